@@ -1,0 +1,192 @@
+"""Hard-coded policies: what a learner has to beat.
+
+    angle            CartPole: push to the side that the pole leans to (Géron, Hands-On Machine Learning, chapter 16)
+    angle_velocity   CartPole: the same of angle + half the angular velocity, where the pole will lean soon
+    energy           MountainCar: push along the motion; Acrobot: turn the elbow the way it moves. Both add energy
+    constant         one action, always
+    random           each action with equal probability
+
+Nothing is learned: a step plays until a game ends, and the metrics are the statistics over all games so far.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.envs.episodes import Episodes
+from rltrain.errors import InputError
+from rltrain.rng import Streams, derive
+from rltrain.settings import STRICT
+
+TASK = "env"
+DEFAULT_BUDGET = {"episodes": 500}
+
+MAX_STEPS = 1_000  # of every environment, in one `step`: games may be long
+
+
+class Config(BaseModel):
+    """Which rule plays."""
+
+    model_config = STRICT
+
+    policy: Literal["angle", "angle_velocity", "energy", "constant", "random"] = Field(
+        default="random",
+        description="the rule: angle and angle_velocity for CartPole, energy for MountainCar and Acrobot",
+    )
+    action: int = Field(default=0, ge=0, le=10_000, description="the action of the rule `constant`")
+
+
+class Algorithm:
+    """Plays games and counts."""
+
+    def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
+        self.config, self.env, self._seed = config, env, rng.seed
+        self._policy = make_policy(config, env.spec, rng.numpy("act"))
+        self.episodes = Episodes(env.spec.num_envs)
+        self.env_steps = 0
+        self._mean = self._squares = math.nan  # of all returns: their mean, and the sum of squared distances from it
+        self._min = self._max = math.nan
+        self._now = env.reset(derive(rng.seed, "train"))
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        return {"env_steps": self.env_steps, "episodes": self.episodes.total}
+
+    @property
+    def done(self) -> bool:
+        return False
+
+    def step(self) -> Metrics:
+        for _ in range(MAX_STEPS):
+            now = self._now
+            self._now = self.env.step(self._policy.act(now.obs))
+            self.env_steps += int((~now.last).sum())  # the step after `last` opens a game and plays nothing
+            before = self.episodes.total
+            for count, score in enumerate(self.episodes.add(self._now), start=before + 1):
+                self._count(score, count)
+            if self.episodes.total > before:
+                break
+        total = self.episodes.total
+        return {
+            **self.episodes.metrics(),  # of the last 100 games; the four below are of all
+            "return/mean": self._mean,
+            "return/sd": math.sqrt(self._squares / total) if total else math.nan,
+            "return/min": self._min,
+            "return/max": self._max,
+        }
+
+    def _count(self, score: float, count: int) -> None:
+        """Take in the return of game number `count`, from 1 (Welford 1962)."""
+        if count == 1:
+            self._mean, self._squares, self._min, self._max = score, 0.0, score, score
+            return
+        distance = score - self._mean
+        self._mean += distance / count
+        self._squares += distance * (score - self._mean)
+        self._min, self._max = min(self._min, score), max(self._max, score)
+
+    def policy(self) -> Policy:
+        return make_policy(self.config, self.env.spec, np.random.default_rng(derive(self._seed, "policy")))
+
+    def save(self) -> State:
+        return {
+            "env_steps": self.env_steps,
+            "returns": [self._mean, self._squares, self._min, self._max],
+            "now": self._now._asdict(),
+            "episodes": self.episodes.save(),
+            "env": self.env.save(),
+        }
+
+    def load(self, state: State) -> None:
+        self.env_steps = state["env_steps"]
+        self._mean, self._squares, self._min, self._max = state["returns"]
+        self._now = type(self._now)(**state["now"])
+        self.episodes.load(state["episodes"])
+        self.env.load(state["env"])
+
+
+class Rule:
+    """A function of the observations, as a policy."""
+
+    def __init__(self, rule: Callable[[Array], Array]) -> None:
+        self._rule = rule
+
+    def act(self, obs: Array) -> Array:
+        return self._rule(obs).astype(np.int64)
+
+
+class Random:
+    """Each action with equal probability, whatever is seen."""
+
+    def __init__(self, num_actions: int, stream: np.random.Generator) -> None:
+        self._num_actions, self._stream = num_actions, stream
+
+    def act(self, obs: Array) -> Array:
+        return self._stream.integers(self._num_actions, size=len(obs))
+
+
+def angle(obs: Array) -> Array:
+    """CartPole, obs [N, 4] = position, velocity, angle, angular velocity -> [N]: 0 left, 1 right."""
+    return obs[:, 2] >= 0
+
+
+def angle_velocity(obs: Array) -> Array:
+    """CartPole, [N, 4] -> [N]."""
+    return obs[:, 2] + 0.5 * obs[:, 3] > 0
+
+
+def along_motion(obs: Array) -> Array:
+    """MountainCar, obs [N, 2] = position, velocity -> [N]: 0 left, 2 right."""
+    return np.where(obs[:, 1] >= 0, 2, 0)
+
+
+def elbow_motion(obs: Array) -> Array:
+    """Acrobot, obs [N, 6], the last the elbow's angular velocity -> [N]: torque 0 negative, 2 positive."""
+    return np.where(obs[:, 5] > 0, 2, 0)
+
+
+RULES: dict[tuple[str, str], Callable[[Array], Array]] = {  # (name, environment id)
+    ("angle", "CartPole-v0"): angle,
+    ("angle", "CartPole-v1"): angle,
+    ("angle_velocity", "CartPole-v0"): angle_velocity,
+    ("angle_velocity", "CartPole-v1"): angle_velocity,
+    ("energy", "MountainCar-v0"): along_motion,
+    ("energy", "Acrobot-v1"): elbow_motion,
+}
+
+
+def rules_for(env_id: str) -> list[str]:
+    """The rules made for this environment, the plainest first; none for most."""
+    return [name for name, known in RULES if known == env_id]
+
+
+def make_policy(config: Config, spec: EnvSpec, stream: np.random.Generator) -> Policy:
+    """The configured rule. InputError if it is not made for this environment."""
+    if config.policy == "random":
+        return Random(spec.num_actions, stream)
+    if config.policy == "constant":
+        if config.action >= spec.num_actions:
+            last = spec.num_actions - 1
+            raise InputError(
+                f"algorithm.action: {config.action} is too large; the actions of {spec.id} are 0 to {last}"
+            )
+        return Rule(lambda obs: np.full(len(obs), config.action))
+    rule = RULES.get((config.policy, spec.id))
+    if rule is None:
+        made_for = " and ".join(env_id for name, env_id in RULES if name == config.policy)
+        others = ", ".join([*rules_for(spec.id), "constant", "random"])
+        raise InputError(
+            f"algorithm.policy: '{config.policy}' is a rule for {made_for}; {spec.id} can be played by {others}"
+        )
+    return Rule(rule)
+
+
+def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
+    """The policy of a saved state. Nothing was learned, so the config says it all."""
+    return make_policy(config, spec, np.random.default_rng(0))

@@ -1,0 +1,111 @@
+"""The types that every part of rltrain speaks. Nothing here depends on anything but numpy.
+
+Everything that can be trained is one kind of thing: it can be made a little better (`step`), it can act (`policy`), and it
+can say all that it needs to go on (`save`, `load`). Between two steps nothing is in flight, so the state that `save`
+returns is the whole state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Metrics = Mapping[str, float]  # flat, "loss/td", "return/mean"; the same keys at every step, NaN where not yet known
+State = Mapping[str, Any]  # nested; keys are str; leaves: int float str bool None list ndarray Blob
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A large piece of state that never changes once it exists, such as 4,096 replay frames.
+
+    A checkpoint writes a blob only if no earlier checkpoint of the run has. `name` is unique within the run and is given to
+    one content only. `read` returns the arrays: from memory when the algorithm made the blob, from the disk after a load.
+    """
+
+    name: str  # [a-z0-9-]+
+    read: Callable[[], dict[str, Array]]
+
+
+class Stateful(Protocol):
+    """A thing with a state. `load(save())` on a fresh object of the same configuration restores it to the bit."""
+
+    def save(self) -> State: ...
+    def load(self, state: State) -> None: ...
+
+
+class Step(NamedTuple):
+    """What N environments say. After `last`, the next step ignores that environment's action and returns a `first`."""
+
+    obs: Array  # [N, *obs]
+    reward: Array  # [N] float32, raw: clipping and scaling belong to the learner
+    discount: Array  # [N] float32, 0 where the task ended, 1 otherwise: a time limit keeps 1
+    first: Array  # [N] bool, obs opens an episode: no transition leads here
+    last: Array  # [N] bool, the episode stops here, for either reason
+
+
+@dataclass(frozen=True)
+class EnvSpec:
+    """What an algorithm may know of its environments before the first step."""
+
+    id: str
+    obs_shape: tuple[int, ...]  # of one observation, without N: (4, 84, 84), (4,)
+    obs_dtype: str  # "uint8" or "float32"
+    frame_stack: int  # k > 1: obs is k frames [k, H, W], oldest first, zeros before the episode; 1: no stack
+    num_actions: int
+    action_names: tuple[str, ...]
+    num_envs: int
+    frames_per_step: int  # emulator frames that one agent step spans
+    max_episode_steps: int | None  # in agent steps
+    reward_threshold: float | None  # the score at which the task counts as solved
+
+
+class Env(Stateful, Protocol):
+    """N >= 1 environments side by side."""
+
+    spec: EnvSpec
+
+    def reset(self, seed: int) -> Step: ...
+    def step(self, action: Array) -> Step: ...  # action [N] int64, 0 <= action < spec.num_actions
+    def close(self) -> None: ...
+
+
+class Policy(Protocol):
+    """Frozen behaviour, for evaluation, video and export."""
+
+    def act(self, obs: Array) -> Array: ...  # [N, *obs] -> [N] int64
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What an algorithm may compute on."""
+
+    device: str = "auto"  # "auto", "cpu", "cuda", "cuda:0"
+    threads: int = 2  # cores to keep busy
+
+
+class Algorithm(Stateful, Protocol):
+    """A thing that gets better. An algorithm's module holds this class, `Config`, `TASK` and `DEFAULT_BUDGET`."""
+
+    @property
+    def counters(self) -> Mapping[str, int]: ...  # env_steps, episodes, updates, sweeps: budgets and cadences name one
+
+    @property
+    def done(self) -> bool: ...  # nothing is left to improve; most learners stay False
+
+    def step(self) -> Metrics: ...  # one unit of improvement, about a second at most
+    def policy(self) -> Policy: ...
+
+
+def crossed(before: int, after: int, every: int) -> bool:
+    """Whether a counter that went from `before` to `after` reached a multiple of `every` on the way."""
+    return before // every < after // every
+
+
+def as_int64(action: Any) -> Array:
+    """Actions as the [N] int64 that `Env.step` takes."""
+    return np.ascontiguousarray(action, dtype=np.int64)

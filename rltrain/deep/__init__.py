@@ -1,0 +1,1 @@
+"""What the deep algorithms share: networks, losses, replay memory."""

@@ -1,0 +1,258 @@
+"""Replay memory: what N environments said, each observation stored once; batches of n-step transitions drawn from it.
+
+A row is one environment at one time. Rows lie in time order, all environments of a vector step side by side, in a ring. A row
+holds the newest frame of the observation, the action taken on it, and the reward and discount that followed. Stacks of frames
+are rebuilt when they are read: a frame from before the episode is zeros. A million 84 x 84 transitions take 7.2 GB.
+
+    return_t = sum_{k<m} gamma^k (prod_{i<k} discount_i) reward_k,   m = n, or fewer where the episode stops or is cut
+
+Uniform draws, or in proportion to |td error|^alpha with importance weights (Schaul et al. 2016). The ring is written out in
+chunks that never change, so a checkpoint holds only names for what an earlier one has written.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from rltrain.core import Array, Blob, EnvSpec, State, Step
+from rltrain.deep.sum_tree import SumTree
+
+CHUNK_ROWS = 4096  # rows of an immutable chunk, about 29 MB of Atari frames before compression
+
+
+class Batch(NamedTuple):
+    """M transitions, without their observations, which `Replay.observations` reads by row."""
+
+    row: Array  # [M] int64, where it starts
+    next_row: Array  # [M] int64, the observation to bootstrap from
+    action: Array  # [M] int64
+    reward: Array  # [M] float32, the n-step return without its bootstrap
+    discount: Array  # [M] float32, gamma^m, or 0 where the task ended
+    weight: Array  # [M] float32, importance weight, 1 for uniform draws
+
+
+class Prioritised(NamedTuple):
+    """Exponents of prioritised replay: 0 is uniform draws, 1 full prioritisation and full correction."""
+
+    alpha: float
+    beta: float
+
+
+class Replay:
+    """The last `capacity` transitions of `spec.num_envs` environments."""
+
+    def __init__(
+        self,
+        capacity: int,
+        spec: EnvSpec,
+        *,
+        n_step: int,
+        gamma: float,
+        prioritised: Prioritised | None,
+        rng: np.random.Generator,
+    ) -> None:
+        self.num_envs, self.stack, self.n_step, self.gamma = spec.num_envs, spec.frame_stack, n_step, gamma
+        self.capacity_steps = max(capacity // spec.num_envs, n_step + 2)  # vector steps that may be drawn
+        self.chunk_steps = max(self.stack + n_step, CHUNK_ROWS // spec.num_envs)
+        # The ring is longer than the capacity by the history of the oldest stack and by one chunk, so that every chunk that
+        # a checkpoint needs is still whole.
+        kept = self.capacity_steps + self.stack - 1 + self.chunk_steps
+        self.ring_steps = -(-kept // self.chunk_steps) * self.chunk_steps
+        self._rng = rng
+
+        rows = self.ring_steps * self.num_envs
+        self._frame_shape = spec.obs_shape[1:] if self.stack > 1 else spec.obs_shape
+        dtype = torch.uint8 if spec.obs_dtype == "uint8" else torch.float32
+        size = int(np.prod(self._frame_shape))
+        self._frames = torch.zeros((rows + 1, size), dtype=dtype)  # the last row stays zeros: the frames before an episode
+        self._frames.fill_(0)  # touch every page now: memory that is not there must fail at the start, not in hour five
+        self._action = np.zeros(rows, np.int64 if spec.num_actions > 256 else np.uint8)
+        self._reward = np.zeros(rows, np.float32)
+        self._discount = np.zeros(rows, np.bool_)  # discounts of environments are 0 or 1
+        self._last = np.zeros(rows, np.bool_)
+        self._age = np.zeros(rows, np.uint8)  # steps since the episode's first observation, at most stack - 1
+
+        self.prioritised = prioritised
+        self._tree = SumTree(rows) if prioritised else None
+        self._max_priority = 1.0
+        self._lane_age = np.zeros(self.num_envs, np.int64)
+        self.steps = 0  # vector steps ever added
+
+    def __len__(self) -> int:
+        """Rows that are stored and may be drawn, or may be once their successors are there."""
+        return min(self.steps, self.capacity_steps) * self.num_envs
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is anything to draw."""
+        return len(self._drawable_steps()) >= 2  # of two steps in a row at most one is an episode's last
+
+    # Writing
+
+    def add(self, step: Step, action: Array, reward: Array, discount: Array) -> None:
+        """One vector step: what was seen, what was done, and what followed. Arrays [N]."""
+        rows = self._row(np.full(self.num_envs, self.steps), np.arange(self.num_envs))
+        frame = step.obs[:, -1] if self.stack > 1 else step.obs
+        self._frames[rows[0] : rows[-1] + 1] = torch.from_numpy(np.ascontiguousarray(frame)).reshape(self.num_envs, -1)
+        self._action[rows], self._reward[rows] = action, reward
+        self._discount[rows], self._last[rows] = discount != 0, step.last
+        self._lane_age = np.where(step.first, 0, np.minimum(self._lane_age + 1, self.stack - 1))
+        self._age[rows] = self._lane_age
+        self.steps += 1
+        if self._tree is not None:
+            self._open_and_close_priorities()
+
+    def _open_and_close_priorities(self) -> None:
+        """Rows whose n successors are now there may be drawn; rows that left the capacity may not."""
+        assert self._tree is not None and self.prioritised is not None
+        lanes = np.arange(self.num_envs)
+        opened, closed = self.steps - 1 - self.n_step, self.steps - 1 - self.capacity_steps
+        if closed >= 0:
+            self._tree.write(self._row(np.full(self.num_envs, closed), lanes), np.zeros(self.num_envs))
+        if opened >= 0:
+            rows = self._row(np.full(self.num_envs, opened), lanes)
+            priority = self._max_priority**self.prioritised.alpha
+            self._tree.write(rows, np.where(self._last[rows], 0.0, priority))
+
+    # Reading
+
+    def draw(self, num_batches: int, batch_size: int) -> list[Batch]:
+        """Batches of transitions, all drawn from the memory as it stands."""
+        rows = np.empty((num_batches, batch_size), np.int64)
+        weight = np.ones((num_batches, batch_size), np.float32)
+        if self._tree is None:
+            rows[:] = self._draw_uniform(num_batches * batch_size).reshape(rows.shape)
+        else:
+            assert self.prioritised is not None
+            part = (np.arange(batch_size) + self._rng.random((num_batches, batch_size))) / batch_size
+            rows[:] = self._tree.find(part.ravel() * self._tree.total).reshape(rows.shape)
+            share = self._tree.leaves[rows] / self._tree.total
+            weight[:] = (len(self) * share) ** -self.prioritised.beta
+            weight /= weight.max(axis=1, keepdims=True)
+        drawn = self._n_step(rows.ravel(), weight.ravel())
+        return [Batch(*(column[i : i + batch_size] for column in drawn)) for i in range(0, rows.size, batch_size)]
+
+    def _draw_uniform(self, count: int) -> Array:
+        drawable = self._drawable_steps()
+        rows = np.empty(count, np.int64)
+        missing = np.arange(count)
+        while missing.size:  # an episode's last observation starts no transition: draw again
+            step = self._rng.integers(drawable.start, drawable.stop, missing.size)
+            rows[missing] = self._row(step, self._rng.integers(0, self.num_envs, missing.size))
+            missing = missing[self._last[rows[missing]]]
+        return rows
+
+    def _n_step(self, row: Array, weight: Array) -> Batch:
+        """Sum rewards until n steps are done, the task ended, or the episode stopped."""
+        reward = np.zeros(row.shape, np.float32)
+        discount = np.ones(row.shape, np.float32)
+        running, at = np.ones(row.shape, np.bool_), row
+        for _ in range(self.n_step):
+            reward += np.where(running, discount * self._reward[at], np.float32(0))
+            discount *= np.where(running, np.float32(self.gamma) * self._discount[at], np.float32(1))
+            at = np.where(running, self._shift(at, 1), at)
+            running &= (discount != 0) & ~self._last[at]
+        return Batch(row, at, self._action[row].astype(np.int64), reward, discount, weight)
+
+    def observations(self, row: Array) -> torch.Tensor:
+        """The observations of these rows, [M, *obs] in the environment's dtype."""
+        if self.stack == 1:
+            return self._frames.index_select(0, torch.from_numpy(row)).reshape(len(row), *self._frame_shape)
+        back = np.arange(self.stack - 1, -1, -1)
+        frame = np.where(back <= self._age[row][:, None], self._shift(row[:, None], -back), len(self._frames) - 1)
+        frames = self._frames.index_select(0, torch.from_numpy(frame.ravel()))
+        return frames.reshape(len(row), self.stack, *self._frame_shape)
+
+    def rewrite_priorities(self, row: Array, td_error: Array) -> None:
+        """After learning: priority |td error|. row and td_error [M]; of a row named twice the last error stays."""
+        if self._tree is None:
+            return
+        assert self.prioritised is not None
+        priority = np.abs(td_error).astype(np.float64) + 1e-6  # never zero: every transition stays drawable
+        self._max_priority = max(self._max_priority, float(priority.max()))
+        drawable = self._tree.leaves[row] > 0  # a row may have left the capacity since it was drawn
+        self._tree.write(row[drawable], priority[drawable] ** self.prioritised.alpha)
+
+    # Places
+
+    def _row(self, step: Array, lane: Array) -> Array:
+        return (step % self.ring_steps) * self.num_envs + lane
+
+    def _shift(self, row: Array, steps: Array | int) -> Array:
+        return (row + steps * self.num_envs) % (self.ring_steps * self.num_envs)
+
+    def _drawable_steps(self) -> range:
+        """Vector steps whose n successors are stored."""
+        return range(max(0, self.steps - self.capacity_steps), self.steps - self.n_step)
+
+    # Remembering
+
+    def save(self) -> State:
+        first_chunk, open_chunk = self._chunks()
+        return {
+            "steps": self.steps,
+            "lane_age": self._lane_age.copy(),
+            "chunks": [self._blob(chunk) for chunk in range(first_chunk, open_chunk)],
+            "tail": self._rows_of(open_chunk * self.chunk_steps, self.steps),
+            "max_priority": self._max_priority,
+            "priorities": None if self._tree is None else self._tree.leaves[self._kept_rows()].copy(),
+        }
+
+    def load(self, state: State) -> None:
+        self.steps = state["steps"]
+        self._lane_age = state["lane_age"].copy()
+        first_chunk, open_chunk = self._chunks()
+        for chunk, blob in zip(range(first_chunk, open_chunk), state["chunks"], strict=True):
+            self._restore(chunk * self.chunk_steps, blob.read())
+        self._restore(open_chunk * self.chunk_steps, state["tail"])
+        self._max_priority = state["max_priority"]
+        if self._tree is not None:
+            leaves = np.zeros(self._tree.num_leaves)
+            leaves[self._kept_rows()] = state["priorities"]
+            self._tree.write_all(leaves)
+
+    def _chunks(self) -> tuple[int, int]:
+        """The first chunk that is still needed, and the chunk that is still being filled."""
+        oldest = max(0, self.steps - self.capacity_steps - self.stack + 1)
+        open_chunk = self.steps // self.chunk_steps
+        return min(oldest // self.chunk_steps, open_chunk), open_chunk
+
+    def _kept_rows(self) -> Array:
+        steps = np.arange(max(0, self.steps - self.capacity_steps), self.steps)
+        return self._row(steps[:, None], np.arange(self.num_envs)).ravel()
+
+    def _blob(self, chunk: int) -> Blob:
+        start = chunk * self.chunk_steps
+        return Blob(f"replay-{chunk:08d}", lambda: self._rows_of(start, start + self.chunk_steps))
+
+    def _rows_of(self, start: int, stop: int) -> dict[str, Array]:
+        """The stored columns of vector steps start <= t < stop, which lie within one chunk and so within one run of the ring."""
+        first = (start % self.ring_steps) * self.num_envs
+        rows = slice(first, first + (stop - start) * self.num_envs)
+        return {
+            "frames": self._frames[rows].numpy().copy(),
+            "action": self._action[rows].copy(),
+            "reward": self._reward[rows].copy(),
+            "discount": self._discount[rows].copy(),
+            "last": self._last[rows].copy(),
+            "age": self._age[rows].copy(),
+        }
+
+    def _restore(self, start: int, columns: dict[str, Array]) -> None:
+        first = (start % self.ring_steps) * self.num_envs
+        rows = slice(first, first + len(columns["action"]))
+        self._frames[rows] = torch.from_numpy(columns["frames"])
+        self._action[rows], self._reward[rows] = columns["action"], columns["reward"]
+        self._discount[rows], self._last[rows], self._age[rows] = columns["discount"], columns["last"], columns["age"]
+
+
+def replay_bytes(capacity: int, spec: EnvSpec, n_step: int, prioritised: bool) -> int:
+    """Bytes that `Replay` of these settings holds, without allocating it."""
+    steps = capacity // spec.num_envs + spec.frame_stack + 2 * max(spec.frame_stack + n_step, CHUNK_ROWS // spec.num_envs)
+    frame = spec.obs_shape[1:] if spec.frame_stack > 1 else spec.obs_shape
+    frame_bytes = int(np.prod(frame)) * (1 if spec.obs_dtype == "uint8" else 4)
+    row = frame_bytes + (8 if spec.num_actions > 256 else 1) + 4 + 3 + (32 if prioritised else 0)
+    return steps * spec.num_envs * row

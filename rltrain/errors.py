@@ -1,0 +1,60 @@
+"""The errors that a person can act on. Each is shown in one message, without a traceback, and sets the exit code.
+
+Anything that is not one of these is a bug of rltrain: its traceback is kept and the process exits with 1.
+"""
+
+from __future__ import annotations
+
+
+class RltrainError(Exception):
+    """Root of the family. The message says what, where (file:line, key) and what to do."""
+
+    exit_code = 2
+
+
+class InputError(RltrainError):
+    """Unusable input: arguments, YAML, names, values."""
+
+    exit_code = 2
+
+
+class CheckpointError(RltrainError):
+    """A checkpoint that is damaged, missing or of another experiment."""
+
+    exit_code = 3
+
+
+class MissingError(RltrainError):
+    """An environment, ROM or optional package that is not installed."""
+
+    exit_code = 4
+
+
+class BusyError(RltrainError):
+    """Another process works in this run folder."""
+
+    exit_code = 5
+
+
+class DivergedError(RltrainError):
+    """A loss, reward or observation stopped being a finite number."""
+
+    exit_code = 6
+
+
+class DiskError(RltrainError):
+    """No space, no permission, or a folder that cannot be written."""
+
+    exit_code = 7
+
+
+class OutOfMemoryError(RltrainError):
+    """What was asked for does not fit in memory."""
+
+    exit_code = 8
+
+
+class UncertifiedError(RltrainError):
+    """An answer that could not be proven within its bound."""
+
+    exit_code = 9

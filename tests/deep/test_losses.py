@@ -1,0 +1,39 @@
+"""Targets and errors against numbers worked out by hand."""
+
+import pytest
+import torch
+
+from rltrain.deep.losses import huber, q_target, squared, squash, unsquash
+
+Q_NEXT = torch.tensor([[1.0, 5.0], [2.0, -3.0]])
+Q_SELECT = torch.tensor([[9.0, 0.0], [0.0, 1.0]])
+REWARD = torch.tensor([1.0, -2.0])
+
+
+def test_dqn_takes_the_target_networks_largest_value() -> None:
+    target = q_target(REWARD, torch.tensor([0.9, 0.9]), Q_NEXT, Q_NEXT, transform=False)
+    torch.testing.assert_close(target, torch.tensor([1 + 0.9 * 5, -2 + 0.9 * 2]))
+
+
+def test_double_dqn_values_the_action_that_the_other_network_chose() -> None:
+    target = q_target(REWARD, torch.tensor([0.9, 0.9]), Q_NEXT, Q_SELECT, transform=False)
+    torch.testing.assert_close(target, torch.tensor([1 + 0.9 * 1, -2 + 0.9 * -3]))
+
+
+def test_an_ended_task_has_no_future() -> None:
+    torch.testing.assert_close(q_target(REWARD, torch.zeros(2), Q_NEXT, Q_SELECT, transform=False), REWARD)
+
+
+def test_the_transform_and_its_inverse() -> None:
+    x = torch.tensor([-1000.0, -3.0, 0.0, 0.5, 3.0, 99.0], dtype=torch.float64)
+    assert squash(torch.tensor(3.0)).item() == pytest.approx(1 + 0.003)  # sqrt(4) - 1 + 0.001 * 3
+    torch.testing.assert_close(unsquash(squash(x)), x)
+    one = torch.tensor([[3.0]], dtype=torch.float64)
+    target = q_target(torch.ones(1).double(), torch.full((1,), 0.5).double(), squash(one), squash(one), transform=True)
+    torch.testing.assert_close(target, squash(torch.tensor([1 + 0.5 * 3]).double()))
+
+
+def test_errors() -> None:
+    td_error = torch.tensor([-3.0, -0.5, 0.0, 1.0, 2.0])
+    torch.testing.assert_close(huber(td_error), torch.tensor([2.5, 0.125, 0.0, 0.5, 1.5]))
+    torch.testing.assert_close(squared(td_error), torch.tensor([4.5, 0.125, 0.0, 0.5, 2.0]))

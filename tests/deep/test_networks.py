@@ -1,0 +1,65 @@
+"""Shapes, parameter counts, and arithmetic of the networks."""
+
+import pytest
+import torch
+
+from rltrain.algos.dqn import Config, network_shape
+from rltrain.core import EnvSpec
+from rltrain.deep.networks import QNetwork, initialise, parameter_count
+
+ATARI = EnvSpec("ALE/MsPacman-v5", (4, 84, 84), "uint8", 4, 9, ("x",) * 9, 1, 4, None, None)
+BOOK = EnvSpec("ALE/MsPacman-v5", (1, 88, 80), "uint8", 1, 9, ("x",) * 9, 1, 3, None, None)
+VECTOR = EnvSpec("CartPole-v1", (4,), "float32", 1, 2, ("left", "right"), 1, 1, 500, 475.0)
+
+
+def test_the_nature_network_has_its_weights() -> None:
+    # 32*(4*64) + 32, 64*(32*16) + 64, 64*(64*9) + 64, 512*3136 + 512, 9*512 + 9
+    expected = 8224 + 32832 + 36928 + 1606144 + 4617
+    assert parameter_count(QNetwork(ATARI, network_shape(Config(), ATARI))) == expected
+
+
+def test_the_books_network_ends_in_64_maps_of_11_by_10() -> None:
+    network = QNetwork(BOOK, network_shape(Config(padding="same"), BOOK))
+    assert network.body[7].in_features == 64 * 11 * 10  # type: ignore[union-attr]
+    assert network(torch.zeros((2, 1, 88, 80), dtype=torch.uint8)).shape == (2, 9)
+
+
+def test_no_hidden_layers_is_a_linear_function() -> None:
+    network = QNetwork(VECTOR, network_shape(Config(hidden=()), VECTOR))
+    assert parameter_count(network) == 4 * 2 + 2
+    x, y = torch.randn(1, 4), torch.randn(1, 4)
+    zero = network(torch.zeros(1, 4))
+    torch.testing.assert_close(network(x + y) - zero, network(x) - zero + network(y) - zero)
+
+
+def test_dueling_advantages_are_centred() -> None:
+    network = QNetwork(VECTOR, network_shape(Config(dueling=True, hidden=(8,)), VECTOR))
+    x = torch.randn(5, 4)
+    value = network.value(network.body(x))  # type: ignore[misc]
+    torch.testing.assert_close(network(x).mean(1, keepdim=True), value)
+
+
+def test_pixels_become_numbers_from_0_to_1() -> None:
+    network = QNetwork(ATARI, network_shape(Config(), ATARI))
+    pixels = torch.tensor([0, 51, 255], dtype=torch.uint8).repeat(4 * 84 * 28).reshape(1, 4, 84, 84)
+    torch.testing.assert_close(network.prepare(pixels).unique(), torch.tensor([0.0, 0.2, 1.0]))
+
+
+@pytest.mark.parametrize("layer_norm", [False, True])
+def test_bfloat16_gives_nearly_the_same_values(layer_norm: bool) -> None:
+    shape = network_shape(Config(layer_norm=layer_norm), ATARI)
+    full, half = QNetwork(ATARI, shape), QNetwork(ATARI, shape, torch.bfloat16)
+    for network in (full, half):
+        initialise(network, torch.Generator().manual_seed(3))
+    obs = torch.randint(0, 256, (4, 4, 84, 84), dtype=torch.uint8, generator=torch.Generator().manual_seed(4))
+    torch.testing.assert_close(full(obs), half(obs), atol=0.01, rtol=0.05)
+
+
+def test_initial_weights_come_from_the_stream_alone() -> None:
+    shape = network_shape(Config(hidden=(8,)), VECTOR)
+    networks = [QNetwork(VECTOR, shape) for _ in range(2)]
+    for network in networks:
+        torch.rand(3)  # the global generator moves; it must not matter
+        initialise(network, torch.Generator().manual_seed(3))
+    for a, b in zip(networks[0].parameters(), networks[1].parameters(), strict=True):
+        assert torch.equal(a, b)
