@@ -1,7 +1,7 @@
 """The types that every part of rltrain speaks. Nothing here depends on anything but numpy.
 
-Everything that can be trained is one kind of thing: it can be made a little better (`step`), it can act (`policy`), and it
-can say all that it needs to go on (`save`, `load`). Between two steps nothing is in flight, so the state that `save`
+Everything that can be trained is one kind of thing: it can be made a little better (`step`), it can act (`policy`), and
+it can say all that it needs to go on (`save`, `load`). Between two steps nothing is in flight, so the state that `save`
 returns is the whole state.
 """
 
@@ -23,8 +23,9 @@ State = Mapping[str, Any]  # nested; keys are str; leaves: int float str bool No
 class Blob:
     """A large piece of state that never changes once it exists, such as 4,096 replay frames.
 
-    A checkpoint writes a blob only if no earlier checkpoint of the run has. `name` is unique within the run and is given to
-    one content only. `read` returns the arrays: from memory when the algorithm made the blob, from the disk after a load.
+    A checkpoint writes a blob only if no earlier checkpoint of the run has. `name` is unique within the run and is
+    given to one content only. `read` returns the arrays: from memory when the algorithm made the blob, from the disk
+    after a load.
     """
 
     name: str  # [a-z0-9-]+

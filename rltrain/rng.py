@@ -1,6 +1,7 @@
 """Named random streams. Each purpose draws from its own generator, derived from (seed, name) alone.
 
-A new consumer never shifts an old one, and no global generator is touched. `save` and `load` carry every stream that was used.
+A new consumer never shifts an old one, and no global generator is touched. `save` and `load` carry every stream that
+was used.
 """
 
 from __future__ import annotations

@@ -2,13 +2,15 @@
 
     Q(s, a) <- reward + discount * max_a' Q_target(s', a')
 
-Source: Mnih et al. 2015, "Human-level control through deep reinforcement learning". Options, each off by default: Double
-(van Hasselt et al. 2016), dueling heads (Wang et al. 2016), n-step returns (Sutton 1988; Hessel et al. 2018), prioritised replay
-(Schaul et al. 2016), the square-root value transform (Pohlen et al. 2018). No hidden layers: linear approximate Q-learning.
+Source: Mnih et al. 2015, "Human-level control through deep reinforcement learning". Options, each off by default:
+Double (van Hasselt et al. 2016), dueling heads (Wang et al. 2016), n-step returns (Sutton 1988; Hessel et al. 2018),
+prioritised replay (Schaul et al. 2016), the square-root value transform (Pohlen et al. 2018). No hidden layers: linear
+approximate Q-learning.
 
-A round collects some steps and makes the updates that they are due. In a round every target is computed with the networks as
-they stood at its start. With `overlap` one core collects while the other learns: the actor's weights, the batches and the targets
-of a round all come from its start, so neither thread sees what the other is doing, and the result does not depend on their timing.
+A round collects some steps and makes the updates that they are due. In a round every target is computed with the
+networks as they stood at its start. With `overlap` one core collects while the other learns: the actor's weights, the
+batches and the targets of a round all come from its start, so neither thread sees what the other is doing, and the
+result does not depend on their timing.
 """
 
 from __future__ import annotations
@@ -16,13 +18,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from rltrain.algos._dqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Config
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, crossed
 from rltrain.deep import losses, precision
 from rltrain.deep.device import resolve
@@ -34,63 +36,11 @@ from rltrain.envs.episodes import Episodes
 from rltrain.errors import DivergedError
 from rltrain.rng import Streams, derive
 
-TASK = "env"
-DEFAULT_BUDGET = {"env_steps": 1_000_000}
-DEFAULT_NUM_ENVS = 8
+__all__ = ["DEFAULT_BUDGET", "DEFAULT_NUM_ENVS", "TASK", "Algorithm", "Config", "cost", "load_policy"]
 
 STEP_ENV_STEPS = 256  # environment steps that one `step` of the algorithm spans, about a second of an Atari game
 TARGET_ROWS = 64  # rows whose targets are computed at once: larger batches cost less a row
 HELPER_SHARE = 3 / 8  # of a batch's gradient; the helper also plays and computes targets
-
-NATURE_CONVOLUTIONS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
-
-
-class Config(BaseModel):
-    """Settings of DQN. What Stable-Baselines3 has too carries the same name and means the same."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-    learning_rate: float = Field(1e-4, gt=0, le=10, description="Step size of the optimiser.")
-    learning_rate_final: float | None = Field(
-        None, gt=0, le=10, description="Learning rate after learning_rate_steps, reached in a straight line. None: constant."
-    )
-    learning_rate_steps: int = Field(1_000_000, ge=1, description="Environment steps over which the learning rate moves.")
-    buffer_size: int = Field(100_000, ge=100, description="Transitions that the replay memory holds.")
-    learning_starts: int = Field(1_000, ge=0, description="Environment steps of random play before the first update.")
-    batch_size: int = Field(32, ge=1, le=65536, description="Transitions of one update.")
-    gamma: float = Field(0.99, ge=0, le=1, description="Discount a step.")
-    train_freq: int = Field(4, ge=1, description="Environment steps between updates.")
-    gradient_steps: int = Field(1, ge=1, description="Updates every train_freq environment steps.")
-    target_update_interval: int = Field(10_000, ge=1, description="Environment steps between copies to the target network.")
-    exploration_initial_eps: float = Field(1.0, ge=0, le=1, description="Chance of a random action at the start.")
-    exploration_final_eps: float = Field(0.05, ge=0, le=1, description="Chance of a random action after exploration_steps.")
-    exploration_steps: int = Field(50_000, ge=1, description="Environment steps over which the chance falls in a straight line.")
-    max_grad_norm: float | None = Field(10.0, gt=0, description="Gradients longer than this are scaled down. None: never.")
-    optimizer: Literal["adam", "rmsprop"] = Field("adam", description="Adam, or the centred RMSProp of Mnih et al. 2015.")
-    optimizer_eps: float = Field(1e-8, gt=0, description="Added to the optimiser's denominator.")
-    loss: Literal["huber", "mse"] = Field("huber", description="huber: quadratic to an error of 1, then linear.")
-    double: bool = Field(False, description="Double DQN: the online network chooses the next action, the target values it.")
-    dueling: bool = Field(False, description="State value and advantages in separate heads.")
-    n_step: int = Field(1, ge=1, le=100, description="Rewards summed before bootstrapping.")
-    prioritized: bool = Field(False, description="Draw transitions in proportion to |td error|^priority_alpha.")
-    priority_alpha: float = Field(0.5, ge=0, le=1, description="0: uniform draws; 1: in proportion to the error.")
-    priority_beta: float = Field(0.4, ge=0, le=1, description="How much importance weights correct for prioritised draws.")
-    reward_clip: float | None = Field(None, gt=0, description="Rewards are cut to -x..x before learning. None: not at all.")
-    reward_scale: float = Field(1.0, gt=0, description="Rewards are multiplied by this before learning, after clipping.")
-    value_transform: Literal["none", "sqrt"] = Field("none", description="sqrt: learn h(Q), a square-root scale for raw scores.")
-    convolutions: tuple[tuple[int, int, int], ...] = Field(
-        NATURE_CONVOLUTIONS, description="Images only: [channels, kernel, stride] of each convolution."
-    )
-    padding: Literal["valid", "same"] = Field("valid", description="Images only: whether convolutions pad their input.")
-    hidden: tuple[int, ...] | None = Field(None, description="Widths of hidden layers. None: [512] for images, [64, 64] else.")
-    layer_norm: bool = Field(False, description="Layer normalisation before each hidden layer's ReLU.")
-    precision: Literal["float32", "bfloat16", "auto"] = Field(
-        "float32", description="Arithmetic of the network; weights stay float32. auto: tried at the start, then kept."
-    )
-    overlap: bool | None = Field(None, description="Collect on one core while the other learns. None: for images only.")
-    collect_steps: int | None = Field(
-        None, ge=1, description="Steps of each environment in a round. None: 256 / num_envs with overlap, train_freq / num_envs without."
-    )
 
 
 class Part(NamedTuple):
@@ -142,7 +92,9 @@ class Algorithm:
         if chosen == "auto":
             chosen = precision.choose(env.spec, self.shape, self.device, config.batch_size)  # type: ignore[assignment]
         self._build(chosen)
-        self._helper = ThreadPoolExecutor(1, "collect", initializer=torch.set_num_threads, initargs=(1,)) if self.overlap else None
+        self._helper = (
+            ThreadPoolExecutor(1, "collect", initializer=torch.set_num_threads, initargs=(1,)) if self.overlap else None
+        )
 
         self.env_steps = 0
         self.updates = 0
@@ -175,10 +127,13 @@ class Algorithm:
 
     def step(self) -> Metrics:
         learnt = [update for _ in range(self.rounds) for update in self._round()]
-        loss, value, norm = (_mean(list(column)) for column in zip(*learnt, strict=True)) if learnt else [float("nan")] * 3
+        loss, value, norm = (
+            (_mean(list(column)) for column in zip(*learnt, strict=True)) if learnt else [float("nan")] * 3
+        )
         if learnt and not np.isfinite(loss):
             raise DivergedError(
-                f"the loss became {loss} after {self.updates:,} updates; lower algorithm.learning_rate, or clip or scale the rewards"
+                f"the loss became {loss} after {self.updates:,} updates; "
+                "lower algorithm.learning_rate, or clip or scale the rewards"
             )
         return {
             **self.episodes.metrics(),
@@ -197,7 +152,8 @@ class Algorithm:
                 self._remember(*self._act())
             learnt = self._learn(self._draw(), None)
         else:
-            # What is learned from stood in the memory when the round began, what is played enters it when the round is over.
+            # What is learned from stood in the memory when the round began, what is played enters it when the round is
+            # over.
             work = HelperWork(self._helper, self._act, self.collect_steps)
             learnt = self._learn(self._draw(), work)
             for then in work.played():
@@ -245,28 +201,8 @@ class Algorithm:
             return []
         return self.replay.draw(due * config.gradient_steps, config.batch_size)
 
-    def _chunks(self, batches: list[Batch]) -> list[list[Batch]]:
-        """Batches whose targets are computed together."""
-        size = max(1, TARGET_ROWS // self.config.batch_size)
-        return [batches[i : i + size] for i in range(0, len(batches), size)]
-
-    def _targets(self, chunk: list[Batch]) -> Tensor:
-        """Regression targets [rows of the chunk] from the networks as they stood at the round's start."""
-        next_row, reward, discount = (np.concatenate([batch[i] for batch in chunk]) for i in (1, 3, 4))
-        with torch.inference_mode():
-            obs = self.replay.observations(next_row).to(self.device)
-            q_next = self.target(obs)
-            q_select = self.frozen(obs) if self.config.double else q_next
-            return losses.q_target(
-                torch.from_numpy(reward).to(self.device),
-                torch.from_numpy(discount).to(self.device),
-                q_next,
-                q_select,
-                transform=self.config.value_transform == "sqrt",
-            )
-
     def _learn(self, batches: list[Batch], work: HelperWork | None) -> list[Learnt]:
-        """One update a batch. Targets are computed for several batches at once, from the networks of the round's start."""
+        """One update a batch. Targets are computed for several batches at once, as of the round's start."""
         learnt, errors = [], []
         size = max(1, TARGET_ROWS // self.config.batch_size)
         chunks = [batches[i : i + size] for i in range(0, len(batches), size)]

@@ -1,8 +1,8 @@
 """Two cores for one learner: what the second thread does in a round, and in which order.
 
-Its jobs are a part of every gradient, and, between gradients, steps of the environments and targets for later batches. Every job is
-a function of what stood at the round's start or of the update that it is part of, so the numbers do not depend on timing.
-Which thread computes a target makes no difference either: the same rows, one thread, the same sums.
+Its jobs are a part of every gradient, and, between gradients, steps of the environments and targets for later batches.
+Every job is a function of what stood at the round's start or of the update that it is part of, so the numbers do not
+depend on timing. Which thread computes a target makes no difference either: the same rows, one thread, the same sums.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ P = TypeVar("P")
 
 
 class HelperWork(Generic[Played]):
-    """One round's jobs for `helper`, an executor of one thread, which runs them in the order in which they are given."""
+    """One round's jobs for `helper`, an executor of one thread, which runs them in the order given."""
 
     def __init__(self, helper: ThreadPoolExecutor, play: Callable[[], Played], plays: int) -> None:
         self._helper, self._play, self._plays = helper, play, plays

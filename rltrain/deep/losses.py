@@ -2,8 +2,9 @@
 
     target = h( reward + discount * h^-1( Q_target(next, argmax_a Q_select(next, a)) ) )
 
-with Q_select = Q_target for DQN (Mnih et al. 2015) and the online network for Double DQN (van Hasselt et al. 2016), and h the
-identity or the square-root transform of Pohlen et al. 2018. `discount` is 0 where the task ended, so no mask is needed.
+with Q_select = Q_target for DQN (Mnih et al. 2015) and the online network for Double DQN (van Hasselt et al. 2016), and
+h the identity or the square-root transform of Pohlen et al. 2018. `discount` is 0 where the task ended, so no mask is
+needed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def unsquash(y: Tensor) -> Tensor:
 
 
 def q_target(reward: Tensor, discount: Tensor, q_next: Tensor, q_select: Tensor, *, transform: bool) -> Tensor:
-    """Regression targets [M]. reward, discount [M]; q_next, q_select [M, A]: the values used and the values that choose."""
+    """Regression targets [M]. reward, discount [M]; q_next [M, A] gives the values, q_select [M, A] chooses."""
     assert reward.shape == discount.shape == q_next.shape[:1] and q_next.shape == q_select.shape
     value = q_next.gather(1, q_select.argmax(1, keepdim=True)).squeeze(1)  # [M]
     if transform:

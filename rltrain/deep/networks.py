@@ -1,7 +1,8 @@
 """Q-networks: observation in, one value an action out.
 
-Images go through convolutions, vectors straight on; then hidden layers of any widths (none: linear approximate Q-learning), then
-one value an action, or a state value and centred advantages (dueling: Wang et al. 2016). Defaults are Mnih et al. 2015.
+Images go through convolutions, vectors straight on; then hidden layers of any widths (none: linear approximate
+Q-learning), then one value an action, or a state value and centred advantages (dueling: Wang et al. 2016). Defaults are
+Mnih et al. 2015.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class NetworkShape(NamedTuple):
 class QNetwork(nn.Module):
     """obs [M, *obs] uint8 or float32 -> values [M, A] float32.
 
-    `dtype` is the arithmetic of the convolutions and hidden layers; the last layer and all parameters outside stay float32.
+    `dtype` is the arithmetic of the convolutions and hidden layers; the last layer and all parameters outside stay
+    float32.
     """
 
     def __init__(self, spec: EnvSpec, shape: NetworkShape, dtype: torch.dtype = torch.float32) -> None:
@@ -83,10 +85,9 @@ def initialise(network: QNetwork, generator: torch.Generator) -> None:
     """Weights and biases uniform in +-1/sqrt(fan in), torch's own default, drawn from a named stream."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
-            fan_in = module.weight[0].numel()
-            for parameter in (module.weight, module.bias):
-                values = torch.empty(parameter.shape).uniform_(-(fan_in**-0.5), fan_in**-0.5, generator=generator)
-                parameter.data.copy_(values)
+            bound = module.weight[0].numel() ** -0.5
+            for parameter in module.parameters():
+                parameter.data.copy_(torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator))
 
 
 def parameter_count(network: QNetwork) -> int:

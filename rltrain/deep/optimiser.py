@@ -23,7 +23,7 @@ class Optimiser:
             self._optimiser = torch.optim.RMSprop(self.parameters, alpha=0.95, eps=eps, centered=True)
 
     def step(self, gradients: Sequence[Tensor], learning_rate: float, max_norm: float | None) -> Tensor:
-        """Move the parameters. Gradients may be of lower precision. Returns their norm before clipping, a scalar tensor."""
+        """Move the parameters. Returns the norm of all gradients before clipping, a scalar tensor."""
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient.float()
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, max_norm if max_norm is not None else float("inf"))
@@ -46,6 +46,8 @@ class Optimiser:
         for i, parameter in enumerate(self.parameters):
             for name, saved in state.get(str(i), {}).items():
                 value = torch.from_numpy(saved)
-                if value.shape == parameter.shape:  # as the optimiser would have made it: the parameter's device and layout
+                if (
+                    value.shape == parameter.shape
+                ):  # as the optimiser would have made it: the parameter's device and layout
                     value = torch.empty_like(parameter, requires_grad=False).copy_(value)
                 self._optimiser.state[parameter][name] = value.clone(memory_format=torch.preserve_format)

@@ -18,7 +18,7 @@ MAX_DISAGREEMENT = 0.05  # of the values' spread; bfloat16 keeps 8 bits, about 0
 
 
 def choose(spec: EnvSpec, shape: NetworkShape, device: torch.device, batch_size: int) -> str:
-    """"float32" or "bfloat16": the faster one at training this network, if both give the same values."""
+    """ "float32" or "bfloat16": the faster one at training this network, if both give the same values."""
     if spec.obs_dtype != "uint8" or (device.type == "cpu" and not torch.cpu._is_avx512_bf16_supported()):
         return "float32"
     generator = torch.Generator().manual_seed(0)

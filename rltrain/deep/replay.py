@@ -1,13 +1,14 @@
 """Replay memory: what N environments said, each observation stored once; batches of n-step transitions drawn from it.
 
-A row is one environment at one time. Rows lie in time order, all environments of a vector step side by side, in a ring. A row
-holds the newest frame of the observation, the action taken on it, and the reward and discount that followed. Stacks of frames
-are rebuilt when they are read: a frame from before the episode is zeros. A million 84 x 84 transitions take 7.2 GB.
+A row is one environment at one time. Rows lie in time order, all environments of a vector step side by side, in a ring.
+A row holds the newest frame of the observation, the action taken on it, and the reward and discount that followed.
+Stacks of frames are rebuilt when they are read: a frame from before the episode is zeros. A million 84 x 84 transitions
+take 7.2 GB.
 
     return_t = sum_{k<m} gamma^k (prod_{i<k} discount_i) reward_k,   m = n, or fewer where the episode stops or is cut
 
-Uniform draws, or in proportion to |td error|^alpha with importance weights (Schaul et al. 2016). The ring is written out in
-chunks that never change, so a checkpoint holds only names for what an earlier one has written.
+Uniform draws, or in proportion to |td error|^alpha with importance weights (Schaul et al. 2016). The ring is written
+out in chunks that never change, so a checkpoint holds only names for what an earlier one has written.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ class Replay:
         self.num_envs, self.stack, self.n_step, self.gamma = spec.num_envs, spec.frame_stack, n_step, gamma
         self.capacity_steps = max(capacity // spec.num_envs, n_step + 2)  # vector steps that may be drawn
         self.chunk_steps = max(self.stack + n_step, CHUNK_ROWS // spec.num_envs)
-        # The ring is longer than the capacity by the history of the oldest stack and by one chunk, so that every chunk that
-        # a checkpoint needs is still whole.
+        # The ring is longer than the capacity by the history of the oldest stack and by one chunk, so that every chunk
+        # that a checkpoint needs is still whole.
         kept = self.capacity_steps + self.stack - 1 + self.chunk_steps
         self.ring_steps = -(-kept // self.chunk_steps) * self.chunk_steps
         self._rng = rng
@@ -67,7 +68,9 @@ class Replay:
         self._frame_shape = spec.obs_shape[1:] if self.stack > 1 else spec.obs_shape
         dtype = torch.uint8 if spec.obs_dtype == "uint8" else torch.float32
         size = int(np.prod(self._frame_shape))
-        self._frames = torch.zeros((rows + 1, size), dtype=dtype)  # the last row stays zeros: the frames before an episode
+        self._frames = torch.zeros(
+            (rows + 1, size), dtype=dtype
+        )  # the last row stays zeros: the frames before an episode
         self._frames.fill_(0)  # touch every page now: memory that is not there must fail at the start, not in hour five
         self._action = np.zeros(rows, np.int64 if spec.num_actions > 256 else np.uint8)
         self._reward = np.zeros(rows, np.float32)
@@ -229,7 +232,7 @@ class Replay:
         return Blob(f"replay-{chunk:08d}", lambda: self._rows_of(start, start + self.chunk_steps))
 
     def _rows_of(self, start: int, stop: int) -> dict[str, Array]:
-        """The stored columns of vector steps start <= t < stop, which lie within one chunk and so within one run of the ring."""
+        """The stored columns of vector steps start <= t < stop, which lie within one chunk: one run of the ring."""
         first = (start % self.ring_steps) * self.num_envs
         rows = slice(first, first + (stop - start) * self.num_envs)
         return {
@@ -251,7 +254,9 @@ class Replay:
 
 def replay_bytes(capacity: int, spec: EnvSpec, n_step: int, prioritised: bool) -> int:
     """Bytes that `Replay` of these settings holds, without allocating it."""
-    steps = capacity // spec.num_envs + spec.frame_stack + 2 * max(spec.frame_stack + n_step, CHUNK_ROWS // spec.num_envs)
+    steps = (
+        capacity // spec.num_envs + spec.frame_stack + 2 * max(spec.frame_stack + n_step, CHUNK_ROWS // spec.num_envs)
+    )
     frame = spec.obs_shape[1:] if spec.frame_stack > 1 else spec.obs_shape
     frame_bytes = int(np.prod(frame)) * (1 if spec.obs_dtype == "uint8" else 4)
     row = frame_bytes + (8 if spec.num_actions > 256 else 1) + 4 + 3 + (32 if prioritised else 0)

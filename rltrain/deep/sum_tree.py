@@ -1,7 +1,8 @@
 """A binary tree of sums over leaf priorities: draws a leaf with probability proportional to its priority.
 
 Source: Schaul et al. 2016, "Prioritized Experience Replay", appendix B.2.1. Every node is the sum of its two children,
-recomputed from them, never adjusted by a difference: the tree is a pure function of its leaves, whatever the order of writes.
+recomputed from them, never adjusted by a difference: the tree is a pure function of its leaves, whatever the order of
+writes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ class SumTree:
 
     def __init__(self, num_leaves: int) -> None:
         self.num_leaves = num_leaves
-        self._offset = 1 << max(0, (num_leaves - 1).bit_length())  # of the first leaf; node 1 is the root, 2i and 2i + 1 its children
+        self._offset = 1 << max(
+            0, (num_leaves - 1).bit_length()
+        )  # of the first leaf; node 1 is the root, 2i and 2i + 1 its children
         self._nodes = np.zeros(2 * self._offset, np.float64)
 
     @property

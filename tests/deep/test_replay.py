@@ -74,7 +74,9 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("prioritised", [None, Prioritised(0.6, 0.4)])
-@pytest.mark.parametrize(("num_envs", "n_step", "life_loss"), [(1, 1, False), (3, 1, True), (2, 3, True), (3, 5, False)])
+@pytest.mark.parametrize(
+    ("num_envs", "n_step", "life_loss"), [(1, 1, False), (3, 1, True), (2, 3, True), (3, 5, False)]
+)
 def test_every_drawn_transition_is_the_one_that_happened(
     num_envs: int, n_step: int, life_loss: bool, prioritised: Prioritised | None
 ) -> None:

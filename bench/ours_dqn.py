@@ -1,0 +1,146 @@
+"""rltrain's DQN on Ms. Pac-Man: agent steps per second while it learns.
+
+The settings of bench/peers/sb3_dqn.py: 84x84x4, frame skip 4, the Nature network, batch 32, Adam 1e-4, one update per
+4 agent steps, target copied every 4,000 agent steps (1,000 updates), epsilon 0.05, no Double, no dueling, replay of
+100,000, full from the start. One agent step is one action in one environment. Prints one JSON line.
+
+    python bench/ours_dqn.py --envs 8 --precision float32 --steps 1600 --warm 400
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rltrain.algos.dqn import Algorithm
+
+SETTINGS = """
+algorithm:
+  name: dqn
+  learning_rate: 1e-4
+  buffer_size: 100_000
+  learning_starts: 0
+  batch_size: 32
+  gamma: 0.99
+  train_freq: 4
+  target_update_interval: 4000
+  exploration_initial_eps: 0.05
+  exploration_final_eps: 0.05
+  max_grad_norm: 10
+  double: false
+  dueling: false
+environment:
+  id: ALE/MsPacman-v5
+  terminal_on_life_loss: true
+"""
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="rltrain's DQN on Ms. Pac-Man: agent steps per second while learning")
+    parser.add_argument("--envs", type=int, default=8, help="environments side by side")
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="of the arithmetic; weights stay float32",
+    )
+    parser.add_argument("--steps", type=int, default=1600, help="agent steps in the measured window")
+    parser.add_argument("--warm", type=int, default=400, help="agent steps before it")
+    parser.add_argument("--replay", type=int, default=100_000, help="transitions in the replay memory, all filled")
+    parser.add_argument("--threads", type=int, default=0, help="cores to use; 0 for all")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    return parser.parse_args()
+
+
+def build(given: argparse.Namespace) -> Algorithm:
+    """The algorithm, its environments started and its replay memory full."""
+    import os
+
+    from rltrain import config, envs, registry
+    from rltrain.core import Hardware
+    from rltrain.rng import Streams
+
+    overrides = [
+        f"algorithm.buffer_size={given.replay}",
+        f"algorithm.precision={given.precision}",
+        f"environment.num_envs={given.envs}",
+    ]
+    experiment = config.loads(SETTINGS, "bench/ours_dqn.py", overrides)
+    threads = given.threads or len(os.sched_getaffinity(0))
+    env = envs.make(experiment.environment, threads=threads)
+    algorithm = registry.load("dqn").Algorithm(experiment.algorithm, env, Streams(0), Hardware(given.device, threads))
+    fill(algorithm)
+    return algorithm
+
+
+def fill(algorithm: Algorithm) -> None:
+    """Random transitions in every place: the speed is that of a run that has played 100,000 steps."""
+    import numpy as np
+
+    from rltrain.core import Step
+
+    replay, spec = algorithm.replay, algorithm.env.spec
+    rng = np.random.default_rng(0)
+    N = spec.num_envs
+    pattern = rng.integers(0, 256, (64, N, *spec.obs_shape), dtype=np.uint8)
+    zeros, ones, no = np.zeros(N, np.float32), np.ones(N, np.float32), np.zeros(N, bool)
+    steps = replay.capacity_steps
+    for t in range(steps):
+        seen = Step(pattern[t % 64], zeros, ones, no | (t == 0), no | (t == steps - 1))
+        replay.add(seen, rng.integers(0, spec.num_actions, N), zeros, ones)
+
+
+def main() -> None:
+    given = arguments()
+    algorithm = build(given)
+    import ale_py
+    import gymnasium
+    import numpy
+    import torch
+
+    import rltrain
+
+    while algorithm.counters["env_steps"] < given.warm:
+        algorithm.step()
+    before = dict(algorithm.counters)
+    start = time.perf_counter()
+    while algorithm.counters["env_steps"] < before["env_steps"] + given.steps:
+        algorithm.step()
+    if given.device != "cpu":
+        torch.cuda.synchronize()
+    seconds = time.perf_counter() - start
+    steps = algorithm.counters["env_steps"] - before["env_steps"]
+    print(
+        json.dumps(
+            {
+                "side": "rltrain",
+                "envs": given.envs,
+                "precision": given.precision,
+                "steps_per_second": round(steps / seconds, 2),
+                "steps": steps,
+                "updates": algorithm.counters["updates"] - before["updates"],
+                "seconds": round(seconds, 3),
+                "threads": torch.get_num_threads(),
+                "device": given.device,
+                "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+                "versions": {
+                    "python": platform.python_version(),
+                    "rltrain": rltrain.__version__,
+                    "torch": torch.__version__,
+                    "gymnasium": gymnasium.__version__,
+                    "ale-py": ale_py.__version__,
+                    "numpy": numpy.__version__,
+                },
+            }
+        ),
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Settings of DQN, in a module of their own so that checking a config need not import torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from rltrain.settings import STRICT
+
+TASK = "env"
+DEFAULT_BUDGET = {"env_steps": 1_000_000}
+DEFAULT_NUM_ENVS = 8
+
+NATURE_CONVOLUTIONS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
+
+
+class Config(BaseModel):
+    """Settings of DQN. What Stable-Baselines3 has too carries the same name and means the same."""
+
+    model_config = STRICT
+
+    learning_rate: float = Field(1e-4, gt=0, le=10, description="Step size of the optimiser.")
+    learning_rate_final: float | None = Field(
+        None,
+        gt=0,
+        le=10,
+        description="Learning rate after learning_rate_steps, reached in a straight line. None: constant.",
+    )
+    learning_rate_steps: int = Field(
+        1_000_000, ge=1, description="Environment steps over which the learning rate moves."
+    )
+    buffer_size: int = Field(100_000, ge=100, description="Transitions that the replay memory holds.")
+    learning_starts: int = Field(1_000, ge=0, description="Environment steps of random play before the first update.")
+    batch_size: int = Field(32, ge=1, le=65536, description="Transitions of one update.")
+    gamma: float = Field(0.99, ge=0, le=1, description="Discount a step.")
+    train_freq: int = Field(4, ge=1, description="Environment steps between updates.")
+    gradient_steps: int = Field(1, ge=1, description="Updates every train_freq environment steps.")
+    target_update_interval: int = Field(
+        10_000, ge=1, description="Environment steps between copies to the target network."
+    )
+    exploration_initial_eps: float = Field(1.0, ge=0, le=1, description="Chance of a random action at the start.")
+    exploration_final_eps: float = Field(
+        0.05, ge=0, le=1, description="Chance of a random action after exploration_steps."
+    )
+    exploration_steps: int = Field(
+        50_000, ge=1, description="Environment steps over which the chance falls in a straight line."
+    )
+    max_grad_norm: float | None = Field(
+        10.0, gt=0, description="Gradients longer than this are scaled down. None: never."
+    )
+    optimizer: Literal["adam", "rmsprop"] = Field(
+        "adam", description="Adam, or the centred RMSProp of Mnih et al. 2015."
+    )
+    optimizer_eps: float = Field(1e-8, gt=0, description="Added to the optimiser's denominator.")
+    loss: Literal["huber", "mse"] = Field("huber", description="huber: quadratic to an error of 1, then linear.")
+    double: bool = Field(
+        False, description="Double DQN: the online network chooses the next action, the target values it."
+    )
+    dueling: bool = Field(False, description="State value and advantages in separate heads.")
+    n_step: int = Field(1, ge=1, le=100, description="Rewards summed before bootstrapping.")
+    prioritized: bool = Field(False, description="Draw transitions in proportion to |td error|^priority_alpha.")
+    priority_alpha: float = Field(0.5, ge=0, le=1, description="0: uniform draws; 1: in proportion to the error.")
+    priority_beta: float = Field(
+        0.4, ge=0, le=1, description="How much importance weights correct for prioritised draws."
+    )
+    reward_clip: float | None = Field(
+        None, gt=0, description="Rewards are cut to -x..x before learning. None: not at all."
+    )
+    reward_scale: float = Field(
+        1.0, gt=0, description="Rewards are multiplied by this before learning, after clipping."
+    )
+    value_transform: Literal["none", "sqrt"] = Field(
+        "none", description="sqrt: learn h(Q), a square-root scale for raw scores."
+    )
+    convolutions: tuple[tuple[int, int, int], ...] = Field(
+        NATURE_CONVOLUTIONS, description="Images only: [channels, kernel, stride] of each convolution."
+    )
+    padding: Literal["valid", "same"] = Field("valid", description="Images only: whether convolutions pad their input.")
+    hidden: tuple[int, ...] | None = Field(
+        None, description="Widths of hidden layers. None: [512] for images, [64, 64] else."
+    )
+    layer_norm: bool = Field(False, description="Layer normalisation before each hidden layer's ReLU.")
+    precision: Literal["float32", "bfloat16", "auto"] = Field(
+        "float32", description="Arithmetic of the network; weights stay float32. auto: tried at the start, then kept."
+    )
+    overlap: bool | None = Field(None, description="Collect on one core while the other learns. None: for images only.")
+    collect_steps: int | None = Field(
+        None,
+        ge=1,
+        description="Steps of each environment in a round. None: 256 / num_envs with overlap, else train_freq / num_envs.",
+    )

@@ -1,0 +1,54 @@
+"""The command line: one file a verb. Each verb is a thin Typer command over a plain function that anyone may call."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from rltrain import __version__
+from rltrain.cli.check import check_command
+from rltrain.cli.doctor import doctor_command
+from rltrain.cli.errors import exit_code_of
+from rltrain.cli.evaluate import eval_command
+from rltrain.cli.listing import list_command
+from rltrain.cli.schema import schema_command
+from rltrain.cli.train import resume_command, train_command
+
+app = typer.Typer(
+    name="rltrain",
+    add_completion=False,
+    help="Reinforcement-learning experiments from one YAML file, resumed to the bit.",
+    epilog="Start with: rltrain train configs/dqn_cartpole.yaml",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train")(train_command)
+app.command("resume")(resume_command)
+app.command("eval")(eval_command)
+app.command("check")(check_command)
+app.command("list")(list_command)
+app.command("schema")(schema_command)
+app.command("doctor")(doctor_command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rltrain {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """The entry point: `rltrain` and `python -m rltrain`."""
+    sys.exit(exit_code_of(app))

@@ -1,0 +1,175 @@
+"""`rltrain check`: is this config right, will it fit, how long will it take? Or: is every byte of a run as it was?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rltrain.cli.output import say, say_json
+from rltrain.cli.train import Overrides
+from rltrain.errors import CheckpointError, InputError
+
+
+def check_command(
+    target: Annotated[str, typer.Argument(metavar="CONFIG|RUN", help="A YAML file, a run or a checkpoint folder.")],
+    overrides: Overrides = None,
+    seconds: Annotated[
+        float, typer.Option("--probe", min=0, max=60, help="Seconds of the speed probe; 0: none.")
+    ] = 3.0,
+    runs_dir: Annotated[Path, typer.Option(help="Where run folders are.")] = Path("runs"),
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+) -> None:
+    """Check a config and what it will cost before it is paid; or verify all hashes of a run."""
+    if is_config(target, runs_dir):
+        report = check_config(target, overrides or [], runs_dir)
+        if not json:
+            for line in config_lines(report):
+                say(line)
+        if seconds > 0:
+            report["probe"] = probe_speed(target, overrides or [], seconds)
+            if not json:
+                say(probe_line(report))
+        if json:
+            say_json(report)
+        return
+    if overrides:
+        raise InputError(f"{target} is a run: its settings cannot be overridden in a check")
+    verified = check_run(target, runs_dir)
+    if json:
+        say_json(verified)
+    else:
+        for line in run_lines(verified):
+            say(line)
+    if not verified["ok"]:
+        raise typer.Exit(CheckpointError.exit_code)
+
+
+def is_config(target: str, runs_dir: Path) -> bool:
+    """A file, or what is called like one, is a config; a folder or a run's name is not."""
+    path = Path(target)
+    return path.is_file() or (
+        path.suffix in (".yaml", ".yml") and not path.is_dir() and not (runs_dir / target).is_dir()
+    )
+
+
+def check_config(config: str | Path, overrides: list[str], runs_dir: Path) -> dict[str, Any]:
+    """Resolve, validate, and refuse what will not fit in memory. Takes about a second and trains nothing."""
+    from rltrain.cli.cost import available_bytes, memory_bytes, refuse_what_does_not_fit
+    from rltrain.config import load
+    from rltrain.run import folder
+
+    experiment = load(config, overrides)
+    spec, cost = refuse_what_does_not_fit(experiment)
+    place = next(path for path in (runs_dir, *runs_dir.absolute().parents) if path.is_dir())
+    return {
+        "config": str(config),
+        "ok": True,
+        "algorithm": experiment.algorithm_name,
+        "environment": spec.id,
+        "num_envs": spec.num_envs,
+        "obs_shape": list(spec.obs_shape),
+        "obs_dtype": spec.obs_dtype,
+        "actions": list(spec.action_names),
+        "frames_per_step": spec.frames_per_step,
+        "max_episode_steps": spec.max_episode_steps,
+        "budget": dict(experiment.run.budget or {}),
+        "seed": experiment.run.seed,
+        **{key: cost.get(key) for key in ("parameters", "replay_bytes", "checkpoint_bytes")},
+        "memory_bytes": memory_bytes(cost),
+        "available_bytes": available_bytes(),
+        "disk_bytes": cost["checkpoint_bytes"] * (experiment.run.save.keep + 1) if "checkpoint_bytes" in cost else None,
+        "free_disk_bytes": folder.free_bytes(place),
+    }
+
+
+def probe_speed(config: str | Path, overrides: list[str], seconds: float) -> dict[str, Any]:
+    """Train for a few seconds without leaving anything behind."""
+    from rltrain.cli.cost import probe
+    from rltrain.config import load
+
+    return probe(load(config, overrides), seconds)
+
+
+def check_run(run: str, runs_dir: Path) -> dict[str, Any]:
+    """Every checkpoint of a run, or the one that is given by its folder, with the faults that it has."""
+    from rltrain.run import folder
+    from rltrain.run.checkpoint import Checkpoints
+
+    path = Path(run)
+    if path.is_dir() and (path / "MANIFEST.json").exists():
+        home, wanted = path.resolve().parent.parent, [path.resolve().name]
+    else:
+        home, wanted = folder.find(runs_dir, run), []
+    checkpoints = Checkpoints(home)
+    found = []
+    for name in wanted or checkpoints.names():
+        faults = checkpoints.verify(name)
+        found.append({"name": name, "bytes": None if faults else checkpoints.size(name), "faults": faults})
+    set_aside = sorted(bad.name for bad in (home / "checkpoints").glob("bad-*"))
+    return {
+        "run": str(home),
+        "ok": not any(checkpoint["faults"] for checkpoint in found),
+        "checkpoints": found,
+        "set_aside": set_aside,
+    }
+
+
+def config_lines(report: dict[str, Any]) -> list[str]:
+    """What a person reads of `check_config`."""
+    from rltrain.cli import words
+
+    shape = "x".join(map(str, report["obs_shape"]))
+    budget = " or ".join(f"{words.count(limit)} {name}" for name, limit in report["budget"].items())
+    lines = [
+        f"{report['config']}: correct",
+        f"  {report['algorithm']} on {report['environment']}, {report['num_envs']} side by side, seed {report['seed']}",
+        f"  observations {shape} {report['obs_dtype']}, {len(report['actions'])} actions, budget {budget}",
+    ]
+    if report["parameters"] is not None:
+        lines.append(f"  network      {words.count(report['parameters'])} parameters")
+    if report["replay_bytes"] is not None:
+        lines.append(f"  replay       {words.size(report['replay_bytes'])}")
+    memory, available = words.size(report["memory_bytes"]), words.size(report["available_bytes"])
+    lines.append(f"  memory       about {memory} of {available} available")
+    if report["checkpoint_bytes"] is not None:
+        disk, free = words.size(report["disk_bytes"]), words.size(report["free_disk_bytes"])
+        lines.append(
+            f"  checkpoint   at most {words.size(report['checkpoint_bytes'])}; all of them {disk} of {free} free"
+        )
+        if report["disk_bytes"] > report["free_disk_bytes"]:
+            lines.append("  warning: the disk may fill up; lower run.save.keep or choose another --runs-dir")
+    return lines
+
+
+def probe_line(report: dict[str, Any]) -> str:
+    """What a person reads of `probe_speed`."""
+    from rltrain.cli import words
+
+    probe = report["probe"]
+    name = next(iter(report["budget"]))
+    speed = f"  speed        {words.count(probe['per_second'][name])} {name} a second in {probe['seconds']:.0f} s"
+    if probe["expected_seconds"] is None:
+        return f"{speed}, too slow to tell how long the budget takes"
+    return f"{speed}: about {words.duration(probe['expected_seconds'])} for the budget, evaluations and saves apart"
+
+
+def run_lines(report: dict[str, Any]) -> list[str]:
+    """What a person reads of `check_run`."""
+    from rltrain.cli import words
+
+    lines = [f"{report['run']}: {'every hash holds' if report['ok'] else 'damaged'}"]
+    for checkpoint in report["checkpoints"]:
+        if checkpoint["faults"]:
+            lines.append(f"  {checkpoint['name']}  damaged")
+            lines += [f"    {fault}" for fault in checkpoint["faults"]]
+        else:
+            lines.append(f"  {checkpoint['name']}  whole, {words.size(checkpoint['bytes'])}")
+    if not report["checkpoints"]:
+        lines.append("  no checkpoint yet")
+    if report["set_aside"]:
+        lines.append(f"  set aside as damaged earlier: {', '.join(report['set_aside'])}")
+    if not report["ok"] and any(not checkpoint["faults"] for checkpoint in report["checkpoints"]):
+        lines.append("`rltrain resume` goes on from the newest whole one.")
+    return lines

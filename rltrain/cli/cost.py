@@ -1,0 +1,135 @@
+"""What an experiment will cost before it is paid: memory, disk, time.
+
+An algorithm's module may offer `cost(config, spec) -> {"parameters", "replay_bytes", "checkpoint_bytes"}`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rltrain.errors import OutOfMemoryError
+
+if TYPE_CHECKING:
+    from rltrain.config import Experiment
+    from rltrain.core import EnvSpec
+
+PROCESS_BYTES = 700_000_000  # Python, torch, emulators and batches of a run without its replay memory
+NETWORK_COPIES = 6  # online, target, gradients, two moments, what acts; 4 bytes a parameter
+CGROUP = Path("/sys/fs/cgroup")
+# A probe must reach its first update soon and needs no long memory. Settings are called this in every algorithm that
+# has them, as in Stable-Baselines3.
+PROBE_SETTINGS = {"learning_starts": 500, "buffer_size": 20_000}
+PATIENCE_SECONDS = 20.0  # for the first update of a probe
+
+
+def costs(experiment: Experiment, spec: EnvSpec) -> dict[str, int]:
+    """parameters, replay_bytes and checkpoint_bytes; empty where the algorithm does not say."""
+    from rltrain import registry
+
+    cost = vars(registry.load(experiment.algorithm_name)).get("cost")
+    return dict(cost(experiment.algorithm, spec)) if cost is not None else {}
+
+
+def refuse_what_does_not_fit(experiment: Experiment) -> tuple[EnvSpec, dict[str, int]]:
+    """OutOfMemoryError naming the number to lower, if the memory that is free now cannot hold the run."""
+    from rltrain import envs
+
+    spec = envs.describe(experiment.environment)
+    cost = costs(experiment, spec)
+    check_memory(experiment, cost, available_bytes())
+    return spec, cost
+
+
+def check_memory(experiment: Experiment, cost: Mapping[str, int], available: int) -> None:
+    """The rule of `refuse_what_does_not_fit`, for a given amount of memory."""
+    from rltrain.cli import words
+
+    needed = memory_bytes(cost)
+    if needed <= available:
+        return
+    message = f"this run needs about {words.size(needed)} of memory and {words.size(available)} are available"
+    replay = cost.get("replay_bytes", 0)
+    settings = experiment.algorithm.model_dump()
+    if replay and "buffer_size" in settings:
+        room = available - (needed - replay)
+        fits = int(settings["buffer_size"] * room / replay) // 1000 * 1000
+        if fits > 0:
+            raise OutOfMemoryError(
+                f"{message}: lower algorithm.buffer_size from {settings['buffer_size']:,} to at most {fits:,} "
+                f"(algorithm.buffer_size={fits})"
+            )
+    raise OutOfMemoryError(f"{message}: free some, or use a smaller network")
+
+
+def memory_bytes(cost: Mapping[str, int]) -> int:
+    """What the process will hold at most."""
+    return PROCESS_BYTES + 4 * NETWORK_COPIES * cost.get("parameters", 0) + cost.get("replay_bytes", 0)
+
+
+def available_bytes() -> int:
+    """Memory that this process may still take: what the machine has free, and what its control group allows."""
+    import psutil
+
+    return min([int(psutil.virtual_memory().available), *cgroup_limits(Path("/proc/self/cgroup"), CGROUP)])
+
+
+def cgroup_limits(membership: Path, root: Path) -> list[int]:
+    """memory.max of this process's control group and of those around it (version 1: memory.limit_in_bytes)."""
+    limits = []
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:
+        return []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            home, name = root, "memory.max"
+        elif "memory" in controllers.split(","):
+            home, name = root / "memory", "memory.limit_in_bytes"
+        else:
+            continue
+        folder = home / path.lstrip("/")
+        for place in [folder, *folder.parents]:
+            if place == home or home in place.parents:
+                try:
+                    limits.append(int((place / name).read_text()))
+                except (OSError, ValueError):
+                    pass  # "max", or no such file: no limit here
+    return limits
+
+
+def probe(experiment: Experiment, seconds: float) -> dict[str, Any]:
+    """Train for a few seconds, in memory only. Returns counts a second, and the seconds that the budget will take."""
+    from rltrain import envs, registry
+    from rltrain.core import Hardware
+    from rltrain.rng import Streams
+    from rltrain.run import machine
+
+    module = registry.load(experiment.algorithm_name)
+    settings = experiment.algorithm.model_dump()
+    smaller = {key: min(value, settings[key]) for key, value in PROBE_SETTINGS.items() if key in settings}
+    if "exploration_initial_eps" in settings and "exploration_final_eps" in settings:
+        smaller["exploration_initial_eps"] = settings["exploration_final_eps"]  # to act costs more than to guess
+    config = experiment.algorithm.model_copy(update=smaller)
+    threads = experiment.run.threads or machine.cores()
+    env = envs.make(experiment.environment)
+    try:
+        hardware = Hardware(experiment.run.device, threads)
+        algorithm = module.Algorithm(config, env, Streams(experiment.run.seed), hardware)
+        begun = time.monotonic()
+        algorithm.step()
+        while algorithm.counters.get("updates", 1) == 0 and time.monotonic() - begun < PATIENCE_SECONDS:
+            algorithm.step()
+        before, begun = dict(algorithm.counters), time.monotonic()
+        while time.monotonic() - begun < seconds and not algorithm.done:
+            algorithm.step()
+        elapsed = time.monotonic() - begun
+        after = dict(algorithm.counters)
+    finally:
+        env.close()
+    speeds = {name: (after[name] - before[name]) / elapsed for name in after}
+    times = [limit / speeds[name] for name, limit in (experiment.run.budget or {}).items() if speeds.get(name)]
+    return {"seconds": elapsed, "per_second": speeds, "expected_seconds": min(times, default=None)}

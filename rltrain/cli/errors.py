@@ -1,0 +1,93 @@
+"""From an exception to what a person reads and the exit code. Codes 2 to 9 are in `rltrain.errors`; the others here.
+
+0 done · 1 our bug: the traceback is kept, two lines are shown · 8 also for a MemoryError · 130 Ctrl-C · 143 SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rltrain import __version__
+from rltrain.cli.output import complain
+from rltrain.errors import OutOfMemoryError, RltrainError
+
+
+class Crash(Exception):
+    """A bug of rltrain whose traceback is already on the disk."""
+
+
+@contextmanager
+def keeping_crashes(folder: Path) -> Iterator[None]:
+    """Around the work in a run folder: what nobody foresaw is written to crash.txt there, and becomes a Crash."""
+    try:
+        yield
+    except (RltrainError, Crash):
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise OutOfMemoryError(_memory_text(error)) from error
+        place = folder / "crash.txt"
+        try:
+            place.write_text(_report(error), encoding="utf-8", errors="backslashreplace")
+        except OSError:
+            raise error from None  # the folder is what failed; the traceback goes to the screen
+        raise Crash(
+            f"rltrain crashed: {_one_line(error)}\n"
+            f"The traceback is in {place}; please report it. To go on from the last checkpoint: rltrain resume {folder}"
+        ) from error
+
+
+def exit_code_of(work: Callable[[], object]) -> int:
+    """Run a verb. Whatever it raises is shown, and gives the exit code."""
+    try:
+        work()
+    except SystemExit as error:  # Typer's own: usage errors, --help, a verb's chosen code
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as in `rltrain list | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except RltrainError as error:
+        complain(str(error))
+        return error.exit_code
+    except Crash as error:
+        complain(str(error))
+        return 1
+    except Exception as error:
+        if out_of_memory(error):
+            complain(_memory_text(error))
+            return OutOfMemoryError.exit_code
+        complain("".join(traceback.format_exception(error)).rstrip())
+        complain(f"rltrain crashed: {_one_line(error)}. This is a bug of rltrain; please report the lines above.")
+        return 1
+    return 0
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out. torch has an error of its own on a GPU and only a sentence on a CPU."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("out of memory" in str(error) or "allocate memory" in str(error))
+    )
+
+
+def _memory_text(error: BaseException) -> str:
+    return (
+        f"memory ran out: {_one_line(error)}\n`rltrain check CONFIG` says what an experiment needs and what to lower."
+    )
+
+
+def _report(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error)) + (
+        f"\nrltrain {__version__}, Python {platform.python_version()}, {platform.platform()}\ncommand: {sys.argv}\n"
+    )
+
+
+def _one_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

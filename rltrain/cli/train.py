@@ -1,0 +1,174 @@
+"""`rltrain train` and `rltrain resume`: run an experiment until its budget is spent or someone asks it to stop."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rltrain.cli.errors import keeping_crashes
+from rltrain.cli.output import Output, complain, say
+from rltrain.errors import DiskError, DivergedError, InputError, RltrainError
+
+if TYPE_CHECKING:
+    from rltrain.cli.signals import Asked
+    from rltrain.run.loop import Run
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY.SUB=VALUE]...", help="Settings that go before the file's: algorithm.gamma=0.95"),
+]
+Steps = Annotated[
+    str | None,
+    typer.Option("-n", "--total-timesteps", "--n-timesteps", metavar="N", help="Environment steps to train for."),
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+RunsDir = Annotated[Path, typer.Option(help="Where run folders are.")]
+MaxWall = Annotated[str | None, typer.Option(metavar="TIME", help="Stop and save after this long: 50m, 5h50m, 90s.")]
+QuietFlag = Annotated[bool, typer.Option("-q", "--quiet", help="Only warnings and the last line.")]
+
+
+def train_command(
+    config: Annotated[str | None, typer.Argument(help="A YAML file, such as configs/dqn_cartpole.yaml.")] = None,
+    overrides: Overrides = None,
+    total_timesteps: Steps = None,
+    env: Annotated[str | None, typer.Option("--env", "--env-id", metavar="ID", help="Another environment.")] = None,
+    seed: Annotated[str | None, typer.Option(metavar="N", help="All randomness derives from it.")] = None,
+    device: Device = None,
+    runs_dir: RunsDir = Path("runs"),
+    name: Annotated[str | None, typer.Option(help="The run's name; else one with the next free number.")] = None,
+    max_wall: MaxWall = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with a run, as `rltrain resume` does.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the complete configuration and stop.")] = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Train what a config file describes. Ctrl-C saves and stops; `rltrain resume` goes on, to the bit."""
+    flags = as_overrides(total_timesteps, env, seed, device, max_wall)
+    settings = [*(overrides or []), *flags]
+    if resume is not None:
+        if config is not None and "=" not in config:
+            raise InputError(f"--resume {resume}: a run has its own configuration; leave out {config}")
+        if name is not None or dry_run:
+            raise InputError(f"--resume {resume}: {'--name' if name is not None else '--dry-run'} is for new runs")
+        given = [] if config is None else [config]
+        raise typer.Exit(resume_run(resume, [*given, *settings], runs_dir=runs_dir, quiet=quiet))
+    if config is None:
+        raise InputError("which config? For example: rltrain train configs/dqn_cartpole.yaml")
+    if dry_run:
+        from rltrain.config import load
+
+        say(load(config, settings).to_yaml().rstrip("\n"))
+        return
+    raise typer.Exit(train(config, settings, runs_dir=runs_dir, name=name, quiet=quiet))
+
+
+def resume_command(
+    run: Annotated[str, typer.Argument(help="A run's name or folder.")],
+    overrides: Overrides = None,
+    total_timesteps: Steps = None,
+    device: Device = None,
+    runs_dir: RunsDir = Path("runs"),
+    max_wall: MaxWall = None,
+    quiet: QuietFlag = False,
+) -> None:
+    """Go on with a run from its newest good checkpoint: the same folder, the same curve, nothing repeated."""
+    flags = as_overrides(total_timesteps, None, None, device, max_wall)
+    raise typer.Exit(resume_run(run, [*(overrides or []), *flags], runs_dir=runs_dir, quiet=quiet))
+
+
+def as_overrides(
+    total_timesteps: str | None, env: str | None, seed: str | None, device: str | None, max_wall: str | None
+) -> list[str]:
+    """Options that are settings, as the dotted overrides that they stand for; so they are checked as those are."""
+    options = {
+        "run.budget.env_steps": total_timesteps,
+        "environment.id": env,
+        "run.seed": seed,
+        "run.device": device,
+        "run.max_wall": max_wall,
+    }
+    return [f"{key}={value}" for key, value in options.items() if value is not None]
+
+
+def train(
+    config: str | Path, overrides: Sequence[str] = (), *, runs_dir: Path, name: str | None = None, quiet: bool = False
+) -> int:
+    """Train in a new run folder. Returns the exit code: 0, or 130 and 143 after a signal."""
+    from rltrain.cli.cost import refuse_what_does_not_fit
+    from rltrain.config import load
+    from rltrain.run.loop import Run
+
+    experiment = load(config, overrides)
+    refuse_what_does_not_fit(experiment)
+    return drive(Run.create(experiment, runs_dir, name, shlex.join(["rltrain", *sys.argv[1:]])), quiet)
+
+
+def resume_run(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool = False) -> int:
+    """Go on with a run. Returns the exit code."""
+    from rltrain.run import folder
+    from rltrain.run.loop import Run
+
+    found = folder.find(runs_dir, run)
+    with keeping_crashes(found):
+        resumed = Run.resume(found, overrides)
+    return drive(resumed, quiet)
+
+
+def drive(run: Run, quiet: bool) -> int:
+    """Advance a run to its end or to the first signal, show it, and free its folder."""
+    from rltrain.cli import table
+    from rltrain.cli.history import recall
+    from rltrain.cli.signals import stopping
+
+    facts = table.Facts(
+        title=f"{run.experiment.algorithm_name} on {run.experiment.environment.id}",
+        folder=str(run.folder),
+        budget=run.budget,
+        frames_per_step=run.spec.frames_per_step,
+        progress=run.progress,
+        past=recall(run.folder, run.counters, table.measure(run.budget)),
+    )
+    state: str | None = "crashed"
+    with keeping_crashes(run.folder):
+        try:
+            with stopping(run.request_stop) as asked:
+                view = table.view(facts, Output(sys.stdout), quiet)
+                try:
+                    for event in run.advance():
+                        view.show(event)
+                finally:
+                    view.close()
+            state = None
+        except RltrainError as error:
+            state = {DivergedError: "diverged", DiskError: "disk"}.get(type(error), "crashed")
+            if not isinstance(error, DivergedError):
+                complain(f"go on from the last checkpoint with: rltrain resume {run.folder}")
+            raise
+        finally:
+            run.close(state)
+    for line in ending(run, asked)[: 1 if quiet else None]:
+        say(line)
+    return asked.exit_code
+
+
+def ending(run: Run, asked: Asked) -> list[str]:
+    """What is said last: what happened, and what to type next."""
+    from rltrain.cli import table, words
+
+    unit = table.measure(run.budget)
+    done = (
+        f"{words.count(run.counters[unit])} {table.plain(unit)} in {words.duration(run.progress()['elapsed_seconds'])}"
+    )
+    if not run.finished:
+        why = {"SIGINT": "Ctrl-C", "SIGTERM": "SIGTERM", None: "--max-wall"}[asked.reason]
+        return [f"stopped by {why} after {done}, saved; go on with: rltrain resume {run.folder}"]
+    best = ""
+    if run.best is not None:
+        best = f", best evaluation {words.score(run.best['score'])} at {words.count(run.best['step'])}"
+    return [f"finished: {done}{best}, in {run.folder}", f"next: rltrain eval --checkpoint {run.folder}"]

@@ -1,0 +1,68 @@
+"""How numbers are written for people."""
+
+from __future__ import annotations
+
+import math
+
+
+def count(value: float) -> str:
+    """1,234,567"""
+    return "-" if math.isnan(value) else f"{value:,.0f}"
+
+
+def number(value: float | None) -> str:
+    """At most seven characters and a sign, for what a run shows: 4.7e-04, 0.0123, 12.34, 1,234, 1.2e+07."""
+    if value is None or math.isnan(value):
+        return "-"
+    if math.isinf(value) or abs(value) >= 1e6 or 0 < abs(value) < 1e-3:
+        return f"{value:.1e}"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.3f}" if abs(value) >= 1 else f"{value:.4f}"
+
+
+def share(value: float | None) -> str:
+    """0.675"""
+    return "-" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def score(value: float | None) -> str:
+    """A game score: whole where it is large, with decimals where they matter."""
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:,.0f}" if value == round(value) or abs(value) >= 1000 else f"{value:,.1f}"
+
+
+def percent(fraction: float) -> str:
+    """43.2 %"""
+    return "-" if math.isnan(fraction) else f"{100 * fraction:.1f} %"
+
+
+def duration(seconds: float) -> str:
+    """8:07, 1:02:03, 3 d 04:05"""
+    if not math.isfinite(seconds):
+        return "-"
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 24:
+        return f"{hours // 24} d {hours % 24:02d}:{minutes:02d}"
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def size(count_of_bytes: float) -> str:
+    """7.1 GB, in powers of ten as disks are sold"""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count_of_bytes) < 1000:
+            return f"{count_of_bytes:.0f} {unit}" if unit == "B" else f"{count_of_bytes:.1f} {unit}"
+        count_of_bytes /= 1000
+    return f"{count_of_bytes:.1f} TB"
+
+
+def age(seconds: float | None) -> str:
+    """4 s, 12 min, 3 h, 5 d"""
+    if seconds is None:
+        return "-"
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,108 @@
+"""A config before it is checked: YAML text and overrides as one tree that knows where each value came from.
+
+Faults are gathered, so that a person sees all of them at once, one a line:
+`configs/x.yaml:7: algorithm.gamma: must be at most 1, got 2`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from rltrain.errors import InputError
+from rltrain.spelling import shown
+from rltrain.yaml_subset import MAX_BYTES, MAX_DEPTH, MAX_FAULTS, Path, read
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value was written."""
+
+    order: int  # of the messages: lines, then overrides
+    text: str  # "configs/x.yaml:7" or "command line: algorithm.gamma=2"
+    key: str = ""  # the key that `text` names already
+
+
+class Draft:
+    """The tree of one config. `shorthand` maps a block to the key that a bare word in its place stands for."""
+
+    def __init__(self, text: str, source: str, shorthand: Mapping[str, str]) -> None:
+        self.shorthand = shorthand
+        self.tree: dict[str, Any] = {}
+        self.places: dict[Path, Place] = {}
+        self.faults: list[tuple[int, str]] = []
+        self._overrides = 0
+        self._broken: list[Path] = []  # one fault a place: what follows from it would be noise
+
+        document = read(text)
+        self.places = {path: Place(line, f"{shown(source)}:{line}") for path, line in document.lines.items()}
+        self.places.setdefault((), Place(1, f"{shown(source)}:1"))
+        for path, line, rule in document.faults:
+            self._fault(path, Place(line, f"{shown(source)}:{line}"), rule)
+        if isinstance(document.value, dict):
+            self.tree = document.value
+        elif not document.faults:
+            self.fault((), "empty" if document.value is None else f"expected the blocks {', '.join(shorthand)}, run")
+        for block, key in shorthand.items():
+            if isinstance(self.tree.get(block), str):
+                self.tree[block] = {key: self.tree[block]}
+
+    def override(self, text: str) -> None:
+        """Apply `key.sub=value`; the value is YAML. Settings beside it stay; a block as a value replaces the block."""
+        key, equals, written = text.partition("=")
+        path: Path = tuple(key.split("."))
+        self._overrides += 1
+        order = MAX_BYTES + self._overrides  # after every line
+        place = Place(order, f"command line: {shown(text)}", key)
+        if not equals or "" in path or len(path) > MAX_DEPTH:
+            return self._fault((), place, "expected key.sub=value", hides=False)
+        document = read(written)
+        for inner, _, rule in document.faults:
+            self._fault(path + inner, place, rule)
+        if len(path) == 1 and key in self.shorthand and isinstance(document.value, str):
+            path = (key, self.shorthand[key])
+        block = self.tree
+        for depth in range(1, len(path)):
+            name = str(path[depth - 1])
+            if block.get(name) is None:
+                block[name] = {}
+                self.places[path[:depth]] = place
+            block = block[name]
+            if not isinstance(block, dict):
+                return self._fault(path, place, f"{dotted(path[:depth])} is a value, not a block of settings")
+        block[str(path[-1])] = document.value
+        for old in [old for old in self.places if old[: len(path)] == path]:
+            del self.places[old]
+        self.places |= {path + inner: place for inner in ((), *document.lines)}
+
+    def where(self, path: Path) -> Place:
+        """Where this value was written, or else the block that it belongs in."""
+        while path not in self.places:
+            path = path[:-1]
+        return self.places[path]
+
+    def fault(self, path: Path, rule: str) -> None:
+        """Note what is wrong with the value at this path."""
+        self._fault(path, self.where(path), rule)
+
+    def raise_faults(self) -> NoReturn:
+        """All faults as one InputError, in the order of the text."""
+        lines = [line for _, line in sorted(self.faults, key=lambda fault: fault[0])]
+        raise InputError("\n".join(lines))
+
+    def _fault(self, path: Path, place: Place, rule: str, hides: bool = True) -> None:
+        if any(broken == path[: len(broken)] for broken in self._broken):
+            return
+        if hides:
+            self._broken.append(path)
+        key = dotted(path)
+        named = [] if key in ("", place.key) else [shown(key if len(key) <= 200 else f"{key[:197]}...")]
+        self.faults.append((place.order, ": ".join([place.text, *named, rule])))
+        if len(self.faults) == MAX_FAULTS:
+            self.raise_faults()
+
+
+def dotted(path: Path) -> str:
+    """`algorithm.hidden[1]` for ("algorithm", "hidden", 1)."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).removeprefix(".")

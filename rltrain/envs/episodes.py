@@ -1,0 +1,60 @@
+"""Whole games as they end: raw return and length, whatever a learner makes of rewards, lost lives and discounts."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from rltrain.core import Metrics, State, Step
+
+WINDOW = 100  # finished games that the metrics speak of
+
+
+class Episodes:
+    """Adds up each lane's running game and remembers the last 100 finished ones."""
+
+    def __init__(self, num_envs: int) -> None:
+        self.total = 0  # games finished since the start
+        self.returns: deque[float] = deque(maxlen=WINDOW)  # oldest first
+        self.lengths: deque[int] = deque(maxlen=WINDOW)  # in agent steps
+        self._return = np.zeros(num_envs, dtype=np.float64)
+        self._length = np.zeros(num_envs, dtype=np.int64)
+
+    def add(self, step: Step) -> list[float]:
+        """Take in one step; the raw returns of the games that it ended. The step to a `first` plays nothing."""
+        self._return = np.where(step.first, 0.0, self._return + step.reward)
+        self._length = np.where(step.first, 0, self._length + 1)
+        ended: list[float] = self._return[step.last].tolist()
+        self.total += len(ended)
+        self.returns.extend(ended)
+        self.lengths.extend(self._length[step.last].tolist())
+        return ended
+
+    def metrics(self) -> Metrics:
+        """Over the last 100 games; NaN before the first one ends."""
+        returns = self.returns or [np.nan]
+        return {
+            "episodes": float(self.total),
+            "return/mean": float(np.mean(returns)),
+            "return/min": float(np.min(returns)),
+            "return/max": float(np.max(returns)),
+            "return/last": float(returns[-1]),
+            "length/mean": float(np.mean(self.lengths or [np.nan])),
+        }
+
+    def save(self) -> State:
+        return {
+            "total": self.total,
+            "returns": np.array(self.returns, dtype=np.float64),
+            "lengths": np.array(self.lengths, dtype=np.int64),
+            "running_return": self._return.copy(),
+            "running_length": self._length.copy(),
+        }
+
+    def load(self, state: State) -> None:
+        self.total = state["total"]
+        self.returns = deque(state["returns"].tolist(), maxlen=WINDOW)
+        self.lengths = deque(state["lengths"].tolist(), maxlen=WINDOW)
+        self._return = state["running_return"].astype(np.float64)
+        self._length = state["running_length"].astype(np.int64)

@@ -1,0 +1,84 @@
+"""The actions of N lanes since each lane's last seeded reset: what an environment is replayed from.
+
+A lane's state is a pure function of its seed and the actions since, if its emulator is deterministic. One byte a step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from rltrain.core import Array, State
+from rltrain.errors import CheckpointError
+
+
+class Journal:
+    """One growing table of actions [time, lane]; each lane remembers the row at which its life began."""
+
+    def __init__(self, num_envs: int, num_actions: int) -> None:
+        self._num_actions = num_actions
+        self._rows = np.zeros((256, num_envs), dtype=np.min_scalar_type(num_actions - 1))
+        self._start = np.zeros(num_envs, dtype=np.int64)
+        self._end = 0
+
+    @property
+    def lengths(self) -> Array:
+        """Actions since each lane's seeded reset, [N] int64."""
+        return self._end - self._start
+
+    def add(self, action: Array) -> None:
+        """One action a lane, [N] int64. ValueError if one is out of range: that hangs ALE, so add before you step."""
+        if action.shape != self._start.shape or action.min() < 0 or action.max() >= self._num_actions:
+            raise ValueError(
+                f"expected {len(self._start)} actions from 0 to {self._num_actions - 1}, got {action.tolist()}"
+            )
+        if self._end == len(self._rows):
+            self._make_room()
+        self._rows[self._end] = action
+        self._end += 1
+
+    def clear(self, lanes: Array) -> None:
+        """These lanes, [N] bool, have just been reset with a seed: their life begins here."""
+        self._start[lanes] = self._end
+
+    def aligned(self) -> Array:
+        """The longest journal's actions [T, N]. All lanes end together; rows before a lane's own start mean nothing."""
+        return self._rows[self._start.min() : self._end]
+
+    def lane(self, index: int) -> Array:
+        """One lane's own actions, oldest first."""
+        return self._rows[self._start[index] : self._end, index]
+
+    def _make_room(self) -> None:
+        """Drop the rows that no lane needs; double the table if that leaves it more than half full."""
+        kept = self.aligned()
+        capacity = len(self._rows) * (2 if 2 * len(kept) > len(self._rows) else 1)
+        rows = np.zeros((capacity, self._rows.shape[1]), dtype=self._rows.dtype)
+        rows[: len(kept)] = kept
+        self._start -= self._end - len(kept)
+        self._rows, self._end = rows, len(kept)
+
+    def save(self) -> State:
+        return {"lengths": self.lengths, "actions": np.concatenate([self.lane(i) for i in range(len(self._start))])}
+
+    def load(self, state: State) -> None:
+        lengths, actions = state["lengths"], state["actions"]
+        num_envs = self._rows.shape[1]
+        if lengths.shape != (num_envs,) or lengths.min() < 0 or lengths.sum() != len(actions):
+            raise CheckpointError(f"the saved action journal does not fit {num_envs} environments")
+        if len(actions) and actions.max() >= self._num_actions:
+            raise CheckpointError(
+                f"the saved action journal holds {actions.max()}; there are {self._num_actions} actions"
+            )
+        self._end = int(lengths.max())
+        self._start = self._end - lengths.astype(np.int64)
+        self._rows = np.zeros((max(256, self._end), num_envs), dtype=self._rows.dtype)
+        ends = np.cumsum(lengths)
+        for lane, (end, length) in enumerate(zip(ends, lengths, strict=True)):
+            self._rows[self._end - length : self._end, lane] = actions[end - length : end]
+
+
+def fingerprint(obs: Array) -> str:
+    """A hash of observations, against which a replay is checked."""
+    return hashlib.sha256(np.ascontiguousarray(obs).tobytes()).hexdigest()

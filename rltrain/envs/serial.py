@@ -1,0 +1,118 @@
+"""N single games stepped in turn, each episode from a seed of its own.
+
+That seed and the actions since are the whole state of a game, so `load` plays the running episode again. It holds for
+every game whose course is a function of seed and actions; one that is not is noticed, by a hash of the observations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from rltrain.core import Array, EnvSpec, State, Step, as_int64
+from rltrain.envs.journal import Journal, fingerprint
+from rltrain.errors import CheckpointError, DivergedError
+from rltrain.rng import derive
+
+
+class Game(Protocol):
+    """One game. A seeded reset forgets all that went before."""
+
+    def reset(self, seed: int) -> Array: ...  # obs [*obs]
+    def step(self, action: int) -> tuple[Array, float, float, bool]: ...  # obs, reward, discount, last
+    def close(self) -> None: ...
+
+
+class Serial:
+    """An `Env` made of single games. After a `last`, the next step resets that game and ignores its action."""
+
+    def __init__(self, spec: EnvSpec, games: Sequence[Game]) -> None:
+        self.spec = spec
+        self._games = games
+        self._seed: int | None = None
+        self._episode = np.zeros(spec.num_envs, dtype=np.int64)
+        self._journal = Journal(spec.num_envs, spec.num_actions)
+        # What follows is a function of what stands above: `load` rebuilds it by replay.
+        self._obs = np.zeros((spec.num_envs, *spec.obs_shape), dtype=spec.obs_dtype)
+        self._last = np.zeros(spec.num_envs, dtype=bool)
+
+    def reset(self, seed: int) -> Step:
+        self._seed = seed
+        self._episode[:] = 0
+        everywhere = np.ones(self.spec.num_envs, dtype=bool)
+        self._journal.clear(everywhere)
+        self._obs = np.zeros_like(self._obs)
+        for lane in range(self.spec.num_envs):
+            self._open(lane)
+        self._check_finite("observation", self._obs)
+        zeros = np.zeros(self.spec.num_envs, dtype=np.float32)
+        return Step(self._obs, zeros, zeros + 1, first=everywhere, last=~everywhere)
+
+    def step(self, action: Array) -> Step:
+        """Play one step, action [N] int64. DivergedError if an observation or a reward is not finite."""
+        if self._seed is None:
+            raise RuntimeError("step before reset")
+        action = as_int64(action)
+        self._journal.add(action)
+        first, self._last = self._last, np.zeros(self.spec.num_envs, dtype=bool)
+        self._episode += first
+        self._journal.clear(first)
+        self._obs = np.empty_like(self._obs)  # a new array: what was handed out is never overwritten
+        reward = np.zeros(self.spec.num_envs, dtype=np.float32)
+        discount = np.ones(self.spec.num_envs, dtype=np.float32)
+        for lane, move in enumerate(action.tolist()):
+            if first[lane]:
+                self._open(lane)
+            else:
+                self._obs[lane], reward[lane], discount[lane], self._last[lane] = self._games[lane].step(move)
+        self._check_finite("reward", reward)
+        self._check_finite("observation", self._obs)
+        return Step(self._obs, reward, discount, first, self._last)
+
+    def close(self) -> None:
+        for game in self._games:
+            game.close()
+
+    def save(self) -> State:
+        return {
+            "seed": self._seed,
+            "episode": self._episode.copy(),
+            "journal": self._journal.save(),
+            "sha256": fingerprint(self._obs),
+        }
+
+    def load(self, state: State) -> None:
+        if state["episode"].shape != (self.spec.num_envs,):
+            raise CheckpointError(f"saved with {len(state['episode'])} environments, now {self.spec.num_envs}")
+        self._seed = state["seed"]
+        self._episode = state["episode"].astype(np.int64)
+        self._journal.load(state["journal"])
+        if self._seed is None:
+            return
+        self._obs = np.zeros_like(self._obs)
+        self._last = np.zeros(self.spec.num_envs, dtype=bool)
+        for lane, game in enumerate(self._games):
+            self._open(lane)
+            for move in self._journal.lane(lane).tolist():
+                self._obs[lane], _, _, self._last[lane] = game.step(move)
+        if fingerprint(self._obs) != state["sha256"]:
+            raise CheckpointError(
+                f"{self.spec.id}: replaying the episode did not reproduce the saved observations. "
+                "Its version may have changed, or its course is not a function of seed and actions"
+            )
+
+    def _open(self, lane: int) -> None:
+        """Begin the lane's current episode from its own seed."""
+        assert self._seed is not None
+        self._obs[lane] = self._games[lane].reset(derive(self._seed, lane, int(self._episode[lane])))
+
+    def _check_finite(self, what: str, values: Array) -> None:
+        """Values [N, ...]; one that is no number would poison every weight that it reaches."""
+        bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
+        if len(bad):
+            lane = int(bad[0])
+            raise DivergedError(
+                f"{self.spec.id}: environment {lane} gave the {what} {values[lane]}, not a finite number"
+            )

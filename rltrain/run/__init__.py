@@ -1,0 +1,1 @@
+"""The loop that drives every algorithm, and the folder that remembers it."""

@@ -1,0 +1,225 @@
+"""The run folder: its name, its lock, and whether its disk can be trusted.
+
+A run is a folder `runs/NAME`. One process at a time may work in it. The lock is the kernel's (flock), so it ends with
+its process, however that ends: no stale lock, no clock.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import fcntl
+import os
+import re
+import socket
+import stat
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from rltrain.errors import BusyError, InputError
+from rltrain.run.disk import UNSUPPORTED, disk_errors
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+NAME_RULE = "letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 100 characters"
+MARKER = "config.yaml"  # what makes a folder a run
+BALLAST_BYTES = 16 << 20
+
+
+def create(runs_dir: Path, name: str | None, default_stem: str) -> Path:
+    """Makes a new run folder and returns it. Without a name it is the stem and the next free number: dqn-1, dqn-2, …"""
+    if name is not None and not NAME.fullmatch(name):
+        raise InputError(f"--name {name[:100]!r}: a run's name is {NAME_RULE}")
+    with disk_errors(f"cannot make a run folder in {runs_dir}"):
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        if name is not None:
+            try:
+                (runs_dir / name).mkdir()
+            except FileExistsError:
+                hint = f"choose another --name, or go on with it: rltrain resume {runs_dir / name}"
+                raise InputError(f"--name {name}: {runs_dir / name} exists; {hint}") from None
+            return runs_dir / name
+        stem = _as_stem(default_stem)
+        while True:  # another process may take the number first
+            folder = runs_dir / f"{stem}-{_last_number(runs_dir, stem) + 1}"
+            with suppress(FileExistsError):
+                folder.mkdir()
+                return folder
+
+
+def _as_stem(text: str) -> str:
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:80]
+    return stem or "run"
+
+
+def _last_number(runs_dir: Path, stem: str) -> int:
+    numbered = re.compile(re.escape(stem) + r"-([0-9]{1,15})")
+    found = (numbered.fullmatch(name) for name in os.listdir(runs_dir))
+    return max((int(match[1]) for match in found if match), default=0)
+
+
+def find(runs_dir: Path, run: str | Path) -> Path:
+    """The folder of a run that is given by its name or its path. Raises InputError with the nearest names."""
+    given = str(run)
+    candidates = [runs_dir / given] if NAME.fullmatch(given) else []
+    candidates.append(Path(given))
+    folders = [path for path in candidates if os.path.isdir(path)]
+    for folder in folders:
+        if os.path.isfile(folder / MARKER):
+            return folder
+    if folders and given:
+        raise InputError(f"{folders[0]} is not a run: it holds no {MARKER}")
+    known = names(runs_dir)
+    near = difflib.get_close_matches(Path(given).name, known, n=3, cutoff=0.5) or known[-3:]
+    hint = f"did you mean {' or '.join(near)}?" if near else "there are none yet"
+    raise InputError(f"no run {given[:200]!r} in {runs_dir}; {hint}")
+
+
+def names(runs_dir: Path) -> list[str]:
+    """The names of all runs, in the order in which a person counts: dqn-2 before dqn-10."""
+    if not runs_dir.is_dir():
+        return []
+    with disk_errors(f"cannot read {runs_dir}"):
+        found = [path.parent.name for path in runs_dir.glob(f"*/{MARKER}")]
+    return sorted(found, key=_as_counted)
+
+
+def _as_counted(name: str) -> list[tuple[bool, int, str]]:
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return [(False, int(part), "") if part[0] in "0123456789" else (True, 0, part) for part in parts]
+
+
+class Lock:
+    """`with Lock(folder):` only one process at a time. Raises BusyError that names the other one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._descriptor = -1
+
+    def __enter__(self) -> Lock:
+        with disk_errors(f"cannot lock {self._folder}"):
+            self._descriptor = _open_lock(self._folder, os.O_RDWR | os.O_CREAT)
+            try:
+                self._acquire()
+                os.ftruncate(self._descriptor, 0)
+                os.pwrite(self._descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode(), 0)
+            except BaseException:
+                self.release()
+                raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Ends the lock; a second call does nothing."""
+        # The file stays: were it removed, two processes could each lock a file of that name.
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _acquire(self) -> None:
+        for attempt in range(5):  # `is_locked` of another process may hold it for an instant
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if attempt < 4:
+                    time.sleep(0.02)
+            except OSError as error:
+                if error.errno in UNSUPPORTED:  # `probe` has warned of a mount without locks
+                    return
+                raise
+        owner = os.pread(self._descriptor, 300, 0).decode("utf-8", "replace").split()
+        who = f"process {owner[0]} on {owner[1]}" if len(owner) == 2 else "another process"
+        raise BusyError(f"{self._folder} is in use by {who}; wait for it to end, or stop it")
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process works in this run folder."""
+    try:
+        descriptor = _open_lock(folder, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _open_lock(folder: Path, flags: int) -> int:
+    descriptor = os.open(folder / ".lock", flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, ".lock is not a regular file")
+    return descriptor
+
+
+def probe(folder: Path) -> list[str]:
+    """Tries, in the run's first second, all that a save will need. Returns warnings; raises DiskError."""
+    first, second = folder / f".probe-{os.getpid()}-1", folder / f".probe-{os.getpid()}-2"
+    lacking = []
+    with disk_errors(f"cannot save in {folder}"):
+        descriptor = os.open(first, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        try:
+            os.write(descriptor, b"rltrain")
+            for what, attempt in (("fsync", os.fsync), ("locks", _try_lock)):
+                try:
+                    attempt(descriptor)
+                except OSError as error:
+                    if error.errno not in UNSUPPORTED:
+                        raise
+                    lacking.append(what)
+            os.rename(first, second)
+        finally:
+            os.close(descriptor)
+            for path in (first, second):
+                with suppress(OSError):
+                    os.unlink(path)
+    return [f"{folder}: this disk has no {what}; a run here is not safe from a crash" for what in lacking]
+
+
+def _try_lock(descriptor: int) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def free_bytes(path: Path) -> int:
+    """What a process without privileges may still write to the disk of this path, which must exist."""
+    with disk_errors(f"cannot read the free space of {path}"):
+        found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
+def create_ballast(folder: Path, size: int = BALLAST_BYTES) -> bool:
+    """Sets space aside for the last save on a disk that fills up. False if there is no room for it."""
+    path = folder / ".ballast"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    except OSError:
+        return False
+    try:
+        while (length := os.lseek(descriptor, 0, os.SEEK_END)) < size:
+            os.write(descriptor, os.urandom(min(1 << 20, size - length)))  # zeros might take no space
+        os.fsync(descriptor)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(path)
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def release_ballast(folder: Path) -> bool:
+    """Gives the space back. False if none was set aside."""
+    try:
+        os.unlink(folder / ".ballast")
+    except OSError:
+        return False
+    return True

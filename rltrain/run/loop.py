@@ -1,0 +1,377 @@
+"""The loop that drives every algorithm: improve, record, evaluate, save, until the budget is spent.
+
+It is a generator of events; whoever needs to watch consumes it. Between two steps nothing is in flight, and all that
+changes is in `Run._state`, so a run that is killed and resumed ends, bit for bit, where it would have ended anyway.
+Cadences are arithmetic on counters. Wall-clock times go to files of their own and decide nothing but `run.max_wall`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from rltrain import config, envs, registry
+from rltrain.config import Experiment
+from rltrain.core import Algorithm, Env, EnvSpec, Hardware, Metrics, State, crossed
+from rltrain.errors import CheckpointError, DiskError, InputError
+from rltrain.rng import Streams, derive
+from rltrain.run import folder as folders
+from rltrain.run import machine
+from rltrain.run.checkpoint import Checkpoints
+from rltrain.run.evaluation import Evaluation, evaluate
+from rltrain.run.sinks import Csv, JsonLines, Sink, TensorBoard
+
+SAVES_A_BUDGET = 20
+MOST_STEPS_BETWEEN_SAVES = 50_000  # of the environments: about two minutes of an Atari run
+
+Kind = Literal["step", "eval", "save", "warning", "end"]
+Reason = Literal["SIGINT", "SIGTERM", "SIGHUP", "wall"]
+
+
+class Event(NamedTuple):
+    """What just happened."""
+
+    kind: Kind
+    counters: Mapping[str, int]
+    metrics: Mapping[str, float]
+    text: str = ""
+
+
+class Run:
+    """An experiment, its algorithm, and their folder: `create` or `resume`, then `advance`, then `close`."""
+
+    def __init__(self, parts: Parts, folder: Path, lock: folders.Lock) -> None:
+        self.experiment, self.rng, self.env, self.algorithm, self.threads = parts
+        self.folder, self._lock = folder, lock
+        self.spec: EnvSpec = self.env.spec
+        run = self.experiment.run
+        self.budget: dict[str, int] = dict(run.budget or {})
+        self.primary = next(iter(self.budget))  # the counter that names checkpoints
+        self.sinks: dict[str, Sink] = {
+            "jsonl": JsonLines(folder),
+            "csv": Csv(folder),
+            "tensorboard": TensorBoard(folder),
+        }
+        self.checkpoints = Checkpoints(folder, run.save.keep)
+        self.best: dict[str, Any] | None = None  # score and step of the best evaluation
+        self.last_evaluation: dict[str, float] | None = None
+        self._evaluation_due = False
+        self._saved_at: Mapping[str, int] | None = None  # the counters of this process's last save
+
+        self.stop: Reason | None = None
+        self._elapsed_before = 0.0  # seconds of the sessions that led here
+        self._started = time.monotonic()
+        self._recent: list[tuple[float, int]] = []  # (seconds, environment steps) of the last steps, for the speed
+        self._warnings: list[str] = []
+        self._status_written = -1e9
+
+    # Beginnings
+
+    @classmethod
+    def create(cls, experiment: Experiment, runs_dir: Path, name: str | None, command: str) -> Run:
+        """A new run in a new folder. DiskError at once if the folder cannot be written."""
+        stem = f"{experiment.algorithm_name}-{experiment.environment.id.split('/')[-1]}"
+        parts = _build(experiment)  # before the folder: what cannot be built leaves nothing behind
+        folder = folders.create(runs_dir, name, stem)
+        run = cls(parts, folder, _locked(folder))
+        run._warnings += folders.probe(folder)
+        if not folders.create_ballast(folder):
+            run._warnings.append("the disk is nearly full: no room for the reserve that the last save may need")
+        _write(folder / "config.yaml", experiment.to_yaml())
+        facts = {
+            "command": command,
+            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "machine": machine.facts(run.threads),
+        }
+        _write(folder / "run.json", json.dumps({"format": 1, **facts, **run._exactness()}, indent=2) + "\n")
+        return run
+
+    @classmethod
+    def resume(cls, folder: Path, overrides: Sequence[str] = ()) -> Run:
+        """Go on where the newest good checkpoint stands; from the beginning if the run was killed before its first."""
+        lock = _locked(folder)
+        try:
+            run = cls(_build(_experiment_of(folder, overrides)), folder, lock)
+        except BaseException:
+            lock.release()
+            raise
+        try:
+            run._restore()
+        except BaseException:
+            run.close()
+            raise
+        return run
+
+    def _restore(self) -> None:
+        facts = json.loads((self.folder / "run.json").read_text())
+        changed = machine.changes(facts["machine"], machine.facts(self.threads))
+        if changed:
+            self._warnings.append(f"resumed on another machine, so not exact to the bit: {', '.join(changed)}")
+        if not self.checkpoints.names():
+            self._warnings.append("no checkpoint yet: the run starts from its beginning")
+            return
+        loaded = self.checkpoints.load()
+        self._warnings += loaded.warnings
+        self._load(loaded.state)
+        self._saved_at = dict(self.counters)
+        self._elapsed_before = float(loaded.meta.get("elapsed_seconds", 0.0))
+
+    # The loop
+
+    def advance(self) -> Iterator[Event]:
+        """Improve until the budget is spent, the algorithm is done, or a stop is requested. Saves at the end."""
+        self._started = time.monotonic()
+        yield from self._drain_warnings()
+        if self._evaluation_due:
+            yield from self._evaluate()
+        while not (self.finished or self.stop):
+            self._write_status("running")
+            before = dict(self.counters)
+            metrics = self.algorithm.step()
+            yield from self._record("train", metrics)
+            yield Event("step", self.counters, metrics)
+            self._stop_at_max_wall()
+            best = self.best
+            if self._due(self.experiment.run.evaluate.every, before):
+                self._evaluation_due = True
+                yield from self._evaluate()
+            if self._due(self._save_every, before) or self.best != best:
+                yield from self._save(last=False)
+        if self._saved_at != dict(self.counters) or self._evaluation_due:
+            yield from self._save(last=True)
+        self._write_status("finished" if self.finished else "interrupted", at_once=True)
+        yield Event("end", self.counters, {}, "" if self.finished else f"stopped by {self.stop}")
+
+    def request_stop(self, reason: Reason) -> None:
+        """Finish the step, save, and return from `advance`. Safe to call from a signal handler: it only sets a flag."""
+        self.stop = reason
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        return self.algorithm.counters
+
+    @property
+    def finished(self) -> bool:
+        return self.algorithm.done or any(self.counters[name] >= limit for name, limit in self.budget.items())
+
+    def progress(self) -> dict[str, float]:
+        """share: of the budget, 0..1. elapsed_seconds: of all sessions. steps_per_second: of environments, lately."""
+        share = max(self.counters[name] / limit for name, limit in self.budget.items())
+        speed = float("nan")
+        if len(self._recent) > 1:
+            (t0, n0), (t1, n1) = self._recent[0], self._recent[-1]
+            speed = (n1 - n0) / (t1 - t0) if t1 > t0 else speed
+        elapsed = self._elapsed_before + time.monotonic() - self._started
+        return {"share": min(1.0, share), "elapsed_seconds": elapsed, "steps_per_second": speed}
+
+    def close(self, state: str | None = None) -> None:
+        """Free the folder. `state` goes to status.json: diverged, crashed, disk."""
+        if state is not None:
+            with contextlib.suppress(DiskError):
+                self._write_status(state, at_once=True)
+        for sink in self.sinks.values():
+            sink.close()
+        self.env.close()
+        self._lock.release()
+
+    # Recording
+
+    def _record(self, table: Literal["train", "eval"], metrics: Metrics) -> Iterator[Event]:
+        """To every sink. A full disk is a warning: sinks keep what they could not write."""
+        if table == "train":
+            self._recent = [*self._recent[-20:], (time.monotonic(), self.counters.get("env_steps", 0))]
+        for sink in self.sinks.values():
+            try:
+                sink.write(table, self.counters, metrics)
+            except DiskError as error:
+                yield Event("warning", self.counters, {}, f"{error}; the numbers are kept in memory and written later")
+        timing = {**self.counters, **self.progress(), "table": table}
+        with contextlib.suppress(OSError), open(self.folder / "timings.jsonl", "a") as file:
+            file.write(json.dumps(timing) + "\n")
+
+    def _evaluate(self) -> Iterator[Event]:
+        """Play evaluation games. Given up when a stop is requested: the resumed run plays them anew."""
+        result = self.evaluation()
+        if result is None:
+            return
+        self._evaluation_due = False
+        metrics = {"mean": result.mean, "sd": result.sd, "min": result.min, "max": result.max, "median": result.median}
+        metrics |= {"ci95/low": result.ci95[0], "ci95/high": result.ci95[1], "episodes": float(len(result.returns))}
+        self.last_evaluation = metrics
+        if self.best is None or result.mean > self.best["score"]:
+            self.best = {"score": result.mean, "step": self.counters[self.primary]}
+        yield from self._record("eval", metrics)
+        yield Event("eval", self.counters, metrics)
+
+    def evaluation(self) -> Evaluation | None:
+        """Evaluate on seeds that depend on the run's seed and the counter alone. None if a stop came between."""
+        settings = self.experiment.run.evaluate
+        return evaluate(
+            self.algorithm.policy(),
+            self.experiment.environment,
+            settings.protocol,
+            settings.episodes,
+            derive(self.experiment.run.seed, "eval", self.counters[self.primary]),
+            threads=self.threads,
+            keep_going=lambda: self.stop is None,
+        )
+
+    # Remembering
+
+    def _state(self) -> State:
+        return {
+            "algorithm": self.algorithm.save(),
+            "rng": self.rng.save(),
+            "sinks": {name: sink.save() for name, sink in self.sinks.items()},
+            "best": self.best,
+            "last_evaluation": self.last_evaluation,
+            "evaluation_due": self._evaluation_due,
+        }
+
+    def _load(self, state: State) -> None:
+        self.algorithm.load(state["algorithm"])
+        self.rng.load(state["rng"])
+        for name, sink in self.sinks.items():
+            sink.load(state["sinks"][name])
+        self.best = state["best"]
+        self.last_evaluation = state["last_evaluation"]
+        self._evaluation_due = state["evaluation_due"]
+
+    def _save(self, last: bool) -> Iterator[Event]:
+        """Write a checkpoint. A full disk is a warning and the next save tries again; the last frees the ballast."""
+        try:
+            yield self._save_once()
+        except DiskError as error:
+            if not last:
+                yield Event(
+                    "warning", self.counters, {}, f"not saved: {error}; training goes on and the next save tries again"
+                )
+                return
+            folders.release_ballast(self.folder)
+            yield self._save_once()
+
+    def _save_once(self) -> Event:
+        for sink in self.sinks.values():
+            sink.flush()
+        meta = {
+            "algorithm": self.experiment.algorithm_name,
+            "environment": self.experiment.environment.id,
+            "counters": dict(self.counters),
+            "best": self.best,
+            "elapsed_seconds": self.progress()["elapsed_seconds"],
+        }
+        protect = [] if self.best is None else [checkpoint_name(self.best["step"])]
+        name = self.checkpoints.save(self.counters[self.primary], self._state(), meta, protect)
+        self._saved_at = dict(self.counters)
+        return Event("save", self.counters, {}, name)
+
+    # Small parts
+
+    @property
+    def _save_every(self) -> Mapping[str, int]:
+        every = self.experiment.run.save.every
+        if every is not None:
+            return every
+        cadence = {name: max(1, limit // SAVES_A_BUDGET) for name, limit in self.budget.items()}
+        if "env_steps" in cadence:
+            cadence["env_steps"] = min(cadence["env_steps"], MOST_STEPS_BETWEEN_SAVES)
+        return cadence
+
+    def _due(self, every: Mapping[str, int] | None, before: Mapping[str, int]) -> bool:
+        return any(crossed(before[name], self.counters[name], interval) for name, interval in (every or {}).items())
+
+    def _stop_at_max_wall(self) -> None:
+        limit = self.experiment.run.max_wall
+        if limit is not None and time.monotonic() - self._started >= config.parse_duration(limit):
+            self.stop = self.stop or "wall"
+
+    def _exactness(self) -> dict[str, Any]:
+        if self.experiment.run.device not in ("auto", "cpu"):
+            return {"exact": False, "why": "sums on a GPU are not in a fixed order"}
+        return {"exact": True}
+
+    def _drain_warnings(self) -> Iterator[Event]:
+        while self._warnings:
+            yield Event("warning", self.counters, {}, self._warnings.pop(0))
+
+    def _write_status(self, state: str, at_once: bool = False) -> None:
+        """status.json, for `rltrain list`; at most every two seconds, and never worth stopping for."""
+        if not at_once and time.monotonic() - self._status_written < 2:
+            return
+        self._status_written = time.monotonic()
+        score = self.last_evaluation["mean"] if self.last_evaluation else None
+        status = {"state": state, "counters": dict(self.counters), "score": score, "best": self.best}
+        with contextlib.suppress(DiskError):
+            _write(
+                self.folder / "status.json", json.dumps({**status, "updated": time.time(), "pid": os.getpid()}) + "\n"
+            )
+
+
+def checkpoint_name(step: int) -> str:
+    """The name that `Checkpoints.save` gives to a step."""
+    return f"ckpt-{step:012d}"
+
+
+class Parts(NamedTuple):
+    """What an experiment is made of."""
+
+    experiment: Experiment
+    rng: Streams
+    env: Env
+    algorithm: Algorithm
+    threads: int
+
+
+def _build(experiment: Experiment) -> Parts:
+    """Environments and algorithm, from the run's seed. MissingError, InputError, OutOfMemoryError."""
+    run = experiment.run
+    threads = run.threads or machine.cores()
+    rng = Streams(run.seed)
+    env = envs.make(experiment.environment, threads=1)  # the second core is the learner's
+    members = vars(registry.load(experiment.algorithm_name))
+    algorithm: Algorithm = members["Algorithm"](experiment.algorithm, env, rng, Hardware(run.device, threads))
+    cadences = {"budget": run.budget, "evaluate.every": run.evaluate.every, "save.every": run.save.every}
+    for place, names in cadences.items():
+        for name in names or {}:
+            if name not in algorithm.counters:
+                rule = f"{experiment.algorithm_name} does not count {name!r}; it counts {', '.join(algorithm.counters)}"
+                raise InputError(f"run.{place}: {rule}")
+    return Parts(experiment, rng, env, algorithm, threads)
+
+
+def _locked(folder: Path) -> folders.Lock:
+    lock = folders.Lock(folder)
+    lock.__enter__()
+    return lock
+
+
+def _experiment_of(folder: Path, overrides: Sequence[str]) -> Experiment:
+    """The run's configuration with what may change on a resume changed. InputError if more than that would."""
+    path = folder / "config.yaml"
+    if not path.exists():
+        raise CheckpointError(f"{folder}: no config.yaml here; it is not a run folder")
+    old = config.load(path)
+    new = config.load(path, overrides)
+    changed = config.differences(old, new)
+    refused = [key for key, _, _ in changed if not config.is_safe(key)]
+    if refused:
+        lines = [f"{key}: {before!r} -> {after!r}" for key, before, after in changed if key in refused]
+        raise InputError("a resumed run keeps its settings; start a new run to change these:\n" + "\n".join(lines))
+    if changed:
+        _write(path, new.to_yaml())
+    return new
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a small file, whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text)
+        part.replace(path)
+    except OSError as error:
+        raise DiskError(f"{path}: cannot be written: {error.strerror or error}") from error

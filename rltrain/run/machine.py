@@ -1,0 +1,53 @@
+"""What a run's numbers depend on besides its configuration: versions, processor, threads."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("rltrain", "numpy", "torch", "gymnasium", "ale-py")
+
+
+def facts(threads: int) -> dict[str, str]:
+    """Name -> value. Two runs of one configuration are equal to the bit where these are equal, on a CPU."""
+    return {
+        "python": platform.python_version(),
+        **{package: _version(package) for package in PACKAGES},
+        "platform": f"{sys.platform} {platform.machine()}",
+        "processor": _processor(),
+        "threads": str(threads),
+    }
+
+
+def changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What differs, as "torch 2.12.0 -> 2.13.0"; empty if a resumed run is exact."""
+    return [f"{name} {then.get(name, '-')} -> {now[name]}" for name in now if then.get(name) != now[name]]
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "-"
+
+
+def _processor() -> str:
+    """The model and the widest vector instructions, since torch chooses its kernels by them."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "-"
+    table = dict(line.split(":", 1) for line in lines if ":" in line)
+    fields = {name.strip(): value.strip() for name, value in table.items()}
+    flags = fields.get("flags", "").split()
+    widest = [flag for flag in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if flag in flags]
+    return " ".join([fields.get("model name", "-"), *widest])

@@ -1,0 +1,136 @@
+"""Reading checkpoints: nothing is believed that its hash does not prove, nothing is run, nothing is changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rltrain.core import Array, Blob, State
+from rltrain.errors import CheckpointError
+from rltrain.run import state_codec
+from rltrain.run.disk import REAL, Damaged, Disk, FileEntry, check_file, disk_errors, read_file
+from rltrain.run.manifest import FILES, MAX_MANIFEST, BlobEntry, Manifest
+
+NAME = re.compile(r"ckpt-([0-9]{12})(?:-([0-9]{1,6}))?")  # of a step; -2, -3 when it was saved again
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A checkpoint that proved whole. Its blobs are read, and proven again, when the algorithm asks for them."""
+
+    name: str
+    step: int
+    state: State
+    meta: Mapping[str, Any]
+    versions: Mapping[str, str]  # of what wrote it, as `manifest.versions()`
+    warnings: tuple[str, ...]  # newer checkpoints that were damaged
+
+
+def load_path(path: Path, disk: Disk = REAL) -> Loaded:
+    """A checkpoint folder anywhere, or the newest whole checkpoint of a run folder. Changes nothing, needs no lock.
+
+    Blobs are looked for in ../../chunks. Raises CheckpointError.
+    """
+    folder = path.resolve()
+    home = folder / "checkpoints"
+    candidates = [home / name for name in reversed(checkpoint_names(home))] if home.is_dir() else [folder]
+    bad: dict[str, Damaged] = {}
+    with disk_errors(f"cannot read {path}"):
+        for candidate in candidates:
+            try:
+                manifest, state = read(disk, candidate, candidate.parent.parent / "chunks")
+            except Damaged as fault:
+                bad[candidate.name] = fault
+                continue
+            warnings = (f"{name} is damaged: {fault}; went on with {candidate.name}" for name, fault in bad.items())
+            return as_loaded(candidate.name, manifest, state, tuple(warnings))
+    raise nothing_usable(path, bad)
+
+
+def read(
+    disk: Disk, folder: Path, chunks: Path, prove: Collection[str] | None = None
+) -> tuple[Manifest, dict[str, Any]]:
+    """A checkpoint, every hash proven; with `prove`, only those blobs'. Raises Damaged with all faults."""
+    manifest, _ = read_manifest(disk, folder)
+    faults: list[str] = []
+    contents: dict[str, bytes] = {}
+    limits = dict(zip(FILES, (state_codec.MAX_JSON, state_codec.MAX_ARRAYS), strict=True))
+    for name in FILES:
+        try:
+            contents[name] = read_file(disk, folder / name, limits[name], manifest.files[name])
+        except Damaged as fault:
+            faults += fault.faults
+    for name, blob in manifest.blobs.items():
+        try:
+            if prove is None or name in prove:
+                check_file(disk, chunks / blob.file, state_codec.MAX_PACKED_BLOB, FileEntry(blob.size, blob.sha256))
+            elif file_size(chunks / blob.file) != blob.size:
+                raise Damaged(f"{blob.file} is damaged or missing")
+        except Damaged as fault:
+            faults += [f"chunks/{text}" for text in fault.faults]
+    if faults:
+        raise Damaged(*faults)
+
+    def find_blob(name: str) -> Blob:
+        if name not in manifest.blobs:
+            raise Damaged(f"state.json: blob {name[:100]!r} is not in the manifest")
+        return Blob(name, partial(_read_blob, disk, chunks, manifest.blobs[name]))
+
+    return manifest, state_codec.join(contents["state.json"], contents["arrays.safetensors"], find_blob)
+
+
+def read_manifest(disk: Disk, folder: Path) -> tuple[Manifest, bytes]:
+    """The manifest, proven by its own hash, and its bytes. Raises Damaged."""
+    if folder.is_symlink() or not folder.is_dir():
+        raise Damaged(f"{folder} is not a folder")
+    data = read_file(disk, folder / "MANIFEST.json", MAX_MANIFEST)
+    return Manifest.from_bytes(data), data
+
+
+def _read_blob(disk: Disk, chunks: Path, blob: BlobEntry) -> dict[str, Array]:
+    path = chunks / blob.file
+    with disk_errors(f"cannot read {path}"):
+        try:
+            data = read_file(disk, path, state_codec.MAX_PACKED_BLOB, FileEntry(blob.size, blob.sha256))
+            return state_codec.unpack_blob(data, blob.raw_size)
+        except Damaged as fault:
+            raise CheckpointError(f"{chunks}/{fault}") from fault
+
+
+def as_loaded(name: str, manifest: Manifest, state: State, warnings: tuple[str, ...]) -> Loaded:
+    """What `read` found, as callers see it."""
+    return Loaded(name, manifest.step, state, manifest.meta, manifest.versions, warnings)
+
+
+def nothing_usable(where: Path, bad: Mapping[str, Damaged]) -> CheckpointError:
+    """The error that says why nothing could be loaded."""
+    if not bad:
+        return CheckpointError(f"no checkpoint in {where}: the run was stopped before its first save")
+    return CheckpointError("\n".join([f"no usable checkpoint in {where}", *(f"  {n}: {f}" for n, f in bad.items())]))
+
+
+def checkpoint_names(home: Path) -> list[str]:
+    """The checkpoints in a folder, oldest first. They may be damaged."""
+    with disk_errors(f"cannot read {home}"):
+        return sorted((path.name for path in home.iterdir() if NAME.fullmatch(path.name)), key=order)
+
+
+def order(name: str) -> tuple[int, int]:
+    """(step, copy), by which names sort from old to new."""
+    return int(checked(name)[5:17]), int(name[18:] or 1)
+
+
+def checked(name: str) -> str:
+    """The name, if it is one of a checkpoint. Raises CheckpointError."""
+    if not NAME.fullmatch(name):
+        raise CheckpointError(f"{name[:100]!r} is not a checkpoint's name, such as ckpt-000000012345")
+    return name
+
+
+def file_size(path: Path) -> int:
+    """Bytes of a regular file; -1 if there is none."""
+    return path.stat().st_size if path.is_file() and not path.is_symlink() else -1

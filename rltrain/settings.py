@@ -1,0 +1,168 @@
+"""The settings that every experiment has: the `environment` and the `run` block, typed, bounded and described.
+
+The descriptions and bounds are what `rltrain schema` prints. What Gymnasium or Stable-Baselines3 have too carries the
+name used there. An algorithm's own `Config` looks like these: a pydantic model with `model_config = STRICT`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+
+from rltrain.spelling import described
+
+STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)  # every Config's `model_config`
+
+ATARI_KEYS = (
+    "preprocessing",
+    "frame_skip",
+    "frame_stack",
+    "screen_size",
+    "noop_max",
+    "repeat_action_probability",
+    "full_action_space",
+    "terminal_on_life_loss",
+    "reseed_every",
+)
+Count = Annotated[int, Field(ge=1, le=10**15)]
+Counts = Annotated[dict[str, Count], Field(min_length=1)]
+
+
+class EnvironmentConfig(BaseModel):
+    """What is played. The Atari settings are for ids that start with `ALE/`."""
+
+    model_config = STRICT
+
+    id: str = Field(
+        description="Gymnasium id, such as CartPole-v1 or ALE/MsPacman-v5",
+        json_schema_extra={"pattern": "^[A-Za-z0-9_/.-]+$"},
+    )
+    num_envs: int | None = Field(
+        default=None, ge=1, le=1024, description="environments side by side; null: the algorithm's default"
+    )
+    max_episode_steps: int | None = Field(
+        default=None,
+        ge=1,
+        le=10**9,
+        description="agent steps after which an episode is cut off; null: the environment's own limit",
+    )
+    kwargs: dict[str, bool | int | float | str] = Field(
+        default={}, description="arguments of the environment, such as is_slippery; not for Atari"
+    )
+    preprocessing: Literal["nature", "book"] = Field(
+        default="nature",
+        description="Atari: nature is 84x84 grey and stacked, book is rows 1:176:2 and columns ::2, one grey frame",
+    )
+    frame_skip: int = Field(default=4, ge=1, le=100, description="Atari: frames an action is repeated for")
+    frame_stack: int = Field(default=4, ge=1, le=64, description="Atari: frames in an observation")
+    screen_size: int = Field(default=84, ge=8, le=512, description="Atari: height and width of a frame")
+    noop_max: int = Field(default=30, ge=0, le=1000, description="Atari: an episode opens with 0 to this many no-ops")
+    repeat_action_probability: float = Field(
+        default=0.0, ge=0, le=1, description="Atari: chance that a frame repeats the last action (sticky)"
+    )
+    full_action_space: bool = Field(default=False, description="Atari: all 18 actions rather than the game's own")
+    terminal_on_life_loss: bool = Field(
+        default=False, description="Atari: a lost life cuts bootstrapping in training; the game goes on"
+    )
+    reseed_every: int = Field(
+        default=4000,
+        ge=1,
+        le=10**9,
+        description="Atari: agent steps after which the next episode starts from a new seed; bounds the time to resume",
+    )
+
+    @field_validator("id")
+    @classmethod
+    def _id_is_a_name(cls, value: str) -> str:
+        if ":" in value:
+            raise ValueError("an id with a colon is refused: it would import and run the module before the colon")
+        if not re.fullmatch(r"[A-Za-z0-9_/.-]{1,200}", value):
+            raise ValueError(f"an id has only letters, digits and _ / . -, got {described(value)}")
+        return value
+
+    @field_validator(*ATARI_KEYS, "kwargs")
+    @classmethod
+    def _fits_the_id(cls, value: object, info: ValidationInfo) -> object:
+        """Runs only on what is set explicitly: a setting without effect is a mistake."""
+        name = info.data.get("id")  # absent when it was refused itself
+        if name is not None and name.startswith("ALE/") == (info.field_name == "kwargs"):
+            rule = (
+                "not for Atari ids; their settings stand beside the id"
+                if info.field_name == "kwargs"
+                else "for Atari ids (ALE/…) only"
+            )
+            raise ValueError(f"{rule}, and the id is '{name}'")
+        return value
+
+    @property
+    def is_atari(self) -> bool:
+        return self.id.startswith("ALE/")
+
+
+class EvaluateConfig(BaseModel):
+    """When the learner is measured, and how."""
+
+    model_config = STRICT
+
+    every: Counts | None = Field(
+        default=None, description="a counter and its interval, such as {env_steps: 100000}; null: never"
+    )
+    episodes: int = Field(default=10, ge=1, le=100_000, description="games in one evaluation")
+    protocol: Literal["nature", "sticky", "training"] | None = Field(
+        default=None,
+        description="rules of the evaluation; null: nature for Atari, training (the config's own environment) else",
+    )
+
+
+class SaveConfig(BaseModel):
+    """When a checkpoint is written, and how many stay."""
+
+    model_config = STRICT
+
+    every: Counts | None = Field(
+        default=None, description="a counter and its interval, such as {env_steps: 100000}; null: 20 in a budget"
+    )
+    keep: int = Field(default=2, ge=1, le=100, description="newest checkpoints that stay, besides the best")
+
+
+def parse_duration(text: object) -> int:
+    """Seconds in `50m`, `5h50m` or `90s`. ValueError for anything else."""
+    found = re.fullmatch(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", str(text), re.ASCII)
+    hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    total = 3600 * hours + 60 * minutes + seconds
+    if total == 0:
+        raise ValueError(f"expected a duration such as 50m, 5h50m or 90s, got {described(text)}")
+    return total
+
+
+def _duration(value: object) -> object:
+    if value is not None:
+        parse_duration(value)
+    return value
+
+
+def _device(value: object) -> object:
+    if not (isinstance(value, str) and re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", value)):
+        raise ValueError(f"expected auto, cpu, cuda or cuda:N, got {described(value)}")
+    return value
+
+
+class RunConfig(BaseModel):
+    """How long, on what, from which seed; when to measure and to save."""
+
+    model_config = STRICT
+
+    seed: int = Field(default=0, ge=0, lt=2**63, description="all randomness derives from it")
+    budget: Counts | None = Field(
+        default=None,
+        description="a counter and where it ends, such as {env_steps: 1000000}; null: the algorithm's default",
+    )
+    evaluate: EvaluateConfig = Field(default=EvaluateConfig(), description="when and how the learner is measured")
+    save: SaveConfig = Field(default=SaveConfig(), description="when a checkpoint is written")
+    device: Annotated[str, BeforeValidator(_device)] = Field(default="auto", description="auto, cpu, cuda or cuda:N")
+    threads: int | None = Field(default=None, ge=1, le=1024, description="cores to keep busy; null: all")
+    max_wall: Annotated[str | None, BeforeValidator(_duration)] = Field(
+        default=None, description="stop and save after this time of one session, such as 50m or 5h50m; null: no limit"
+    )

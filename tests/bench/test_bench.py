@@ -1,0 +1,148 @@
+"""The benchmarks' own arithmetic and doors. Speed itself is measured by hand, on a quiet machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from rltrain.errors import InputError
+
+BENCH = Path(__file__).resolve().parents[2] / "bench"
+
+
+def load(name: str) -> ModuleType:
+    """A script of bench/ as a module; importing it measures nothing."""
+    spec = importlib.util.spec_from_file_location(f"bench_{name}", BENCH / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+throughput = load("dqn_throughput")
+curve = load("learning_curve")
+
+
+@pytest.mark.parametrize("script", ["dqn_throughput.py", "ours_dqn.py", "learning_curve.py", "peers/sb3_dqn.py"])
+def test_help_works_without_the_peers(script: str) -> None:
+    done = subprocess.run([sys.executable, BENCH / script, "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"usage: {Path(script).name}")
+
+
+def test_paired_ratio_is_the_median_of_the_rounds_not_the_ratio_of_medians() -> None:
+    ours, peer = [200.0, 150.0, 90.0], [100.0, 50.0, 45.0]  # a machine that slows down: 2, 3, 2 in the rounds
+    assert throughput.paired_ratio(ours, peer) == (2.0, 2.0, 3.0, 3)
+    assert throughput.spread(ours).median / throughput.spread(peer).median == 3.0
+
+
+def test_median_of_an_even_number_of_rounds_lies_between_the_middle_two() -> None:
+    assert throughput.paired_ratio([1.0, 2.0, 3.0, 8.0], [1.0, 1.0, 1.0, 1.0]) == (2.5, 1.0, 8.0, 4)
+
+
+def test_unpaired_runs_are_refused() -> None:
+    with pytest.raises(ValueError, match="unpaired: 2 runs of ours, 1 of the peer"):
+        throughput.paired_ratio([1.0, 2.0], [1.0])
+
+
+def test_summary_pairs_by_round_and_names_the_fastest_peer() -> None:
+    speeds = {"sb3-1": [50.0, 40.0, 60.0], "sb3-8": [80.0, 100.0, 50.0], "ours-float32": [160.0, 250.0, 150.0]}
+    runs = [{"name": name, "steps_per_second": values[i]} for i in range(3) for name, values in speeds.items()]
+    figures = throughput.summary(runs, ["sb3-1", "sb3-8"], ["ours-float32"])
+    assert figures["fastest_peer"] == "sb3-8"
+    assert figures["sides"]["sb3-8"] == {"median": 80.0, "low": 50.0, "high": 100.0, "count": 3}
+    assert figures["ratios"]["ours-float32"]["sb3-8"] == {"median": 2.5, "low": 2.0, "high": 3.0, "count": 3}
+    assert figures["ratios"]["ours-float32"]["sb3-1"]["median"] == 3.2
+    json.dumps(figures)
+
+
+def test_sides_take_turns_at_equal_settings() -> None:
+    sides = throughput.commands(throughput.arguments(["--steps", "320", "--warm", "80"]))
+    assert list(sides) == ["sb3-8", "ours-float32", "sb3-subproc-8", "ours-bfloat16"]
+    for command in sides.values():
+        assert command[command.index("--steps") + 1] == "320" and command[command.index("--warm") + 1] == "80"
+        assert command[command.index("--envs") + 1] == "8"
+    assert "--subproc" in sides["sb3-subproc-8"] and "--subproc" not in sides["sb3-8"]
+
+
+def test_a_trial_of_few_rounds_is_not_saved(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        throughput.arguments(["--rounds", "2", "--save"])
+    assert stop.value.code == 2
+    assert "5 rounds or more" in capsys.readouterr().err
+
+
+def side(updates: int) -> list[str]:
+    """A side that reports at once."""
+    line = json.dumps({"steps_per_second": 100.0, "steps": 400, "updates": updates, "seconds": 4.0})
+    return [sys.executable, "-c", f"print('noise'); print({line!r})"]
+
+
+def test_run_side_reads_the_last_line_and_adds_the_load() -> None:
+    figures = throughput.run_side(side(updates=100))
+    assert figures["steps_per_second"] == 100.0
+    assert figures["other_cpu"] >= 0 and figures["stolen"] >= 0
+
+
+def test_unequal_work_is_refused() -> None:
+    with pytest.raises(SystemExit, match="unequal work, nothing to compare: 50 updates in 400 agent steps"):
+        throughput.run_side(side(updates=50))
+
+
+def test_a_failing_side_stops_the_comparison_with_its_own_words() -> None:
+    with pytest.raises(SystemExit, match=r"(?s)failed with 3: .*no such game"):
+        throughput.run_side([sys.executable, "-c", "import sys; print('no such game', file=sys.stderr); sys.exit(3)"])
+
+
+def write_run(folder: Path) -> Path:
+    folder.mkdir()
+    rows = [
+        {"env_steps": 100, "episodes": 0, "return/mean": None},
+        {"env_steps": 200, "episodes": 3, "return/mean": 250.0},
+    ]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"env_st')
+    (folder / "eval.jsonl").write_text(json.dumps({"env_steps": 150, "episodes": 2, "mean": 300.0}) + "\n")
+    timings = [{"env_steps": 0, "elapsed_seconds": 0.0}, {"env_steps": 200, "elapsed_seconds": 10.0}]
+    (folder / "timings.jsonl").write_text("".join(json.dumps(row) + "\n" for row in timings))
+    (folder / "run.json").write_text('{"versions": {"rltrain": "0.1.0"}}')
+    return folder
+
+
+def test_learning_curve_of_a_run_that_still_writes(tmp_path: Path) -> None:
+    read = curve.read_run(write_run(tmp_path / "dqn-1"))
+    assert read["name"] == "dqn-1" and read["run"]["versions"]["rltrain"] == "0.1.0"
+    assert read["train"] == {"env_steps": [100, 200], "seconds": [5.0, 10.0], "episodes": [0, 3], "mean": [None, 250.0]}
+    assert read["eval"]["seconds"] == [7.5] and read["eval"]["mean"] == [300.0]
+    assert curve.points(read["train"]["seconds"], read["train"]["mean"], 60.0) == ([10.0 / 60.0], [250.0])
+
+
+def test_minutes_of_a_killed_and_resumed_run_count_only_what_was_kept(tmp_path: Path) -> None:
+    rows = ['{"env_steps":0,"elapsed_seconds":0}', '{"env_steps":200,"elapsed_seconds":20}', '{"env_st{"env_steps":1}']
+    rows += ['{"env_steps":100,"elapsed_seconds":12}', '{"env_steps":200,"elapsed_seconds":24}']
+    (tmp_path / "timings.jsonl").write_text("\n".join(rows) + "\n")
+    timings = curve.read_rows(tmp_path / "timings.jsonl", torn=True)
+    assert curve.seconds_at(timings, [50, 100, 150, 200]) == [6.0, 12.0, 18.0, 24.0]
+    with pytest.raises(InputError, match=r"timings\.jsonl:3: not a JSON object"):
+        curve.read_rows(tmp_path / "timings.jsonl")
+
+
+def test_a_long_run_keeps_its_ends_and_500_rows() -> None:
+    kept = [row["env_steps"] for row in curve.thin([{"env_steps": i} for i in range(10_000)])]
+    assert len(kept) == len(set(kept)) == 500
+    assert (kept[0], kept[-1]) == (0, 9_999)
+    assert max(np.diff(kept)) - min(np.diff(kept)) <= 1
+
+
+def test_learning_curve_of_no_run_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        curve.main([str(tmp_path / "nothing"), "--out", str(tmp_path / "out")])
+    assert stop.value.code == 2
+    assert "no run folder" in capsys.readouterr().err

@@ -1,0 +1,113 @@
+"""N single games as one environment: the order of events, on a game whose every number is known."""
+
+import math
+
+import numpy as np
+import pytest
+
+from rltrain.core import EnvSpec
+from rltrain.envs.serial import Serial
+from rltrain.errors import CheckpointError, DivergedError
+
+
+class Countdown:
+    """obs [2] = steps so far, seed + sum of actions. Ends at 3 steps; cut off at 2 if the last action was 1."""
+
+    def __init__(self, drift: float = 0.0, bad: float = 1.0) -> None:
+        self.resets = self.time = 0
+        self.total, self.drift, self.bad = 0.0, drift, bad
+
+    def reset(self, seed):
+        self.resets += 1
+        self.time, self.total = 0, float(seed % 1000) + self.drift * self.resets
+        return self._obs()
+
+    def step(self, action):
+        self.time += 1
+        self.total += action
+        over, cut = self.time == 3, self.time == 2 and action == 1
+        return self._obs(), self.bad * (action + 0.5), 0.0 if over else 1.0, over or cut
+
+    def close(self):
+        self.time = -1
+
+    def _obs(self):
+        return np.array([self.time, self.total], dtype=np.float32)
+
+
+def make(games) -> Serial:
+    spec = EnvSpec("Countdown", (2,), "float32", 1, 2, ("0", "1"), len(games), 1, None, None)
+    return Serial(spec, games)
+
+
+def test_the_order_of_events():
+    env = make([Countdown(), Countdown()])
+    steps = [env.reset(0)]
+    for _ in range(5):
+        steps.append(env.step(np.array([0, 1])))
+    # Lane 0 ends at 3 steps, lane 1 is cut off at 2; the step after plays nothing and opens a game.
+    assert [s.obs[0, 0] for s in steps] == [0, 1, 2, 3, 0, 1]
+    assert [s.obs[1, 0] for s in steps] == [0, 1, 2, 0, 1, 2]
+    assert [s.first.tolist() for s in steps] == [[1, 1], [0, 0], [0, 0], [0, 1], [1, 0], [0, 0]]
+    assert [s.last.tolist() for s in steps] == [[0, 0], [0, 0], [0, 1], [1, 0], [0, 0], [0, 1]]
+    assert [s.discount.tolist() for s in steps] == [[1, 1], [1, 1], [1, 1], [0, 1], [1, 1], [1, 1]]
+    assert [s.reward.tolist() for s in steps] == [[0, 0], [0.5, 1.5], [0.5, 1.5], [0.5, 0], [0, 1.5], [0.5, 1.5]]
+    assert steps[1].obs[0, 1] == steps[0].obs[0, 1], "what was handed out stays"
+
+
+def test_every_episode_and_lane_has_a_seed_of_its_own():
+    env = make([Countdown(), Countdown()])
+    starts = [env.reset(4).obs[:, 1]]
+    for _ in range(12):
+        step = env.step(np.array([0, 0]))
+        if step.first.any():
+            starts.append(step.obs[:, 1])
+    assert len(np.unique(np.stack(starts))) == 8
+
+
+@pytest.mark.parametrize("at", range(10))
+def test_load_goes_on_exactly_wherever_it_was_saved(at):
+    moves = np.random.default_rng(3).integers(2, size=(20, 3))
+    env, other = (make([Countdown() for _ in range(3)]) for _ in range(2))
+    env.reset(9)
+    for move in moves[:at]:
+        env.step(move)
+    other.load(env.save())
+    for move in moves[at:]:
+        for a, b in zip(env.step(move), other.step(move), strict=True):
+            assert np.array_equal(a, b)
+
+
+def test_a_game_that_is_no_function_of_its_seed_is_noticed():
+    env, other = make([Countdown(drift=0.5)]), make([Countdown(drift=0.5)])
+    env.reset(1)
+    for _ in range(5):  # into the second game: its start depends on how many there were
+        env.step(np.array([0]))
+    with pytest.raises(CheckpointError, match="not a function of seed and actions"):
+        other.load(env.save())
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_numbers_that_are_not_finite_stop_the_run(bad):
+    env = make([Countdown(), Countdown(bad=bad)])
+    env.reset(0)
+    with pytest.raises(DivergedError, match="Countdown: environment 1 gave the reward"):
+        env.step(np.array([0, 0]))
+    with pytest.raises(DivergedError, match="observation"):
+        make([Countdown(drift=bad)]).reset(0)
+
+
+def test_another_number_of_environments_is_refused():
+    env = make([Countdown(), Countdown()])
+    env.reset(0)
+    with pytest.raises(CheckpointError, match="saved with 2 environments, now 1"):
+        make([Countdown()]).load(env.save())
+
+
+def test_step_before_reset_and_an_action_out_of_range_are_refused():
+    env = make([Countdown()])
+    with pytest.raises(RuntimeError, match="reset"):
+        env.step(np.array([0]))
+    env.reset(0)
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        env.step(np.array([2]))

@@ -1,0 +1,243 @@
+"""Run folders: names, finding them, and the lock that lets one process in."""
+
+import errno
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from rltrain.errors import BusyError, DiskError, InputError
+from rltrain.run import folder as folders
+from rltrain.run.folder import Lock
+
+
+def run(runs_dir: Path, name: str) -> Path:
+    made = folders.create(runs_dir, name, "unused")
+    (made / folders.MARKER).write_text("algorithm: basic\n")
+    return made
+
+
+# Names
+
+
+def test_names_count_up_and_are_never_used_again(tmp_path: Path) -> None:
+    runs = tmp_path / "deep" / "runs"
+    made = [folders.create(runs, None, "dqn-ALE/Pacman v5") for _ in range(11)]
+    assert [path.name for path in made] == [f"dqn-ALE-Pacman-v5-{number}" for number in range(1, 12)]
+    made[2].rmdir()
+    assert folders.create(runs, None, "dqn-ALE/Pacman v5").name == "dqn-ALE-Pacman-v5-12"
+    assert folders.create(runs, None, "../..").name == "run-1"
+
+
+def test_a_given_name_is_taken_once(tmp_path: Path) -> None:
+    assert folders.create(tmp_path, "first", "dqn") == tmp_path / "first"
+    with pytest.raises(InputError, match=r"exists; choose another --name, or go on with it: rltrain resume .*first"):
+        folders.create(tmp_path, "first", "dqn")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "/x", "a/b", "-x", ".x", "a b", "a\0", "a\n", "é", "x" * 101])
+def test_a_name_that_could_be_a_path_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="a run's name is letters"):
+        folders.create(tmp_path / "runs", name, "dqn")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_a_disk_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for name in (None, "x"):
+        with pytest.raises(DiskError, match="cannot make a run folder"):
+            folders.create(tmp_path / "file" / "runs", name, "dqn")
+
+
+# Finding
+
+
+def test_a_run_is_found_by_name_and_by_path(tmp_path: Path) -> None:
+    made = run(tmp_path / "runs", "dqn-1")
+    assert folders.find(tmp_path / "runs", "dqn-1") == made
+    assert folders.find(tmp_path / "elsewhere", str(made)) == made
+    assert folders.find(tmp_path / "elsewhere", made) == made
+
+
+def test_a_miss_names_the_nearest(tmp_path: Path) -> None:
+    for name in ("dqn-pacman-1", "basic-cartpole-1"):
+        run(tmp_path, name)
+    with pytest.raises(InputError, match=r"no run 'dqn-pcman-1' .*did you mean dqn-pacman-1\?"):
+        folders.find(tmp_path, "dqn-pcman-1")
+    with pytest.raises(InputError, match="there are none yet"):
+        folders.find(tmp_path / "nowhere", "x")
+
+
+def test_what_is_no_run_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(InputError, match=r"notes is not a run: it holds no config\.yaml"):
+        folders.find(tmp_path, "notes")
+    for given in ("", "\0", "x" * 5_000, "../" * 2_000, "\ud800"):
+        with pytest.raises(InputError) as caught:
+            folders.find(tmp_path, given)
+        assert len(str(caught.value).encode()) < 1_000
+
+
+def test_names_are_sorted_as_a_person_counts(tmp_path: Path) -> None:
+    for name in ("dqn-10", "dqn-9", "basic-2", "7"):
+        run(tmp_path, name)
+    (tmp_path / "notes").mkdir()
+    assert folders.names(tmp_path) == ["7", "basic-2", "dqn-9", "dqn-10"]
+    assert folders.names(tmp_path / "nowhere") == []
+
+
+# The lock, with real processes
+
+HOLDER = """
+import sys
+from pathlib import Path
+from rltrain.errors import BusyError
+from rltrain.run.folder import Lock
+
+lock = Lock(Path(sys.argv[1]))
+for command in sys.stdin:
+    if command == "take\\n":
+        try:
+            lock.__enter__()
+            print("won", flush=True)
+        except BusyError:
+            print("busy", flush=True)
+    else:
+        lock.release()
+        print("released", flush=True)
+"""
+
+
+class Holder:
+    """A process that takes and releases the lock when told."""
+
+    def __init__(self, folder: Path) -> None:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen([sys.executable, "-c", HOLDER, str(folder)], **pipes)
+
+    def tell(self, command: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+
+    def answer(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+
+@contextmanager
+def holders(folder: Path, count: int) -> Iterator[list[Holder]]:
+    started = [Holder(folder) for _ in range(count)]
+    try:
+        yield started
+    finally:
+        for holder in started:
+            holder.process.kill()
+            holder.process.communicate()
+
+
+def test_races_have_one_winner(tmp_path: Path) -> None:
+    with holders(tmp_path, 4) as processes:
+        for _ in range(8):
+            for holder in processes:
+                holder.tell("take")
+            assert sorted(holder.answer() for holder in processes) == ["busy", "busy", "busy", "won"]
+            for holder in processes:
+                holder.tell("release")
+            assert {holder.answer() for holder in processes} == {"released"}
+
+
+def test_the_busy_one_is_named_and_its_death_frees_the_lock(tmp_path: Path) -> None:
+    with holders(tmp_path, 1) as (holder,):
+        holder.tell("take")
+        assert holder.answer() == "won"
+        assert folders.is_locked(tmp_path)
+        with (
+            pytest.raises(BusyError, match=rf"in use by process {holder.process.pid} on {os.uname().nodename}"),
+            Lock(tmp_path),
+        ):
+            pass
+        holder.process.send_signal(signal.SIGKILL)
+        holder.process.wait()
+        assert not folders.is_locked(tmp_path)
+        with Lock(tmp_path):
+            assert (tmp_path / ".lock").read_text().split()[0] == str(os.getpid())
+
+
+def test_the_lock_holds_within_a_process_and_ends_with_its_block(tmp_path: Path) -> None:
+    assert not folders.is_locked(tmp_path)
+    with Lock(tmp_path):
+        with pytest.raises(BusyError, match=f"process {os.getpid()} "), Lock(tmp_path):
+            pass
+        assert folders.is_locked(tmp_path)
+    with pytest.raises(ZeroDivisionError), Lock(tmp_path):
+        _ = 1 / 0
+    with Lock(tmp_path):
+        pass
+    assert not folders.is_locked(tmp_path)
+
+
+def test_a_glance_at_the_lock_turns_nobody_away(tmp_path: Path) -> None:
+    """`is_locked` takes the lock for an instant; who starts in that instant waits for it."""
+    (tmp_path / ".lock").write_text("")
+    glance = os.open(tmp_path / ".lock", os.O_RDONLY)
+    fcntl.flock(glance, fcntl.LOCK_SH)
+    threading.Timer(0.03, os.close, [glance]).start()
+    with Lock(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/etc/passwd"), os.mkdir])
+def test_a_lock_that_is_no_file_is_an_error_and_no_hang(tmp_path: Path, make) -> None:
+    make(tmp_path / ".lock")
+    with pytest.raises(DiskError, match="cannot lock"), Lock(tmp_path):
+        pass
+    assert not folders.is_locked(tmp_path)
+
+
+# The disk
+
+
+def test_the_probe_leaves_nothing(tmp_path: Path) -> None:
+    assert folders.probe(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_probe_finds_what_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(DiskError, match="cannot save in"):
+        folders.probe(tmp_path / "gone")
+
+
+def test_the_probe_warns_of_a_disk_without_sync_or_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "not supported")
+
+    monkeypatch.setattr(os, "fsync", unsupported)
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    warnings = folders.probe(tmp_path)
+    assert len(warnings) == 2 and "no fsync" in warnings[0] and "no locks" in warnings[1]
+    with Lock(tmp_path):  # and the run goes on all the same
+        pass
+
+
+def test_free_space_is_that_of_the_disk(tmp_path: Path) -> None:
+    assert 0 < folders.free_bytes(tmp_path) < 1 << 60
+    with pytest.raises(DiskError):
+        folders.free_bytes(tmp_path / "gone")
+
+
+def test_the_ballast_takes_space_and_gives_it_back(tmp_path: Path) -> None:
+    assert folders.create_ballast(tmp_path, 1 << 20)
+    assert folders.create_ballast(tmp_path, 1 << 20)  # a resumed run finds it
+    found = (tmp_path / ".ballast").stat()
+    assert found.st_size == 1 << 20 and found.st_blocks * 512 >= 1 << 20
+    assert folders.release_ballast(tmp_path)
+    assert not folders.release_ballast(tmp_path)
+    assert not folders.create_ballast(tmp_path / "gone")

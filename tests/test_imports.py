@@ -1,0 +1,74 @@
+"""Who may know whom: arrows point down only. And what may not be called anywhere."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "rltrain"
+FLOORS = [  # from the ground up; rooms of one floor do not know each other
+    {"core", "errors", "rng", "spelling", "yaml_subset", "settings"},
+    {"config", "config_draft", "config_faults", "config_schema"},
+    {"envs", "deep", "mdp"},
+    {"algos"},
+    {"registry"},
+    {"run"},
+    {"report"},
+    {"cli", "__main__"},
+]
+GROUND = FLOORS[0] | FLOORS[1]  # single files: those of one floor may know each other
+LAZY = {("config", "registry"), ("config_schema", "registry")}  # inside a function: a config is typed by its algorithm
+DOORS = {"torch": {"deep", "algos/dqn.py", "rng.py", "cli/doctor.py"}, "gymnasium": {"envs"}, "ale_py": {"envs"}}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path):
+    """The full names that a file imports, wherever in it they stand."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import hides where it goes"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def floor(room):
+    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_arrows_point_down(path):
+    here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] != "rltrain" or here == "__init__" or parts[1] == "__version__" or (here, parts[1]) in LAZY:
+            continue
+        if here == "algos" == parts[1] and len(parts) > 2:
+            raise AssertionError(f"{path}: an algorithm imports another: {name}")
+        below = floor(parts[1]) < floor(here) or parts[1] == here or {parts[1], here} <= GROUND
+        assert below, f"{path} imports {name}, which is not below it"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_heavy_packages_have_their_doors(path):
+    place = path.relative_to(PACKAGE)
+    for name in imports(path):
+        doors = DOORS.get(name.split(".")[0])
+        assert doors is None or str(place) in doors or place.parts[0] in doors, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_stored_is_ever_executed(path):
+    """No pickle in any form, no eval, no reflection by name: see the security section of the design."""
+    forbidden = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
+    assert not forbidden & {name.split(".")[0] for name in imports(path)}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            assert called not in {"eval", "exec", "hasattr", "torch.load", "torch.save", "np.load", "np.save"}, path
+            assert not called.startswith("np.random.") or called in {
+                "np.random.default_rng",
+                "np.random.SeedSequence",
+                "np.random.Generator",
+                "np.random.PCG64",
+            }, f"{path}: {called} draws from the global generator"
