@@ -88,5 +88,5 @@ class Config(BaseModel):
     collect_steps: int | None = Field(
         None,
         ge=1,
-        description="Steps of each environment in a round. None: 256 / num_envs with overlap, else train_freq / num_envs.",
+        description="Steps of each environment in a round. None: 256 / num_envs with overlap, else train_freq of all.",
     )

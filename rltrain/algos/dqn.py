@@ -355,7 +355,7 @@ def _mean(values: list[Tensor]) -> float:
 
 
 def _arrays(network: QNetwork) -> dict[str, Any]:
-    return {name: np.array(p.detach().float().cpu(), order="C") for name, p in network.named_parameters()}
+    return {name: np.array(p.detach().float().cpu().numpy(), order="C") for name, p in network.named_parameters()}
 
 
 def _set_arrays(network: QNetwork, arrays: Mapping[str, Array]) -> None:

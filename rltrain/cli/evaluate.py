@@ -115,8 +115,7 @@ def experiment_of(path: Path, loaded: Loaded) -> Experiment:
     said = (experiment.algorithm_name, experiment.environment.id)
     if made != said:
         raise CheckpointError(
-            f"{path}: made by {made[0]} on {made[1]}, but {config} says {said[0]} on {said[1]}; "
-            "one of them was replaced"
+            f"{path}: made by {made[0]} on {made[1]}, but {config} says {said[0]} on {said[1]}; one was replaced"
         )
     return experiment
 
@@ -157,7 +156,7 @@ def show(result: dict[str, Any]) -> None:
 
     lengths = result["lengths"]
     low, high = result["ci95"]
-    trained = ", ".join(f"{words.count(value)} {name}" for name, value in result["counters"].items())
+    trained = ", ".join(f"{words.count(value)} {name.replace('_', ' ')}" for name, value in result["counters"].items())
     say(f"{result['algorithm']} on {result['environment']}, {result['checkpoint']}")
     say(f"trained for {trained}")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))

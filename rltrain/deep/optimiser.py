@@ -36,7 +36,7 @@ class Optimiser:
         """Per parameter, in order: the optimiser's own arrays by name; empty before the first step."""
         state = self._optimiser.state
         return {
-            str(i): {name: np.array(value.cpu(), order="C") for name, value in state[parameter].items()}
+            str(i): {name: np.array(value.cpu().numpy(), order="C") for name, value in state[parameter].items()}
             for i, parameter in enumerate(self.parameters)
             if parameter in state
         }

@@ -3,7 +3,10 @@
 import hashlib
 import json
 import math
+import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,14 @@ from rltrain.errors import CheckpointError, DiskError
 from rltrain.run import state_codec
 from rltrain.run.checkpoint import Checkpoints, load_path, versions
 from rltrain.run.disk import Damaged
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder in memory where there is one: nothing here needs a disk to wait for."""
+    shm = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.TemporaryDirectory(dir=shm) as folder:
+        yield Path(folder)
 
 
 def blob(name: str, value: int = 0) -> Blob:
@@ -306,6 +317,7 @@ def test_a_blob_that_rots_after_the_load_is_noticed_when_read(three: Checkpoints
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with one checkpoint, small enough to harm every byte of it."""
     folder = tmp_path_factory.mktemp("small")
     tree = {"w": np.arange(12, dtype=np.float32), "n": 3, "replay": blob("replay-0", 3)}
     Checkpoints(folder).save(5, tree, {})

@@ -106,6 +106,13 @@ def tensor(dtype: str = "F32", shape: object = (1,), offsets: object = (0, 4)) -
     return {"/w": {"dtype": dtype, "shape": shape, "data_offsets": offsets}}
 
 
+def endless_zeros(megabytes: int) -> bytes:
+    """A zlib stream that goes on for so long, made without compressing all of it: one piece, repeated."""
+    packer = zlib.compressobj(9, wbits=-15)
+    piece = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return b"\x78\x9c" + piece * megabytes
+
+
 def sparse(path: Path, size: int) -> None:
     with open(path, "wb") as file:
         file.truncate(size)
@@ -128,6 +135,7 @@ def set_blob(name: str, value: object) -> Callable[[dict[str, dict[str, object]]
 H = "0" * 64
 MANIFEST, STATE_JSON, ARRAY_FILE = "MANIFEST.json", "state.json", "arrays.safetensors"
 BOMB = zlib.compress(bytes(100 << 20), 9)
+LYING_BOMB = endless_zeros(1000)
 FORGED: dict[str, dict[str, object]] = {
     # code
     "state is a pickle": {"state": PICKLE},
@@ -140,7 +148,7 @@ FORGED: dict[str, dict[str, object]] = {
     "state names a class": {"state": b'{"$class":"os.system","arguments":["true"]}'},
     "state names an import": {"state": b'{"$import":"antigravity"}'},
     # bombs
-    "blob is a bomb that lies": {"blob": BOMB},
+    "blob is a bomb that lies": {"blob": LYING_BOMB},
     "blob is a bomb that says so": {"blob": BOMB, "raw_size": 100 << 20},
     "blob claims to be huge": {"raw_size": 1 << 60},
     "state is too deep": {"state": b"[" * 100_000},
@@ -150,7 +158,7 @@ FORGED: dict[str, dict[str, object]] = {
     "state has a huge number": {"state": b'{"a":' + b"9" * 1_000_000 + b"}"},
     "manifest is too deep": {"body_text": b'{"meta":' + b"[" * 100_000},
     "arrays claim a huge header": {"arrays": (1 << 62).to_bytes(8, "little") + b"{}"},
-    "arrays have a long header": {"arrays": safetensors_of(b" " * (8 << 20))},
+    "arrays have a long header": {"arrays": safetensors_of(json.dumps(tensor()).encode() + b" " * (8 << 20), bytes(4))},
     "arrays have a deep header": {"arrays": safetensors_of(b'{"a":' * 100_000)},
     "arrays claim a huge shape": {"arrays": safetensors_of(tensor(shape=[1 << 62], offsets=[0, 1 << 62]))},
     "arrays overflow a shape": {"arrays": safetensors_of(tensor(shape=[1 << 33, 1 << 33], offsets=[0, 4]), bytes(4))},

@@ -1,0 +1,261 @@
+"""DQN: single updates against numbers worked out by hand, and the order of things in a round."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from rltrain.algos.dqn import Algorithm, Config, load_policy
+from rltrain.core import Array, Env, EnvSpec, Hardware, State, Step
+from rltrain.deep.replay import Batch
+from rltrain.errors import DivergedError
+from rltrain.rng import Streams
+
+CPU = Hardware("cpu", 2)
+
+
+class Bell:
+    """A probe: one observation, reward 1 a step, an episode of `length` steps that ends as a task or is cut by a limit.
+
+    With discount gamma its value is 1 / (1 - gamma) if the limit cuts, and less if the task ends.
+    """
+
+    def __init__(self, num_envs: int, length: int, ends: bool, image: bool = False, delay: float = 0.0) -> None:
+        shape, dtype, stack = ((2, 12, 12), "uint8", 2) if image else ((2,), "float32", 1)
+        self.spec = EnvSpec("Bell", shape, dtype, stack, 2, ("a", "b"), num_envs, 1, length, None)
+        self.length, self.ends, self.delay = length, ends, delay
+        self.at = np.zeros(num_envs, np.int64)
+        self.last = np.zeros(num_envs, bool)
+        self.noise = np.random.default_rng(0)
+
+    def reset(self, seed: int) -> Step:
+        self.noise = np.random.default_rng(seed)
+        self.at[:] = 0
+        return self._say(np.ones(len(self.at), bool), 0.0)
+
+    def step(self, action: Array) -> Step:
+        time.sleep(self.delay)
+        first = self.last
+        self.at = np.where(first, 0, self.at + 1)
+        return self._say(first, 1.0)
+
+    def _say(self, first: Array, reward: float) -> Step:
+        self.last = self.at == self.length
+        obs = np.ones((len(self.at), 2), np.float32)
+        if self.spec.obs_dtype == "uint8":
+            obs = self.noise.integers(0, 256, (len(self.at), *self.spec.obs_shape)).astype(np.uint8)
+        discount = np.where(self.last & self.ends, 0.0, 1.0).astype(np.float32)
+        rewards = np.where(first, 0.0, reward).astype(np.float32)
+        return Step(obs, rewards, discount, first, self.last)
+
+    def save(self) -> State:
+        return {"at": self.at, "last": self.last, "noise": self.noise.bit_generator.state}
+
+    def load(self, state: State) -> None:
+        self.at, self.last = state["at"].copy(), state["last"].copy()
+        self.noise.bit_generator.state = state["noise"]
+
+    def close(self) -> None:
+        pass
+
+
+def make(env: Env, seed: int = 0, **settings: Any) -> Algorithm:
+    return Algorithm(Config(**settings), env, Streams(seed), CPU)
+
+
+def digest(tree: Any) -> Any:
+    """A state as nested lists and bytes, so that == compares it whole."""
+    if isinstance(tree, Mapping):
+        return {key: digest(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [digest(value) for value in tree]
+    if isinstance(tree, np.ndarray):
+        return (str(tree.dtype), tree.shape, tree.tobytes())
+    return digest(tree.read()) if hasattr(tree, "read") else tree
+
+
+# One update
+
+
+def test_the_gradient_of_a_linear_q_function() -> None:
+    algorithm = make(Bell(1, 5, True), hidden=(), batch_size=2)
+    x = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
+    weight, bias = torch.tensor([[0.5, -1.0], [2.0, 0.0]]), torch.tensor([0.1, -0.2])
+    with torch.no_grad():
+        algorithm.online.advantage.weight.copy_(weight)
+        algorithm.online.advantage.bias.copy_(bias)
+    algorithm.replay.observations = lambda row: x  # type: ignore[method-assign]
+    ones = np.ones(2, np.float32)
+    batch = Batch(np.arange(2), np.arange(2), np.array([0, 1]), ones, ones, np.array([1.0, 0.5], np.float32))
+    # q(x0, a0) = 0.5 - 2 + 0.1 = -1.4, target -1.0, error 0.4;  q(x1, a1) = 6 - 0.2 = 5.8, target 2, error -3.8 (beyond
+    # 1)
+    part = algorithm._gradients(batch, torch.tensor([-1.0, 2.0]))
+    torch.testing.assert_close(part.td_error, torch.tensor([0.4, -3.8]))
+    assert part.loss.item() == pytest.approx((0.5 * 0.4**2 + 0.5 * (3.8 - 0.5)) / 2)
+    assert part.value.item() == pytest.approx((-1.4 + 5.8) / 2)
+    # d loss / d q = -0.4 / 2 for the first row, 0.5 * 1 / 2 for the second, whose weight is a half.
+    torch.testing.assert_close(part.gradients[0], torch.tensor([[-0.2, -0.4], [0.75, -0.25]]))
+    torch.testing.assert_close(part.gradients[1], torch.tensor([-0.2, 0.25]))
+
+
+def test_the_first_adam_step_is_the_learning_rate_and_a_long_gradient_is_cut() -> None:
+    algorithm = make(Bell(1, 5, True), hidden=())
+    before = [parameter.detach().clone() for parameter in algorithm.weights.parameters()]
+    gradients = [torch.full_like(parameter, 3.0) for parameter in before]
+    norm = algorithm.optimiser.step(gradients, learning_rate=0.1, max_norm=1.0)
+    assert norm.item() == pytest.approx(3 * 6**0.5)  # six weights
+    for old, new in zip(before, algorithm.weights.parameters(), strict=True):
+        torch.testing.assert_close(new.detach(), old - 0.1, atol=1e-5, rtol=0)
+        torch.testing.assert_close(new.grad, torch.full_like(new, 1 / 6**0.5), atol=1e-4, rtol=0)
+
+
+def test_the_two_threads_shares_of_a_gradient_add_up_to_it() -> None:
+    algorithm = make(Bell(4, 5, True, image=True), convolutions=((4, 4, 2),), learning_starts=100, batch_size=16)
+    for _ in range(2):
+        algorithm.step()
+    batch = algorithm.replay.draw(1, 16)[0]
+    target = algorithm._targets([batch])
+    whole = algorithm._gradients(batch, target)
+    parts = [
+        algorithm._gradients(Batch(*(c[rows] for c in batch)), target[rows], 16)
+        for rows in (slice(0, 10), slice(10, 16))
+    ]
+    for i, gradient in enumerate(whole.gradients):
+        torch.testing.assert_close(gradient, parts[0].gradients[i] + parts[1].gradients[i], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(whole.loss, parts[0].loss + parts[1].loss)
+
+
+# What is learned: probes whose answer is known
+
+
+@pytest.mark.parametrize(
+    ("ends", "n_step", "answer"),
+    [
+        (False, 1, 2.0),  # a time limit bootstraps: 1 / (1 - 1/2)
+        (False, 3, 2.0),
+        (True, 1, None),
+    ],
+)
+def test_a_time_limit_bootstraps_and_an_end_does_not(ends: bool, n_step: int, answer: float | None) -> None:
+    settings = {"gamma": 0.5, "learning_rate": 0.02, "target_update_interval": 100, "learning_starts": 50}
+    settings |= {"train_freq": 2, "exploration_steps": 1, "n_step": n_step}
+    # A task of one step is worth its one reward.
+    algorithm = make(Bell(4, 1 if ends else 3, ends), hidden=(), **settings)
+    for _ in range(12):
+        algorithm.step()
+    value = algorithm.weights(torch.ones(1, 2)).max().item()
+    assert value == pytest.approx(1.0 if answer is None else answer, abs=0.05)
+
+
+# The order of things
+
+
+def test_epsilon_is_one_before_learning_then_falls_in_a_straight_line() -> None:
+    algorithm = make(
+        Bell(1, 5, True),
+        learning_starts=100,
+        exploration_steps=1000,
+        exploration_initial_eps=0.9,
+        exploration_final_eps=0.1,
+    )
+    assert [algorithm.epsilon(n) for n in (0, 99)] == [1.0, 1.0]
+    assert [algorithm.epsilon(n) for n in (500, 1000, 9999)] == pytest.approx([0.5, 0.1, 0.1])
+
+
+@pytest.mark.parametrize("image", [False, True])
+def test_updates_keep_pace_with_steps(image: bool) -> None:
+    env = Bell(4, 10**6, True, image=image)
+    algorithm = make(env, convolutions=((4, 4, 2),), learning_starts=200, train_freq=4, gradient_steps=2, batch_size=4)
+    for _ in range(6):
+        algorithm.step()
+    lag = algorithm.collect_steps * 4 if algorithm.overlap else 0  # a round learns what the rounds before are due
+    assert algorithm.updates == 2 * ((algorithm.env_steps - lag) // 4 - 200 // 4)
+
+
+def test_the_step_that_resets_an_environment_is_not_counted() -> None:
+    algorithm = make(Bell(2, 3, True), learning_starts=10**6)
+    algorithm.step()
+    assert algorithm.env_steps == 256 * 3 // 4  # of every four vector steps one opens an episode
+    assert algorithm.counters["episodes"] == 64
+
+
+def test_the_target_is_copied_when_its_interval_is_crossed() -> None:
+    algorithm = make(Bell(4, 10**6, True), hidden=(), learning_starts=0, target_update_interval=512, batch_size=4)
+    same = []
+    for _ in range(4):  # 256 steps each
+        algorithm.step()
+        same.append(torch.equal(algorithm.target.advantage.bias, algorithm.weights.advantage.bias))
+    assert same == [False, True, False, True]
+
+
+def test_rewards_are_clipped_then_scaled() -> None:
+    algorithm = make(Bell(1, 5, True), reward_clip=0.5, reward_scale=4.0, learning_starts=10**6)
+    algorithm.step()
+    assert set(algorithm.replay._reward[: algorithm.replay.steps].tolist()) == {0.0, 2.0}
+    assert algorithm.step()["return/mean"] == 5.0  # the score is raw
+
+
+def test_a_loss_that_is_no_number_stops_the_run() -> None:
+    algorithm = make(Bell(2, 5, True), reward_scale=1e38, loss="mse", learning_starts=0)
+    with pytest.raises(DivergedError, match=r"learning_rate"):
+        for _ in range(20):
+            algorithm.step()
+
+
+# The same, whatever the clock does; the same, after a save
+
+
+SETTINGS: dict[str, Any] = {
+    "convolutions": ((4, 4, 2),),
+    "hidden": (16,),
+    "learning_starts": 300,
+    "batch_size": 8,
+    "buffer_size": 1000,
+    "prioritized": True,
+    "double": True,
+    "dueling": True,
+    "n_step": 3,
+    "target_update_interval": 300,
+}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_result_does_not_depend_on_which_thread_is_faster(precision: str) -> None:
+    states = []
+    for delay in (0.0, 0.002):
+        algorithm = make(Bell(4, 7, True, image=True, delay=delay), precision=precision, **SETTINGS)
+        assert algorithm.overlap
+        for _ in range(4):
+            algorithm.step()
+        states.append(digest(algorithm.save()))
+    assert algorithm.updates > 80
+    assert states[0] == states[1]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+@pytest.mark.parametrize("image", [False, True])
+def test_a_loaded_state_goes_on_as_the_original_does(image: bool, optimizer: str) -> None:
+    def fresh(seed: int) -> tuple[Algorithm, Streams]:
+        rng = Streams(seed)
+        return Algorithm(Config(optimizer=optimizer, **SETTINGS), Bell(4, 7, True, image=image), rng, CPU), rng
+
+    (ours, our_rng), (other, other_rng) = fresh(1), fresh(2)
+    for _ in range(3):
+        ours.step()
+    other.load(ours.save())
+    other_rng.load(our_rng.save())
+    for _ in range(3):
+        assert ours.step() == other.step()
+    assert digest(ours.save()) == digest(other.save())
+
+
+def test_the_policy_of_a_saved_state_acts_as_the_algorithm_does() -> None:
+    algorithm = make(Bell(4, 7, True, image=True), **SETTINGS)
+    for _ in range(3):
+        algorithm.step()
+    obs = np.random.default_rng(0).integers(0, 256, (32, 2, 12, 12)).astype(np.uint8)
+    loaded = load_policy(algorithm.config, algorithm.spec, algorithm.save(), CPU)
+    np.testing.assert_array_equal(loaded.act(obs), algorithm.policy().act(obs))

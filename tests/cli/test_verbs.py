@@ -1,0 +1,229 @@
+"""The verbs as a person types them: exit codes, what is on stdout, what is left in the run folder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from rltrain.cli import app
+from rltrain.cli.errors import exit_code_of
+
+CONFIG = """\
+algorithm: {name: basic, policy: angle}
+environment: CartPole-v1
+run: {budget: {episodes: 20}, evaluate: {every: {episodes: 10}, episodes: 2}, save: {every: {episodes: 10}}}
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """An empty folder to work in, with a config."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    return tmp_path
+
+
+@pytest.fixture
+def rltrain(place, capsys):
+    """Runs a verb; returns the exit code, stdout and stderr."""
+
+    def run(*arguments):
+        code = exit_code_of(lambda: app(list(arguments)))
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def test_train_leaves_a_run_and_says_what_to_do_next(rltrain, place):
+    code, out, err = rltrain("train", "c.yaml", "--name", "first")
+    assert (code, err) == (0, "")
+    assert "evaluation  mean" in out and "next: rltrain eval --checkpoint runs/first" in out
+    files = {path.name for path in (place / "runs" / "first").iterdir()}
+    assert {"config.yaml", "run.json", "metrics.jsonl", "metrics.csv", "eval.jsonl", "events", "checkpoints"} <= files
+    assert len((place / "runs/first/metrics.jsonl").read_text().splitlines()) == 20
+
+
+def test_quiet_is_one_line(rltrain):
+    code, out, err = rltrain("train", "c.yaml", "--quiet")
+    assert (code, err, len(out.splitlines())) == (0, "", 1)
+    assert out.startswith("finished: 20 episodes")
+
+
+@pytest.mark.parametrize("how", [["resume"], ["train", "--resume"]])
+def test_resume_goes_on_in_the_same_folder_to_the_same_curve(rltrain, place, how):
+    rltrain("train", "c.yaml", "--name", "whole", "run.budget.episodes=30")
+    rltrain("train", "c.yaml", "--name", "parts")
+    code, out, _ = rltrain(*how, "parts", "run.budget.episodes=30", "--quiet")
+    assert code == 0 and "finished: 30 episodes" in out
+    for file in ("metrics.jsonl", "metrics.csv", "eval.jsonl", "eval.csv"):
+        assert (place / "runs/parts" / file).read_bytes() == (place / "runs/whole" / file).read_bytes()
+
+
+def test_options_are_settings(rltrain):
+    options = ["-n", "1e4", "--env", "Acrobot-v1", "--seed", "7", "--device", "cpu", "--max-wall", "50m"]
+    code, out, _ = rltrain("train", "c.yaml", "algorithm.policy=random", *options, "--dry-run")
+    assert code == 0
+    for line in ("id: Acrobot-v1", "env_steps: 10000", "seed: 7", "device: cpu", "max_wall: 50m", "policy: random"):
+        assert line in out
+    assert rltrain("train", "c.yaml", "--total-timesteps", "9", "--dry-run")[1].count("env_steps: 9") == 1
+
+
+def test_a_dry_run_prints_a_config_that_prints_itself(rltrain, place):
+    _, first, _ = rltrain("train", "c.yaml", "--dry-run")
+    (place / "resolved.yaml").write_text(first)
+    assert rltrain("train", "resolved.yaml", "--dry-run") == (0, first, "")
+    assert not (place / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["train"], 2, "which config"),
+        (["train", "cc.yaml"], 2, "did you mean 'c.yaml'"),
+        (["train", "c.yaml", "--nonsense"], 2, "--nonsense"),
+        (["train", "c.yaml", "algorithm.polcy=random"], 2, "did you mean 'policy'"),
+        (["train", "c.yaml", "-n", "many"], 2, "run.budget.env_steps"),
+        (["train", "c.yaml", "--env", "CartPole-v7"], 4, "CartPole-v1"),
+        (["train", "c.yaml", "--env", "os:CartPole-v1"], 2, "colon"),
+        (["train", "c.yaml", "--name", "../x"], 2, "--name"),
+        (["train", "--resume", "x", "c.yaml"], 2, "its own configuration"),
+        (["resume", "nothing"], 2, "nothing"),
+        (["eval", "--checkpoint", "nothing"], 2, "nothing"),
+        (["check", "nothing"], 2, "nothing"),
+        (["check", "c.yaml", "run.seed=abc"], 2, "run.seed"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_errors_are_short_on_stderr_and_have_their_code(rltrain, arguments, code, said):
+    done, out, err = rltrain(*arguments)
+    assert (done, out) == (code, "")
+    assert said in err and "Traceback" not in err
+
+
+def test_a_setting_that_was_learned_with_cannot_change_on_resume(rltrain):
+    rltrain("train", "c.yaml", "--name", "r", "--quiet")
+    code, _, err = rltrain("resume", "r", "algorithm.policy=random")
+    assert code == 2 and "algorithm.policy" in err
+
+
+def test_eval_json_is_one_object_with_all_its_fields(rltrain):
+    rltrain("train", "c.yaml", "--name", "r", "--quiet")
+    code, out, err = rltrain("eval", "--checkpoint", "r", "--episodes", "3", "--json")
+    assert (code, err) == (0, "")
+    result = json.loads(out)
+    assert {
+        *("algorithm", "environment", "checkpoint", "protocol", "episodes", "returns", "lengths", "mean", "sd"),
+        *("median", "min", "max", "ci95", "truncated_share", "baselines"),
+    } <= set(result)
+    assert len(result["returns"]) == result["episodes"] == 3
+    assert rltrain("eval", "--checkpoint", result["checkpoint"], "--episodes", "3", "--json")[1] == out
+
+
+def test_eval_plays_the_best_checkpoint_of_a_run_unless_told_otherwise(rltrain, place):
+    rltrain("train", "c.yaml", "--name", "r", "--quiet")
+    best = json.loads((place / "runs/r/status.json").read_text())["best"]["step"]
+    best_name = json.loads(rltrain("eval", "-c", "r", "-n", "1", "--json")[1])["checkpoint"]
+    last_name = json.loads(rltrain("eval", "-c", "r", "-n", "1", "--last", "--json")[1])["checkpoint"]
+    assert best_name.endswith(f"ckpt-{best:012d}") and "ckpt-000000000020" in last_name
+
+
+def test_eval_shows_the_interval_the_baselines_and_the_protocol(rltrain):
+    rltrain("train", "c.yaml", "--name", "r", "--quiet")
+    code, out, _ = rltrain("eval", "-c", "r", "-n", "3")
+    assert code == 0
+    for part in ("95 % interval", "median", "cut off", "baseline: random", "baseline: angle", "475", "protocol"):
+        assert part in out
+
+
+def test_check_says_the_cost_and_json_alone_on_stdout(rltrain, place):
+    code, out, _ = rltrain("check", "c.yaml", "--probe", "0.1")
+    assert code == 0 and "c.yaml: correct" in out and "for the budget" in out
+    code, out, err = rltrain("check", "c.yaml", "--probe", "0.1", "--json")
+    report = json.loads(out)
+    assert (code, err, report["ok"], report["budget"]) == (0, "", True, {"episodes": 20})
+    assert report["probe"]["expected_seconds"] > 0
+    assert not (place / "runs").exists()
+
+
+def test_check_refuses_a_replay_that_does_not_fit(rltrain):
+    arguments = ["check", "c.yaml", "algorithm={name: dqn, buffer_size: 900000000000}", "--json"]
+    code, out, err = rltrain(*arguments)
+    assert (code, out) == (8, "") and "algorithm.buffer_size" in err
+
+
+def test_check_of_a_run_finds_a_flipped_bit(rltrain, place):
+    rltrain("train", "c.yaml", "--name", "r", "--quiet")
+    assert rltrain("check", "r")[0] == 0
+    newest = sorted((place / "runs/r/checkpoints").iterdir())[-1] / "arrays.safetensors"
+    data = bytearray(newest.read_bytes())
+    data[-1] ^= 1
+    newest.write_bytes(data)
+    code, out, _ = rltrain("check", "r", "--json")
+    report = json.loads(out)
+    assert code == 3 and not report["ok"]
+    assert [bool(checkpoint["faults"]) for checkpoint in report["checkpoints"]][-1]
+    assert "sha256" in rltrain("check", "runs/r")[1]
+
+
+def test_list_shows_runs_with_their_state(rltrain, place):
+    rltrain("train", "c.yaml", "--name", "done", "--quiet")
+    rltrain("train", "c.yaml", "--name", "dead", "--quiet")
+    status = place / "runs/dead/status.json"
+    status.write_text(json.dumps(json.loads(status.read_text()) | {"state": "running"}))
+    (place / "runs/odd").mkdir()
+    (place / "runs/odd/config.yaml").write_text("[\xff")
+    code, out, _ = rltrain("list", "--json")
+    report = json.loads(out)
+    assert code == 0
+    assert {"basic", "dqn"} <= {algorithm["name"] for algorithm in report["algorithms"]}
+    assert {"CartPole-v1", "ALE/MsPacman-v5"} <= set(report["environments"])
+    states = {run["name"]: run["state"] for run in report["runs"]}
+    assert states == {"done": "finished", "dead": "killed", "odd": "killed"}
+    assert report["runs"][-1]["algorithm"] is None
+    _, out, _ = rltrain("list", "runs")
+    assert "finished" in out and "100 %" in out and "environments" not in out
+
+
+def test_schema_is_json_that_knows_the_algorithms(rltrain):
+    code, out, _ = rltrain("schema")
+    assert code == 0 and '"dqn"' in out
+    assert json.loads(out)["type"] == "object"
+
+
+def test_doctor_finds_this_machine_healthy(rltrain):
+    code, out, _ = rltrain("doctor", "--json")
+    report = json.loads(out)
+    assert code == 0 and report["ok"]
+    assert {"python", "torch", "Atari ROMs", "threads", "device", "runs folder"} <= {
+        f["name"] for f in report["findings"]
+    }
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_stops_and_says_how_to_go_on(place, sent, code):
+    command = [sys.executable, "-m", "rltrain", "train", "c.yaml", "run.budget.episodes=1000000000", "--name", "r"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    metrics = place / "runs/r/metrics.jsonl"
+    begun = time.monotonic()
+    while not (metrics.exists() and metrics.stat().st_size) and time.monotonic() - begun < 60:
+        time.sleep(0.02)
+    process.send_signal(sent)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "go on with: rltrain resume runs/r" in out.splitlines()[-1]
+    assert json.loads((place / "runs/r/status.json").read_text())["state"] == "interrupted"
+    assert any((place / "runs/r/checkpoints").iterdir())
+
+
+def test_a_closed_pipe_ends_the_printing_not_the_training(place):
+    command = f"{sys.executable} -m rltrain train c.yaml --name r | head -n 1"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment)
+    assert (done.stdout, done.stderr) == ("basic on CartPole-v1 · runs/r\n", "")
+    assert len((place / "runs/r/metrics.jsonl").read_text().splitlines()) == 20

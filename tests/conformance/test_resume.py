@@ -1,0 +1,207 @@
+"""A run that is killed with SIGKILL and resumed ends as one that never was: every algorithm, in processes of their own.
+
+Compared to the byte: the state of the last checkpoint, its arrays, its replay chunks, and the metrics. Wall-clock times
+are in files and fields of their own.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rltrain import registry
+
+# What makes a run short; settings that an algorithm does not have are left out.
+SHORT = {
+    "algorithm.learning_starts": "300",
+    "algorithm.buffer_size": "1000",
+    "algorithm.batch_size": "8",
+}
+BUDGETS = {"env_steps": 6_000, "episodes": 400, "sweeps": 60, "generations": 6, "updates": 60}
+
+PACMAN = """
+algorithm:
+  name: dqn
+  learning_starts: 400
+  buffer_size: 3000
+  batch_size: 8
+  train_freq: 8
+  prioritized: true
+  n_step: 3
+  double: true
+  convolutions: [[8, 8, 4], [8, 4, 2]]
+  hidden: [32]
+  target_update_interval: 700
+environment:
+  id: ALE/MsPacman-v5
+  num_envs: 8
+  repeat_action_probability: 0.25
+  terminal_on_life_loss: true
+  max_episode_steps: 300
+  reseed_every: 400
+run:
+  budget: {env_steps: 5000}
+  save: {every: {env_steps: 1000}}
+  evaluate: {every: {env_steps: 2500}, episodes: 2}
+"""
+
+
+def config_of(name: str, folder: Path) -> Path:
+    """A short run of this algorithm on CartPole."""
+    members = vars(registry.settings(name))
+    counter = next(iter(members["DEFAULT_BUDGET"]))
+    budget = BUDGETS[counter]
+    lines = ["algorithm:", f"  name: {name}"]
+    for key, value in SHORT.items():
+        field = key.split(".")[1]
+        if field in members["Config"].model_fields:
+            lines.append(f"  {field}: {value}")
+    lines += ["environment:", "  id: CartPole-v1", "  num_envs: 4", "run:", f"  budget: {{{counter}: {budget}}}"]
+    lines += [
+        f"  save: {{every: {{{counter}: {budget // 6}}}}}",
+        f"  evaluate: {{every: {{{counter}: {budget // 2}}}, episodes: 2}}",
+    ]
+    path = folder / f"{name}.yaml"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def rltrain(*arguments: str, cwd: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "rltrain", *arguments, "--quiet"]
+    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    out, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, out.decode()
+
+
+def outcome(run: Path) -> dict[str, bytes]:
+    """Everything that must be equal, by name."""
+    last = max((run / "checkpoints").glob("ckpt-*"))
+    manifest = json.loads((last / "MANIFEST.json").read_text().splitlines()[0])
+    kept: dict[str, bytes] = {"name": last.name.encode()}
+    for file in ("state.json", "arrays.safetensors"):
+        kept[file] = (last / file).read_bytes()
+    kept["chunks"] = json.dumps(sorted(path.name for path in (run / "chunks").iterdir())).encode()
+    assert manifest
+    for file in ("metrics.jsonl", "metrics.csv", "eval.jsonl", "eval.csv"):
+        kept[file] = (run / file).read_bytes()
+    return kept
+
+
+def compare(one: Path, other: Path) -> None:
+    ours, theirs = outcome(one), outcome(other)
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        assert ours[name] == theirs[name], f"{name} differs"
+
+
+def kill_and_resume(config: Path, cwd: Path, kills: int, seconds: float, seed: int) -> int:
+    """Run to the end in spite of `kills` kills at random moments within `seconds` of a start. Returns how many hit."""
+    clock, hits = random.Random(seed), 0
+    process = rltrain("train", str(config), "--name", "killed", cwd=cwd)
+    for _ in range(kills):
+        try:
+            process.wait(timeout=clock.uniform(0.3, seconds))
+            break
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.communicate()
+            hits += 1
+        if not (cwd / "runs" / "killed" / "config.yaml").exists():  # killed before there was a run
+            subprocess.run(["rm", "-rf", str(cwd / "runs" / "killed")], check=True)
+            process = rltrain("train", str(config), "--name", "killed", cwd=cwd)
+        else:
+            process = rltrain("resume", "killed", cwd=cwd)
+    finish(process)
+    return hits
+
+
+def prove(config: Path, cwd: Path, kills: int, seed: int) -> None:
+    start = time.monotonic()
+    finish(rltrain("train", str(config), "--name", "whole", cwd=cwd))
+    hits = kill_and_resume(config, cwd, kills, time.monotonic() - start, seed)
+    assert hits > 0
+    compare(cwd / "runs" / "whole", cwd / "runs" / "killed")
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_a_killed_run_ends_as_if_it_never_was(name: str, tmp_path: Path) -> None:
+    prove(config_of(name, tmp_path), tmp_path, kills=3, seed=1)
+
+
+def test_dqn_on_sticky_pacman_with_life_loss_and_priorities(tmp_path: Path) -> None:
+    config = tmp_path / "pacman.yaml"
+    config.write_text(PACMAN)
+    prove(config, tmp_path, kills=3, seed=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("name", registry.names())
+def test_many_kills(name: str, seed: int, tmp_path: Path) -> None:
+    prove(config_of(name, tmp_path), tmp_path, kills=8, seed=100 + seed)
+
+
+def test_saving_often_changes_nothing(tmp_path: Path) -> None:
+    config = config_of("dqn", tmp_path)
+    for name, every in (("often", 256), ("never", 10**9)):
+        finish(rltrain("train", str(config), f"run.save.every.env_steps={every}", "--name", name, cwd=tmp_path))
+    runs = tmp_path / "runs"
+    # The configs differ in the cadence alone, and no state may.
+    compare(runs / "often", runs / "never")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_the_resumed_run_ends_the_same(number: int, code: int, tmp_path: Path) -> None:
+    config = config_of("dqn", tmp_path)
+    finish(rltrain("train", str(config), "--name", "whole", cwd=tmp_path))
+    process = rltrain("train", str(config), "--name", "stopped", cwd=tmp_path)
+    metrics = tmp_path / "runs" / "stopped" / "metrics.jsonl"
+    while process.poll() is None and not (metrics.exists() and metrics.stat().st_size):
+        time.sleep(0.02)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == code, out.decode()
+    assert "resume" in out.decode()
+    steps = [json.loads(line)["env_steps"] for line in metrics.read_text().splitlines()]
+    assert steps[-1] < BUDGETS["env_steps"]
+    finish(rltrain("resume", "stopped", cwd=tmp_path))
+    compare(tmp_path / "runs" / "whole", tmp_path / "runs" / "stopped")
+
+
+def test_two_processes_on_one_run(tmp_path: Path) -> None:
+    config = config_of("dqn", tmp_path)
+    process = rltrain("train", str(config), "--name", "one", cwd=tmp_path)
+    metrics = tmp_path / "runs" / "one" / "metrics.jsonl"
+    while process.poll() is None and not metrics.exists():
+        time.sleep(0.02)
+    second = rltrain("resume", "one", cwd=tmp_path)
+    out, _ = second.communicate(timeout=60)
+    assert second.returncode == 5, out.decode()
+    assert str(process.pid) in out.decode()
+    finish(process)
+
+
+def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_is_used(tmp_path: Path) -> None:
+    config = config_of("dqn", tmp_path)
+    finish(rltrain("train", str(config), "--name", "whole", cwd=tmp_path))
+    finish(rltrain("train", str(config), "--name", "damaged", cwd=tmp_path))
+    damaged = tmp_path / "runs" / "damaged"
+    newest = max((damaged / "checkpoints").glob("ckpt-*"))
+    arrays = newest / "arrays.safetensors"
+    data = bytearray(arrays.read_bytes())
+    data[len(data) // 2] ^= 1
+    arrays.write_bytes(data)
+    process = rltrain("resume", "damaged", cwd=tmp_path)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, out.decode()
+    assert newest.name in out.decode()
+    compare(tmp_path / "runs" / "whole", damaged)
