@@ -1,4 +1,4 @@
-"""Deep Q-network: Q-learning with a neural network, a replay memory and a slowly moving target.
+"""Deep Q-network: Q-learning with a neural network and replay memory.
 
     Q(s, a) <- reward + discount * max_a' Q_target(s', a')
 
@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,8 +28,8 @@ from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, 
 from rltrain.deep import losses, precision
 from rltrain.deep.device import resolve
 from rltrain.deep.helper_work import HelperWork
-from rltrain.deep.networks import Conv, NetworkShape, QNetwork, copy_weights, initialise, parameter_count
-from rltrain.deep.optimiser import Optimiser
+from rltrain.deep.learner import Learner, Learnt, Rule, Samples, arrays, set_arrays
+from rltrain.deep.networks import Conv, NetworkShape, QNetwork, copy_weights, parameter_count
 from rltrain.deep.replay import Batch, Prioritised, Replay, replay_bytes
 from rltrain.envs.episodes import Episodes
 from rltrain.errors import DivergedError
@@ -38,26 +37,10 @@ from rltrain.rng import Streams, derive
 
 __all__ = ["DEFAULT_BUDGET", "DEFAULT_NUM_ENVS", "TASK", "Algorithm", "Config", "cost", "load_policy"]
 
+Played = tuple[Step, Array, Step]  # one step of every environment: what was seen, what was done, what was seen next
+
 STEP_ENV_STEPS = 256  # environment steps that one `step` of the algorithm spans, about a second of an Atari game
 TARGET_ROWS = 64  # rows whose targets are computed at once: larger batches cost less a row
-HELPER_SHARE = 3 / 8  # of a batch's gradient; the helper also plays and computes targets
-
-
-class Part(NamedTuple):
-    """What some rows of a batch give to an update."""
-
-    gradients: list[Tensor]  # float32, by parameter
-    td_error: Tensor  # [rows]
-    loss: Tensor  # this and the next: the rows' share in the batch's mean
-    value: Tensor
-
-
-class Learnt(NamedTuple):
-    """What one update saw: scalars."""
-
-    loss: Tensor
-    value: Tensor  # mean Q of the batch's actions
-    norm: Tensor  # of the gradient, before clipping
 
 
 class Algorithm:
@@ -103,17 +86,13 @@ class Algorithm:
 
     def _build(self, chosen: str) -> None:
         """The networks, in the chosen arithmetic."""
-        self.precision = chosen
+        config, self.precision = self.config, chosen
         dtype = torch.bfloat16 if chosen == "bfloat16" else torch.float32
-        self.weights = QNetwork(self.spec, self.shape).to(self.device)  # what the optimiser moves, float32
-        initialise(self.weights, self._init)
-        networks = [QNetwork(self.spec, self.shape, dtype).to(self.device) for _ in range(3)]
-        self.online, self.target, self.frozen = networks
-        if dtype == torch.float32:
-            self.online = self.weights
-        for network in (self.online, self.target, self.frozen):
-            copy_weights(self.weights, network)
-        self.optimiser = Optimiser(self.config.optimizer, list(self.weights.parameters()), self.config.optimizer_eps)
+        rule = Rule(config.loss, config.max_grad_norm, config.optimizer, config.optimizer_eps)
+        self.learner = Learner(self.spec, self.shape, dtype, rule, self.device, self._init)
+        self.target, self.frozen = (QNetwork(self.spec, self.shape, dtype).to(self.device) for _ in range(2))
+        for network in (self.target, self.frozen):
+            copy_weights(self.learner.weights, network)
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -127,9 +106,7 @@ class Algorithm:
 
     def step(self) -> Metrics:
         learnt = [update for _ in range(self.rounds) for update in self._round()]
-        loss, value, norm = (
-            (_mean(list(column)) for column in zip(*learnt, strict=True)) if learnt else [float("nan")] * 3
-        )
+        loss = _mean([update.loss for update in learnt])
         if learnt and not np.isfinite(loss):
             raise DivergedError(
                 f"the loss became {loss} after {self.updates:,} updates; "
@@ -138,15 +115,15 @@ class Algorithm:
         return {
             **self.episodes.metrics(),
             "loss/td": loss,
-            "loss/grad_norm": norm,
-            "q/mean": value,
+            "loss/grad_norm": _mean([update.norm for update in learnt]),
+            "q/mean": _mean([update.value for update in learnt]),
             "epsilon": self.epsilon(self.env_steps),
             "replay/fill": len(self.replay) / (self.replay.capacity_steps * self.spec.num_envs),
         }
 
     def _round(self) -> list[Learnt]:
         before = self.env_steps
-        copy_weights(self.weights, self.frozen)
+        copy_weights(self.learner.weights, self.frozen)
         if self._helper is None:
             for _ in range(self.collect_steps):
                 self._remember(*self._act())
@@ -159,12 +136,12 @@ class Algorithm:
             for then in work.played():
                 self._remember(*then)
         if crossed(before, self.env_steps, self.config.target_update_interval):
-            copy_weights(self.weights, self.target)
+            copy_weights(self.learner.weights, self.target)
         return learnt
 
     # Acting
 
-    def _act(self) -> tuple[Step, Array, Step]:
+    def _act(self) -> Played:
         """One step of every environment with the weights of the round's start: what was seen, done, and seen next."""
         now, spec = self._now, self.spec
         with torch.inference_mode():
@@ -201,22 +178,36 @@ class Algorithm:
             return []
         return self.replay.draw(due * config.gradient_steps, config.batch_size)
 
-    def _learn(self, batches: list[Batch], work: HelperWork | None) -> list[Learnt]:
+    def _learn(self, batches: list[Batch], work: HelperWork[Played] | None) -> list[Learnt]:
         """One update a batch. Targets are computed for several batches at once, as of the round's start."""
-        learnt, errors = [], []
+        learnt = []
         size = max(1, TARGET_ROWS // self.config.batch_size)
-        chunks = [batches[i : i + size] for i in range(0, len(batches), size)]
+        groups = [batches[i : i + size] for i in range(0, len(batches), size)]
+        inputs = [partial(self._input, batch) for batch in batches]
+        targets = [partial(self._targets, group) for group in groups]
         if work is not None:
-            work.plan([partial(self._targets, chunk) for chunk in chunks], len(batches))
-        for i, chunk in enumerate(chunks):
-            target = self._targets(chunk) if work is None else work.target(i)
-            for batch, batch_target in zip(chunk, target.split(self.config.batch_size), strict=True):
-                td_error, update = self._update(batch, batch_target, work)
-                errors.append(td_error)
-                learnt.append(update)
-        if self.config.prioritized and errors:
-            self.replay.rewrite_priorities(np.concatenate([b.row for b in batches]), torch.cat(errors).cpu().numpy())
+            work.plan(inputs, targets, size)
+        target = torch.empty(0)
+        for i, batch in enumerate(batches):
+            if work is not None:
+                x, target = work.begin(i)
+            else:
+                x, target = inputs[i](), targets[i // size]() if i % size == 0 else target
+            mine = target.split(self.config.batch_size)[i % size].clone()
+            action, weight = (torch.from_numpy(column).to(self.device) for column in (batch.action, batch.weight))
+            samples = Samples(x, action, mine, weight)
+            submit = None if work is None else work.submit
+            learnt.append(self.learner.update(samples, self._learning_rate(), submit))
+            self.updates += 1
+        self.learner.wait()
+        if self.config.prioritized and batches:
+            rows = np.concatenate([batch.row for batch in batches])
+            self.replay.rewrite_priorities(rows, torch.cat([update.td_error for update in learnt]).cpu().numpy())
         return learnt
+
+    def _input(self, batch: Batch) -> Tensor:
+        """The observations that an update differentiates at, prepared."""
+        return self.learner.online.prepare(self.replay.observations(batch.row).to(self.device))
 
     def _targets(self, chunk: list[Batch]) -> Tensor:
         """Regression targets, [rows of the chunk]."""
@@ -232,38 +223,6 @@ class Algorithm:
                 transform=self.config.value_transform == "sqrt",
             )
 
-    def _update(self, batch: Batch, target: Tensor, work: HelperWork | None) -> tuple[Tensor, Learnt]:
-        """One gradient step. The helper takes the batch's tail. Returns the td errors [M] and what was seen."""
-        if work is None:
-            parts = [self._gradients(batch, target)]
-        else:
-            split = len(target) - int(len(target) * HELPER_SHARE)
-            head, tail = Batch(*(c[:split] for c in batch)), Batch(*(c[split:] for c in batch))
-            parts = work.beside(
-                lambda: self._gradients(head, target[:split], len(target)),
-                lambda: self._gradients(tail, target[split:], len(target)),
-            )
-        gradients = parts[0].gradients
-        for part in parts[1:]:
-            torch._foreach_add_(gradients, part.gradients)
-        norm = self.optimiser.step(gradients, self._learning_rate(), self.config.max_grad_norm)
-        if self.online is not self.weights:
-            copy_weights(self.weights, self.online)
-        self.updates += 1
-        loss, value = (torch.stack(column).sum() for column in zip(*((p.loss, p.value) for p in parts), strict=True))
-        return torch.cat([part.td_error for part in parts]), Learnt(loss, value, norm)
-
-    def _gradients(self, batch: Batch, target: Tensor, count: int | None = None) -> Part:
-        """The share that these rows have in the gradient of a mean over `count` rows."""
-        count = count or len(target)
-        obs = self.replay.observations(batch.row).to(self.device)
-        q = self.online(obs).gather(1, torch.from_numpy(batch.action).to(self.device)[:, None]).squeeze(1)
-        td_error = target.clone() - q
-        each = losses.huber(td_error) if self.config.loss == "huber" else losses.squared(td_error)
-        loss = (each * torch.from_numpy(batch.weight).to(self.device)).sum() / count
-        gradients = [g.float() for g in torch.autograd.grad(loss, list(self.online.parameters()))]
-        return Part(gradients, td_error.detach(), loss.detach(), q.detach().sum() / count)
-
     def _learning_rate(self) -> float:
         config = self.config
         if config.learning_rate_final is None:
@@ -275,15 +234,14 @@ class Algorithm:
 
     def policy(self) -> Policy:
         network = QNetwork(self.spec, self.shape).to(self.device)
-        copy_weights(self.weights, network)
+        copy_weights(self.learner.weights, network)
         return Greedy(network, self.device)
 
     def save(self) -> State:
         return {
             "precision": self.precision,
-            "weights": _arrays(self.weights),
-            "target": _arrays(self.target),
-            "optimiser": self.optimiser.save(),
+            "learner": self.learner.save(),
+            "target": arrays(self.target),
             "env_steps": self.env_steps,
             "updates": self.updates,
             "learned_steps": self._learned_steps,
@@ -296,10 +254,8 @@ class Algorithm:
     def load(self, state: State) -> None:
         if state["precision"] != self.precision:
             self._build(state["precision"])
-        _set_arrays(self.weights, state["weights"])
-        _set_arrays(self.target, state["target"])
-        copy_weights(self.weights, self.online)
-        self.optimiser.load(state["optimiser"])
+        self.learner.load(state["learner"])
+        set_arrays(self.target, state["target"])
         self.env_steps = state["env_steps"]
         self.updates = state["updates"]
         self._learned_steps = state["learned_steps"]
@@ -325,7 +281,7 @@ def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware)
     torch.set_num_threads(hardware.threads)
     device = resolve(hardware.device)
     network = QNetwork(spec, network_shape(config, spec))
-    _set_arrays(network, state["weights"])
+    set_arrays(network, state["learner"]["weights"])
     return Greedy(network.to(device), device)
 
 
@@ -351,14 +307,4 @@ def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
 
 
 def _mean(values: list[Tensor]) -> float:
-    return float(torch.stack(values).mean())
-
-
-def _arrays(network: QNetwork) -> dict[str, Any]:
-    return {name: np.array(p.detach().float().cpu().numpy(), order="C") for name, p in network.named_parameters()}
-
-
-def _set_arrays(network: QNetwork, arrays: Mapping[str, Array]) -> None:
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            parameter.copy_(torch.from_numpy(arrays[name]))
+    return float(torch.stack(values).mean()) if values else float("nan")

@@ -13,6 +13,7 @@ from rltrain.cli.doctor import doctor_command
 from rltrain.cli.errors import exit_code_of
 from rltrain.cli.evaluate import eval_command
 from rltrain.cli.listing import list_command
+from rltrain.cli.output import open_missing_streams
 from rltrain.cli.schema import schema_command
 from rltrain.cli.train import resume_command, train_command
 
@@ -51,4 +52,5 @@ def _options(
 
 def main() -> None:
     """The entry point: `rltrain` and `python -m rltrain`."""
+    open_missing_streams()
     sys.exit(exit_code_of(app))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rltrain.cli.output import say, say_json
-from rltrain.cli.train import Overrides
+from rltrain.cli.train import Overrides, RunsDir
 from rltrain.errors import CheckpointError, InputError
 
 
@@ -16,13 +16,18 @@ def check_command(
     target: Annotated[str, typer.Argument(metavar="CONFIG|RUN", help="A YAML file, a run or a checkpoint folder.")],
     overrides: Overrides = None,
     seconds: Annotated[
-        float, typer.Option("--probe", min=0, max=60, help="Seconds of the speed probe; 0: none.")
+        float, typer.Option("--probe", metavar="SECONDS", min=0, max=60, help="Of the speed probe; 0: none.")
     ] = 3.0,
-    runs_dir: Annotated[Path, typer.Option(help="Where run folders are.")] = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
     json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
 ) -> None:
     """Check a config and what it will cost before it is paid; or verify all hashes of a run."""
     if is_config(target, runs_dir):
+        if not json:
+            from rltrain.config import load
+
+            load(target, overrides or [])
+            say(f"{target}: correct")  # at once: the cost may need torch, which takes a second to import
         report = check_config(target, overrides or [], runs_dir)
         if not json:
             for line in config_lines(report):
@@ -121,10 +126,10 @@ def config_lines(report: dict[str, Any]) -> list[str]:
     from rltrain.cli import words
 
     shape = "x".join(map(str, report["obs_shape"]))
-    budget = " or ".join(f"{words.count(limit)} {name}" for name, limit in report["budget"].items())
+    budget = " or ".join(f"{words.count(limit)} {words.counter(name)}" for name, limit in report["budget"].items())
+    games = "1 game at a time" if report["num_envs"] == 1 else f"{report['num_envs']} games side by side"
     lines = [
-        f"{report['config']}: correct",
-        f"  {report['algorithm']} on {report['environment']}, {report['num_envs']} side by side, seed {report['seed']}",
+        f"  {report['algorithm']} on {report['environment']}, {games}, seed {report['seed']}",
         f"  observations {shape} {report['obs_dtype']}, {len(report['actions'])} actions, budget {budget}",
     ]
     if report["parameters"] is not None:
@@ -149,10 +154,11 @@ def probe_line(report: dict[str, Any]) -> str:
 
     probe = report["probe"]
     name = next(iter(report["budget"]))
-    speed = f"  speed        {words.count(probe['per_second'][name])} {name} a second in {probe['seconds']:.0f} s"
+    speed = f"  speed        {words.count(probe['per_second'][name])} {words.counter(name)} a second"
     if probe["expected_seconds"] is None:
-        return f"{speed}, too slow to tell how long the budget takes"
-    return f"{speed}: about {words.duration(probe['expected_seconds'])} for the budget, evaluations and saves apart"
+        return f"{speed}: too slow to tell how long the budget takes"
+    expected = words.spell(probe["expected_seconds"])
+    return f"{speed}: about {expected} for the budget, evaluations and saves apart"
 
 
 def run_lines(report: dict[str, Any]) -> list[str]:

@@ -33,17 +33,20 @@ def costs(experiment: Experiment, spec: EnvSpec) -> dict[str, int]:
     return dict(cost(experiment.algorithm, spec)) if cost is not None else {}
 
 
-def refuse_what_does_not_fit(experiment: Experiment) -> tuple[EnvSpec, dict[str, int]]:
-    """OutOfMemoryError naming the number to lower, if the memory that is free now cannot hold the run."""
+def refuse_what_does_not_fit(experiment: Experiment, resumed: bool = False) -> tuple[EnvSpec, dict[str, int]]:
+    """OutOfMemoryError naming the number to lower, if the memory that is free now cannot hold the run.
+
+    Nothing can be lowered of a run that is `resumed`: it keeps its settings.
+    """
     from rltrain import envs
 
     spec = envs.describe(experiment.environment)
     cost = costs(experiment, spec)
-    check_memory(experiment, cost, available_bytes())
+    check_memory(experiment, cost, available_bytes(), resumed)
     return spec, cost
 
 
-def check_memory(experiment: Experiment, cost: Mapping[str, int], available: int) -> None:
+def check_memory(experiment: Experiment, cost: Mapping[str, int], available: int, resumed: bool = False) -> None:
     """The rule of `refuse_what_does_not_fit`, for a given amount of memory."""
     from rltrain.cli import words
 
@@ -51,6 +54,8 @@ def check_memory(experiment: Experiment, cost: Mapping[str, int], available: int
     if needed <= available:
         return
     message = f"this run needs about {words.size(needed)} of memory and {words.size(available)} are available"
+    if resumed:
+        raise OutOfMemoryError(f"{message}: free some; a resumed run keeps its settings, so nothing can be lowered")
     replay = cost.get("replay_bytes", 0)
     settings = experiment.algorithm.model_dump()
     if replay and "buffer_size" in settings:

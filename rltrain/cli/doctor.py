@@ -15,6 +15,7 @@ import typer
 from rltrain import __version__
 from rltrain.cli import words
 from rltrain.cli.output import say, say_json
+from rltrain.cli.train import RunsDir
 from rltrain.errors import MissingError, RltrainError
 
 NEEDED = {  # distribution -> module
@@ -43,7 +44,7 @@ class Finding:
 
 
 def doctor_command(
-    runs_dir: Annotated[Path, typer.Option(help="Where run folders are.")] = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
     json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
 ) -> None:
     """Say what is installed, what is missing, and the command that mends it."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rltrain.cli.output import Output, complain, say, say_json
+from rltrain.cli.output import complain, say, say_json
+from rltrain.cli.train import RunsDir
 from rltrain.errors import CheckpointError, InputError
 
 if TYPE_CHECKING:
@@ -17,23 +18,28 @@ if TYPE_CHECKING:
 
 
 def eval_command(
+    given: Annotated[str | None, typer.Argument(metavar="[RUN]", help="The same as --checkpoint RUN.")] = None,
     checkpoint: Annotated[
-        str, typer.Option("-c", "--checkpoint", metavar="PATH|RUN", help="A run or a checkpoint folder.")
-    ],
-    episodes: Annotated[int, typer.Option("-n", "--episodes", min=1, help="Games to play.")] = 30,
+        str | None,
+        typer.Option("-c", "--checkpoint", metavar="PATH|RUN", help="A checkpoint folder, or a run: its best one."),
+    ] = None,
+    episodes: Annotated[int, typer.Option("-n", "--episodes", metavar="N", min=1, help="Games to play.")] = 30,
     protocol: Annotated[
-        str | None, typer.Option(help="nature, sticky or training; else what the run's config says.")
+        str | None, typer.Option(metavar="NAME", help="nature, sticky or training; else what the run's config says.")
     ] = None,
     epsilon: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Share of random actions; else the protocol's.")
+        float | None, typer.Option(metavar="X", min=0, max=1, help="Share of random actions; else the protocol's.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the games; independent of the training seed.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the games; independent of the training's.")] = 0,
     last: Annotated[bool, typer.Option("--last", help="Of a run, the newest checkpoint rather than the best.")] = False,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
-    runs_dir: Annotated[Path, typer.Option(help="Where run folders are.")] = Path("runs"),
+    device: Annotated[str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = None,
+    runs_dir: RunsDir = Path("runs"),
     json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
 ) -> None:
     """Measure a trained policy: mean, spread and 95 % interval of raw scores, beside the baselines."""
+    checkpoint = checkpoint or given
+    if checkpoint is None:
+        raise InputError("which run or checkpoint? For example: rltrain eval --checkpoint runs/dqn-CartPole-v1-1")
     result = evaluate_checkpoint(
         checkpoint, episodes, protocol, epsilon, seed, last=last, device=device, runs_dir=runs_dir
     )
@@ -41,6 +47,9 @@ def eval_command(
         say_json(result)
     else:
         show(result)
+
+
+BEST = "the best of the run by the evaluations made while it trained; --last takes the newest"
 
 
 def evaluate_checkpoint(
@@ -58,8 +67,15 @@ def evaluate_checkpoint(
     from rltrain.run import evaluation, machine
     from rltrain.run.reading import load_path
 
-    path = locate(str(checkpoint), runs_dir, last)
-    loaded = load_path(path)
+    path, chosen = locate(str(checkpoint), runs_dir, last)
+    try:
+        loaded = load_path(path)
+    except CheckpointError as error:
+        if chosen != BEST:
+            raise
+        complain(f"warning: {error}")
+        path, chosen = path.parent.parent, "the newest, since the best of the run is damaged"
+        loaded = load_path(path)
     for warning in loaded.warnings:
         complain(f"warning: {warning}")
     experiment = experiment_of(path, loaded)
@@ -72,6 +88,7 @@ def evaluate_checkpoint(
         "algorithm": experiment.algorithm_name,
         "environment": experiment.environment.id,
         "checkpoint": str(path if path.name == loaded.name else path / "checkpoints" / loaded.name),
+        "chosen": chosen,
         "counters": dict(loaded.meta.get("counters", {})),
         **result.json(),
         "baselines": evaluation.baselines(experiment.environment, wanted, episodes, seed, threads=threads),
@@ -79,8 +96,8 @@ def evaluate_checkpoint(
     }
 
 
-def locate(checkpoint: str, runs_dir: Path, last: bool) -> Path:
-    """The checkpoint folder that is meant; the run folder itself where the newest whole checkpoint of a run is."""
+def locate(checkpoint: str, runs_dir: Path, last: bool) -> tuple[Path, str]:
+    """The checkpoint folder that is meant, and why; the run's own folder stands for its newest whole checkpoint."""
     import json
 
     from rltrain.run import folder
@@ -88,18 +105,19 @@ def locate(checkpoint: str, runs_dir: Path, last: bool) -> Path:
     path = Path(checkpoint)
     if path.is_dir() and not (path / folder.MARKER).exists():
         if (path / "MANIFEST.json").exists():
-            return path
+            return path, "as asked for"
         raise InputError(f"{path} is neither a run (no {folder.MARKER}) nor a checkpoint (no MANIFEST.json)")
     run = folder.find(runs_dir, checkpoint)
-    if not last:
-        try:
-            best = json.loads((run / "status.json").read_text())["best"]
-            found = run / "checkpoints" / f"ckpt-{best['step']:012d}"
-            if found.is_dir():
-                return found
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # never evaluated, or its status was lost: the newest is as good a guess as any
-    return run
+    if last:
+        return run, "the newest, as asked for with --last"
+    try:
+        best = json.loads((run / "status.json").read_text())["best"]
+        found = run / "checkpoints" / f"ckpt-{best['step']:012d}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return run, "the newest: never evaluated while it trained"
+    if not found.is_dir():
+        return run, "the newest, since the best of the run is gone"
+    return found, BEST
 
 
 def experiment_of(path: Path, loaded: Loaded) -> Experiment:
@@ -147,37 +165,37 @@ def policy_of(experiment: Experiment, loaded: Loaded, device: str | None, thread
 
 def show(result: dict[str, Any]) -> None:
     """The same for a person."""
-    import sys
-
-    from rich.console import Console
-    from rich.table import Table
+    import textwrap
 
     from rltrain.cli import words
 
     lengths = result["lengths"]
-    low, high = result["ci95"]
-    trained = ", ".join(f"{words.count(value)} {name.replace('_', ' ')}" for name, value in result["counters"].items())
-    say(f"{result['algorithm']} on {result['environment']}, {result['checkpoint']}")
-    say(f"trained for {trained}")
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="dim")
-    table.add_column()
-    interval = f"(95 % interval {words.score(low)} to {words.score(high)})"
-    table.add_row("mean score", f"{words.score(result['mean'])}   {interval}")
-    table.add_row("sd", words.score(result["sd"]))
-    table.add_row("median", words.score(result["median"]))
-    table.add_row("min, max", f"{words.score(result['min'])}, {words.score(result['max'])}")
-    table.add_row(
-        "episode length", f"{words.score(sum(lengths) / len(lengths))} steps, {min(lengths)} to {max(lengths)}"
-    )
-    table.add_row("cut off by the time limit", words.percent(result["truncated_share"]))
-    for name, mean in result["baselines"].items():
-        table.add_row(f"baseline: {name}", words.score(mean))
-    if result["reward_threshold"] is not None:
-        table.add_row("counts as solved at", words.score(result["reward_threshold"]))
+    low, high = (words.score(end) for end in result["ci95"])
+    trained = ", ".join(f"{words.count(value)} {words.counter(name)}" for name, value in result["counters"].items())
     fields = {**result["protocol"], "seed": result["seed"]}
-    table.add_row("protocol", ", ".join(f"{key} {'-' if value is None else value}" for key, value in fields.items()))
-    Console(file=Output(sys.stdout), highlight=False).print(table)  # type: ignore[arg-type]
+    rules = ", ".join(f"{key} {value}" for key, value in fields.items() if key != "name" and value is not None)
+    unused = ", ".join(key for key, value in fields.items() if value is None)
+    rows = {
+        "checkpoint": result["checkpoint"],
+        "": f"({result['chosen']})",
+        "trained for": trained,
+        "mean score": f"{words.score(result['mean'])}   (95 % interval {low} to {high})",
+        "sd": words.score(result["sd"]),
+        "median": words.score(result["median"]),
+        "min, max": f"{words.score(result['min'])}, {words.score(result['max'])}",
+        "episode length": f"{words.score(sum(lengths) / len(lengths))} steps, {min(lengths)} to {max(lengths)}",
+        "cut off by time limit": words.percent(result["truncated_share"]),
+        **{f"baseline: {name}": words.score(mean) for name, mean in result["baselines"].items()},
+    }
+    if result["reward_threshold"] is not None:
+        rows["counts as solved at"] = words.score(result["reward_threshold"])
+    rows["protocol"] = f"{fields['name']}: {rules}" + (f"; not for this environment: {unused}" if unused else "")
+    say(f"{result['algorithm']} on {result['environment']}")
+    for name, text in rows.items():
+        first, *rest = textwrap.wrap(text, 56, break_on_hyphens=False, break_long_words=False)
+        say(f"{name:<22}  {first}")
+        for line in rest:
+            say(f"{'':<22}  {line}")
 
 
 def _threshold(experiment: Experiment) -> float | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rltrain.cli.output import Output, say, say_json
+from rltrain.cli.train import RunsDir
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +26,7 @@ class Section(StrEnum):
 
 def list_command(
     section: Annotated[Section | None, typer.Argument(help="Only this section.")] = None,
-    runs_dir: Annotated[Path, typer.Option(help="Where run folders are.")] = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
     json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
 ) -> None:
     """List algorithms, environments, and runs with their state, score and age."""
@@ -79,6 +80,7 @@ def describe_run(run: Path, now: float) -> dict[str, Any]:
         "counters": status.get("counters") or {},
         "budget": _at(config, "run", "budget") or {},
         "score": status.get("score"),
+        "scored": status.get("scored"),
         "best": best.get("score") if isinstance(best, dict) else None,
         "age_seconds": max(0.0, now - updated) if isinstance(updated, int | float) else None,
     }
@@ -96,19 +98,31 @@ def show(report: dict[str, list[Any]], runs_dir: Path) -> None:
         _show_algorithms(console, report["algorithms"])
     if "environments" in report:
         atari = [name for name in report["environments"] if name.startswith("ALE/")]
-        others = [name for name in report["environments"] if not name.startswith("ALE/")]
+        others = newest([name for name in report["environments"] if not name.startswith("ALE/")])
         if len(report) > 1:
             say()
-        say(f"environments: Gymnasium's ({len(others)}; some need an extra package)")
+        say("environments: Gymnasium's (the newest version of each; some need an extra package)")
         _show_words(console, others)
-        say(f"and Atari's ({len(atari)})")
-        _show_words(console, atari)
+        say(f"and {len(atari)} Atari games, as ALE/NAME-v5")
+        _show_words(console, [name.removeprefix("ALE/").removesuffix("-v5") for name in atari])
     if "runs" in report:
         if len(report) > 1:
             say()
         say(f"runs in {runs_dir}" if report["runs"] else f"runs in {runs_dir}: none yet")
         if report["runs"]:
             _show_runs(console, report["runs"])
+            if any(run["scored"] == "training" and run["score"] is not None for run in report["runs"]):
+                say("  ~ never evaluated: the mean of the last training games")
+
+
+def newest(ids: list[str]) -> list[str]:
+    """Of ids that differ in their version alone, the newest: of Ant-v4 and Ant-v5 only the latter."""
+    found: dict[str, tuple[int, str]] = {}
+    for name in ids:
+        base, _, version = name.rpartition("-v")
+        key, number = (base, int(version)) if base and version.isdecimal() else (name, 0)
+        found[key] = max(found.get(key, (-1, "")), (number, name))
+    return [name for _, name in found.values()]
 
 
 def _show_algorithms(console: Console, algorithms: list[dict[str, str]]) -> None:
@@ -148,7 +162,7 @@ def _show_runs(console: Console, runs: list[dict[str, Any]]) -> None:
             run["environment"] or "?",
             Text(run["state"], style=colours.get(run["state"], "red")),
             f"{100 * min(1.0, max(shares)):.0f} %" if shares else "-",
-            words.score(run["score"]),
+            ("~" if run["scored"] == "training" and run["score"] is not None else "") + words.score(run["score"]),
             words.score(run["best"]),
             words.age(run["age_seconds"]),
         )

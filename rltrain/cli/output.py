@@ -56,6 +56,19 @@ class Output(io.TextIOBase):
             pass  # the stream has no descriptor: nothing is left to flush
 
 
+def open_missing_streams() -> None:
+    """Give a process that was started without them, as by `>&-`, descriptors 0 to 2: else files would get these."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, this one
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
+
+
 def say(text: str = "") -> None:
     """A line for the person, on standard output."""
     _line(sys.stdout, text)

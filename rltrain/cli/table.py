@@ -124,7 +124,7 @@ class Lines:
         progress = self._facts.progress()
         unit = measure(self._facts.budget)
         parts = [
-            f"{words.count(event.counters[unit]):>11} {plain(unit)}",
+            f"{words.count(event.counters[unit]):>11} {words.counter(unit)}",
             f"{words.percent(progress['share']):>7}",
             f"{words.duration(progress['elapsed_seconds'])} / {words.duration(remaining(progress))} left",
             f"{words.count(progress['steps_per_second'])}/s",
@@ -152,6 +152,7 @@ class Live80:
         self._history = History(HISTORY_ROWS)
         self._scores = Scores()
         self._saved = ""
+        self._busy = ""
         for row in facts.past:
             self._history.add(row)
             if row.score is not None:
@@ -161,6 +162,7 @@ class Live80:
 
     def show(self, event: Event) -> None:
         position = event.counters.get(measure(self._facts.budget), 0)
+        self._busy = event.text if event.kind == "busy" else ""
         if event.kind == "step":
             self._history.add(Row(position, dict(event.counters), dict(event.metrics)))
         elif event.kind == "eval":
@@ -203,7 +205,7 @@ class Live80:
         columns = chosen(rows[-1].metrics)
         unit = measure(self._facts.budget)
         table = Table(box=None, expand=True, padding=(0, 0, 0, 1), header_style="dim", pad_edge=False)
-        table.add_column(plain(unit), justify="right", no_wrap=True)
+        table.add_column(words.counter(unit), justify="right", no_wrap=True)
         show_episodes = unit != "episodes" and "episodes" in rows[-1].counters
         if show_episodes:
             table.add_column("games", justify="right", no_wrap=True)
@@ -234,7 +236,7 @@ class Live80:
             grid.add_column(width=width, no_wrap=True)
         low, high = (words.score(metrics.get(f"return/{end}")) for end in ("min", "max"))
         pairs = [
-            (plain(unit)[:8], words.count(position) + (f" of {words.count(goal)}" if goal else "")),
+            (words.counter(unit)[:8], words.count(position) + (f" of {words.count(goal)}" if goal else "")),
             ("elapsed", words.duration(progress["elapsed_seconds"])),
             ("mean 100", words.score(metrics.get("return/mean"))),
             ("frames", words.count(counters.get("env_steps", 0) * self._facts.frames_per_step)),
@@ -249,7 +251,8 @@ class Live80:
                 cell for name, value in pairs[start : start + 3] for cell in (Text(name, style="dim"), Text(value))
             ]
             grid.add_row(*cells)
-        return [bar, grid, self._evaluations(), Text(f"saved   {self._saved or 'not yet'}", style="dim")]
+        saved = Text.assemble((f"saved   {self._saved or 'not yet':<20}", "dim"), (f"   {self._busy}", "bold"))
+        return [bar, grid, self._evaluations(), saved]
 
     def _evaluations(self) -> Text:
         if self._scores.last is None or self._scores.best is None:
@@ -274,11 +277,6 @@ def view(facts: Facts, stream: Output, quiet: bool) -> View:
 def measure(budget: Mapping[str, int]) -> str:
     """The counter that stands for how far a run is: the first that the budget limits."""
     return next(iter(budget), "env_steps")
-
-
-def plain(counter: str) -> str:
-    """A counter's name for people."""
-    return {"env_steps": "steps"}.get(counter, counter)
 
 
 def chosen(metrics: Mapping[str, float]) -> dict[str, tuple[str, Form]]:

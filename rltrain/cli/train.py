@@ -1,7 +1,11 @@
-"""`rltrain train` and `rltrain resume`: run an experiment until its budget is spent or someone asks it to stop."""
+"""`rltrain train` and `rltrain resume`: run an experiment until its budget is spent or someone asks it to stop.
+
+What users of RL Baselines3 Zoo and CleanRL are used to type means the same here: -n, --env-id, -i, -f, -P, -params.
+"""
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -26,10 +30,12 @@ Steps = Annotated[
     str | None,
     typer.Option("-n", "--total-timesteps", "--n-timesteps", metavar="N", help="Environment steps to train for."),
 ]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-RunsDir = Annotated[Path, typer.Option(help="Where run folders are.")]
+RunsDir = Annotated[
+    Path, typer.Option("-f", "--runs-dir", "--log-folder", metavar="DIR", help="Where run folders are.")
+]
 MaxWall = Annotated[str | None, typer.Option(metavar="TIME", help="Stop and save after this long: 50m, 5h50m, 90s.")]
 QuietFlag = Annotated[bool, typer.Option("-q", "--quiet", help="Only warnings and the last line.")]
+ProgressFlag = Annotated[bool, typer.Option("-P", "--progress", hidden=True, help="Taken, and done in any case.")]
 
 
 def train_command(
@@ -38,28 +44,37 @@ def train_command(
     total_timesteps: Steps = None,
     env: Annotated[str | None, typer.Option("--env", "--env-id", metavar="ID", help="Another environment.")] = None,
     seed: Annotated[str | None, typer.Option(metavar="N", help="All randomness derives from it.")] = None,
-    device: Device = None,
+    device: Annotated[str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = None,
     runs_dir: RunsDir = Path("runs"),
-    name: Annotated[str | None, typer.Option(help="The run's name; else one with the next free number.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The run's name; else one with the next free number.")
+    ] = None,
     max_wall: MaxWall = None,
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with a run, as `rltrain resume` does.")
+        str | None, typer.Option("-i", "--resume", metavar="RUN", help="Go on with a run, as `rltrain resume` does.")
+    ] = None,
+    params: Annotated[
+        list[str] | None,
+        typer.Option("-params", "--hyperparams", metavar="K:V...", help="As K=V of the algorithm: gamma:0.95"),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the complete configuration and stop.")] = False,
     quiet: QuietFlag = False,
+    progress: ProgressFlag = False,
 ) -> None:
     """Train what a config file describes. Ctrl-C saves and stops; `rltrain resume` goes on, to the bit."""
-    flags = as_overrides(total_timesteps, env, seed, device, max_wall)
-    settings = [*(overrides or []), *flags]
+    words = [*([] if config is None else [config]), *(overrides or [])]
+    config, given = sorted_out(words, params or [])
+    settings = [*given, *as_overrides(total_timesteps, env, seed, device, max_wall)]
     if resume is not None:
-        if config is not None and "=" not in config:
+        if config is not None:
             raise InputError(f"--resume {resume}: a run has its own configuration; leave out {config}")
         if name is not None or dry_run:
             raise InputError(f"--resume {resume}: {'--name' if name is not None else '--dry-run'} is for new runs")
-        given = [] if config is None else [config]
-        raise typer.Exit(resume_run(resume, [*given, *settings], runs_dir=runs_dir, quiet=quiet))
+        raise typer.Exit(resume_run(resume, settings, runs_dir=runs_dir, quiet=quiet))
     if config is None:
         raise InputError("which config? For example: rltrain train configs/dqn_cartpole.yaml")
+    if total_timesteps is not None:  # in place of the file's budget, not beside it
+        settings = ["run.budget=null", *settings]
     if dry_run:
         from rltrain.config import load
 
@@ -72,14 +87,39 @@ def resume_command(
     run: Annotated[str, typer.Argument(help="A run's name or folder.")],
     overrides: Overrides = None,
     total_timesteps: Steps = None,
-    device: Device = None,
     runs_dir: RunsDir = Path("runs"),
     max_wall: MaxWall = None,
     quiet: QuietFlag = False,
+    progress: ProgressFlag = False,
 ) -> None:
     """Go on with a run from its newest good checkpoint: the same folder, the same curve, nothing repeated."""
-    flags = as_overrides(total_timesteps, None, None, device, max_wall)
+    flags = as_overrides(total_timesteps, None, None, None, max_wall)
     raise typer.Exit(resume_run(run, [*(overrides or []), *flags], runs_dir=runs_dir, quiet=quiet))
+
+
+def sorted_out(words: Sequence[str], params: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The config among the words that are no options, and the overrides. After `-params` a word may be k:v too.
+
+    >>> sorted_out(["batch_size:64", "c.yaml", "run.seed=3"], ["gamma:0.9"])
+    ('c.yaml', ['algorithm.gamma=0.9', 'algorithm.batch_size=64', 'run.seed=3'])
+    """
+    config: str | None = None
+    overrides = [_as_override(param) for param in params]
+    for word in words:
+        if params and re.match(r"[A-Za-z_][\w.]*:", word) and "=" not in word and not Path(word).exists():
+            overrides.append(_as_override(word))
+        elif config is None and "=" not in word:
+            config = word
+        else:  # also a second word without "=": the config's reader says what is wrong with it
+            overrides.append(word)
+    return config, overrides
+
+
+def _as_override(param: str) -> str:
+    key, colon, value = param.partition(":")
+    if not colon:
+        raise InputError(f"-params {param}: expected KEY:VALUE, such as learning_rate:1e-3")
+    return f"{key if '.' in key else f'algorithm.{key}'}={value}"
 
 
 def as_overrides(
@@ -111,11 +151,15 @@ def train(
 
 def resume_run(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool = False) -> int:
     """Go on with a run. Returns the exit code."""
+    from rltrain.cli.cost import refuse_what_does_not_fit
+    from rltrain.config import load
     from rltrain.run import folder
     from rltrain.run.loop import Run
 
     found = folder.find(runs_dir, run)
     with keeping_crashes(found):
+        with folder.Lock(found):  # a run that is in use is busy, however little memory it leaves
+            refuse_what_does_not_fit(load(found / folder.MARKER), resumed=True)
         resumed = Run.resume(found, overrides)
     return drive(resumed, quiet)
 
@@ -135,12 +179,14 @@ def drive(run: Run, quiet: bool) -> int:
         past=recall(run.folder, run.counters, table.measure(run.budget)),
     )
     state: str | None = "crashed"
+    steps = 0
     with keeping_crashes(run.folder):
         try:
             with stopping(run.request_stop) as asked:
                 view = table.view(facts, Output(sys.stdout), quiet)
                 try:
                     for event in run.advance():
+                        steps += event.kind == "step"
                         view.show(event)
                 finally:
                     view.close()
@@ -152,23 +198,27 @@ def drive(run: Run, quiet: bool) -> int:
             raise
         finally:
             run.close(state)
-    for line in ending(run, asked)[: 1 if quiet else None]:
+    for line in ending(run, asked, steps, quiet):
         say(line)
     return asked.exit_code
 
 
-def ending(run: Run, asked: Asked) -> list[str]:
-    """What is said last: what happened, and what to type next."""
+def ending(run: Run, asked: Asked, steps: int, quiet: bool) -> list[str]:
+    """What is said last: what happened in a session of so many steps, and what to type next."""
     from rltrain.cli import table, words
 
     unit = table.measure(run.budget)
     done = (
-        f"{words.count(run.counters[unit])} {table.plain(unit)} in {words.duration(run.progress()['elapsed_seconds'])}"
+        f"{words.count(run.counters[unit])} {words.counter(unit)} in {words.spell(run.progress()['elapsed_seconds'])}"
     )
     if not run.finished:
         why = {"SIGINT": "Ctrl-C", "SIGTERM": "SIGTERM", None: "--max-wall"}[asked.reason]
-        return [f"stopped by {why} after {done}, saved; go on with: rltrain resume {run.folder}"]
+        return [f"stopped by {why} after {done}, and saved", f"go on with: rltrain resume {run.folder}"]
     best = ""
     if run.best is not None:
         best = f", best evaluation {words.score(run.best['score'])} at {words.count(run.best['step'])}"
-    return [f"finished: {done}{best}, in {run.folder}", f"next: rltrain eval --checkpoint {run.folder}"]
+    if not steps:
+        more = f"run.budget.{unit}={2 * run.counters[unit]}"
+        return [f"nothing to do: {done}, as its budget says", f"train on with: rltrain resume {run.folder} {more}"]
+    finished = f"finished: {done}{best}, in {run.folder}"
+    return [finished] if quiet else [finished, f"next: rltrain eval --checkpoint {run.folder}"]

@@ -10,10 +10,17 @@ def count(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:,.0f}"
 
 
+def counter(name: str) -> str:
+    """A counter's name for people."""
+    return {"env_steps": "steps"}.get(name, name)
+
+
 def number(value: float | None) -> str:
     """At most seven characters and a sign, for what a run shows: 4.7e-04, 0.0123, 12.34, 1,234, 1.2e+07."""
     if value is None or math.isnan(value):
         return "-"
+    if value == 0:
+        return "0"
     if math.isinf(value) or abs(value) >= 1e6 or 0 < abs(value) < 1e-3:
         return f"{value:.1e}"
     if abs(value) >= 100:
@@ -49,11 +56,19 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def spell(seconds: float) -> str:
+    """0.4 s, 12 s, then as `duration`: for a sentence, where 0:00 would say nothing"""
+    return (
+        f"{max(seconds, 0.1):.1f} s" if seconds < 9.95 else f"{seconds:.0f} s" if seconds < 59.5 else duration(seconds)
+    )
+
+
 def size(count_of_bytes: float) -> str:
-    """7.1 GB, in powers of ten as disks are sold"""
+    """7.1 GB, 383 MB, in powers of ten as disks are sold"""
     for unit in ("B", "kB", "MB", "GB"):
-        if abs(count_of_bytes) < 1000:
-            return f"{count_of_bytes:.0f} {unit}" if unit == "B" else f"{count_of_bytes:.1f} {unit}"
+        if abs(count_of_bytes) < 999.5:
+            whole = unit == "B" or abs(count_of_bytes) >= 99.95
+            return f"{count_of_bytes:.0f} {unit}" if whole else f"{count_of_bytes:.1f} {unit}"
         count_of_bytes /= 1000
     return f"{count_of_bytes:.1f} TB"
 

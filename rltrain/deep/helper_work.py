@@ -1,8 +1,8 @@
 """Two cores for one learner: what the second thread does in a round, and in which order.
 
-Its jobs are a part of every gradient, and, between gradients, steps of the environments and targets for later batches.
-Every job is a function of what stood at the round's start or of the update that it is part of, so the numbers do not
-depend on timing. Which thread computes a target makes no difference either: the same rows, one thread, the same sums.
+Between its parts of an update (see `learner`) the helper plays, and prepares for later updates their targets and their
+observations. Every job is a function of what stood at the round's start, or of the update that it is part of, so the
+numbers do not depend on timing. Nor does it matter which thread does a job: one thread, the same sums.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from torch import Tensor
 
 Played = TypeVar("Played")
-P = TypeVar("P")
+Result = TypeVar("Result")
 
 
 class HelperWork(Generic[Played]):
@@ -23,29 +23,31 @@ class HelperWork(Generic[Played]):
     def __init__(self, helper: ThreadPoolExecutor, play: Callable[[], Played], plays: int) -> None:
         self._helper, self._play, self._plays = helper, play, plays
         self._played: list[Future[Played]] = []
+        self._jobs: dict[tuple[str, int], tuple[Callable[[], Tensor], Future[Tensor]]] = {}
+        self._inputs: Sequence[Callable[[], Tensor]] = ()
         self._targets: Sequence[Callable[[], Tensor]] = ()
-        self._futures: list[Future[Tensor]] = []
-        self._updates = 0  # in this round
-        self._begun = 0  # updates that have begun
+        self._group = 1
 
-    def plan(self, targets: Sequence[Callable[[], Tensor]], updates: int) -> None:
-        """What the round needs: targets in the order of their use, one for every updates / len(targets) updates."""
-        self._targets, self._updates = targets, updates
-        self._lend(2)
+    def plan(self, inputs: Sequence[Callable[[], Tensor]], targets: Sequence[Callable[[], Tensor]], group: int) -> None:
+        """What the round's updates need: an input each, and a target for every `group` of them."""
+        self._inputs, self._targets, self._group = inputs, targets, group
 
-    def target(self, i: int) -> Tensor:
-        """The i-th target. One that the helper has not begun is computed here."""
-        self._lend(i + 1)
-        return self._targets[i]() if self._futures[i].cancel() else self._futures[i].result()
-
-    def beside(self, ours: Callable[[], P], helpers: Callable[[], P]) -> list[P]:
-        """Both results. The helper's part goes before anything else it has to do, so that nobody waits long."""
-        part = self._helper.submit(helpers)
-        self._begun += 1
-        self._lend(2 + self._begun * len(self._targets) // self._updates)
-        while len(self._played) * self._updates < self._plays * self._begun:
+    def begin(self, update: int) -> tuple[Tensor, Tensor]:
+        """The input of this update and the target of its group. The helper gets what later ones will need."""
+        target, updates = update // self._group, len(self._inputs)
+        result = self._take("input", update, self._inputs), self._take("target", target, self._targets)
+        if update + 1 < updates:
+            self._lend("input", update + 1, self._inputs)
+        # A target goes out when a group begins and steps of the environments between, so that no wait grows long.
+        if update % self._group == 0 and target + 1 < len(self._targets):
+            self._lend("target", target + 1, self._targets)
+        while (2 * len(self._played) + 1) * updates < 2 * self._plays * (update + 1):
             self._played.append(self._helper.submit(self._play))
-        return [ours(), part.result()]
+        return result
+
+    def submit(self, job: Callable[[], Result]) -> Future[Result]:
+        """A part of the update at hand."""
+        return self._helper.submit(job)
 
     def played(self) -> list[Played]:
         """All steps of the environments, in order. The round is over when it returns."""
@@ -53,6 +55,14 @@ class HelperWork(Generic[Played]):
             self._played.append(self._helper.submit(self._play))
         return [future.result() for future in self._played]
 
-    def _lend(self, count: int) -> None:
-        while len(self._futures) < min(count, len(self._targets)):
-            self._futures.append(self._helper.submit(self._targets[len(self._futures)]))
+    def _lend(self, kind: str, i: int, jobs: Sequence[Callable[[], Tensor]]) -> None:
+        self._jobs[kind, i] = jobs[i], self._helper.submit(jobs[i])
+
+    def _take(self, kind: str, i: int, jobs: Sequence[Callable[[], Tensor]]) -> Tensor:
+        """The result of a job. One that the helper has not begun is done here."""
+        if (kind, i) not in self._jobs:
+            if kind == "input":
+                return jobs[i]()
+            self._lend(kind, i, jobs)
+        job, future = self._jobs[kind, i]
+        return job() if future.cancel() else future.result()

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from rltrain.core import EnvSpec
 
@@ -37,48 +38,82 @@ class NetworkShape(NamedTuple):
 class QNetwork(nn.Module):
     """obs [M, *obs] uint8 or float32 -> values [M, A] float32.
 
-    `dtype` is the arithmetic of the convolutions and hidden layers; the last layer and all parameters outside stay
-    float32.
+    `dtype` is the arithmetic of the convolutions and hidden layers; the last layer stays float32.
     """
 
     def __init__(self, spec: EnvSpec, shape: NetworkShape, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.dtype = dtype
         self.is_image = spec.obs_dtype == "uint8"
-        layers: list[nn.Module] = []
-        channels, *sides = spec.obs_shape if self.is_image else (0,)
-        width = spec.obs_shape[0] if not self.is_image else 0
+        trunk: list[nn.Module] = []
+        width = spec.obs_shape[0]
         if self.is_image:
-            for conv in shape.convolutions:
+            channels, *sides = spec.obs_shape
+            for i, conv in enumerate(shape.convolutions):
                 pad = [_same_padding(side, conv) if shape.padding == "same" else 0 for side in sides]
-                layers += [nn.Conv2d(channels, conv.channels, conv.kernel, conv.stride, tuple(pad)), nn.ReLU()]  # type: ignore[arg-type]
+                kind = nn.Conv2d if i else PixelConv
+                trunk.append(kind(channels, conv.channels, conv.kernel, conv.stride, (pad[0], pad[1])))
+                trunk.append(nn.ReLU(inplace=True))
                 channels = conv.channels
                 sides = [(side + 2 * p - conv.kernel) // conv.stride + 1 for side, p in zip(sides, pad, strict=True)]
-            layers.append(nn.Flatten())
+            trunk.append(nn.Flatten())
             width = channels * sides[0] * sides[1]
-        for hidden in shape.hidden:
-            layers.append(nn.Linear(width, hidden))
+        self.trunk = nn.Sequential(*trunk).to(dtype)
+        self.wide = nn.Linear(width, shape.hidden[0]).to(dtype) if shape.hidden else None
+        layers: list[nn.Module] = []
+        for i, hidden in enumerate(shape.hidden):
+            layers += [nn.Linear(width, hidden)] if i else []
             layers += [nn.LayerNorm(hidden)] if shape.layer_norm else []
             layers.append(nn.ReLU())
             width = hidden
-        self.body = nn.Sequential(*layers).to(dtype)
+        self.rest = nn.Sequential(*layers).to(dtype)
         self.advantage = nn.Linear(width, spec.num_actions)
         self.value = nn.Linear(width, 1) if shape.dueling else None
         if self.is_image:
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on a CPU
 
     def forward(self, obs: Tensor) -> Tensor:
-        x = self.body(self.prepare(obs)).float()
+        return self.values(self.hidden(self.prepare(obs)))
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """Prepared observations -> the wide layer's sums [M, H], or what would enter it if there is none."""
+        x = self.trunk(x)
+        return x if self.wide is None else self.wide(x)
+
+    def values(self, z: Tensor) -> Tensor:
+        """What `hidden` gives -> values [M, A]."""
+        x = self.rest(z).float()
         advantage: Tensor = self.advantage(x)
         if self.value is None:
             return advantage
         return self.value(x) + advantage - advantage.mean(1, keepdim=True)
 
+    def wide_parameters(self) -> list[nn.Parameter]:
+        """Of the first hidden layer."""
+        return [] if self.wide is None else list(self.wide.parameters())
+
+    def tail_parameters(self) -> list[nn.Parameter]:
+        """Of all that follows the first hidden layer."""
+        heads = [self.advantage] if self.value is None else [self.advantage, self.value]
+        return [*self.rest.parameters(), *(parameter for head in heads for parameter in head.parameters())]
+
+    def other_parameters(self) -> list[nn.Parameter]:
+        """All but the first hidden layer's."""
+        return [*self.trunk.parameters(), *self.tail_parameters()]
+
     def prepare(self, obs: Tensor) -> Tensor:
-        """Pixels 0..255 to 0..1 in the network's dtype and memory layout."""
+        """Observations in the network's dtype and memory layout. Pixels keep 0..255 if a `PixelConv` reads them."""
         if not self.is_image:
             return obs.to(self.dtype)
-        return obs.contiguous(memory_format=torch.channels_last).to(self.dtype).mul_(1 / 255)
+        pixels = obs.contiguous(memory_format=torch.channels_last).to(self.dtype)
+        return pixels if isinstance(self.trunk[0], PixelConv) else pixels.mul_(1 / 255)
+
+
+class PixelConv(nn.Conv2d):
+    """A convolution of pixels / 255. It divides its weights, a thousand times fewer numbers than the pixels."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.conv2d(input, self.weight * (1 / 255), self.bias, self.stride, self.padding)
 
 
 def initialise(network: QNetwork, generator: torch.Generator) -> None:

@@ -1,4 +1,4 @@
-"""One optimiser step from given gradients, and the optimiser's state as plain arrays."""
+"""An optimiser that is given its gradients, and its state as plain arrays."""
 
 from __future__ import annotations
 
@@ -12,29 +12,41 @@ from rltrain.core import State
 
 
 class Optimiser:
-    """Adam (Kingma and Ba 2015), or RMSProp as Mnih et al. 2015 used it: centred, decay 0.95."""
+    """Adam (Kingma and Ba 2015), or RMSProp as Mnih et al. 2015 used it: centred, decay 0.95. Of no parameters, nothing."""
 
     def __init__(self, name: str, parameters: Sequence[torch.nn.Parameter], eps: float) -> None:
         self.parameters = list(parameters)
-        self._optimiser: torch.optim.Optimizer
+        self._gradients = [torch.zeros_like(parameter) for parameter in self.parameters]
+        for parameter, gradient in zip(self.parameters, self._gradients, strict=True):
+            parameter.grad = gradient
+        self._optimiser: torch.optim.Optimizer | None = None
+        if not self.parameters:
+            return
         if name == "adam":
             self._optimiser = torch.optim.Adam(self.parameters, eps=eps, fused=True)
         else:
             self._optimiser = torch.optim.RMSprop(self.parameters, alpha=0.95, eps=eps, centered=True)
 
-    def step(self, gradients: Sequence[Tensor], learning_rate: float, max_norm: float | None) -> Tensor:
-        """Move the parameters. Returns the norm of all gradients before clipping, a scalar tensor."""
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            parameter.grad = gradient.float()
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters, max_norm if max_norm is not None else float("inf"))
+    def take(self, gradients: Sequence[Tensor]) -> Tensor:
+        """Keep these gradients, of any dtype, by parameter. Returns their norm, a scalar."""
+        if self._optimiser is None:
+            return torch.zeros(())
+        torch._foreach_copy_(self._gradients, list(gradients))
+        return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(self._gradients)))
+
+    def step(self, learning_rate: float, scale: float = 1.0) -> None:
+        """Move the parameters by the gradients that were taken, times `scale`."""
+        if self._optimiser is None:
+            return
+        if scale != 1.0:
+            torch._foreach_mul_(self._gradients, scale)
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate
         self._optimiser.step()
-        return norm
 
     def save(self) -> State:
         """Per parameter, in order: the optimiser's own arrays by name; empty before the first step."""
-        state = self._optimiser.state
+        state = {} if self._optimiser is None else self._optimiser.state
         return {
             str(i): {name: np.array(value.cpu().numpy(), order="C") for name, value in state[parameter].items()}
             for i, parameter in enumerate(self.parameters)
@@ -42,6 +54,8 @@ class Optimiser:
         }
 
     def load(self, state: State) -> None:
+        if self._optimiser is None:
+            return
         self._optimiser.state.clear()
         for i, parameter in enumerate(self.parameters):
             for name, saved in state.get(str(i), {}).items():
@@ -51,3 +65,9 @@ class Optimiser:
                 ):  # as the optimiser would have made it: the parameter's device and layout
                     value = torch.empty_like(parameter, requires_grad=False).copy_(value)
                 self._optimiser.state[parameter][name] = value.clone(memory_format=torch.preserve_format)
+
+
+def clip_scale(norm: Tensor, max_norm: float | None) -> float:
+    """What to multiply gradients by, so that their norm is at most `max_norm`."""
+    length = norm.item()
+    return 1.0 if max_norm is None or not length > max_norm else max_norm / length

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +30,7 @@ from rltrain.run.sinks import Csv, JsonLines, Sink, TensorBoard
 SAVES_A_BUDGET = 20
 MOST_STEPS_BETWEEN_SAVES = 50_000  # of the environments: about two minutes of an Atari run
 
-Kind = Literal["step", "eval", "save", "warning", "end"]
+Kind = Literal["step", "busy", "eval", "save", "warning", "end"]  # busy: `text` says what now takes a while
 Reason = Literal["SIGINT", "SIGTERM", "SIGHUP", "wall"]
 
 
@@ -61,13 +62,15 @@ class Run:
         self.best: dict[str, Any] | None = None  # score and step of the best evaluation
         self.last_evaluation: dict[str, float] | None = None
         self._evaluation_due = False
-        self._saved_at: Mapping[str, int] | None = None  # the counters of this process's last save
+        self._saved: tuple[dict[str, int], bool] | None = None  # what `_now` was at the last save or load
 
         self.stop: Reason | None = None
         self._elapsed_before = 0.0  # seconds of the sessions that led here
         self._started = time.monotonic()
         self._recent: list[tuple[float, int]] = []  # (seconds, environment steps) of the last steps, for the speed
         self._warnings: list[str] = []
+        self._unwritten = False  # the sinks hold numbers that the disk refused
+        self._mean: float | None = None  # of the last training games, for a run that is never evaluated
         self._status_written = -1e9
 
     # Beginnings
@@ -79,16 +82,18 @@ class Run:
         parts = _build(experiment)  # before the folder: what cannot be built leaves nothing behind
         folder = folders.create(runs_dir, name, stem)
         run = cls(parts, folder, _locked(folder))
-        run._warnings += folders.probe(folder)
-        if not folders.create_ballast(folder):
-            run._warnings.append("the disk is nearly full: no room for the reserve that the last save may need")
-        _write(folder / "config.yaml", experiment.to_yaml())
-        facts = {
-            "command": command,
-            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "machine": machine.facts(run.threads),
-        }
-        _write(folder / "run.json", json.dumps({"format": 1, **facts, **run._exactness()}, indent=2) + "\n")
+        try:
+            run._try_disk()
+            facts = {
+                "command": command,
+                "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                "machine": machine.facts(run.threads),
+            }
+            _write(folder / "run.json", json.dumps({"format": 1, **facts, **run._exactness()}, indent=2) + "\n")
+            _write(folder / "config.yaml", experiment.to_yaml())  # last: it makes the folder a run that can be resumed
+        except BaseException:
+            run.close()
+            raise
         return run
 
     @classmethod
@@ -101,11 +106,18 @@ class Run:
             lock.release()
             raise
         try:
+            run._try_disk()
             run._restore()
         except BaseException:
             run.close()
             raise
         return run
+
+    def _try_disk(self) -> None:
+        """Try now what a save will need. DiskError if the folder cannot be written."""
+        self._warnings += folders.probe(self.folder)
+        if not folders.create_ballast(self.folder):
+            self._warnings.append("the disk is nearly full: no room for the reserve that the last save may need")
 
     def _restore(self) -> None:
         facts = json.loads((self.folder / "run.json").read_text())
@@ -118,7 +130,7 @@ class Run:
         loaded = self.checkpoints.load()
         self._warnings += loaded.warnings
         self._load(loaded.state)
-        self._saved_at = dict(self.counters)
+        self._saved = self._now
         self._elapsed_before = float(loaded.meta.get("elapsed_seconds", 0.0))
 
     # The loop
@@ -142,7 +154,7 @@ class Run:
                 yield from self._evaluate()
             if self._due(self._save_every, before) or self.best != best:
                 yield from self._save(last=False)
-        if self._saved_at != dict(self.counters) or self._evaluation_due:
+        if self._saved != self._now:
             yield from self._save(last=True)
         self._write_status("finished" if self.finished else "interrupted", at_once=True)
         yield Event("end", self.counters, {}, "" if self.finished else f"stopped by {self.stop}")
@@ -182,20 +194,29 @@ class Run:
     # Recording
 
     def _record(self, table: Literal["train", "eval"], metrics: Metrics) -> Iterator[Event]:
-        """To every sink. A full disk is a warning: sinks keep what they could not write."""
+        """To every sink. A full disk is one warning, until all is written again: sinks keep what it refused."""
         if table == "train":
+            mean = metrics.get("return/mean", math.nan)
+            self._mean = mean if math.isfinite(mean) else self._mean
             self._recent = [*self._recent[-20:], (time.monotonic(), self.counters.get("env_steps", 0))]
+        faults = []
         for sink in self.sinks.values():
             try:
                 sink.write(table, self.counters, metrics)
             except DiskError as error:
-                yield Event("warning", self.counters, {}, f"{error}; the numbers are kept in memory and written later")
+                faults.append(error)
+        if faults and not self._unwritten:
+            text = f"{faults[0]}; training goes on, the numbers are kept in memory and written later"
+            yield Event("warning", self.counters, {}, text)
+        self._unwritten = bool(faults)
         timing = {**self.counters, **self.progress(), "table": table}
         with contextlib.suppress(OSError), open(self.folder / "timings.jsonl", "a") as file:
             file.write(json.dumps(timing) + "\n")
 
     def _evaluate(self) -> Iterator[Event]:
         """Play evaluation games. Given up when a stop is requested: the resumed run plays them anew."""
+        games = self.experiment.run.evaluate.episodes
+        yield Event("busy", self.counters, {}, f"evaluating: {games} game{'s' if games > 1 else ''}")
         result = self.evaluation()
         if result is None:
             return
@@ -267,10 +288,15 @@ class Run:
         }
         protect = [] if self.best is None else [checkpoint_name(self.best["step"])]
         name = self.checkpoints.save(self.counters[self.primary], self._state(), meta, protect)
-        self._saved_at = dict(self.counters)
+        self._saved = self._now
         return Event("save", self.counters, {}, name)
 
     # Small parts
+
+    @property
+    def _now(self) -> tuple[dict[str, int], bool]:
+        """What tells two moments of a run apart: an evaluation changes no counter."""
+        return dict(self.counters), self._evaluation_due
 
     @property
     def _save_every(self) -> Mapping[str, int]:
@@ -304,8 +330,9 @@ class Run:
         if not at_once and time.monotonic() - self._status_written < 2:
             return
         self._status_written = time.monotonic()
-        score = self.last_evaluation["mean"] if self.last_evaluation else None
-        status = {"state": state, "counters": dict(self.counters), "score": score, "best": self.best}
+        score = self.last_evaluation["mean"] if self.last_evaluation else self._mean
+        scored = "evaluation" if self.last_evaluation else "training"
+        status = {"state": state, "counters": dict(self.counters), "score": score, "scored": scored, "best": self.best}
         with contextlib.suppress(DiskError):
             _write(
                 self.folder / "status.json", json.dumps({**status, "updated": time.time(), "pid": os.getpid()}) + "\n"
@@ -362,6 +389,9 @@ def _experiment_of(folder: Path, overrides: Sequence[str]) -> Experiment:
     if refused:
         lines = [f"{key}: {before!r} -> {after!r}" for key, before, after in changed if key in refused]
         raise InputError("a resumed run keeps its settings; start a new run to change these:\n" + "\n".join(lines))
+    first, now = (next(iter(experiment.run.budget or {}), None) for experiment in (old, new))
+    if now != first:  # it names the checkpoints, so that the newest can be told
+        raise InputError(f"run.budget: a resumed run goes on counting {first}; name it first, before {now}")
     if changed:
         _write(path, new.to_yaml())
     return new

@@ -1,4 +1,4 @@
-"""DQN: single updates against numbers worked out by hand, and the order of things in a round."""
+"""DQN: what it learns on probes whose answer is known, and the order of things in a round."""
 
 import time
 from collections.abc import Mapping
@@ -10,7 +10,6 @@ import torch
 
 from rltrain.algos.dqn import Algorithm, Config, load_policy
 from rltrain.core import Array, Env, EnvSpec, Hardware, State, Step
-from rltrain.deep.replay import Batch
 from rltrain.errors import DivergedError
 from rltrain.rng import Streams
 
@@ -77,57 +76,6 @@ def digest(tree: Any) -> Any:
     return digest(tree.read()) if hasattr(tree, "read") else tree
 
 
-# One update
-
-
-def test_the_gradient_of_a_linear_q_function() -> None:
-    algorithm = make(Bell(1, 5, True), hidden=(), batch_size=2)
-    x = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
-    weight, bias = torch.tensor([[0.5, -1.0], [2.0, 0.0]]), torch.tensor([0.1, -0.2])
-    with torch.no_grad():
-        algorithm.online.advantage.weight.copy_(weight)
-        algorithm.online.advantage.bias.copy_(bias)
-    algorithm.replay.observations = lambda row: x  # type: ignore[method-assign]
-    ones = np.ones(2, np.float32)
-    batch = Batch(np.arange(2), np.arange(2), np.array([0, 1]), ones, ones, np.array([1.0, 0.5], np.float32))
-    # q(x0, a0) = 0.5 - 2 + 0.1 = -1.4, target -1.0, error 0.4;  q(x1, a1) = 6 - 0.2 = 5.8, target 2, error -3.8 (beyond
-    # 1)
-    part = algorithm._gradients(batch, torch.tensor([-1.0, 2.0]))
-    torch.testing.assert_close(part.td_error, torch.tensor([0.4, -3.8]))
-    assert part.loss.item() == pytest.approx((0.5 * 0.4**2 + 0.5 * (3.8 - 0.5)) / 2)
-    assert part.value.item() == pytest.approx((-1.4 + 5.8) / 2)
-    # d loss / d q = -0.4 / 2 for the first row, 0.5 * 1 / 2 for the second, whose weight is a half.
-    torch.testing.assert_close(part.gradients[0], torch.tensor([[-0.2, -0.4], [0.75, -0.25]]))
-    torch.testing.assert_close(part.gradients[1], torch.tensor([-0.2, 0.25]))
-
-
-def test_the_first_adam_step_is_the_learning_rate_and_a_long_gradient_is_cut() -> None:
-    algorithm = make(Bell(1, 5, True), hidden=())
-    before = [parameter.detach().clone() for parameter in algorithm.weights.parameters()]
-    gradients = [torch.full_like(parameter, 3.0) for parameter in before]
-    norm = algorithm.optimiser.step(gradients, learning_rate=0.1, max_norm=1.0)
-    assert norm.item() == pytest.approx(3 * 6**0.5)  # six weights
-    for old, new in zip(before, algorithm.weights.parameters(), strict=True):
-        torch.testing.assert_close(new.detach(), old - 0.1, atol=1e-5, rtol=0)
-        torch.testing.assert_close(new.grad, torch.full_like(new, 1 / 6**0.5), atol=1e-4, rtol=0)
-
-
-def test_the_two_threads_shares_of_a_gradient_add_up_to_it() -> None:
-    algorithm = make(Bell(4, 5, True, image=True), convolutions=((4, 4, 2),), learning_starts=100, batch_size=16)
-    for _ in range(2):
-        algorithm.step()
-    batch = algorithm.replay.draw(1, 16)[0]
-    target = algorithm._targets([batch])
-    whole = algorithm._gradients(batch, target)
-    parts = [
-        algorithm._gradients(Batch(*(c[rows] for c in batch)), target[rows], 16)
-        for rows in (slice(0, 10), slice(10, 16))
-    ]
-    for i, gradient in enumerate(whole.gradients):
-        torch.testing.assert_close(gradient, parts[0].gradients[i] + parts[1].gradients[i], atol=1e-6, rtol=1e-5)
-    torch.testing.assert_close(whole.loss, parts[0].loss + parts[1].loss)
-
-
 # What is learned: probes whose answer is known
 
 
@@ -146,7 +94,7 @@ def test_a_time_limit_bootstraps_and_an_end_does_not(ends: bool, n_step: int, an
     algorithm = make(Bell(4, 1 if ends else 3, ends), hidden=(), **settings)
     for _ in range(12):
         algorithm.step()
-    value = algorithm.weights(torch.ones(1, 2)).max().item()
+    value = algorithm.learner.weights(torch.ones(1, 2)).max().item()
     assert value == pytest.approx(1.0 if answer is None else answer, abs=0.05)
 
 
@@ -187,7 +135,7 @@ def test_the_target_is_copied_when_its_interval_is_crossed() -> None:
     same = []
     for _ in range(4):  # 256 steps each
         algorithm.step()
-        same.append(torch.equal(algorithm.target.advantage.bias, algorithm.weights.advantage.bias))
+        same.append(torch.equal(algorithm.target.advantage.bias, algorithm.learner.weights.advantage.bias))
     assert same == [False, True, False, True]
 
 

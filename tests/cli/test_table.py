@@ -93,6 +93,16 @@ def test_the_whole_past_fits_the_window_and_the_first_stretch_stays(run, height)
     assert "400,000" in text and len(means) >= 2
 
 
+def test_an_evaluation_under_way_is_said(run):
+    view, _ = live(run)
+    view.show(run.event("step", 1000))
+    view.show(run.event("busy", 1000, {}, "evaluating: 10 games"))
+    assert "evaluating: 10 games" in shown(view)
+    view.show(run.event("eval", 1000, {"mean": 1.0}))
+    assert "evaluating" not in shown(view)
+    view.close()
+
+
 def test_the_last_state_stays_on_the_screen_and_warnings_too(run):
     view, stream = live(run)
     view.show(run.event("warning", 0, {}, "the disk is full"))

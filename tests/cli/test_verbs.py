@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from rltrain.cli import app
+from rltrain import registry
+from rltrain.cli import app, listing
 from rltrain.cli.errors import exit_code_of
 
 CONFIG = """\
@@ -73,6 +74,41 @@ def test_options_are_settings(rltrain):
     assert rltrain("train", "c.yaml", "--total-timesteps", "9", "--dry-run")[1].count("env_steps: 9") == 1
 
 
+def test_steps_on_the_command_line_replace_the_budget(rltrain):
+    assert "episodes: 20" not in rltrain("train", "c.yaml", "-n", "9", "--dry-run")[1]
+    _, out, _ = rltrain("train", "c.yaml", "run.budget.episodes=3", "-n", "9", "--dry-run")
+    assert "episodes: 3" in out and "env_steps: 9" in out
+
+
+def test_the_habits_of_the_zoo(rltrain, place):
+    options = ["-P", "-n", "60", "-f", "logs", "-params", "policy:constant", "action:1"]
+    for words in (["c.yaml", *options], [*options, "c.yaml"]):
+        code, out, _ = rltrain("train", *words, "run.seed=3", "--dry-run")
+        assert code == 0
+        for line in ("policy: constant", "action: 1", "env_steps: 60", "seed: 3"):
+            assert line in out
+    assert rltrain("train", "c.yaml", *options, "--name", "z")[0] == 0
+    assert (place / "logs/z/metrics.jsonl").exists() and not (place / "runs").exists()
+    code, out, _ = rltrain("train", "-f", "logs", "-i", "z", "-n", "90", "-q")
+    assert code == 0 and out.startswith("finished: ")
+    assert rltrain("resume", "z", "-P", "-f", "logs", "-q")[1].startswith("nothing to do: ")
+
+
+def test_a_finished_run_says_how_to_train_on(rltrain):
+    rltrain("train", "c.yaml", "--name", "r", "--quiet")
+    out = rltrain("resume", "r")[1]
+    command = out.splitlines()[-1].split("rltrain ", 1)[1].split()
+    code, out, _ = rltrain(*command)
+    assert code == 0 and "finished: 40 episodes" in out
+
+
+def test_a_resumed_run_keeps_its_first_counter_since_it_names_the_checkpoints(rltrain):
+    rltrain("train", "c.yaml", "--name", "r", "--quiet")
+    code, _, err = rltrain("resume", "r", "run.budget={env_steps: 9000}")
+    assert code == 2 and "run.budget" in err and "episodes" in err
+    assert rltrain("resume", "r", "run.budget={episodes: 22, env_steps: 9000}", "-q")[0] == 0
+
+
 def test_a_dry_run_prints_a_config_that_prints_itself(rltrain, place):
     _, first, _ = rltrain("train", "c.yaml", "--dry-run")
     (place / "resolved.yaml").write_text(first)
@@ -92,6 +128,12 @@ def test_a_dry_run_prints_a_config_that_prints_itself(rltrain, place):
         (["train", "c.yaml", "--env", "os:CartPole-v1"], 2, "colon"),
         (["train", "c.yaml", "--name", "../x"], 2, "--name"),
         (["train", "--resume", "x", "c.yaml"], 2, "its own configuration"),
+        (["train", "c.yaml", "-params", "policy"], 2, "KEY:VALUE"),
+        (["train", "c.yaml", "-params", "plicy:random"], 2, "did you mean 'policy'"),
+        (["train", "c.yaml", "-params", "action:__import__('os')"], 2, "algorithm.action"),
+        (["train", "c.yaml", "-params", "n_envs:3"], 2, "environment.num_envs"),
+        (["train", "c.yaml", "d.yaml"], 2, "d.yaml: expected key.sub=value"),
+        (["eval"], 2, "rltrain eval --checkpoint"),
         (["resume", "nothing"], 2, "nothing"),
         (["eval", "--checkpoint", "nothing"], 2, "nothing"),
         (["check", "nothing"], 2, "nothing"),
@@ -121,7 +163,8 @@ def test_eval_json_is_one_object_with_all_its_fields(rltrain):
         *("median", "min", "max", "ci95", "truncated_share", "baselines"),
     } <= set(result)
     assert len(result["returns"]) == result["episodes"] == 3
-    assert rltrain("eval", "--checkpoint", result["checkpoint"], "--episodes", "3", "--json")[1] == out
+    again = json.loads(rltrain("eval", "--checkpoint", result["checkpoint"], "--episodes", "3", "--json")[1])
+    assert again | {"chosen": result["chosen"]} == result
 
 
 def test_eval_plays_the_best_checkpoint_of_a_run_unless_told_otherwise(rltrain, place):
@@ -130,6 +173,18 @@ def test_eval_plays_the_best_checkpoint_of_a_run_unless_told_otherwise(rltrain, 
     best_name = json.loads(rltrain("eval", "-c", "r", "-n", "1", "--json")[1])["checkpoint"]
     last_name = json.loads(rltrain("eval", "-c", "r", "-n", "1", "--last", "--json")[1])["checkpoint"]
     assert best_name.endswith(f"ckpt-{best:012d}") and "ckpt-000000000020" in last_name
+    for words, why in (
+        (["r"], "the best of the run"),
+        (["r", "--last"], "the newest, as asked"),
+        ([best_name], "as asked"),
+    ):
+        code, out, _ = rltrain("eval", *words, "-n", "1")
+        assert code == 0 and f"({why}" in out
+        assert json.loads(rltrain("eval", *words, "-n", "1", "--json")[1])["chosen"].startswith(why)
+    (place / best_name / "MANIFEST.json").write_text("{")
+    (other,) = {path.name for path in (place / "runs/r/checkpoints").iterdir()} - {best_name.split("/")[-1]}
+    code, out, err = rltrain("eval", "r", "-n", "1")
+    assert code == 0 and other in out and "damaged" in out and "warning" in err
 
 
 def test_eval_shows_the_interval_the_baselines_and_the_protocol(rltrain):
@@ -142,7 +197,7 @@ def test_eval_shows_the_interval_the_baselines_and_the_protocol(rltrain):
 
 def test_check_says_the_cost_and_json_alone_on_stdout(rltrain, place):
     code, out, _ = rltrain("check", "c.yaml", "--probe", "0.1")
-    assert code == 0 and "c.yaml: correct" in out and "for the budget" in out
+    assert code == 0 and "c.yaml: correct" in out and "for the budget" in out and "1 game at a time" in out
     code, out, err = rltrain("check", "c.yaml", "--probe", "0.1", "--json")
     report = json.loads(out)
     assert (code, err, report["ok"], report["budget"]) == (0, "", True, {"episodes": 20})
@@ -186,7 +241,27 @@ def test_list_shows_runs_with_their_state(rltrain, place):
     assert states == {"done": "finished", "dead": "killed", "odd": "killed"}
     assert report["runs"][-1]["algorithm"] is None
     _, out, _ = rltrain("list", "runs")
-    assert "finished" in out and "100 %" in out and "environments" not in out
+    assert "finished" in out and "100 %" in out and "environments" not in out and "~" not in out
+
+
+def test_list_shows_the_training_score_of_a_run_that_is_never_evaluated(rltrain):
+    rltrain("train", "c.yaml", "--name", "r", "run.evaluate.every=null", "--quiet")
+    run = json.loads(rltrain("list", "runs", "--json")[1])["runs"][0]
+    assert run["scored"] == "training" and run["score"] > 20
+    assert "~" in rltrain("list", "runs")[1]
+
+
+def test_list_gives_each_algorithm_one_line_and_each_environment_its_newest_version(rltrain):
+    assert listing.newest(["Ant-v4", "Ant-v5", "CartPole-v1", "odd", "x-very"]) == [
+        "Ant-v5",
+        "CartPole-v1",
+        "odd",
+        "x-very",
+    ]
+    _, out, _ = rltrain("list", "algorithms")
+    assert [line.split()[0] for line in out.splitlines()] == ["algorithms", *registry.names()]
+    _, out, _ = rltrain("list", "environments")
+    assert "MsPacman" in out and "CartPole-v1" in out and "CartPole-v0 " not in out
 
 
 def test_schema_is_json_that_knows_the_algorithms(rltrain):
@@ -216,7 +291,7 @@ def test_a_signal_saves_stops_and_says_how_to_go_on(place, sent, code):
     process.send_signal(sent)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == code
-    assert "go on with: rltrain resume runs/r" in out.splitlines()[-1]
+    assert "stopped by" in out and "go on with: rltrain resume runs/r" in out.splitlines()[-1]
     assert json.loads((place / "runs/r/status.json").read_text())["state"] == "interrupted"
     assert any((place / "runs/r/checkpoints").iterdir())
 
@@ -227,3 +302,27 @@ def test_a_closed_pipe_ends_the_printing_not_the_training(place):
     done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment)
     assert (done.stdout, done.stderr) == ("basic on CartPole-v1 · runs/r\n", "")
     assert len((place / "runs/r/metrics.jsonl").read_text().splitlines()) == 20
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_end_the_printing_not_the_training(place, closed):
+    command = f"{sys.executable} -m rltrain train c.yaml --name r {closed}"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    assert subprocess.run(command, shell=True, env=environment).returncode == 0
+    assert len((place / "runs/r/metrics.jsonl").read_text().splitlines()) == 20
+
+
+def test_ctrl_c_during_an_evaluation_stops_it_and_the_resumed_run_plays_it(rltrain, place):
+    command = [sys.executable, "-m", "rltrain", "train", "c.yaml", "run.evaluate.episodes=90000", "--name", "r"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    metrics, begun = place / "runs/r/metrics.jsonl", time.monotonic()
+    while not (metrics.exists() and metrics.read_text().count("\n") == 10) and time.monotonic() - begun < 60:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 130 and "stopped by Ctrl-C after 10 episodes" in out
+    assert not (place / "runs/r/eval.jsonl").exists()
+    assert out.count("saved  ") == 1  # though it was due, and stopped
+    code, out, _ = rltrain("resume", "r", "run.evaluate.episodes=2")
+    assert code == 0 and out.count("evaluation  mean") == 2

@@ -20,7 +20,8 @@ def test_the_nature_network_has_its_weights() -> None:
 
 def test_the_books_network_ends_in_64_maps_of_11_by_10() -> None:
     network = QNetwork(BOOK, network_shape(Config(padding="same"), BOOK))
-    assert network.body[7].in_features == 64 * 11 * 10  # type: ignore[union-attr]
+    assert network.wide is not None
+    assert network.wide.in_features == 64 * 11 * 10
     assert network(torch.zeros((2, 1, 88, 80), dtype=torch.uint8)).shape == (2, 9)
 
 
@@ -35,14 +36,22 @@ def test_no_hidden_layers_is_a_linear_function() -> None:
 def test_dueling_advantages_are_centred() -> None:
     network = QNetwork(VECTOR, network_shape(Config(dueling=True, hidden=(8,)), VECTOR))
     x = torch.randn(5, 4)
-    value = network.value(network.body(x))  # type: ignore[misc]
+    assert network.value is not None
+    value = network.value(network.rest(network.hidden(x)))
     torch.testing.assert_close(network(x).mean(1, keepdim=True), value)
 
 
-def test_pixels_become_numbers_from_0_to_1() -> None:
-    network = QNetwork(ATARI, network_shape(Config(), ATARI))
-    pixels = torch.tensor([0, 51, 255], dtype=torch.uint8).repeat(4 * 84 * 28).reshape(1, 4, 84, 84)
-    torch.testing.assert_close(network.prepare(pixels).unique(), torch.tensor([0.0, 0.2, 1.0]))
+@pytest.mark.parametrize("convolutions", [((2, 84, 84),), ()])
+def test_pixels_count_as_numbers_from_0_to_1(convolutions: tuple[tuple[int, int, int], ...]) -> None:
+    shape = network_shape(Config(convolutions=convolutions, hidden=()), ATARI)
+    network = QNetwork(ATARI, shape)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.fill_(1e-3)
+    pixels = torch.full((1, 4, 84, 84), 51, dtype=torch.uint8)
+    summed = 1e-3 * 4 * 84 * 84 * 0.2 + 1e-3
+    expected = 1e-3 * 2 * summed + 1e-3 if convolutions else summed
+    torch.testing.assert_close(network(pixels), torch.full((1, 9), expected), rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize("layer_norm", [False, True])

@@ -1,0 +1,174 @@
+"""One gradient step of a Q-network, on one thread or on two.
+
+Two threads divide the work by operation. The first hidden layer, the wide one, holds nearly all parameters: the helper
+computes its gradient while this thread goes on backwards through the convolutions, and moves its weights while this
+thread reads the next batch. Every sum is that of the plain step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rltrain.core import Array, EnvSpec, State
+from rltrain.deep import losses
+from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, initialise
+from rltrain.deep.optimiser import Optimiser, clip_scale
+
+Submit = Callable[[Callable[[], Any]], Future[Any]]  # gives a job to the helper
+
+
+class Samples(NamedTuple):
+    """What an update learns from."""
+
+    x: Tensor  # [M, *obs], prepared by the network
+    action: Tensor  # [M] int64
+    target: Tensor  # [M] float32
+    weight: Tensor  # [M] float32
+
+
+class Learnt(NamedTuple):
+    """What an update saw."""
+
+    td_error: Tensor  # [M]
+    loss: Tensor  # this and the next two: scalars
+    value: Tensor  # mean Q of the batch's actions
+    norm: Tensor  # of the gradient, before clipping
+
+
+class Rule(NamedTuple):
+    """How an update is made."""
+
+    loss: str  # "huber" or "mse"
+    max_grad_norm: float | None
+    optimiser: str
+    optimiser_eps: float
+
+
+class Learner:
+    """`weights` are float32 and move; `online` is differentiated: the same network, or a copy of lower precision."""
+
+    def __init__(
+        self,
+        spec: EnvSpec,
+        shape: NetworkShape,
+        dtype: torch.dtype,
+        rule: Rule,
+        device: torch.device,
+        generator: torch.Generator,
+    ) -> None:
+        self.rule = rule
+        self.weights = QNetwork(spec, shape)
+        initialise(self.weights, generator)
+        self.weights.to(device)
+        self.online = self.weights
+        if dtype != torch.float32:
+            self.online = QNetwork(spec, shape, dtype).to(device)
+            copy_weights(self.weights, self.online)
+        self._wide = _Part(self.weights.wide_parameters(), self.online.wide_parameters(), rule)
+        self._others = _Part(self.weights.other_parameters(), self.online.other_parameters(), rule)
+        self._moving: Future[None] | None = None
+
+    def update(self, samples: Samples, learning_rate: float, submit: Submit | None) -> Learnt:
+        """One gradient step. With `submit`, call `wait` before the weights are read by anyone else."""
+        if submit is None or self.online.wide is None:
+            return self._update_here(samples, learning_rate)
+        return self._update_with_helper(samples, learning_rate, submit, self.online.wide)
+
+    def _update_here(self, samples: Samples, learning_rate: float) -> Learnt:
+        td_error, loss, value = self._loss(self.online.values(self.online.hidden(samples.x)), samples)
+        gradients = torch.autograd.grad(loss, [*self._wide.online, *self._others.online])
+        wide = len(self._wide.online)
+        norm = torch.hypot(self._wide.take(gradients[:wide]), self._others.take(gradients[wide:]))
+        scale = clip_scale(norm, self.rule.max_grad_norm)
+        self._wide.move(learning_rate, scale)
+        self._others.move(learning_rate, scale)
+        return Learnt(td_error, loss.detach(), value, norm)
+
+    def _update_with_helper(
+        self, samples: Samples, learning_rate: float, submit: Submit, wide: torch.nn.Linear
+    ) -> Learnt:
+        features = self.online.trunk(samples.x)  # [M, F]
+        self.wait()  # for the wide layer's new weights
+        with torch.no_grad():
+            z = wide(features)  # [M, H]
+        td_error, loss, value = self._loss(self.online.values(z.requires_grad_()), samples)
+        tail = self.online.tail_parameters()
+        dz, *tail_gradients = torch.autograd.grad(loss, [z, *tail])
+        wide_norm = submit(partial(self._take_wide, dz, features.detach()))
+        with torch.no_grad():
+            dfeatures = dz @ wide.weight
+        trunk = list(self.online.trunk.parameters())
+        trunk_gradients = torch.autograd.grad(features, trunk, dfeatures) if trunk else ()
+        others_norm = self._others.take([*trunk_gradients, *tail_gradients])
+        norm = torch.hypot(wide_norm.result(), others_norm)
+        scale = clip_scale(norm, self.rule.max_grad_norm)
+        self._moving = submit(partial(self._wide.move, learning_rate, scale))
+        self._others.move(learning_rate, scale)
+        return Learnt(td_error, loss.detach(), value, norm)
+
+    def _take_wide(self, dz: Tensor, features: Tensor) -> Tensor:
+        return self._wide.take([dz.t() @ features, dz.sum(0)])
+
+    def _loss(self, q: Tensor, samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
+        chosen = q.gather(1, samples.action[:, None]).squeeze(1)  # [M]
+        td_error = samples.target - chosen
+        each = losses.huber(td_error) if self.rule.loss == "huber" else losses.squared(td_error)
+        loss = (each * samples.weight).mean()
+        return td_error.detach(), loss, chosen.detach().mean()
+
+    def wait(self) -> None:
+        """Until the last update is complete."""
+        if self._moving is not None:
+            self._moving.result()
+            self._moving = None
+
+    def save(self) -> State:
+        return {
+            "weights": arrays(self.weights),
+            "wide": self._wide.optimiser.save(),
+            "others": self._others.optimiser.save(),
+        }
+
+    def load(self, state: State) -> None:
+        set_arrays(self.weights, state["weights"])
+        self._wide.optimiser.load(state["wide"])
+        self._others.optimiser.load(state["others"])
+        copy_weights(self.weights, self.online)
+
+
+class _Part:
+    """Some of the parameters: the float32 ones that move, and the online network's, which follow."""
+
+    def __init__(self, weights: Sequence[torch.nn.Parameter], online: Sequence[torch.nn.Parameter], rule: Rule) -> None:
+        self.online: list[Tensor] = list(online)
+        self._weights: list[Tensor] = list(weights)
+        self._separate = any(a is not b for a, b in zip(weights, online, strict=True))
+        self.optimiser = Optimiser(rule.optimiser, weights, rule.optimiser_eps)
+
+    def take(self, gradients: Sequence[Tensor]) -> Tensor:
+        return self.optimiser.take(gradients)
+
+    def move(self, learning_rate: float, scale: float) -> None:
+        self.optimiser.step(learning_rate, scale)
+        if self._separate:
+            with torch.no_grad():
+                torch._foreach_copy_(self.online, self._weights)
+
+
+def arrays(network: QNetwork) -> dict[str, Array]:
+    """A network's parameters by name, float32, copied."""
+    return {name: np.array(p.detach().float().cpu().numpy(), order="C") for name, p in network.named_parameters()}
+
+
+def set_arrays(network: QNetwork, saved: Mapping[str, Array]) -> None:
+    """The inverse of `arrays`."""
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            parameter.copy_(torch.from_numpy(saved[name]))

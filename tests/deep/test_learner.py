@@ -1,0 +1,92 @@
+"""Single updates against numbers worked out by hand, and two threads against one."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import torch
+
+from rltrain.core import EnvSpec
+from rltrain.deep.learner import Learner, Rule, Samples
+from rltrain.deep.networks import Conv, NetworkShape
+from rltrain.deep.optimiser import Optimiser, clip_scale
+
+VECTOR = EnvSpec("Probe", (2,), "float32", 1, 2, ("a", "b"), 1, 1, None, None)
+IMAGE = EnvSpec("Probe", (2, 12, 12), "uint8", 2, 3, ("a", "b", "c"), 1, 1, None, None)
+RULE = Rule("huber", None, "adam", 1e-8)
+
+
+def learner(spec: EnvSpec, shape: NetworkShape, dtype: torch.dtype = torch.float32, rule: Rule = RULE) -> Learner:
+    return Learner(spec, shape, dtype, rule, torch.device("cpu"), torch.Generator().manual_seed(0))
+
+
+def linear() -> Learner:
+    made = learner(VECTOR, NetworkShape((), "valid", (), False, False))
+    with torch.no_grad():
+        made.weights.advantage.weight.copy_(torch.tensor([[0.5, -1.0], [2.0, 0.0]]))
+        made.weights.advantage.bias.copy_(torch.tensor([0.1, -0.2]))
+    return made
+
+
+def test_the_gradient_of_a_linear_q_function() -> None:
+    made = linear()
+    x = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
+    samples = Samples(x, torch.tensor([0, 1]), torch.tensor([-1.0, 2.0]), torch.tensor([1.0, 0.5]))
+    # q(x0, a0) = 0.5 - 2 + 0.1 = -1.4, target -1, error 0.4;  q(x1, a1) = 6 - 0.2 = 5.8, target 2, error -3.8
+    seen = made.update(samples, 0.0, None)
+    torch.testing.assert_close(seen.td_error, torch.tensor([0.4, -3.8]))
+    assert seen.loss.item() == pytest.approx((0.5 * 0.4**2 + 0.5 * (3.8 - 0.5)) / 2)
+    assert seen.value.item() == pytest.approx((-1.4 + 5.8) / 2)
+    # d loss / d q = -0.4 / 2 for the first row; 0.5 * 1 / 2 for the second, beyond 1 and of half weight.
+    weight, bias = torch.tensor([[-0.2, -0.4], [0.75, -0.25]]), torch.tensor([-0.2, 0.25])
+    torch.testing.assert_close(made.weights.advantage.weight.grad, weight)
+    torch.testing.assert_close(made.weights.advantage.bias.grad, bias)
+    assert seen.norm.item() == pytest.approx((weight.square().sum() + bias.square().sum()).sqrt().item())
+
+
+def test_the_first_adam_step_is_the_learning_rate() -> None:
+    made = linear()
+    before = made.weights.advantage.bias.detach().clone()
+    x = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
+    made.update(Samples(x, torch.tensor([0, 1]), torch.tensor([-1.0, 2.0]), torch.ones(2)), 0.1, None)
+    torch.testing.assert_close(made.weights.advantage.bias.detach(), before + torch.tensor([0.1, -0.1]))
+
+
+def test_a_long_gradient_is_cut_to_its_length() -> None:
+    parameter = torch.nn.Parameter(torch.zeros(2))
+    optimiser = Optimiser("rmsprop", [parameter], eps=1.0)
+    norm = optimiser.take([torch.tensor([3.0, 4.0])])
+    assert norm.item() == 5.0
+    assert [clip_scale(norm, limit) for limit in (None, 10.0, 5.0, 2.5)] == [1.0, 1.0, 1.0, 0.5]
+    optimiser.step(0.0, scale=0.5)
+    torch.testing.assert_close(parameter.grad, torch.tensor([1.5, 2.0]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("layer_norm", [False, True])
+@pytest.mark.parametrize("hidden", [(16,), (16, 8)])
+def test_two_threads_make_the_update_that_one_makes(
+    hidden: tuple[int, ...], layer_norm: bool, dtype: torch.dtype
+) -> None:
+    shape = NetworkShape([Conv(4, 4, 2), Conv(4, 3, 1)], "valid", hidden, True, layer_norm)
+    rule = Rule("huber", 0.01, "adam", 1e-2)
+    one, two = (learner(IMAGE, shape, dtype, rule) for _ in range(2))
+    stream = torch.Generator().manual_seed(1)
+    with ThreadPoolExecutor(1) as pool:
+
+        def submit(job: Any) -> Future[Any]:
+            return pool.submit(job)
+
+        for _ in range(5):
+            obs = torch.randint(0, 256, (8, 2, 12, 12), dtype=torch.uint8, generator=stream)
+            target = torch.randn(8, generator=stream)
+            action = torch.randint(0, 3, (8,), generator=stream)
+            samples = [Samples(made.online.prepare(obs), action, target, torch.ones(8)) for made in (one, two)]
+            ours, theirs = one.update(samples[0], 1e-3, None), two.update(samples[1], 1e-3, submit)
+            assert ours.norm > 0.01  # clipping is at work
+            torch.testing.assert_close(ours.norm, theirs.norm)
+        two.wait()
+    for a, b in zip(one.weights.parameters(), two.weights.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-7)
+    for a, b in zip(one.online.parameters(), two.online.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-2, atol=1e-5)
