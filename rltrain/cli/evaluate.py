@@ -149,7 +149,13 @@ def policy_of(experiment: Experiment, loaded: Loaded, device: str | None, thread
     load_policy = vars(module).get("load_policy")
     if load_policy is not None:
         spec = envs.describe(experiment.environment)
-        policy: Policy = load_policy(experiment.algorithm, spec, loaded.state["algorithm"], hardware)
+        try:
+            policy: Policy = load_policy(experiment.algorithm, spec, loaded.state["algorithm"], hardware)
+        except (KeyError, TypeError, IndexError) as error:
+            what = f"{loaded.name}: {type(error).__name__} {error}"
+            raise CheckpointError(
+                f"{what}; it was written by another version of rltrain or of the algorithm"
+            ) from error
         return policy
     rng = Streams(experiment.run.seed)
     env = envs.make(experiment.environment)

@@ -1,8 +1,8 @@
 """One gradient step of a Q-network, on one thread or on two.
 
 Two threads divide the work by operation. The first hidden layer, the wide one, holds nearly all parameters: the helper
-computes its gradient while this thread goes on backwards through the convolutions, and moves its weights while this
-thread reads the next batch. Every sum is that of the plain step.
+computes its gradient, and that of the last convolution, while this thread goes on backwards, and moves its weights
+while this thread reads the next batch. Every sum is that of the plain step.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from rltrain.core import Array, EnvSpec, State
-from rltrain.deep import losses
+from rltrain.deep import convolutions, losses
 from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, initialise
 from rltrain.deep.optimiser import Optimiser, clip_scale
 
@@ -94,18 +94,19 @@ class Learner:
     def _update_with_helper(
         self, samples: Samples, learning_rate: float, submit: Submit, wide: torch.nn.Linear
     ) -> Learnt:
-        features = self.online.trunk(samples.x)  # [M, F]
+        layers = self.online.convolutions()
+        tape = convolutions.forward(layers, samples.x)
+        last = tape.outputs[-1] if layers else samples.x
+        features = last.flatten(1)  # [M, F]
         self.wait()  # for the wide layer's new weights
         with torch.no_grad():
             z = wide(features)  # [M, H]
         td_error, loss, value = self._loss(self.online.values(z.requires_grad_()), samples)
-        tail = self.online.tail_parameters()
-        dz, *tail_gradients = torch.autograd.grad(loss, [z, *tail])
-        wide_norm = submit(partial(self._take_wide, dz, features.detach()))
+        dz, *tail_gradients = torch.autograd.grad(loss, [z, *self.online.tail_parameters()])
+        wide_norm = submit(partial(self._take_wide, dz, features))
         with torch.no_grad():
-            dfeatures = dz @ wide.weight
-        trunk = list(self.online.trunk.parameters())
-        trunk_gradients = torch.autograd.grad(features, trunk, dfeatures) if trunk else ()
+            gradient = (dz @ wide.weight).view(last.shape)
+        trunk_gradients = _back_through(layers, tape, gradient, submit)
         others_norm = self._others.take([*trunk_gradients, *tail_gradients])
         norm = torch.hypot(wide_norm.result(), others_norm)
         scale = clip_scale(norm, self.rule.max_grad_norm)
@@ -160,6 +161,26 @@ class _Part:
         if self._separate:
             with torch.no_grad():
                 torch._foreach_copy_(self.online, self._weights)
+
+
+def _back_through(
+    layers: Sequence[torch.nn.Conv2d], tape: convolutions.Tape, gradient: Tensor, submit: Submit
+) -> list[Tensor]:
+    """Gradients of the convolutions' parameters, in order. The helper gets the last layer's, wanted last."""
+    found: list[tuple[Tensor, Tensor]] = []
+    lent: Future[tuple[Tensor, Tensor]] | None = None
+    for i in range(len(layers) - 1, -1, -1):
+        gradient = convolutions.before_relu(gradient, tape.outputs[i])
+        weights = partial(convolutions.weight_gradients, layers[i], gradient, tape.inputs[i])
+        if i > 0 and lent is None:
+            lent = submit(weights)
+        else:
+            found.insert(0, weights())
+        if i > 0:
+            gradient = convolutions.input_gradient(layers[i], gradient, tape.inputs[i])
+    if lent is not None:
+        found.append(lent.result())
+    return [part for pair in found for part in pair]
 
 
 def arrays(network: QNetwork) -> dict[str, Array]:

@@ -7,6 +7,7 @@ Mnih et al. 2015.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -88,6 +89,10 @@ class QNetwork(nn.Module):
             return advantage
         return self.value(x) + advantage - advantage.mean(1, keepdim=True)
 
+    def convolutions(self) -> list[nn.Conv2d]:
+        """The layers of the trunk. A ReLU follows each."""
+        return [layer for layer in self.trunk if isinstance(layer, nn.Conv2d)]
+
     def wide_parameters(self) -> list[nn.Parameter]:
         """Of the first hidden layer."""
         return [] if self.wide is None else list(self.wide.parameters())
@@ -105,8 +110,20 @@ class QNetwork(nn.Module):
         """Observations in the network's dtype and memory layout. Pixels keep 0..255 if a `PixelConv` reads them."""
         if not self.is_image:
             return obs.to(self.dtype)
-        pixels = obs.contiguous(memory_format=torch.channels_last).to(self.dtype)
+        pixels = _channels_last(obs).to(self.dtype)
         return pixels if isinstance(self.trunk[0], PixelConv) else pixels.mul_(1 / 255)
+
+
+def _channels_last(obs: Tensor) -> Tensor:
+    """uint8 [M, C, H, W] in channels_last order. Four bytes are woven as one number: three times as fast as a copy."""
+    if obs.shape[1] != 4 or not obs.is_contiguous() or sys.byteorder != "little":
+        return obs.contiguous(memory_format=torch.channels_last)
+    planes = obs.to(torch.int32)
+    woven = planes[:, 0].contiguous()
+    for i in (1, 2, 3):
+        woven.add_(planes[:, i], alpha=1 << 8 * i)  # the highest byte wraps into the sign: the bits are right
+    m, c, h, w = obs.shape
+    return woven.view(torch.uint8).view(m, h, w, c).permute(0, 3, 1, 2)
 
 
 class PixelConv(nn.Conv2d):

@@ -12,7 +12,10 @@ from rltrain.core import State
 
 
 class Optimiser:
-    """Adam (Kingma and Ba 2015), or RMSProp as Mnih et al. 2015 used it: centred, decay 0.95. Of no parameters, nothing."""
+    """Adam (Kingma and Ba 2015), or RMSProp as Mnih et al. 2015 used it: centred, decay 0.95.
+
+    It may have no parameters; then it does nothing.
+    """
 
     def __init__(self, name: str, parameters: Sequence[torch.nn.Parameter], eps: float) -> None:
         self.parameters = list(parameters)

@@ -87,7 +87,7 @@ class Run:
             facts = {
                 "command": command,
                 "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-                "machine": machine.facts(run.threads),
+                "machine": run._machine(),
             }
             _write(folder / "run.json", json.dumps({"format": 1, **facts, **run._exactness()}, indent=2) + "\n")
             _write(folder / "config.yaml", experiment.to_yaml())  # last: it makes the folder a run that can be resumed
@@ -121,7 +121,7 @@ class Run:
 
     def _restore(self) -> None:
         facts = json.loads((self.folder / "run.json").read_text())
-        changed = machine.changes(facts["machine"], machine.facts(self.threads))
+        changed = machine.changes(facts["machine"], self._machine())
         if changed:
             self._warnings.append(f"resumed on another machine, so not exact to the bit: {', '.join(changed)}")
         if not self.checkpoints.names():
@@ -129,7 +129,13 @@ class Run:
             return
         loaded = self.checkpoints.load()
         self._warnings += loaded.warnings
-        self._load(loaded.state)
+        try:
+            self._load(loaded.state)
+        except (KeyError, TypeError, IndexError) as error:
+            what = f"{loaded.name}: {type(error).__name__} {error}"
+            raise CheckpointError(
+                f"{what}; it was written by another version of rltrain or of the algorithm"
+            ) from error
         self._saved = self._now
         self._elapsed_before = float(loaded.meta.get("elapsed_seconds", 0.0))
 
@@ -182,13 +188,14 @@ class Run:
         return {"share": min(1.0, share), "elapsed_seconds": elapsed, "steps_per_second": speed}
 
     def close(self, state: str | None = None) -> None:
-        """Free the folder. `state` goes to status.json: diverged, crashed, disk."""
+        """Free the folder and its reserve. `state` goes to status.json: diverged, crashed, disk."""
         if state is not None:
             with contextlib.suppress(DiskError):
                 self._write_status(state, at_once=True)
         for sink in self.sinks.values():
             sink.close()
         self.env.close()
+        folders.release_ballast(self.folder)
         self._lock.release()
 
     # Recording
@@ -316,8 +323,11 @@ class Run:
         if limit is not None and time.monotonic() - self._started >= config.parse_duration(limit):
             self.stop = self.stop or "wall"
 
+    def _machine(self) -> dict[str, str]:
+        return machine.facts(self.threads, machine.device(self.experiment.run.device))
+
     def _exactness(self) -> dict[str, Any]:
-        if self.experiment.run.device not in ("auto", "cpu"):
+        if machine.device(self.experiment.run.device) != "cpu":
             return {"exact": False, "why": "sums on a GPU are not in a fixed order"}
         return {"exact": True}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 PACKAGES = ("rltrain", "numpy", "torch", "gymnasium", "ale-py")
 
 
-def facts(threads: int) -> dict[str, str]:
+def facts(threads: int, device: str) -> dict[str, str]:
     """Name -> value. Two runs of one configuration are equal to the bit where these are equal, on a CPU."""
     return {
         "python": platform.python_version(),
@@ -20,7 +20,16 @@ def facts(threads: int) -> dict[str, str]:
         "platform": f"{sys.platform} {platform.machine()}",
         "processor": _processor(),
         "threads": str(threads),
+        "device": device,
     }
+
+
+def device(name: str) -> str:
+    """What `auto` means here. Only asks a torch that the algorithm has imported: the others need none."""
+    if name != "auto":
+        return name
+    torch = sys.modules.get("torch")
+    return "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
 
 
 def changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

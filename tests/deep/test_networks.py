@@ -54,6 +54,16 @@ def test_pixels_count_as_numbers_from_0_to_1(convolutions: tuple[tuple[int, int,
     torch.testing.assert_close(network(pixels), torch.full((1, 9), expected), rtol=1e-4, atol=0)
 
 
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_prepared_pixels_are_the_same_pixels(channels: int) -> None:
+    spec = EnvSpec("Probe", (channels, 12, 10), "uint8", 1, 9, ("x",) * 9, 1, 4, None, None)
+    network = QNetwork(spec, network_shape(Config(convolutions=((2, 4, 2),), hidden=()), spec))
+    obs = torch.randint(0, 256, (7, channels, 12, 10), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    prepared = network.prepare(obs)
+    assert torch.equal(prepared, obs.float())
+    assert prepared.is_contiguous(memory_format=torch.channels_last)
+
+
 @pytest.mark.parametrize("layer_norm", [False, True])
 def test_bfloat16_gives_nearly_the_same_values(layer_norm: bool) -> None:
     shape = network_shape(Config(layer_norm=layer_norm), ATARI)
