@@ -46,6 +46,9 @@ class Config(BaseModel):
     exploration_steps: int = Field(
         50_000, ge=1, description="Environment steps over which the chance falls in a straight line."
     )
+    exploration_one_env_eps: float = Field(
+        0.0, ge=0, le=1, description="The last environment's chance of a random action never falls below this."
+    )
     max_grad_norm: float | None = Field(
         10.0, gt=0, description="Gradients longer than this are scaled down. None: never."
     )

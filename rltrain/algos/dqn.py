@@ -146,7 +146,9 @@ class Algorithm:
         now, spec = self._now, self.spec
         with torch.inference_mode():
             action = self.frozen(torch.from_numpy(now.obs).to(self.device)).argmax(1).cpu().numpy()
-        random = self._explore.random(spec.num_envs) < self.epsilon(self.env_steps)
+        epsilon = np.full(spec.num_envs, self.epsilon(self.env_steps))
+        epsilon[-1] = max(epsilon[-1], self.config.exploration_one_env_eps)
+        random = self._explore.random(spec.num_envs) < epsilon
         action = np.where(random, self._explore.integers(0, spec.num_actions, spec.num_envs), action)
         self._now = self.env.step(action)
         self.env_steps += int((~now.last).sum())
@@ -160,7 +162,7 @@ class Algorithm:
         self.replay.add(now, action, reward * np.float32(self.config.reward_scale), then.discount)
 
     def epsilon(self, env_steps: int) -> float:
-        """The chance of a random action: 1 before learning starts, then along the schedule."""
+        """The chance of a random action: 1 before learning starts, then along the schedule. See `_act` for the last."""
         config = self.config
         if env_steps < config.learning_starts:
             return 1.0

@@ -101,7 +101,7 @@ def _roms() -> Finding:
 def _processor() -> Finding:
     from rltrain.run import machine
 
-    return Finding("processor", machine.facts(machine.cores())["processor"], "ok")
+    return Finding("processor", machine.facts(machine.cores(), "cpu")["processor"], "ok")
 
 
 def _threads() -> Finding:

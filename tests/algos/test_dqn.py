@@ -113,6 +113,18 @@ def test_epsilon_is_one_before_learning_then_falls_in_a_straight_line() -> None:
     assert [algorithm.epsilon(n) for n in (500, 1000, 9999)] == pytest.approx([0.5, 0.1, 0.1])
 
 
+def test_one_environment_goes_on_exploring() -> None:
+    algorithm = make(
+        Bell(3, 5, True), learning_starts=0, exploration_steps=1, exploration_final_eps=0.0, exploration_one_env_eps=0.5
+    )
+    algorithm.env_steps = 10
+    algorithm.frozen.advantage.bias.data[:] = torch.tensor([100.0, 0.0])  # action 0 is the greedy one
+    chosen = np.array([algorithm._act()[1] for _ in range(400)])
+    share = (chosen == 1).mean(axis=0)
+    assert share[:2].tolist() == [0.0, 0.0]
+    assert share[2] == pytest.approx(0.25, abs=0.1)  # half of the random actions are greedy too
+
+
 @pytest.mark.parametrize("image", [False, True])
 def test_updates_keep_pace_with_steps(image: bool) -> None:
     env = Bell(4, 10**6, True, image=image)
