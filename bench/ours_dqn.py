@@ -72,7 +72,7 @@ def build(given: argparse.Namespace) -> Algorithm:
     ]
     experiment = config.loads(SETTINGS, "bench/ours_dqn.py", overrides)
     threads = given.threads or len(os.sched_getaffinity(0))
-    env = envs.make(experiment.environment, threads=threads)
+    env = envs.make(experiment.environment, threads=1)
     algorithm = registry.load("dqn").Algorithm(experiment.algorithm, env, Streams(0), Hardware(given.device, threads))
     fill(algorithm)
     return algorithm

@@ -1,8 +1,8 @@
 """What a stated number of minutes on Ms. Pac-Man buys: trains seeds in turn, then plays games on fresh seeds.
 
-Every seed is a run of its own, from process start, of `configs/dqn_pacman.yaml` unless another is named. The games are
-those of `rltrain eval`, under `nature` and `sticky`, with the run's newest weights and with those of its best
-evaluation. A run that is there already is not trained again, so the command goes on after an interruption.
+Every seed is a run of its own of `configs/dqn_pacman.yaml`, unless another config is named. The games are those of
+`rltrain eval`, under `nature` and `sticky`, with the run's newest weights and with those of its best evaluation. A run
+that is complete is not trained again, so the command goes on after an interruption.
 
     python bench/pacman.py --minutes 10 --seeds 0 1 2 --save
 """
@@ -31,7 +31,7 @@ EVAL_SEED = 1_000_000  # no run trains with it, and none chooses its best weight
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Ms. Pac-Man's score after a stated number of minutes")
     parser.add_argument("--config", type=Path, default=ROOT / "configs" / "dqn_pacman.yaml", help="[dqn_pacman.yaml]")
-    parser.add_argument("--minutes", type=int, default=10, help="of training, from process start [10]")
+    parser.add_argument("--minutes", type=int, default=10, help="of training [10]")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="[0 1 2]")
     parser.add_argument("--episodes", type=int, default=30, help="games of an evaluation [30]")
     parser.add_argument("--runs-dir", type=Path, default=ROOT / "runs", help="where the runs are kept [runs]")
@@ -44,10 +44,16 @@ def rltrain(*words: str | Path) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
 
 
+def last_line(path: Path) -> str:
+    return path.read_text().splitlines()[-1]
+
+
 def train(given: argparse.Namespace, seed: int) -> Path:
     """The run of this seed, trained now if it is not there."""
     folder: Path = given.runs_dir / f"{given.config.stem}-{given.minutes}m-seed{seed}"
-    if not (folder / "checkpoints").exists():
+    if folder.exists() and json.loads(last_line(folder / "timings.jsonl"))["elapsed_seconds"] < 60 * given.minutes:
+        raise SystemExit(f"{folder} is of a run that was stopped early; remove it first")
+    if not folder.exists():
         limit = f"{given.minutes}m"
         options = ["--seed", str(seed), "--max-wall", limit, "--runs-dir", given.runs_dir, "--name", folder.name]
         rltrain("train", given.config, *options, "--quiet")
@@ -63,7 +69,7 @@ def games(run: Path, protocol: str, episodes: int, *options: str) -> dict[str, A
 
 def measure(given: argparse.Namespace, seed: int) -> dict[str, Any]:
     run = train(given, seed)
-    last = json.loads((run / "timings.jsonl").read_text().splitlines()[-1])
+    last = json.loads(last_line(run / "timings.jsonl"))
     row: dict[str, Any] = {"seed": seed, "env_steps": last["env_steps"], "seconds": round(last["elapsed_seconds"], 1)}
     for protocol in PROTOCOLS:
         row[protocol] = {"newest": games(run, protocol, given.episodes, "--last")}

@@ -122,7 +122,8 @@ class SaveConfig(BaseModel):
     model_config = STRICT
 
     every: Counts | None = Field(
-        default=None, description="a counter and its interval, such as {env_steps: 100000}; null: 20 in a budget"
+        default=None,
+        description="a counter and its interval, such as {env_steps: 100000}; null: 20 a budget, or 50,000 env_steps",
     )
     keep: int = Field(default=2, ge=1, le=100, description="newest checkpoints that stay, besides the best")
 

@@ -16,7 +16,7 @@ NATURE_CONVOLUTIONS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 
 
 class Config(BaseModel):
-    """Settings of DQN. What Stable-Baselines3 has too carries the same name and means the same."""
+    """Settings of DQN, named as in Stable-Baselines3 where it has them; steps are those of all environments."""
 
     model_config = STRICT
 

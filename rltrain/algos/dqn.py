@@ -132,8 +132,13 @@ class Algorithm:
             # What is learned from stood in the memory when the round began, what is played enters it when the round is
             # over.
             work = HelperWork(self._helper, self._act, self.collect_steps)
-            learnt = self._learn(self._draw(), work)
-            for then in work.played():
+            try:
+                learnt = self._learn(self._draw(), work)
+                played = work.played()
+            except BaseException:
+                work.abandon()
+                raise
+            for then in played:
                 self._remember(*then)
         if crossed(before, self.env_steps, self.config.target_update_interval):
             copy_weights(self.learner.weights, self.target)

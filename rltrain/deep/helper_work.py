@@ -55,6 +55,12 @@ class HelperWork(Generic[Played]):
             self._played.append(self._helper.submit(self._play))
         return [future.result() for future in self._played]
 
+    def abandon(self) -> None:
+        """After an error: nothing of the round runs on when this returns."""
+        for future in self._played:
+            future.cancel()
+        self._helper.submit(int).result()
+
     def _lend(self, kind: str, i: int, jobs: Sequence[Callable[[], Tensor]]) -> None:
         self._jobs[kind, i] = jobs[i], self._helper.submit(jobs[i])
 
@@ -65,4 +71,8 @@ class HelperWork(Generic[Played]):
                 return jobs[i]()
             self._lend(kind, i, jobs)
         job, future = self._jobs[kind, i]
-        return job() if future.cancel() else future.result()
+        if future.cancel():
+            future = Future()
+            future.set_result(job())
+            self._jobs[kind, i] = job, future
+        return future.result()

@@ -1,8 +1,8 @@
 """Q-networks: observation in, one value an action out.
 
 Images go through convolutions, vectors straight on; then hidden layers of any widths (none: linear approximate
-Q-learning), then one value an action, or a state value and centred advantages (dueling: Wang et al. 2016). Defaults are
-Mnih et al. 2015.
+Q-learning), then one value an action, or a state value and centred advantages, from half the units each (dueling: Wang
+et al. 2016). Defaults are Mnih et al. 2015.
 """
 
 from __future__ import annotations
@@ -68,8 +68,10 @@ class QNetwork(nn.Module):
             layers.append(nn.ReLU())
             width = hidden
         self.rest = nn.Sequential(*layers).to(dtype)
-        self.advantage = nn.Linear(width, spec.num_actions)
-        self.value = nn.Linear(width, 1) if shape.dueling else None
+        # Dueling: the last layer's first half says how good the state is, the rest how the actions compare.
+        self.state_units = width // 2 if shape.dueling else 0
+        self.advantage = nn.Linear(width - self.state_units, spec.num_actions)
+        self.value = nn.Linear(self.state_units, 1) if shape.dueling else None
         if self.is_image:
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on a CPU
 
@@ -84,10 +86,10 @@ class QNetwork(nn.Module):
     def values(self, z: Tensor) -> Tensor:
         """What `hidden` gives -> values [M, A]."""
         x = self.rest(z).float()
-        advantage: Tensor = self.advantage(x)
+        advantage: Tensor = self.advantage(x[:, self.state_units :])
         if self.value is None:
             return advantage
-        return self.value(x) + advantage - advantage.mean(1, keepdim=True)
+        return self.value(x[:, : self.state_units]) + advantage - advantage.mean(1, keepdim=True)
 
     def convolutions(self) -> list[nn.Conv2d]:
         """The layers of the trunk. A ReLU follows each."""

@@ -11,7 +11,7 @@ import time
 import torch
 
 from rltrain.core import EnvSpec
-from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights
+from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, initialise
 
 MIN_SPEEDUP = 1.15
 MAX_DISAGREEMENT = 0.05  # of the values' spread; bfloat16 keeps 8 bits, about 0.4 % a product
@@ -23,6 +23,7 @@ def choose(spec: EnvSpec, shape: NetworkShape, device: torch.device, batch_size:
         return "float32"
     generator = torch.Generator().manual_seed(0)
     full, half = QNetwork(spec, shape), QNetwork(spec, shape, torch.bfloat16)
+    initialise(full, generator)
     copy_weights(full, half)
     obs = torch.randint(0, 256, (batch_size, *spec.obs_shape), dtype=torch.uint8, generator=generator).to(device)
     seconds = {}

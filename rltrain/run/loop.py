@@ -145,6 +145,8 @@ class Run:
         """Improve until the budget is spent, the algorithm is done, or a stop is requested. Saves at the end."""
         self._started = time.monotonic()
         yield from self._drain_warnings()
+        if not self.checkpoints.names():
+            yield from self._save(last=False)  # what was chosen at the start, such as the arithmetic, is chosen once
         if self._evaluation_due:
             yield from self._evaluate()
         while not (self.finished or self.stop):

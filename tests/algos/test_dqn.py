@@ -98,6 +98,45 @@ def test_a_time_limit_bootstraps_and_an_end_does_not(ends: bool, n_step: int, an
     assert value == pytest.approx(1.0 if answer is None else answer, abs=0.05)
 
 
+# Targets
+
+
+@pytest.mark.parametrize(("double", "value"), [(False, 5.0), (True, 1.0)])
+def test_targets_come_from_the_target_network_and_double_chooses_with_the_other(double: bool, value: float) -> None:
+    algorithm = make(Bell(2, 10**6, True), hidden=(), double=double, gamma=0.5, n_step=2, learning_starts=10**6)
+    algorithm.step()
+    for network, bias in ((algorithm.target, (1.0, 5.0)), (algorithm.frozen, (9.0, 0.0))):
+        network.advantage.weight.data.zero_()
+        network.advantage.bias.data[:] = torch.tensor(bias)
+    batches = algorithm.replay.draw(2, 4)
+    # Two rewards of 1 and a bootstrap: 1 + 0.5 + 0.25 * value.
+    torch.testing.assert_close(algorithm._targets(batches), torch.full((8,), 1.5 + 0.25 * value))
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+def test_every_update_gets_the_targets_of_its_own_batch(overlap: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    algorithm = make(
+        Bell(4, 7, True, image=True), convolutions=((4, 4, 2),), batch_size=8, learning_starts=256, overlap=overlap
+    )
+    algorithm.step()
+    replay = algorithm.replay
+    replay._reward[:] = np.arange(len(replay._reward))  # every row has a target of its own
+    drawn, given = [], []
+    draw, update = replay.draw, algorithm.learner.update
+    monkeypatch.setattr(replay, "draw", lambda *sizes: drawn.extend(draw(*sizes)) or drawn[-sizes[0] :])
+
+    def record(samples: Any, *others: Any) -> Any:
+        given.append(samples.target.clone())
+        return update(samples, *others)
+
+    monkeypatch.setattr(algorithm.learner, "update", record)
+    while not drawn:
+        algorithm._round()
+    assert len(drawn) == len(given)
+    for batch, target in zip(drawn, given, strict=True):
+        torch.testing.assert_close(target, algorithm._targets([batch]), rtol=1e-3, atol=1e-2)
+
+
 # The order of things
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from rltrain import config, envs, registry
 from rltrain.core import Hardware
@@ -44,7 +45,8 @@ def test_it_builds_from_two_lines_and_keeps_its_promises(name: str) -> None:
 def test_global_random_numbers_do_not_matter(name: str) -> None:
     rows = []
     for noise in (1, 2):
-        np.random.seed(noise)  # the generator that nobody may use
+        np.random.seed(noise)  # the generators that nobody may use
+        torch.manual_seed(noise)
         algorithm, _, _, _ = build(name, seed=3)
         rows.append([str(dict(algorithm.step())) for _ in range(3)])
     assert rows[0] == rows[1]
