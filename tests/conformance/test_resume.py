@@ -109,7 +109,7 @@ def kill_and_resume(config: Path, cwd: Path, kills: int, seconds: float, seed: i
     process = rltrain("train", str(config), "--name", "killed", cwd=cwd)
     for _ in range(kills):
         try:
-            process.wait(timeout=clock.uniform(0.3, seconds))
+            process.wait(timeout=clock.uniform(0.3, max(0.4, 0.5 * seconds)))  # the machine may be faster this time
             break
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
