@@ -24,7 +24,11 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 WRONG_ON_PURPOSE = {"algorithm.learning_rte"}  # in the example of an error
 FOREIGN_OPTIONS = {"--help", "--logdir"}
-AT_TIMES = {"crash.txt", *(f"{STEMS['eval']}.{ending}" for ending in ("jsonl", "csv"))}  # not in every run folder
+AT_TIMES = {
+    "crash.txt",
+    ".ballast",
+    *(f"{STEMS['eval']}.{ending}" for ending in ("jsonl", "csv")),
+}  # not in every run folder
 
 
 def blocks(language: str) -> list[str]:
@@ -234,7 +238,7 @@ def test_the_algorithm_of_readme_is_found_trains_and_resumes_exactly(shell: Shel
 
 
 def test_the_picture_is_whole_and_fetches_nothing() -> None:
-    (path,) = re.findall(r"!\[.*?\]\((.*?)\)", README)
+    (path,) = re.findall(r"!\[.*?\]\((.*?\.svg)\)", README)
     text = (ROOT / path).read_text(encoding="utf-8")
     root = ElementTree.fromstring(text)
     words = " ".join(element.text or "" for element in root.iter()).replace("\xa0", " ")
