@@ -366,11 +366,11 @@ def test_the_guards_would_notice(tmp_path: Path) -> None:
     """The control: the canary does sing, and the hook hears it."""
     global watching
     watched.clear()
-    watching = True
+    watching = threading.get_ident()
     try:
         pickle.loads(PICKLE)
     finally:
-        watching = False
+        watching = 0
     assert os.path.exists(CANARY)
     os.unlink(CANARY)
     assert any(event.startswith("os.system") for event in watched)
