@@ -6,7 +6,6 @@ import os
 import platform
 from dataclasses import asdict, dataclass
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +19,8 @@ from rltrain.errors import MissingError, RltrainError
 
 NEEDED = {  # distribution -> module
     "numpy": "numpy",
+    "numba": "numba",
+    "scipy": "scipy",
     "torch": "torch",
     "gymnasium": "gymnasium",
     "ale-py": "ale_py",
@@ -77,6 +78,8 @@ def _python() -> Finding:
 
 def _package(name: str) -> Finding:
     """Installed, and can be imported: a broken binary shows only then."""
+    from importlib.metadata import PackageNotFoundError, version  # takes longer than the rest of this module
+
     try:
         import_module(NEEDED[name])
         return Finding(name, version(name), "ok")
@@ -152,6 +155,8 @@ def _runs(runs_dir: Path) -> Finding:
 
 
 def _tensorboard() -> Finding:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return Finding("tensorboard", version("tensorboard"), "ok")
     except PackageNotFoundError:

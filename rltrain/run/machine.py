@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("rltrain", "numpy", "torch", "gymnasium", "ale-py")
+PACKAGES = ("rltrain", "numpy", "numba", "torch", "gymnasium", "ale-py")
 
 
 def facts(threads: int, device: str) -> dict[str, str]:
