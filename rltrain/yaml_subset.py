@@ -32,10 +32,11 @@ class Fault(NamedTuple):
 
 @dataclass
 class Document:
-    """What a text says (dict, list, str, int, float, bool, None), the line of every path, and what is wrong with it."""
+    """What a text says (dict, list, str, int, float, bool, None), the line of every path, and what is wrong."""
 
     value: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
+    texts: dict[Path, str] = field(default_factory=dict)  # of every scalar, as written: `0.10`, `1/3`, `012`
     faults: list[Fault] = field(default_factory=list)
 
 
@@ -93,6 +94,7 @@ class _Walk:
 
     def __init__(self, document: Document) -> None:
         self.lines = document.lines
+        self.texts = document.texts
         self.faults = document.faults
 
     def document(self, text: str) -> Any:
@@ -157,6 +159,7 @@ class _Walk:
         if _SURROGATE.search(text):
             self._fault(path, line, "half a character (a lone surrogate)")
             return None
+        self.texts.setdefault(path, text)
         if event.style is not None:  # quoted or a block: text
             return text
         return resolve(text)
@@ -195,10 +198,10 @@ def write(value: Mapping[str, Any]) -> str:
 def _block(mapping: Mapping[str, Any], indent: str) -> Iterator[str]:
     for key, value in mapping.items():
         if isinstance(value, Mapping) and value:
-            yield f"{indent}{_word(key)}:\n"
+            yield f"{indent}{word(key)}:\n"
             yield from _block(value, indent + "  ")
         else:
-            yield f"{indent}{_word(key)}: {_flow(value)}\n"
+            yield f"{indent}{word(key)}: {_flow(value)}\n"
 
 
 def _flow(value: Any) -> str:
@@ -212,11 +215,11 @@ def _flow(value: Any) -> str:
         case int():
             return str(value)
         case str():
-            return _word(value)
+            return word(value)
         case list() | tuple():
             return f"[{', '.join(map(_flow, value))}]"
         case Mapping():
-            return f"{{{', '.join(f'{_word(key)}: {_flow(item)}' for key, item in value.items())}}}"
+            return f"{{{', '.join(f'{word(key)}: {_flow(item)}' for key, item in value.items())}}}"
     raise TypeError(f"{type(value).__name__} has no YAML form")
 
 
@@ -228,7 +231,7 @@ def _number(value: float) -> str:
     return f"{digits}{'' if '.' in digits else '.0'}{e}{exponent}"
 
 
-def _word(text: str) -> str:
+def word(text: str) -> str:
     """Text, quoted where it would read as something else. Long text is not folded."""
     if re.fullmatch(r"[A-Za-z0-9_./+-]+", text) and text[0].isalnum() and resolve(text) == text:
         return text

@@ -1,0 +1,352 @@
+"""From transitions to a `Model`: sort, check, and store by rows. No other code makes one.
+
+A row is (state, action, next, probability, reward). The expected reward of a pair is r(s, a) = sum_s' T(s, a, s')
+R(s, a, s'); where all successors have the same, it is that number, and R takes no room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rltrain.core import Array
+from rltrain.errors import InputError
+from rltrain.mdp import checks
+from rltrain.mdp.checks import EPSILON, Faults, quoted
+from rltrain.mdp.model import Exact, Model, Names, Numbered
+
+SAID = 1e-12  # a correction of a row's sum above this is worth a warning
+MAX_STATES = 2**31 - 1
+
+
+class Written(NamedTuple):
+    """The numbers of the rows as they were written, in the order of the rows."""
+
+    prob: Sequence[Fraction]
+    reward: Sequence[Fraction]
+    discount: Fraction | None
+
+
+def names_of(names: Names | Sequence[str]) -> Names:
+    """`Numbered` where the names are 0, 1, 2, … in this order."""
+    if isinstance(names, Numbered) or not names:
+        return names if isinstance(names, Numbered) else ()
+    if names[0] == "0" and all(name == str(number) for number, name in enumerate(names)):
+        return Numbered(len(names))
+    return tuple(names)
+
+
+def from_transitions(
+    states: Names | Sequence[str],
+    actions: Names | Sequence[str],
+    s: Any,  # [rows] int
+    a: Any,  # [rows] int
+    next: Any,  # [rows] int
+    prob: Any,  # [rows] float
+    reward: Any,  # [rows] float
+    *,
+    start: Any | None = None,  # [S] float
+    discount: float | None = None,
+    name: str = "",
+    place: Callable[[int], str] | None = None,
+    terminal: Any | None = None,  # [S] bool: which states are meant to have no action; None: not said
+    exact: Written | None = None,
+    warnings: list[str] | None = None,
+) -> Model:
+    """A checked model of unsorted rows. `place(i)` says where row i was written. Rows of probability 0 are dropped.
+
+    InputError names everything that is wrong. What is worth saying is added to `warnings`.
+    """
+    states, actions = names_of(states), names_of(actions)
+    checks.check_names(states, "state")
+    checks.check_names(actions, "action")
+    rows = (s, a, next)
+    s, a, next = (np.asarray(column, dtype=np.int64).ravel() for column in rows)
+    prob, reward = (np.asarray(column, dtype=np.float64).ravel() for column in (prob, reward))
+    if len({len(column) for column in (s, a, next, prob, reward)}) > 1:
+        raise InputError("the columns of a model's rows differ in length")
+    _check_rows(states, actions, s, a, next, prob, reward, place)
+
+    order = _order(s, a, next, len(states), len(actions))
+    if order is not None:
+        s, a, next, prob, reward = s[order], a[order], next[order], prob[order], reward[order]
+    new_pair = np.ones(len(s), dtype=bool)
+    new_pair[1:] = (s[1:] != s[:-1]) | (a[1:] != a[:-1])
+    firsts = np.flatnonzero(new_pair)
+    first_next = np.append(firsts, len(s))
+    first_pair = np.searchsorted(s[firsts], np.arange(len(states) + 1))
+
+    def row(number: int) -> int:  # the given row that stands at this place now
+        return number if order is None else int(order[number])
+
+    _check_double(states, actions, s, a, next, new_pair, place, row)
+    _check_sums(states, actions, s, a, prob, first_next, place, row)
+    _check_actions(states, first_pair, terminal)
+
+    mean, each = _rewards(prob, reward, first_next)
+    model = Model(
+        states=states,
+        actions=actions,
+        first_pair=first_pair.astype(np.int64),
+        action=a[firsts].astype(np.int32),
+        first_next=first_next.astype(np.int64),
+        next=next.astype(np.int32),
+        prob=prob,
+        reward=mean,
+        next_reward=each,
+        start=None if start is None else np.array(start, dtype=np.float64),
+        discount=None if discount is None else float(discount),
+        name=name,
+        exact=None if exact is None else _exact(exact, [row(number) for number in range(len(s))], first_next),
+    )
+    model = _without_zeros(model)
+    checks.check(model)  # what the rows have shown already, but for the start and the discount
+    return normalised(model, warnings)
+
+
+def from_arrays(
+    *,
+    states: Names | Sequence[str],
+    actions: Names | Sequence[str],
+    first_pair: Array,
+    action: Array,
+    first_next: Array,
+    next: Array,
+    prob: Array,
+    reward: Array,
+    next_reward: Array | None = None,
+    start: Array | None = None,
+    discount: float | None = None,
+    name: str = "",
+    source: str = "",
+    warnings: list[str] | None = None,
+) -> Model:
+    """A checked model of the arrays of a `Model`. Those of the right type are taken as they are, without a copy."""
+
+    def floats(array: Array | None) -> Any:
+        return None if array is None else np.asarray(array, dtype=np.float64)
+
+    for what, numbers in (("action", action), ("next", next)):  # before they are cut to 32 bits
+        if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < 2**31:
+            raise InputError(f"{source + ': ' if source else ''}'{what}' holds a number that no {what} can have")
+    model = Model(
+        states=names_of(states),
+        actions=names_of(actions),
+        first_pair=np.asarray(first_pair, dtype=np.int64),
+        action=np.asarray(action, dtype=np.int32),
+        first_next=np.asarray(first_next, dtype=np.int64),
+        next=np.asarray(next, dtype=np.int32),
+        prob=floats(prob),
+        reward=floats(reward),
+        next_reward=floats(next_reward),
+        start=floats(start),
+        discount=None if discount is None else float(discount),
+        name=name,
+    )
+    checks.check(model, source=source)
+    return normalised(model, warnings)
+
+
+def normalised(model: Model, warnings: list[str] | None = None) -> Model:
+    """Rows whose sum rounding does not explain, divided by it. The same model where there is none."""
+    off_pairs, off_sums = [], []
+    for first, last in checks.pieces(model):
+        begin, end = int(model.first_next[first]), int(model.first_next[last])
+        sums = np.add.reduceat(model.prob[begin:end], model.first_next[first:last] - begin)
+        counts = np.diff(model.first_next[first : last + 1])
+        off = np.flatnonzero(np.abs(sums - 1) > EPSILON * counts)
+        off_pairs.append(off + first)
+        off_sums.append(sums[off])
+    pairs = np.concatenate(off_pairs) if off_pairs else np.zeros(0, dtype=np.int64)
+    if model.start is not None:
+        total, count = float(model.start.sum()), int(np.count_nonzero(model.start))
+        if abs(total - 1) > EPSILON * count:
+            model = replace(model, start=model.start / total)
+    if not len(pairs):
+        return model
+    sums = np.concatenate(off_sums)
+    prob = model.prob.copy()
+    divisor = np.ones(model.num_pairs)
+    divisor[pairs] = sums
+    for first, last in checks.pieces(model):
+        begin, end = int(model.first_next[first]), int(model.first_next[last])
+        prob[begin:end] /= np.repeat(divisor[first:last], np.diff(model.first_next[first : last + 1]))
+    said = np.flatnonzero(np.abs(sums - 1) > SAID)
+    if len(said) and warnings is not None:
+        worst = said[np.argmax(np.abs(sums[said] - 1))]
+        rows = "1 row" if len(said) == 1 else f"{len(said):,} rows"
+        warnings.append(
+            f"{rows} of probabilities did not sum to 1 exactly and {'was' if len(said) == 1 else 'were'} divided by "
+            f"the sum; farthest off: {checks.pair_text(model, int(pairs[worst]))}, {float(sums[worst]):.15g}"
+        )
+    reward = model.reward
+    if model.next_reward is not None:
+        reward, _ = _rewards(prob, model.next_reward, model.first_next)
+    return replace(model, prob=prob, reward=reward)
+
+
+def _rewards(prob: Array, reward: Array, first_next: Array) -> tuple[Array, Array | None]:
+    """The expected reward of each pair [P], and that of each successor [N] where some pair's differ."""
+    if len(first_next) == 1:
+        return np.zeros(0), None
+    starts = first_next[:-1]
+    first = reward[starts]
+    same = np.logical_and.reduceat(reward == np.repeat(first, np.diff(first_next)), starts)
+    if same.all():
+        return first, None
+    return np.where(same, first, np.add.reduceat(prob * reward, starts)), reward
+
+
+def _order(s: Array, a: Array, next: Array, num_states: int, num_actions: int) -> Array | None:
+    """How to sort the rows; None where they are."""
+    if num_states * num_actions * num_states < 2**62:
+        key = (s * num_actions + a) * num_states + next
+        return None if (key[1:] >= key[:-1]).all() else np.argsort(key, kind="stable")
+    return np.lexsort((next, a, s))
+
+
+def _exact(written: Written, rows: list[int], first_next: Array) -> Exact | None:
+    """In the order of the model; None where a row's numbers do not sum to exactly 1, such as 0.333 three times."""
+    prob = [written.prob[row] for row in rows]
+    reward = [written.reward[row] for row in rows]
+    means = []
+    for first, last in zip(first_next[:-1].tolist(), first_next[1:].tolist(), strict=True):
+        if sum(prob[first:last]) != 1:
+            return None
+        means.append(sum((p * r for p, r in zip(prob[first:last], reward[first:last], strict=True)), Fraction(0)))
+    return Exact(tuple(p for p in prob if p), tuple(means), written.discount)
+
+
+def _without_zeros(model: Model) -> Model:
+    kept = model.prob != 0
+    if kept.all():
+        return model
+    counts = np.add.reduceat(kept, model.first_next[:-1], dtype=np.int64)
+    each = None if model.next_reward is None else model.next_reward[kept]
+    first_next = np.concatenate(([0], np.cumsum(counts)))
+    reward = model.reward
+    if each is not None:
+        reward, each = _rewards(model.prob[kept], each, first_next)
+    return replace(
+        model, first_next=first_next, next=model.next[kept], prob=model.prob[kept], reward=reward, next_reward=each
+    )
+
+
+def _check_rows(
+    states: Names,
+    actions: Names,
+    s: Array,
+    a: Array,
+    next: Array,
+    prob: Array,
+    reward: Array,
+    place: Callable[[int], str] | None,
+) -> None:
+    """Every number of every row by itself."""
+    if not len(states) or not len(actions):
+        raise InputError(f"a model has at least one {'state' if not len(states) else 'action'}")
+    if len(states) > MAX_STATES:
+        raise InputError(f"{len(states):,} states; at most {MAX_STATES:,} are possible")
+    faults = Faults()
+
+    def at(row: int) -> str:
+        return f"{place(row)}: " if place else f"row {row + 1}: "
+
+    for what, column, count in (("state", s, len(states)), ("action", a, len(actions)), ("next", next, len(states))):
+        if len(column) and (column.min() < 0 or column.max() >= count):
+            faults.add_all(
+                np.flatnonzero((column < 0) | (column >= count)),
+                lambda row, what=what, column=column, count=count: (  # type: ignore[misc]
+                    f"{at(row)}{what} number {column[row]}; expected 0 to {count - 1}"
+                ),
+            )
+    faults.stop_if_any()
+
+    def full(row: int) -> str:
+        return at(row) + f"{_pair(states, actions, s[row], a[row])}, next {quoted(states[int(next[row])])}"
+
+    bad = ~((prob >= 0) & (prob <= 1 + checks.TOLERANCE))
+    faults.add_all(
+        np.flatnonzero(bad),
+        lambda row: f"{full(row)}: the probability {prob[row]:g} is not a number from 0 to 1",
+    )
+    faults.add_all(
+        np.flatnonzero(~np.isfinite(reward) & (prob != 0)),
+        lambda row: f"{full(row)}: the reward {reward[row]:g} is not a finite number",
+    )
+    faults.stop_if_any()
+
+
+def _check_double(
+    states: Names,
+    actions: Names,
+    s: Array,
+    a: Array,
+    next: Array,
+    new_pair: Array,
+    place: Callable[[int], str] | None,
+    row: Callable[[int], int],
+) -> None:
+    double = np.flatnonzero(~new_pair[1:] & (next[1:] == next[:-1])) + 1
+    faults = Faults()
+    faults.add_all(
+        double,
+        lambda number: (
+            (f"{place(row(number))}: " if place else "")
+            + f"{_pair(states, actions, s[number], a[number])}, next {quoted(states[int(next[number])])}: given twice"
+            + (f", first in {place(row(number - 1))}" if place else "")
+            + "; write a transition once, with its whole probability"
+        ),
+    )
+    faults.stop_if_any()
+
+
+def _check_sums(
+    states: Names,
+    actions: Names,
+    s: Array,
+    a: Array,
+    prob: Array,
+    first_next: Array,
+    place: Callable[[int], str] | None,
+    row: Callable[[int], int],
+) -> None:
+    """Here too, and not in `checks` alone: zeros still count, and a row of zeros is one that sums to 0."""
+    if len(first_next) == 1:
+        return
+    sums = np.add.reduceat(prob, first_next[:-1])
+    counts = np.diff(first_next)
+    faults = Faults()
+
+    def line(pair: int) -> str:
+        first = int(first_next[pair])
+        at = f"{place(row(first))}: " if place else ""
+        return f"{at}{_pair(states, actions, s[first], a[first])}: {checks.sum_rule(sums[pair], int(counts[pair]))}"
+
+    wrong = np.flatnonzero(np.abs(sums - 1) > checks.TOLERANCE * counts)
+    faults.add_all(wrong if place is None else wrong[np.argsort([row(int(first_next[p])) for p in wrong])], line)
+    faults.stop_if_any()
+
+
+def _check_actions(states: Names, first_pair: Array, terminal: Any | None) -> None:
+    if terminal is None:
+        return
+    acts, ends = first_pair[1:] > first_pair[:-1], np.asarray(terminal, dtype=bool)
+    faults = Faults()
+    faults.add_all(
+        np.flatnonzero(~acts & ~ends),
+        lambda state: f"state {quoted(states[state])}: has no action and is not declared terminal",
+    )
+    faults.add_all(
+        np.flatnonzero(acts & ends),
+        lambda state: f"state {quoted(states[state])}: is declared terminal and has actions",
+    )
+    faults.stop_if_any()
+
+
+def _pair(states: Names, actions: Names, state: Any, action: Any) -> str:
+    return f"state {quoted(states[int(state)])}, action {quoted(actions[int(action)])}"

@@ -1,0 +1,417 @@
+"""A model as a person writes it: YAML with named states and actions, and numbers kept as they are written.
+
+    discount: 0.95
+    start: s0                                     # or {s0: 1/2, s1: 1/2}
+    states:
+      s0:
+        stay: s0                                  # leads to s0 for certain
+        walk: s1 reward -1                        # the same, for a reward
+        jump: {s0: 1/3, s1: 1/3, end: 1/3 reward 5, reward: -1}
+      s1: …
+      end: terminal                               # no action, value 0
+
+A successor has a probability (`0.7`, `7/10`) and, after it, a reward. `reward` beside the successors is the action's
+own: it comes on top of theirs. What a state does not list is impossible there. `chain` in place of `states` is a Markov
+chain: each state has its successors at once, as if it had one action, `step`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from rltrain import yaml_subset
+from rltrain.errors import InputError
+from rltrain.mdp import build
+from rltrain.mdp.checks import MAX_NAME, Faults, quoted
+from rltrain.mdp.files import Loaded, text_of
+from rltrain.mdp.model import Model
+from rltrain.spelling import described, did_you_mean, shown
+from rltrain.yaml_subset import resolve, word
+
+KEYS = ("name", "discount", "start", "actions", "states", "chain")
+TERMINAL, REWARD = "terminal", "reward"  # words, so no state can be called so
+STEP = "step"  # the action of a chain
+_NUMBER = re.compile(r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?")
+_FRACTION = re.compile(r"([-+]?\d{1,100})\s*/\s*(\d{1,100})")
+_WITH_REWARD = re.compile(rf"(.*?)\s+{REWARD}\s+(\S.*)", re.DOTALL)
+_BARE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_ .+/-]*[A-Za-z0-9_.+/-])?")
+Path_ = yaml_subset.Path
+
+
+def read(path: Path) -> Loaded:
+    """The model of a YAML file."""
+    return parse(text_of(path, yaml_subset.MAX_BYTES), shown(str(path)), path.stem)
+
+
+def parse(text: str, source: str, name: str = "") -> Loaded:
+    """The model in a text. `source` is what messages call it."""
+    return _Reader(text, source).model(name)
+
+
+def fraction(text: str) -> Fraction | None:
+    """The exact value of `0.7`, `-3`, `1e-3` or `1/3`; None for anything else, `nan` and `1/0` included."""
+    text = text.strip()
+    if len(text) > 250:
+        return None
+    if over := _FRACTION.fullmatch(text):
+        return Fraction(int(over[1]), int(over[2])) if int(over[2]) else None
+    return Fraction(text.replace("_", "")) if _NUMBER.fullmatch(text) else None
+
+
+class _Reader:
+    """One pass over the tree, which gathers the rows and every fault with its line."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self.source = source
+        self.document = yaml_subset.read(text)
+        self.found: list[tuple[int, str]] = []  # faults: line, text
+        for path, line, rule in self.document.faults:
+            self._add(line, path, rule)
+        tree = self.document.value
+        if not isinstance(tree, dict):
+            if not self.found:
+                self._add(1, (), "empty" if tree is None else "expected the keys discount, start and states")
+            self._stop()
+        self.tree: dict[str, Any] = tree
+        if self.found:
+            self._stop()
+        self.rows: list[tuple[int, int, int, Fraction, Fraction, int]] = []  # s, a, next, p, r, line
+        self.actions: dict[str, int] = {}
+        self.states: dict[str, int] = {}
+
+    def model(self, name: str) -> Loaded:
+        for key in self.tree:
+            if key not in KEYS:
+                self.fault((key,), f"unknown key{did_you_mean(key, KEYS)}")
+        block = self._block()
+        self.states = {state: number for number, state in enumerate(self.tree[block])}
+        self._names_are_free(block)
+        if "actions" in self.tree:
+            self._declare_actions()
+        terminal = np.zeros(len(self.states), dtype=bool)
+        for state, said in self.tree[block].items():
+            terminal[self.states[state]] = self._state((block, state), said, chain=block == "chain")
+        self._actions_are_used()
+        discount = self._discount()
+        start = self._start()
+        if self.found:
+            self._stop()
+        name = self._name(name)
+        if not self.actions:
+            raise InputError(f"{self.source}: every state is terminal; a model has at least one action")
+        s, a, following, p, r, lines = zip(*self.rows, strict=True)
+        warnings: list[str] = []
+        model = build.from_transitions(
+            tuple(self.states),
+            tuple(self.actions),
+            s,
+            a,
+            following,
+            [float(number) for number in p],
+            [float(number) for number in r],
+            start=start,
+            discount=None if discount is None else float(discount),
+            name=name,
+            place=lambda row: f"{self.source}:{lines[row]}",
+            terminal=terminal,
+            exact=build.Written(p, r, discount),
+            warnings=warnings,
+        )
+        return Loaded(model, tuple(f"{self.source}: {warning}" for warning in warnings))
+
+    # the parts of the text
+
+    def _block(self) -> str:
+        given = [key for key in ("states", "chain") if key in self.tree]
+        if len(given) != 1:
+            rule = "'states' and 'chain' exclude each other" if given else "no 'states': a block with one key a state"
+            self._add(self._line(tuple(given[1:])), (), rule)
+            self._stop()
+        if not isinstance(self.tree[given[0]], dict) or not self.tree[given[0]]:
+            self.fault((given[0],), f"expected a block with one key a state, got {described(self.tree[given[0]])}")
+            self._stop()
+        return given[0]
+
+    def _names_are_free(self, block: str) -> None:
+        for state in self.states:
+            if reserved(state):
+                self.fault((block, state), f"a state cannot be called {quoted(state)}: the word has a meaning here")
+            elif not state or not state.isprintable() or state != state.strip() or len(state) > MAX_NAME:
+                self.fault((block, state), f"a name has 1 to {MAX_NAME} printable characters, no blank at either end")
+
+    def _declare_actions(self) -> None:
+        given = self.tree["actions"]
+        if not isinstance(given, list):
+            return self.fault(("actions",), f"expected a list of names, got {described(given)}")
+        for place in range(len(given)):
+            name = self.document.texts.get(("actions", place), "")
+            if name in self.actions:
+                self.fault(("actions", place), f"{quoted(name)} is listed twice")
+            self.actions.setdefault(name, len(self.actions))
+
+    def _state(self, path: Path_, said: Any, chain: bool) -> bool:
+        """The rows of a state; whether it is terminal."""
+        if said == TERMINAL:
+            return True
+        if said is None or said == {}:
+            self.fault(path, "no action; a state without any is written `NAME: terminal`")
+        elif chain:
+            self.actions.setdefault(STEP, 0)
+            self._successors(path, self.states[str(path[-1])], self.actions[STEP], said)
+        elif not isinstance(said, dict):
+            self.fault(path, f"expected a block with one key an action, or 'terminal', got {described(said)}")
+        else:
+            for action, successors in said.items():
+                if "actions" in self.tree and action not in self.actions:
+                    self.fault((*path, action), f"not in the list 'actions'{did_you_mean(action, self.actions)}")
+                    continue
+                number = self.actions.setdefault(action, len(self.actions))
+                self._successors((*path, action), self.states[str(path[-1])], number, successors)
+        return False
+
+    def _successors(self, path: Path_, state: int, action: int, said: Any) -> None:
+        """The rows of a state and an action: a name, or a block of names and probabilities."""
+        if not isinstance(said, dict):
+            text = self.document.texts.get(path, "")
+            if isinstance(said, list) or not text.strip():
+                return self.fault(path, f"expected a state, or {{STATE: PROBABILITY, …}}, got {described(said)}")
+            target, reward = (text, None) if text in self.states else _split(text)
+            return self._row(path, state, action, target, Fraction(1), self._reward(path, reward))
+        own = Fraction(0)
+        if REWARD in said:
+            text = self.document.texts.get((*path, REWARD), "")
+            own = self._reward((*path, REWARD), text)
+        names = [name for name in said if name != REWARD]
+        if not names:
+            self.fault(path, "no successor; write {STATE: PROBABILITY, …}")
+        for name in names:
+            place = (*path, name)
+            if isinstance(said[name], dict | list):
+                self.fault(place, f"expected a probability, or PROBABILITY reward NUMBER, got {described(said[name])}")
+                continue
+            written, reward = _split(self.document.texts.get(place, ""))
+            prob = fraction(written)
+            if prob is None or not 0 <= prob <= 1:
+                self.fault(place, f"expected a probability from 0 to 1, such as 0.7 or 1/3, got {_got(written)}")
+                continue
+            self._row(place, state, action, name, prob, own + self._reward(place, reward))
+
+    def _row(self, path: Path_, state: int, action: int, target: str, prob: Fraction, reward: Fraction) -> None:
+        number = self.states.get(target)
+        if number is None:
+            return self.fault(path, f"unknown state {quoted(target)}{did_you_mean(target, self.states)}")
+        self.rows.append((state, action, number, prob, reward, self._line(path)))
+
+    def _reward(self, path: Path_, text: str | None) -> Fraction:
+        if text is None:
+            return Fraction(0)
+        value = fraction(text)
+        if value is None or abs(value) > 10**300:
+            self.fault(path, f"expected a finite number as the reward, got {_got(text)}")
+            return Fraction(0)
+        return value
+
+    def _actions_are_used(self) -> None:
+        for action in self.actions:
+            if not action or not action.isprintable() or action != action.strip() or len(action) > MAX_NAME:
+                self._add(1, (), f"the action's name {quoted(action[:60])} must be printable, no blank at either end")
+
+    def _discount(self) -> Fraction | None:
+        if "discount" not in self.tree:
+            return None
+        text = self.document.texts.get(("discount",), "")
+        value = fraction(text)
+        if value is None or not 0 <= value <= 1:
+            self.fault(("discount",), f"expected a number from 0 to 1, such as 0.95, got {_got(text)}")
+        return value
+
+    def _start(self) -> Any:
+        if "start" not in self.tree:
+            return None
+        said = self.tree["start"]
+        chances = [Fraction(0)] * len(self.states)
+        if isinstance(said, dict):
+            shares = {name: self.document.texts.get(("start", name), "") for name in said}
+        elif isinstance(said, list):
+            shares = {self.document.texts.get(("start", n), ""): f"1/{len(said)}" for n in range(len(said))}
+            if len(shares) < len(said):
+                self.fault(("start",), "a state is listed twice")
+        else:
+            shares = {self.document.texts.get(("start",), ""): "1"}
+        for name, text in shares.items():
+            path: Path_ = ("start", name) if isinstance(said, dict) else ("start",)
+            value = fraction(text)
+            if name not in self.states:
+                self.fault(path, f"unknown state {quoted(name)}{did_you_mean(name, self.states)}")
+            elif value is None or not 0 <= value <= 1:
+                self.fault(path, f"expected a probability from 0 to 1, got {_got(text)}")
+            else:
+                chances[self.states[name]] = value
+        if not self.found and abs(sum(chances, Fraction(-1))) > Fraction(1, 10**9) * max(len(shares), 1):
+            self.fault(("start",), f"the probabilities sum to {float(sum(chances)):.12g}; they must sum to 1")
+        return [float(chance) for chance in chances]
+
+    def _name(self, otherwise: str) -> str:
+        said = self.document.texts.get(("name",), otherwise)
+        if not said.isprintable() or len(said) > MAX_NAME or isinstance(self.tree.get("name"), dict | list):
+            raise InputError(f"{self.source}:{self._line(('name',))}: name: expected one line of text")
+        return said
+
+    # faults
+
+    def fault(self, path: Path_, rule: str) -> None:
+        self._add(self._line(path), path, rule)
+
+    def _line(self, path: Path_) -> int:
+        while path not in self.document.lines and path:
+            path = path[:-1]
+        return self.document.lines.get(path, 1)
+
+    def _add(self, line: int, path: Path_, rule: str) -> None:
+        self.found.append((line, f"{self.source}:{line}: {_where(path)}{rule}"))
+
+    def _stop(self) -> None:
+        faults = Faults()
+        for _, line in sorted(self.found, key=lambda found: found[0]):
+            faults.add(line)
+        faults.stop()
+
+
+def reserved(state: str) -> bool:
+    """Whether a state's name would be read as something else."""
+    return state in (TERMINAL, REWARD) or _split(state)[1] is not None
+
+
+def _split(text: str) -> tuple[str, str | None]:
+    """`0.7 reward 10` -> ("0.7", "10")"""
+    found = _WITH_REWARD.fullmatch(text)
+    return (found[1], found[2]) if found else (text, None)
+
+
+def _got(text: str) -> str:
+    return f"'{shown(text if len(text) <= 60 else text[:57] + '...')}'" if text else "nothing"
+
+
+def _where(path: Path_) -> str:
+    """`state 's0', action 'a0', next 's1': ` of a path into `states`; the key itself of any other."""
+    if not path:
+        return ""
+    if path[0] not in ("states", "chain") or len(path) == 1:
+        return "".join(f"[{key}]" if isinstance(key, int) else f".{shown(key)}" for key in path).lstrip(".") + ": "
+    words = ("state", "action", "next") if path[0] == "states" else ("state", "next")
+    named = [f"{what} {quoted(str(key))}" for what, key in zip(words, path[1:], strict=False) if key != REWARD]
+    return ", ".join(named) + (", reward: " if REWARD in path[3 if path[0] == "states" else 2 :] else ": ")
+
+
+def write(model: Model, file: IO[bytes], path: Path) -> None:
+    """The model as YAML that `read` turns into it again."""
+    if model.num_next > yaml_subset.MAX_BYTES // 5:
+        raise InputError(
+            f"{shown(str(path))}: {model.num_next:,} transitions are too many for YAML; write an .npz file"
+        )
+    data = text(model).encode()
+    if len(data) > yaml_subset.MAX_BYTES:
+        raise InputError(
+            f"{shown(str(path))}: as YAML the model has {len(data):,} bytes, and {yaml_subset.MAX_BYTES:,} can be "
+            "read; write an .npz file"
+        )
+    file.write(data)
+
+
+def text(model: Model) -> str:
+    """The model as YAML. InputError for names that have a meaning in it."""
+    for state in model.states:
+        if reserved(state):
+            raise InputError(f"YAML cannot have a state called {quoted(state)}; write .npz or .csv")
+    return "\n".join(_lines(model)) + "\n"
+
+
+def _lines(model: Model) -> Iterator[str]:
+    states, actions = list(map(_plain, model.states)), list(map(_plain, model.actions))
+    if model.name:
+        yield f"name: {word(model.name)}"
+    if model.discount is not None:
+        yield f"discount: {_exactly(model.exact.discount if model.exact else None, model.discount)}"
+    if model.start is not None:
+        yield f"start: {_start_text(model, states)}"
+    chain = tuple(model.actions) == (STEP,)
+    seen = list(dict.fromkeys(model.action.tolist()))
+    if not chain and seen != list(range(model.num_actions)):
+        yield f"actions: [{', '.join(actions)}]"
+    yield ""
+    yield "chain:" if chain else "states:"
+    for state, name in enumerate(states):
+        pairs = model.pairs(state)
+        if not pairs:
+            yield f"  {name}: {TERMINAL}"
+        elif chain:
+            yield f"  {name}: {_successors_text(model, pairs[0], states)}"
+        else:
+            yield f"  {name}:"
+            for pair in pairs:
+                yield f"    {actions[model.action[pair]]}: {_successors_text(model, pair, states)}"
+
+
+def _successors_text(model: Model, pair: int, states: list[str]) -> str:
+    span = model.successors(pair)
+    rewards = [] if model.next_reward is None else [float(r) for r in model.next_reward[span]]
+    if len(set(rewards)) <= 1:
+        own, rewards = float(model.reward[pair]), []
+    else:
+        own = 0.0
+    exact = model.exact.prob[span] if model.exact else [None] * (span.stop - span.start)
+    parts = []
+    for place, number in enumerate(range(span.start, span.stop)):
+        reward = rewards[place] if rewards else 0.0
+        prob = _exactly(exact[place], float(model.prob[number]))
+        parts.append(
+            (states[int(model.next[number])], prob + (f" {REWARD} {_reward_text(model, reward)}" if reward else ""))
+        )
+    if len(parts) == 1 and parts[0][1] == "1" and not parts[0][0].startswith('"'):
+        return parts[0][0] + (f" {REWARD} {_reward_text(model, own)}" if own else "")
+    if own:
+        parts.append((REWARD, _reward_text(model, own)))
+    return "{" + ", ".join(f"{name}: {value}" for name, value in parts) + "}"
+
+
+def _plain(name: str) -> str:
+    """A name without quotes where that is the same: here keys and states are text, `0` included."""
+    return name if _BARE.fullmatch(name) and not isinstance(resolve(name), bool | None) else word(name)
+
+
+def _start_text(model: Model, states: list[str]) -> str:
+    assert model.start is not None
+    shares = [(states[int(s)], float(model.start[s])) for s in np.flatnonzero(model.start)]
+    if len(shares) == 1 and shares[0][1] == 1:
+        return shares[0][0]
+    return "{" + ", ".join(f"{name}: {_simple(share)}" for name, share in shares) + "}"
+
+
+def _reward_text(model: Model, value: float) -> str:
+    return _simple(value) if model.exact else _decimal(value)
+
+
+def _simple(value: float) -> str:
+    """1/3 for what is the nearest number to it; else the shortest decimal."""
+    close = Fraction(value).limit_denominator(1000)
+    decimal = _decimal(value)
+    return _exactly(close, value) if float(close) == value and len(decimal) > 12 else decimal
+
+
+def _exactly(written: Fraction | None, value: float) -> str:
+    """The number as it was written: a decimal where that says the same, else a fraction."""
+    decimal = _decimal(value)
+    if written is None or Fraction(decimal) == written:
+        return decimal
+    return f"{written.numerator}/{written.denominator}"
+
+
+def _decimal(value: float) -> str:
+    whole = value == int(value) and abs(value) < 2**53
+    return str(int(value)) if whole else repr(value)
