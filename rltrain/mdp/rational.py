@@ -1,0 +1,117 @@
+"""The numbers of a model as fractions: what its author meant, where floating point can still tell.
+
+A model read from text brings its own. Otherwise a row of probabilities is read in the first of these ways whose sum is
+exactly 1: the shortest decimals that give these floats (0.1 is 1/10), simple fractions within 1e-12 (0.333… is 1/3),
+the binary values themselves, the greatest of them changed so that they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from rltrain.mdp.model import Exact, Model
+
+READINGS = ("as written", "decimals", "simple fractions", "binary values")  # from the surest to the last resort
+DENOMINATORS = (12, 100, 1000, 10**4, 10**6)
+NEAR = Fraction(1, 10**12)
+ZERO, ONE = Fraction(0), Fraction(1)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A model in plain lists of fractions."""
+
+    pairs: list[list[int]]  # of each state; none: terminal
+    next: list[list[int]]  # of each pair
+    prob: list[list[Fraction]]  # of each pair
+    reward: list[Fraction]  # of each pair
+
+
+def rational(model: Model) -> Exact:
+    """The model's numbers as fractions; those of a pair sum to exactly 1."""
+    return read_numbers(model)[0]
+
+
+def read_numbers(model: Model) -> tuple[Exact, str]:
+    """The same, and which of READINGS it took; of several rows, the least sure."""
+    if model.exact is not None:
+        return _mended(model, model.exact), READINGS[0]
+    decimals: dict[float, Fraction] = {}
+    rows: dict[bytes, tuple[list[Fraction], int]] = {}
+    prob: list[Fraction] = []
+    reward: list[Fraction] = []
+    worst = 1
+    for pair in range(model.num_pairs):
+        span = model.successors(pair)
+        key = model.prob[span].tobytes()
+        if key not in rows:
+            rows[key] = _row([float(p) for p in model.prob[span]])
+        row, reading = rows[key]
+        worst = max(worst, reading)
+        prob.extend(row)
+        if model.next_reward is None:
+            reward.append(_number(float(model.reward[pair]), decimals))
+        else:
+            given = (_number(float(r), decimals) for r in model.next_reward[span])
+            reward.append(sum((p * r for p, r in zip(row, given, strict=True)), ZERO))
+    discount = None if model.discount is None else _number(model.discount, decimals)
+    return Exact(tuple(prob), tuple(reward), discount), READINGS[worst]
+
+
+def _mended(model: Model, exact: Exact) -> Exact:
+    """Rows that were written as sums of nearly 1, such as three times 0.3333333333, are divided by them."""
+    prob = list(exact.prob)
+    for pair in range(model.num_pairs):
+        span = model.successors(pair)
+        total = sum(prob[span])
+        if total != 1:
+            prob[span] = [p / total for p in prob[span]]
+    return Exact(tuple(prob), exact.reward, exact.discount) if prob != list(exact.prob) else exact
+
+
+def table(model: Model, exact: Exact) -> Table:
+    first, after = model.first_next.tolist(), model.next.tolist()
+    return Table(
+        pairs=[list(model.pairs(state)) for state in range(model.num_states)],
+        next=[after[first[i] : first[i + 1]] for i in range(model.num_pairs)],
+        prob=[list(exact.prob[first[i] : first[i + 1]]) for i in range(model.num_pairs)],
+        reward=list(exact.reward),
+    )
+
+
+def action_values(rows: Table, value: Sequence[Fraction], discount: Fraction) -> list[Fraction]:
+    """Q of every pair from V of every state."""
+    return [
+        rows.reward[i] + discount * sum((p * value[j] for j, p in zip(rows.next[i], rows.prob[i], strict=True)), ZERO)
+        for i in range(len(rows.reward))
+    ]
+
+
+def _row(row: list[float]) -> tuple[list[Fraction], int]:
+    decimals = [Fraction(repr(p)) for p in row]
+    if sum(decimals) == 1:
+        return decimals, 1
+    for most in DENOMINATORS:
+        simple = [Fraction(p).limit_denominator(most) for p in row]
+        near = all(abs(s - Fraction(p)) <= NEAR for s, p in zip(simple, row, strict=True))
+        if near and all(simple) and sum(simple) == 1:
+            return simple, 2
+    binary = [Fraction(p) for p in row]
+    binary[row.index(max(row))] += 1 - sum(binary)  # by less than rounding did; all keep powers of two below the line
+    return binary, 3
+
+
+def _number(number: float, known: dict[float, Fraction]) -> Fraction:
+    """The shortest decimal, unless it uses all digits of a float and is a simple fraction to its last bits."""
+    if number not in known:
+        decimal = Fraction(repr(number))
+        if len(repr(number).replace("-", "").replace(".", "").strip("0")) >= 15:
+            simple = decimal.limit_denominator(1000)
+            if abs(simple - decimal) <= 2 * abs(decimal) * Fraction(float(np.finfo(np.float64).eps)):
+                decimal = simple
+        known[number] = decimal
+    return known[number]
