@@ -1,0 +1,72 @@
+"""`mdp.simulate.play`, compiled: the same draws in the same order of additions, so the same numbers bit for bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+MIX_1, MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+S11, S27, S30, S31 = np.uint64(11), np.uint64(27), np.uint64(30), np.uint64(31)
+DRAWS, ONE, TWO = np.uint64(2), np.uint64(1), np.uint64(2)
+UNIT = 2.0**-53
+
+
+@njit(cache=True, nogil=True, inline="always")
+def draw(key: Any, counter: Any) -> Any:
+    """A uniform number in [0, 1)."""
+    z = key + counter * GOLDEN
+    z = (z ^ (z >> S30)) * MIX_1
+    z = (z ^ (z >> S27)) * MIX_2
+    return np.float64((z ^ (z >> S31)) >> S11) * UNIT
+
+
+@njit(cache=True, nogil=True, inline="always")
+def find(sums: Any, first: Any, end: Any, u: Any) -> Any:
+    """The first place in sums[first : end] that is above u."""
+    low, high = first, end - 1
+    while low < high:
+        middle = (low + high) >> 1
+        if sums[middle] <= u:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
+def play(tables: Any, key: Any, steps: Any, discount: Any, played: Any, kept: Any) -> None:
+    """One episode for each key, one after another."""
+    keeping = len(kept.states) > 0
+    for episode in range(len(key)):
+        mine = key[episode]
+        place = np.int64(0)
+        if len(tables.start) > 1:
+            place = find(tables.start_sum, 0, len(tables.start), draw(mine, np.uint64(0)))
+        state = np.int64(tables.start[place])
+        if keeping:
+            kept.states[episode, 0] = state
+        total, discounted, weight = 0.0, 0.0, 1.0
+        step = 0
+        while step < steps and tables.first_pair[state] < tables.first_pair[state + 1]:
+            counter = DRAWS * np.uint64(step)
+            pair = tables.first_pair[state]
+            if tables.mixed:
+                pair = find(tables.pair_sum, pair, tables.first_pair[state + 1], draw(mine, counter + ONE))
+            first, end = tables.first_next[pair], tables.first_next[pair + 1]
+            place = find(tables.next_sum, first, end, draw(mine, counter + TWO))
+            played.visits[pair] += 1
+            reward = tables.reward[place]
+            state = np.int64(tables.next[place])
+            total += reward
+            discounted += weight * reward
+            weight *= discount
+            if keeping:
+                kept.states[episode, step + 1] = state
+                kept.pairs[episode, step] = pair
+                kept.rewards[episode, step] = reward
+            step += 1
+        played.total[episode], played.discounted[episode] = total, discounted
+        played.length[episode], played.last[episode] = step, state
