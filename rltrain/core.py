@@ -63,6 +63,7 @@ class EnvSpec:
     frames_per_step: int  # emulator frames that one agent step spans
     max_episode_steps: int | None  # in agent steps
     reward_threshold: float | None  # the score at which the task counts as solved
+    num_states: int | None = None  # where obs [N, 1] are the numbers of states
 
 
 class Env(Stateful, Protocol):

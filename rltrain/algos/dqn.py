@@ -1,4 +1,4 @@
-"""Deep Q-network: Q-learning with a neural network and replay memory.
+"""Deep Q-network: Q-learning with a network and replay memory.
 
     Q(s, a) <- reward + discount * max_a' Q_target(s', a')
 

@@ -6,17 +6,39 @@ them, and `check` refuses what does not exist. Each imports Gymnasium and ALE on
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rltrain.core import Env, EnvSpec
+from rltrain.errors import InputError
 from rltrain.settings import EnvironmentConfig
 
+if TYPE_CHECKING:
+    from rltrain.mdp.model import Model
 
-def make(settings: EnvironmentConfig, *, num_envs: int | None = None, threads: int = 1, training: bool = True) -> Env:
+
+def make(
+    settings: EnvironmentConfig,
+    *,
+    task: str = "env",
+    num_envs: int | None = None,
+    threads: int = 1,
+    training: bool = True,
+) -> Env:
     """N environments side by side. `num_envs` overrides the setting; without `training` a lost life cuts nothing.
 
-    MissingError for an unknown id, ROM or package, InputError for settings that the environment refuses.
+    `task` is the algorithm's TASK: what is not "env" sees the numbers of states. MissingError for an unknown id, ROM or
+    package, InputError for settings that the environment refuses.
     """
-    check(settings)
     count = num_envs or settings.num_envs or 1
+    if task != "env":
+        from rltrain.envs import tabular
+
+        return tabular.make(settings, count)
+    if settings.is_model:
+        from rltrain.envs import onehot
+
+        return onehot.make(settings, count)
+    check(settings)
     if not settings.id.startswith("ALE/"):
         from rltrain.envs import gym
 
@@ -30,10 +52,18 @@ def make(settings: EnvironmentConfig, *, num_envs: int | None = None, threads: i
     return Atari(settings, count, threads, training)
 
 
-def describe(settings: EnvironmentConfig, *, num_envs: int | None = None) -> EnvSpec:
+def describe(settings: EnvironmentConfig, *, task: str = "env", num_envs: int | None = None) -> EnvSpec:
     """What an algorithm may know of these environments, in about 0.2 s. Errors as `make`."""
-    check(settings)
     count = num_envs or settings.num_envs or 1
+    if task != "env":
+        from rltrain.envs import tabular
+
+        return tabular.describe(settings, count)
+    if settings.is_model:
+        from rltrain.envs import onehot
+
+        return onehot.describe(settings, count)
+    check(settings)
     if not settings.id.startswith("ALE/"):
         from rltrain.envs import gym
 
@@ -45,6 +75,19 @@ def describe(settings: EnvironmentConfig, *, num_envs: int | None = None) -> Env
     from rltrain.envs import atari
 
     return atari.describe(settings, count)
+
+
+def known_model(settings: EnvironmentConfig, algorithm: str) -> Model:
+    """The model behind these settings. InputError, naming who asks, if there is only something to sample."""
+    from rltrain.envs import tabular
+
+    model = tabular.model_of(settings)
+    if model is None:
+        raise InputError(
+            f"environment.id: {algorithm} solves a known model, and {settings.id} can only be sampled; take a model's "
+            "file, such as configs/mdp/book.yaml, an environment with a table, such as FrozenLake-v1, or qlearn"
+        )
+    return model
 
 
 def check(settings: EnvironmentConfig) -> None:

@@ -1,0 +1,249 @@
+"""Q-learning steps per second on one core, FrozenLake's and Taxi's table: ours, a plain numba loop, a Python loop.
+
+Same table, same settings: epsilon-greedy 0.1, learning rate 0.1, discount 0.99, time limits of 100 and 200 steps,
+starts as the environment draws them. The numba loop is the one that one writes first: a table [S, A], cumulative
+probabilities, a search for the best action at every step, two draws of xorshift (Marsaglia 2003). The Python loop steps
+Gymnasium.
+Every round runs each side once, one after the other; a ratio is taken within a round, and the figure is the median of
+the rounds. All in one process and on one core; compilation is not counted.
+
+    python bench/qlearn.py --save    # about two minutes; leave the machine alone meanwhile
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import gymnasium
+import numba
+import numpy as np
+from numba import njit
+
+from rltrain.envs import tables
+from rltrain.mdp import learning, learning_rules, sampling
+from rltrain.mdp.model import Model
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULT = ROOT / "bench" / "results" / "qlearn.json"
+LIMITS = {"FrozenLake-v1": 100, "Taxi-v4": 200}
+EPSILON, RATE, GAMMA = 0.1, 0.1, 0.99
+PEER, PYTHON = "numba loop", "python loop on Gymnasium"
+
+
+@njit(nogil=True)
+def xorshift(state: Any) -> Any:
+    state ^= state << np.uint64(13)
+    state ^= state >> np.uint64(7)
+    state ^= state << np.uint64(17)
+    return state
+
+
+@njit(nogil=True)
+def peer_loop(summed: Any, follows: Any, reward: Any, ended: Any, starts: Any, steps: Any, limit: Any) -> Any:
+    """The plain loop; summed, follows, reward, ended [S, A, K], starts [S] cumulative probabilities."""
+    num_states, num_actions, most = summed.shape
+    q = np.zeros((num_states, num_actions))
+    stream, scale, age = np.uint64(88172645463325252), 2.0**-53, 0
+    state = np.searchsorted(starts, 0.5)
+    for _ in range(steps):
+        stream = xorshift(stream)
+        drawn = (stream >> np.uint64(11)) * scale
+        if drawn < EPSILON:
+            action = int(drawn / EPSILON * num_actions)
+        else:
+            action = 0
+            for other in range(1, num_actions):
+                if q[state, other] > q[state, action]:
+                    action = other
+        stream = xorshift(stream)
+        drawn = (stream >> np.uint64(11)) * scale
+        k = 0
+        while k < most - 1 and drawn >= summed[state, action, k]:
+            k += 1
+        after = follows[state, action, k]
+        last = ended[state, action, k]
+        best = 0.0
+        if not last:
+            best = q[after, 0]
+            for other in range(1, num_actions):
+                best = max(best, q[after, other])
+        q[state, action] += RATE * (reward[state, action, k] + GAMMA * best - q[state, action])
+        state = after
+        age += 1
+        if last or age == limit:
+            age = 0
+            stream = xorshift(stream)
+            drawn = (stream >> np.uint64(11)) * scale
+            state = min(np.searchsorted(starts, drawn, side="right"), num_states - 1)
+    return q
+
+
+def python_loop(name: str, steps: int) -> Any:
+    """Q-learning as one writes it on Gymnasium, tables in numpy."""
+    env = gymnasium.make(name)
+    num_actions = env.action_space.n
+    q, stream = np.zeros((env.observation_space.n, num_actions)), np.random.default_rng(0)
+    state, _ = env.reset(seed=0)
+    for _ in range(steps):
+        action = int(stream.integers(num_actions)) if stream.random() < EPSILON else int(np.argmax(q[state]))
+        after, reward, terminated, truncated, _ = env.step(action)
+        follows = 0.0 if terminated else q[after].max()
+        q[state, action] += RATE * (reward + GAMMA * follows - q[state, action])
+        state = env.reset()[0] if terminated or truncated else after
+    env.close()
+    return q
+
+
+def peer_tables(model: Model) -> tuple[Any, ...]:
+    """The model as the plain loop wants it; a terminal state's rows are never used."""
+    longest = int(np.diff(model.first_next).max())
+    shape = (model.num_states, model.num_actions, longest)
+    summed, follows = np.ones(shape), np.zeros(shape, np.int64)
+    reward, ended = np.zeros(shape), np.zeros(shape, bool)
+    for pair in range(model.num_pairs):
+        own = model.successors(pair)
+        place = (int(model.pair_state[pair]), int(model.action[pair]), slice(own.stop - own.start))
+        summed[place] = np.cumsum(model.prob[own])
+        follows[place] = model.next[own]
+        reward[place] = model.reward[pair] if model.next_reward is None else model.next_reward[own]
+        ended[place] = model.terminal[model.next[own]]
+    return summed, follows, reward, ended, np.cumsum(model.start_distribution())
+
+
+def ours(model: Model, limit: int, lanes: int) -> Callable[[int], None]:
+    """A function that takes so many steps, all learners together."""
+    options = learning.Options(
+        exploration=learning.EPSILON, method=learning.PLAIN, gamma=GAMMA, epsilon=EPSILON, epsilon_final=EPSILON,
+        epsilon_steps=1.0, temperature=1.0, bonus=0.0, decay=0.0, omega=0.0, trace=0.0, accumulate=False, limit=limit,
+    )  # fmt: skip
+    sampler = sampling.make(model)
+
+    def run(steps: int, loop: Any = learning.learn_plain) -> Any:
+        streams = sampling.streams(0, "agent", lanes)
+        agent = learning.make_agent(options, model.num_pairs, np.full(lanes, RATE), streams)
+        world = learning.make_world(sampler, sampling.streams(0, "world", lanes))
+        loop(options, sampler, agent, world, 0, steps // lanes)
+        return agent.q
+
+    assert np.array_equal(run(20_000), run(20_000, learning_rules.learn)), "the loops disagree"
+    return run
+
+
+def sides(name: str, lanes: Sequence[int]) -> dict[str, Callable[[int], Any]]:
+    """Everything that is measured, compiled already."""
+    model = tables.model_of(name)
+    assert model is not None
+    limit, prepared = LIMITS[name], peer_tables(model)
+    peer_loop(*prepared, 1000, limit)
+    found: dict[str, Callable[[int], Any]] = {
+        PYTHON: lambda steps: python_loop(name, steps),
+        PEER: lambda steps: peer_loop(*prepared, steps, limit),
+    }
+    return found | {f"ours, {count} at once" if count > 1 else "ours": ours(model, limit, count) for count in lanes}
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
+    return {
+        "cpu": models[0] if models else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": platform.platform(),
+    }
+
+
+def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Q-learning steps per second on one core")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each side; below 5 is only a trial [5]")
+    parser.add_argument("--steps", type=int, default=20_000_000, help="steps of a compiled run [20000000]")
+    parser.add_argument("--lanes", type=int, nargs="+", default=[1, 4, 8, 16], help="learners of ours [1 4 8 16]")
+    parser.add_argument("--save", nargs="?", const=RESULT, type=Path, help=f"write JSON [{RESULT.relative_to(ROOT)}]")
+    given = parser.parse_args(argv)
+    if given.rounds < 1:
+        parser.error(f"--rounds {given.rounds}: must be at least 1")
+    if given.save and given.rounds < 5:
+        parser.error(f"--save with --rounds {given.rounds}: a result is kept only of 5 rounds or more")
+    return given
+
+
+def measure(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Environment -> side -> million steps a second of every round, their median, and the median ratio to the peer."""
+    figures: dict[str, dict[str, Any]] = {}
+    for name in LIMITS:
+        running = sides(name, given.lanes)
+        speeds: dict[str, list[float]] = {side: [] for side in running}
+        for _ in range(given.rounds):
+            for side, run in running.items():
+                steps = max(1, given.steps // 500) if side == PYTHON else given.steps
+                start = time.perf_counter()
+                run(steps)
+                speeds[side].append(steps / (time.perf_counter() - start) / 1e6)
+        figures[name] = {
+            side: {
+                "median": median(own),
+                "ratio": median(a / b for a, b in zip(own, speeds[PEER], strict=True)),
+                "rounds": own,
+            }
+            for side, own in speeds.items()
+        }
+    return figures
+
+
+def show(figures: dict[str, dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="Q-learning on one core")
+    for column in ("table", "side", "million steps/s", "range", f"x {PEER}"):
+        table.add_column(column, justify="left" if column in ("table", "side") else "right")
+    for name, own in figures.items():
+        for side, figure in own.items():
+            low, high = min(figure["rounds"]), max(figure["rounds"])
+            digits = 2 if side == PYTHON else 1
+            table.add_row(
+                name, side, f"{figure['median']:.{digits}f}", f"{low:.{digits}f}-{high:.{digits}f}",
+                f"{figure['ratio']:.{digits + 1}f}",
+            )  # fmt: skip
+    Console().print(table)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    given = arguments(argv)
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    figures = measure(given)
+    show(figures)
+    if given.save:
+        report = {
+            "command": shlex.join(["python", "bench/qlearn.py", *(sys.argv[1:] if argv is None else argv)]),
+            "date": time.strftime("%Y-%m-%d"),
+            "machine": {**machine(), "cores_used": 1},
+            "versions": {
+                "python": platform.python_version(),
+                "numba": numba.__version__,
+                "numpy": np.__version__,
+                "gymnasium": gymnasium.__version__,
+            },
+            "unit": "million steps a second, all learners together",
+            "figures": figures,
+        }
+        given.save.parent.mkdir(parents=True, exist_ok=True)
+        given.save.write_text(json.dumps(report, indent=1) + "\n")
+        print(f"wrote {given.save}")
+
+
+if __name__ == "__main__":
+    main()

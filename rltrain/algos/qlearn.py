@@ -1,0 +1,251 @@
+"""Tabular Q-learning and its relatives, held against the truth.
+
+    Q(s, a) <- Q(s, a) + alpha (r + gamma max_a' Q(s', a') - Q(s, a))          (Watkins 1989)
+
+A known model is sampled in compiled code (`mdp.learning`, `mdp.learning_rules`); any other environment whose states
+can be numbered is played step by step, by the same rules. There are `learners` for each learning rate. The counters
+are those of each learner: `env_steps` that it has taken, `episodes` that every one has finished. `policy` is the greedy
+one of the first learner of the first learning rate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from rltrain.algos._qlearn_config import DEFAULT_BUDGET as DEFAULT_BUDGET
+from rltrain.algos._qlearn_config import TASK as TASK
+from rltrain.algos._qlearn_config import Config as Config
+from rltrain.core import Array, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.envs.tabular import TabularEnv
+from rltrain.errors import DivergedError
+from rltrain.mdp import learning, learning_rules, sampling
+from rltrain.mdp.learning import Options, round_below
+from rltrain.mdp.learning_truth import Truth
+from rltrain.rng import Streams, derive
+
+CURVES = 10  # learners of a rate whose value is a column of its own
+METHODS = {
+    "q": learning.PLAIN,
+    "double": learning.DOUBLE,
+    "sarsa": learning.SARSA,
+    "expected_sarsa": learning.EXPECTED,
+}
+EXPLORATIONS = {
+    "epsilon": learning.EPSILON,
+    "uniform": learning.EPSILON,
+    "softmax": learning.SOFTMAX,
+    "bonus": learning.BONUS,
+}
+
+
+def options_of(config: Config, limit: int | None) -> Options:
+    """The settings as numbers."""
+    uniform = config.exploration == "uniform"
+    return Options(
+        exploration=EXPLORATIONS[config.exploration],
+        method=METHODS[config.method],
+        gamma=float(config.gamma),
+        epsilon=1.0 if uniform else float(config.exploration_initial_eps),
+        epsilon_final=1.0 if uniform else float(config.exploration_final_eps),
+        epsilon_steps=float(config.exploration_steps),
+        temperature=float(config.temperature),
+        bonus=float(config.exploration_bonus),
+        decay=float(config.learning_rate_decay) if config.learning_rate_schedule == "decay" else 0.0,
+        omega=float(config.learning_rate_power) if config.learning_rate_schedule == "count" else 0.0,
+        trace=float(config.trace_decay),
+        accumulate=config.traces == "accumulating",
+        limit=limit or 0,
+    )
+
+
+class Algorithm:
+    """Steps all learners by the same number of steps."""
+
+    def __init__(self, config: Config, env: TabularEnv, rng: Streams, hardware: Hardware) -> None:
+        self.config, self.spec, self.model = config, env.spec, env.model
+        self.options = options_of(config, env.spec.max_episode_steps)
+        rates = np.repeat(config.rates, config.learners)
+        self.first_pair = _first_pair(env)
+        self.num_pairs = int(self.first_pair[-1])
+        streams = sampling.streams(rng.seed, "agent", len(rates))
+        self.agent = learning.make_agent(self.options, self.num_pairs, rates, streams, float(config.start_value))
+        self.env_steps = 0
+
+        seeds = [derive(rng.seed, "train", lane) for lane in range(len(rates))]
+        starts = np.array([sampling.streams(seed, "world", 1)[0] for seed in seeds])
+        self.truth: Truth | None = None
+        if env.model is not None:
+            self.sampler = sampling.make(env.model)
+            self.world = learning.make_world(self.sampler, starts)
+            self.games = []
+            if config.gamma < 1:
+                self.truth = Truth(env.model, float(config.gamma))
+        else:
+            self.world = learning.make_blank_world(starts)
+            self.games = [env.alone() for _ in seeds]
+            for lane, (game, seed) in enumerate(zip(self.games, seeds, strict=True)):
+                self.world.state[lane] = game.reset(seed).obs[0, 0]
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        return {"env_steps": self.env_steps, "episodes": int(self.world.episodes.min())}
+
+    @property
+    def done(self) -> bool:
+        return False
+
+    def step(self) -> Metrics:
+        count = self._round()
+        with np.errstate(over="ignore"):  # streams wrap around, in plain Python too
+            if self.model is None:
+                self._play(count)
+            else:
+                plain = self.options.exploration == learning.EPSILON and self.options.method == learning.PLAIN
+                learn = learning.learn_plain if plain and self.options.trace == 0 else learning_rules.learn
+                learn(self.options, self.sampler, self.agent, self.world, self.env_steps, count)
+        self.env_steps += count
+        if not np.isfinite(self.agent.q).all():
+            raise DivergedError("Q has values that are no numbers; lower algorithm.learning_rate or trace_decay")
+        return self._metrics()
+
+    def _round(self) -> int:
+        """How many steps come next: 1, 2 or 5 times a power of ten, a function of the steps so far alone."""
+        if self.config.report_every:
+            return self.config.report_every
+        plain = self.options.exploration == learning.EPSILON and self.options.method == learning.PLAIN
+        affordable = 10_000 if self.model is None else 10_000_000 if plain and self.options.trace == 0 else 1_000_000
+        most = max(100, affordable // len(self.agent.q))
+        return round_below(min(most, max(100, self.num_pairs // 10, self.env_steps // 20)))
+
+    def _play(self, count: int) -> None:
+        """Steps of an environment that can only be sampled, learner by learner."""
+        nothing = np.zeros(1, np.int64)
+        for lane, game in enumerate(self.games):
+            state = int(self.world.state[lane])
+            for t in range(self.env_steps, self.env_steps + count):
+                pair = int(learning_rules.choose(self.options, self.first_pair, self.agent, lane, state, t))
+                now = game.step(np.array([pair - self.first_pair[state]]))
+                reward, last = float(now.reward[0]), bool(now.last[0])
+                after, terminal = int(now.obs[0, 0]), bool(now.discount[0] == 0)
+                learning_rules.observe(
+                    self.options, self.first_pair, self.agent, lane, t, state, pair, reward, after, terminal, last
+                )
+                self.world.running[lane] += reward
+                if last:
+                    learning.finish(self.world, lane)
+                    after = int(game.step(nothing).obs[0, 0])
+                state = after
+            self.world.state[lane] = state
+
+    # What is seen from outside
+
+    @property
+    def q(self) -> Array:
+        """[L, P] what each learner thinks; learner k of rate i is row i x learners + k."""
+        agent = self.agent
+        return (agent.q + agent.second) / 2 if self.options.method == learning.DOUBLE else agent.q
+
+    def _metrics(self) -> Metrics:
+        nan, config = math.nan, self.config
+        returns = self.world.recent[np.isfinite(self.world.recent)]
+        exploring = self.options.exploration == learning.EPSILON
+        rate = config.rates[0] / (1 + self.options.decay * self.env_steps) if not self.options.omega else nan
+        metrics = {
+            "return/mean": float(returns.mean()) if len(returns) else nan,  # of each learner's last 100 episodes
+            "error/max": nan,
+            "error/low": nan,
+            "error/high": nan,
+            "policy/right": nan,
+            "regret": nan,
+            "epsilon": float(learning.epsilon_at(self.options, self.env_steps)) if exploring else nan,
+            "learning_rate": float(rate),
+        }
+        if self.truth is None:
+            return metrics
+        q = self.q
+        found = self.truth.judge(q)
+        metrics |= {
+            **_spread("", found.error),
+            "policy/right": float(found.right.mean()),
+            "regret": float(found.regret[np.isfinite(found.regret)].mean()) if np.isfinite(found.regret[0]) else nan,
+            "q/true": float(self.truth.solution.q[self.truth.watched]),
+        }
+        for number, value in enumerate(config.rates):
+            rows = slice(number * config.learners, (number + 1) * config.learners)
+            if len(config.rates) > 1:
+                metrics |= _spread(f"/{value:g}", found.error[rows])
+            for learner, table in enumerate(q[rows][:CURVES]):
+                metrics[f"q/{value:g}/{learner}"] = float(table[self.truth.watched])
+        return metrics
+
+    def policy(self) -> Policy:
+        return self._greedy()
+
+    def _greedy(self) -> Greedy:
+        return greedy(self.first_pair, self.model.action if self.model else None, self.q[0])
+
+    def save(self) -> State:
+        return {
+            "env_steps": self.env_steps,
+            "agent": {name: array.copy() for name, array in self.agent._asdict().items() if name not in learning.FIXED},
+            "world": {name: array.copy() for name, array in self.world._asdict().items()},
+            "games": [game.save() for game in self.games],
+            "policy": {"choice": self._greedy().choice},
+        }
+
+    def load(self, state: State) -> None:
+        self.env_steps = state["env_steps"]
+        for name, array in state["agent"].items():
+            self.agent._asdict()[name][:] = array
+        for name, array in state["world"].items():
+            self.world._asdict()[name][:] = array
+        for game, saved in zip(self.games, state["games"], strict=True):
+            game.load(saved)
+
+
+class Greedy:
+    """One action for each state, [S] int64; obs [N, 1] are the states' numbers."""
+
+    def __init__(self, choice: Array) -> None:
+        self.choice = choice
+
+    def act(self, obs: Array) -> Array:
+        return self.choice[np.asarray(obs, np.int64)[:, 0]]
+
+
+def greedy(first_pair: Array, action: Array | None, q: Array) -> Greedy:
+    """The first best action of each state, 0 where it is terminal; q [P], action [P] or numbered within each state."""
+    choice = np.zeros(len(first_pair) - 1, np.int64)
+    owner = np.repeat(np.arange(len(choice)), np.diff(first_pair))
+    acting = np.flatnonzero(np.diff(first_pair))
+    best = np.zeros(len(choice))
+    best[acting] = np.maximum.reduceat(q, first_pair[:-1][acting])
+    pairs = np.flatnonzero(q == best[owner])
+    states, place = np.unique(owner[pairs], return_index=True)
+    chosen = pairs[place]
+    choice[states] = action[chosen] if action is not None else chosen - first_pair[states]
+    return Greedy(choice)
+
+
+def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
+    """The policy of a saved state."""
+    return Greedy(state["policy"]["choice"])
+
+
+def _first_pair(env: TabularEnv) -> Array:
+    """[S + 1] int64: where each state's actions stand in a table."""
+    if env.model is not None:
+        return np.ascontiguousarray(env.model.first_pair, np.int64)
+    return np.arange(env.num_states + 1, dtype=np.int64) * env.spec.num_actions
+
+
+def _spread(suffix: str, error: Array) -> dict[str, float]:
+    return {
+        f"error/max{suffix}": float(error.mean()),
+        f"error/low{suffix}": float(error.min()),
+        f"error/high{suffix}": float(error.max()),
+    }

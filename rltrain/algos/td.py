@@ -1,0 +1,207 @@
+"""Temporal-difference evaluation of a policy, against the truth.
+
+    V(s) <- V(s) + alpha (r + gamma V(s') - V(s))                                         (Sutton 1988)
+
+with `trace_decay` TD(lambda). A known model is sampled in compiled code (`mdp.learning_td`), any other environment
+whose states can be numbered is played step by step. Counters as in `qlearn`. The policy is the one that is valued.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rltrain.algos._td_config import DEFAULT_BUDGET as DEFAULT_BUDGET
+from rltrain.algos._td_config import TASK as TASK
+from rltrain.algos._td_config import Config as Config
+from rltrain.core import Array, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.envs.tabular import TabularEnv
+from rltrain.errors import DivergedError, InputError
+from rltrain.mdp import learning, learning_td, policy, reachability, sampling
+from rltrain.mdp.learning import Options, round_below
+from rltrain.rng import Streams, derive
+
+CURVES = 10  # learners of a rate whose value is a column of its own
+
+
+def options_of(config: Config, limit: int | None) -> Options:
+    """The settings as numbers; those of choosing actions mean nothing here."""
+    return Options(
+        exploration=learning.EPSILON,
+        method=learning.PLAIN,
+        gamma=float(config.gamma),
+        epsilon=1.0,
+        epsilon_final=1.0,
+        epsilon_steps=1.0,
+        temperature=1.0,
+        bonus=0.0,
+        decay=float(config.learning_rate_decay) if config.learning_rate_schedule == "decay" else 0.0,
+        omega=float(config.learning_rate_power) if config.learning_rate_schedule == "count" else 0.0,
+        trace=float(config.trace_decay),
+        accumulate=True,
+        limit=limit or 0,
+    )
+
+
+class Algorithm:
+    """Steps all learners by the same number of steps."""
+
+    def __init__(self, config: Config, env: TabularEnv, rng: Streams, hardware: Hardware) -> None:
+        self.config, self.spec, self.model = config, env.spec, env.model
+        self.options = options_of(config, env.spec.max_episode_steps)
+        rates = np.repeat(config.rates, config.learners)
+        if env.model is None:
+            if config.policy != "random":
+                raise InputError(f"algorithm.policy: {config.policy}: {env.spec.id} has no known model; write random")
+            self.first_pair = np.arange(env.num_states + 1, dtype=np.int64) * env.spec.num_actions
+            self.taken = np.full(int(self.first_pair[-1]), 1 / env.spec.num_actions)  # [P] the policy
+        else:
+            self.first_pair = np.ascontiguousarray(env.model.first_pair, np.int64)
+            random = config.policy == "random"
+            self.taken = policy.uniform(env.model) if random else policy.read(Path(config.policy), env.model)
+        self.chooser = sampling.chooser(self.first_pair, self.taken)
+        streams = sampling.streams(rng.seed, "agent", len(rates))
+        num_states = len(self.first_pair) - 1
+        self.agent = learning.make_agent(self.options, num_states, rates, streams, float(config.start_value))
+        self.env_steps = 0
+
+        seeds = [derive(rng.seed, "train", lane) for lane in range(len(rates))]
+        starts = np.array([sampling.streams(seed, "world", 1)[0] for seed in seeds])
+        self.truth: Array | None = None  # [S]
+        self.games = []
+        if env.model is not None:
+            self.agent.q[:, env.model.terminal] = 0.0
+            self.sampler = sampling.make(env.model)
+            self.world = learning.make_world(self.sampler, starts)
+            if config.gamma < 1:
+                self.truth = policy.evaluate(env.model, self.taken, float(config.gamma)).value
+            self.states = np.flatnonzero(reachability.reachable(env.model) & ~env.model.terminal)
+            self.watched = int(self.sampler.start[0])
+        else:
+            self.world = learning.make_blank_world(starts)
+            self.games = [env.alone() for _ in seeds]
+            for lane, (game, seed) in enumerate(zip(self.games, seeds, strict=True)):
+                self.world.state[lane] = game.reset(seed).obs[0, 0]
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        return {"env_steps": self.env_steps, "episodes": int(self.world.episodes.min())}
+
+    @property
+    def done(self) -> bool:
+        return False
+
+    def step(self) -> Metrics:
+        affordable = 10_000 if self.model is None else 2_000_000
+        most = max(100, affordable // len(self.agent.q))
+        count = self.config.report_every or round_below(min(most, max(100, self.env_steps // 20)))
+        with np.errstate(over="ignore"):  # streams wrap around, in plain Python too
+            if self.model is None:
+                self._play(count)
+            else:
+                learning_td.learn(
+                    self.options, self.sampler, self.chooser, self.agent, self.world, self.env_steps, count
+                )
+        self.env_steps += count
+        if not np.isfinite(self.agent.q).all():
+            raise DivergedError("V has values that are no numbers; lower algorithm.learning_rate or trace_decay")
+        return self._metrics()
+
+    def _play(self, count: int) -> None:
+        """Steps of an environment that can only be sampled, learner by learner."""
+        nothing = np.zeros(1, np.int64)
+        for lane, game in enumerate(self.games):
+            state = int(self.world.state[lane])
+            for t in range(self.env_steps, self.env_steps + count):
+                pair = int(learning_td.follow(self.chooser, self.agent, lane, state))
+                now = game.step(np.array([pair - self.first_pair[state]]))
+                reward, last = float(now.reward[0]), bool(now.last[0])
+                after, terminal = int(now.obs[0, 0]), bool(now.discount[0] == 0)
+                learning_td.observe(self.options, self.agent, lane, t, state, reward, after, terminal, last)
+                self.world.running[lane] += reward
+                if last:
+                    learning.finish(self.world, lane)
+                    after = int(game.step(nothing).obs[0, 0])
+                state = after
+            self.world.state[lane] = state
+
+    def _metrics(self) -> Metrics:
+        nan, config = math.nan, self.config
+        returns = self.world.recent[np.isfinite(self.world.recent)]
+        rate = config.rates[0] / (1 + self.options.decay * self.env_steps) if not self.options.omega else nan
+        metrics = {
+            "return/mean": float(returns.mean()) if len(returns) else nan,  # of each learner's last 100 episodes
+            "error/max": nan,  # max |V - V_pi| over the states that can be reached, mean over the learners
+            "error/rms": nan,
+            "learning_rate": float(rate),
+        }
+        if self.truth is None:
+            return metrics
+        error = np.abs(self.agent.q - self.truth)[:, self.states]
+        metrics |= {
+            "error/max": float(error.max(axis=1).mean()),
+            "error/rms": float(np.sqrt((error**2).mean(axis=1)).mean()),
+            "value/true": float(self.truth[self.watched]),
+        }
+        for number, value in enumerate(config.rates):
+            rows = slice(number * config.learners, (number + 1) * config.learners)
+            if len(config.rates) > 1:
+                metrics[f"error/max/{value:g}"] = float(error[rows].max(axis=1).mean())
+            for learner, table in enumerate(self.agent.q[rows][:CURVES]):
+                metrics[f"value/{value:g}/{learner}"] = float(table[self.watched])
+        return metrics
+
+    def policy(self) -> Policy:
+        return Follower(self.first_pair, self.model.action if self.model else None, self.taken)
+
+    def save(self) -> State:
+        return {
+            "env_steps": self.env_steps,
+            "agent": {name: array.copy() for name, array in self.agent._asdict().items() if name not in learning.FIXED},
+            "world": {name: array.copy() for name, array in self.world._asdict().items()},
+            "games": [game.save() for game in self.games],
+            "policy": Follower(self.first_pair, self.model.action if self.model else None, self.taken).save(),
+        }
+
+    def load(self, state: State) -> None:
+        self.env_steps = state["env_steps"]
+        for name, array in state["agent"].items():
+            self.agent._asdict()[name][:] = array
+        for name, array in state["world"].items():
+            self.world._asdict()[name][:] = array
+        for game, saved in zip(self.games, state["games"], strict=True):
+            game.load(saved)
+
+
+class Follower:
+    """Draws actions as the policy says; obs [N, 1] are the states' numbers. Every copy draws the same."""
+
+    def __init__(self, first_pair: Array, action: Array | None, taken: Array) -> None:
+        owner = np.repeat(np.arange(len(first_pair) - 1), np.diff(first_pair))
+        self.first_pair = first_pair
+        self.action = np.arange(len(taken)) - first_pair[owner] if action is None else action.astype(np.int64)
+        self.taken = taken
+        self._sum = np.concatenate([[0.0], np.cumsum(taken)])
+        self._stream = np.random.default_rng(0)
+
+    def act(self, obs: Array) -> Array:
+        state = np.asarray(obs, np.int64)[:, 0]
+        first, end = self.first_pair[state], self.first_pair[state + 1]
+        low, high = self._sum[first], self._sum[end]
+        drawn = low + self._stream.random(len(state)) * (high - low)
+        pair = np.searchsorted(self._sum, drawn, side="right") - 1
+        found = self.action[np.clip(pair, first, np.maximum(first, end - 1)).clip(max=len(self.action) - 1)]
+        return np.where(end > first, found, 0)
+
+    def save(self) -> State:
+        return {"first_pair": self.first_pair.copy(), "action": self.action.copy(), "taken": self.taken.copy()}
+
+
+def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
+    """The policy of a saved state."""
+    saved = state["policy"]
+    return Follower(saved["first_pair"], saved["action"], saved["taken"])

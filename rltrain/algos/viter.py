@@ -1,0 +1,71 @@
+"""Value iteration: sweeps over known states, with a proven bound.
+
+    V(s) <- max_a sum_s' T(s, a, s') (R(s, a, s') + gamma V(s'))          (Bellman 1957)
+
+Nothing is sampled: the environment is a model file, or a Gymnasium id that carries its table. One step is one sweep.
+The run ends when what the last sweep changed proves that every V is within `epsilon` of the truth, or with its budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from rltrain.core import EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.mdp.model import Model
+from rltrain.mdp.sweeping import Sweeping
+from rltrain.mdp.table_policy import TablePolicy, greedy
+from rltrain.rng import Streams
+from rltrain.settings import STRICT
+
+TASK = "mdp"
+DEFAULT_BUDGET = {"sweeps": 1_000_000}
+
+
+class Config(BaseModel):
+    """Settings of value iteration."""
+
+    model_config = STRICT
+
+    gamma: float | None = Field(None, ge=0, lt=1, description="discount a step; null: the model's own")
+    sweep: Literal["sync", "inplace"] = Field(
+        "sync", description="sync: new values from old ones alone; inplace: new values are used as soon as they stand"
+    )
+    epsilon: float | None = Field(
+        1e-6, gt=0, description="stop when every V is proven to be within this of the truth; null: the whole budget"
+    )
+
+
+class Algorithm:
+    """A table of V, and one sweep a step."""
+
+    def __init__(self, config: Config, model: Model, rng: Streams, hardware: Hardware) -> None:
+        self.config = config
+        self.table = Sweeping(model, config.gamma, config.sweep == "inplace", of_pairs=False)
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        return {"sweeps": self.table.sweeps}
+
+    @property
+    def done(self) -> bool:
+        return self.config.epsilon is not None and (self.table.bound <= self.config.epsilon or self.table.still)
+
+    def step(self) -> Metrics:
+        return self.table.sweep()
+
+    def policy(self) -> Policy:
+        return greedy(self.table.model, self.table.q)
+
+    def save(self) -> State:
+        return {"table": self.table.save(), "policy": {"choice": greedy(self.table.model, self.table.q).choice}}
+
+    def load(self, state: State) -> None:
+        self.table.load(state["table"])
+
+
+def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
+    """The policy of a saved state."""
+    return TablePolicy(state["policy"]["choice"])

@@ -1,0 +1,103 @@
+"""Sweeps over a table of values, one at a time, so that a run can show, save and resume them.
+
+    viter   V(s)    <- max_a sum_s' T(s, a, s') (R(s, a, s') + gamma V(s'))                  (Bellman 1957)
+    qiter   Q(s, a) <- sum_s' T(s, a, s') (R(s, a, s') + gamma max_a' Q(s', a'))
+
+`sync` computes every new value from the old ones. `inplace` uses new values as soon as they stand, states and actions
+in their order; it needs fewer sweeps. Both contract by gamma: what a sweep changed bounds what is still missing.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from rltrain.core import Array, Metrics, State
+from rltrain.errors import InputError
+from rltrain.mdp import bellman, solve
+from rltrain.mdp.model import Model
+
+TRUTH = 1e-9  # the bound of the solution that values are held against
+MOST_STATES = 200_000  # up to which it is looked for
+
+
+class Sweeping:
+    """Values of a model's pairs or states, improved sweep by sweep."""
+
+    def __init__(self, model: Model, gamma: float | None, in_place: bool, of_pairs: bool) -> None:
+        from rltrain.mdp import kernels
+        from rltrain.mdp.compiled import Compiled
+
+        discount = model.discount if gamma is None else gamma
+        if discount is None:
+            raise InputError("algorithm.gamma: this model has no discount of its own; give one, such as 0.95")
+        if discount >= 1:
+            raise InputError("algorithm.gamma: sweeps are proven to come near for a discount below 1 alone")
+        self.model, self.discount = model, float(discount)
+        self._in_place, self._of_pairs = in_place, of_pairs
+        self._kernels, self._on = kernels, Compiled(model, self.discount)
+        self.value = np.zeros(model.num_states)  # max_a Q where Q is kept
+        self.q = np.zeros(model.num_pairs)
+        self.sweeps = 0
+        self.bound = math.inf  # max |Q - Q*| or max |V - V*| is proven to be at most this
+        self.still = False  # the last sweep changed nothing: no other will
+        self._choice = bellman.greedy(model, self.q)
+        self._rounding = bellman.Rounding(model)
+        self._start = model.start_distribution()
+        self._truth = (
+            solve.solve(model, self.discount, epsilon=TRUTH, max_seconds=60.0)
+            if model.num_states <= MOST_STATES
+            else None
+        )
+
+    def sweep(self) -> Metrics:
+        """One sweep over all pairs."""
+        value, q = self.value.copy(), self.q.copy()
+        if self._in_place:
+            self._kernels.in_place(*self._on.rows, self.discount, self.q, self.value, self._of_pairs)
+        else:
+            self.q = self._on.backup(value)
+            self.value, _ = self._on.greedy(self.q)
+        self.sweeps += 1
+        change = self.q - q if self._of_pairs else self.value - value
+        most = float(np.abs(change).max(initial=0.0))
+        self.bound, self.still = self._proven(most), most == 0.0
+        choice = bellman.greedy(self.model, self.q)
+        changed = int((choice != self._choice).sum())
+        self._choice = choice
+        return {
+            "bound": self.bound,
+            "change/max": most,
+            "error/max": self._error(),
+            "policy/changed": float(changed),
+            "policy/right": self._right(choice),
+            "value/start": float(self._start @ self.value),
+        }
+
+    def _proven(self, most: float) -> float:
+        """What the contraction proves, of the values as they stand: no constant is added to them."""
+        reach = self.discount / (1 - self.discount)
+        floor = self._rounding.of(self.value, self.discount) / (1 - self.discount)
+        return reach * most + floor
+
+    def _error(self) -> float:
+        if self._truth is None:
+            return math.nan
+        off = self.q - self._truth.q if self._of_pairs else self.value - self._truth.value
+        return float(np.abs(off).max(initial=0.0))
+
+    def _right(self, choice: Array) -> float:
+        """The share of states whose action is optimal, as far as the bound of the truth can tell."""
+        acting = choice >= 0
+        if self._truth is None or not acting.any():
+            return math.nan
+        return float(self._truth.tied[choice[acting]].mean())
+
+    def save(self) -> State:
+        counted = {"sweeps": self.sweeps, "bound": self.bound, "still": self.still}
+        return {**counted, "value": self.value, "q": self.q, "choice": self._choice}
+
+    def load(self, state: State) -> None:
+        self.sweeps, self.bound, self.still = state["sweeps"], state["bound"], state["still"]
+        self.value, self.q, self._choice = state["value"].copy(), state["q"].copy(), state["choice"].copy()
