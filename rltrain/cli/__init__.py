@@ -13,6 +13,7 @@ from rltrain.cli.doctor import doctor_command
 from rltrain.cli.errors import exit_code_of
 from rltrain.cli.evaluate import eval_command
 from rltrain.cli.listing import list_command
+from rltrain.cli.mdp import app as mdp_app
 from rltrain.cli.output import open_missing_streams
 from rltrain.cli.schema import schema_command
 from rltrain.cli.train import resume_command, train_command
@@ -33,6 +34,7 @@ app.command("check")(check_command)
 app.command("list")(list_command)
 app.command("schema")(schema_command)
 app.command("doctor")(doctor_command)
+app.add_typer(mdp_app)
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,44 @@
+"""`rltrain mdp convert`: a model from one form into another; an environment's table into a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rltrain.cli.mdp.solve import Settings
+
+
+def convert_command(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A model file, or a Gymnasium id with a table.")],
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="TARGET", help=".yaml .npz .csv .mdp, or to look at: .dot .prism", show_default=False),
+    ],
+    settings: Settings = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace TARGET.")] = False,
+) -> None:
+    """Write a model in another form; the suffix of TARGET says which."""
+    from rltrain.cli.output import complain, say
+
+    for line in convert(source, target, settings or [], overwrite=overwrite):
+        complain(f"warning: {line}")
+    say(f"{target}: {_size(target)}")
+
+
+def convert(source: str, target: Path, settings: list[str] | None = None, *, overwrite: bool = False) -> list[str]:
+    """Read, check, write. Returns what is doubtful about the model."""
+    from rltrain.cli.mdp import models
+    from rltrain.mdp import files
+
+    files.check_target(target, overwrite)  # before a large model is read
+    loaded = models.load(source, settings or [])
+    files.write(loaded.model, target, overwrite=overwrite)
+    return list(loaded.warnings)
+
+
+def _size(target: Path) -> str:
+    from rltrain.cli import words
+
+    return words.size(target.stat().st_size)

@@ -1,0 +1,134 @@
+"""The picture of `rltrain mdp discounts`: V of each state against the discount, and where the policy turns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rltrain.errors import DiskError, MissingError
+
+if TYPE_CHECKING:
+    from rltrain.core import Array
+    from rltrain.mdp.discounts import Discounts
+
+NAMED = 8  # states that have a colour and a name; of larger models, those that change, and the start
+POINTS = 400
+COLOURS = ("#3b6fb6", "#d1495b", "#2e8b57", "#b7791f", "#7b52ab", "#0f8b8d", "#8c564b", "#555555")
+BANDS = ("#f4f6fa", "#ffffff")
+
+
+def draw(found: Discounts, path: Path) -> None:
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise MissingError("the picture needs matplotlib: pip install 'rltrain[plot]'") from error
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    with matplotlib.rc_context({"svg.hashsalt": "rltrain", "font.size": 10.0}):
+        figure, axes = pyplot.subplots(figsize=(9, 5.4), layout="constrained")
+        try:
+            _fill(found, axes)
+            metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
+            figure.savefig(path, dpi=160, metadata=metadata)
+        except OSError as error:
+            raise DiskError(f"{path}: cannot be written: {error.strerror or error}") from error
+        finally:
+            pyplot.close(figure)
+
+
+def curves(found: Discounts) -> tuple[Array, Array]:
+    """Discounts [n] and V [n, S] along them: each interval's policy, evaluated in floating point."""
+    low, high = found.intervals[0].low, found.intervals[-1].high
+    points = 1 - np.geomspace(1 - low, 1 - high, POINTS if found.model.num_states <= 600 else 40)
+    ends = [piece.high for piece in found.intervals[:-1]]
+    points = np.unique(np.clip(np.concatenate([points, ends]), low, high))
+    return points, np.array([_value(found, float(point)) for point in points])
+
+
+def _value(found: Discounts, discount: float) -> Array:
+    from scipy.sparse import csc_array, eye_array
+    from scipy.sparse.linalg import spsolve
+
+    model = found.model
+    piece = next(piece for piece in found.intervals if discount <= piece.high or piece is found.intervals[-1])
+    acting = np.flatnonzero(piece.choice >= 0)
+    pairs = piece.choice[acting]
+    sizes = np.diff(model.first_next)[pairs]
+    ends = np.cumsum(sizes)
+    entries = np.arange(int(sizes.sum())) + np.repeat(model.first_next[pairs] - ends + sizes, sizes)
+    shape = (model.num_states, model.num_states)
+    chain = csc_array((discount * model.prob[entries], (np.repeat(acting, sizes), model.next[entries])), shape=shape)
+    reward = np.zeros(model.num_states)
+    reward[acting] = model.reward[pairs]
+    return np.atleast_1d(spsolve(csc_array(eye_array(model.num_states) - chain), reward))
+
+
+def _fill(found: Discounts, axes: Any) -> None:
+    from rltrain.cli.mdp import show as words
+    from rltrain.cli.mdp.discounts import policy_text
+
+    model = found.model
+    points, values = curves(found)
+    turning = sorted({point.state for point in found.breakpoints})
+    shown = [s for s in range(model.num_states) if not model.terminal[s]]
+    if len(shown) > NAMED:
+        start = int(np.argmax(model.start_distribution()))
+        shown = sorted({start, *turning[: NAMED - 1]})
+        axes.plot(points, values, color="#c9ced6", linewidth=0.6, zorder=1)
+    for place, state in enumerate(shown):
+        colour = COLOURS[place % len(COLOURS)]
+        axes.plot(points, values[:, state], color=colour, linewidth=2, label=words.name(model.states[state]), zorder=3)
+        for point in found.breakpoints:
+            if point.state == state:
+                height = float(np.interp(point.discount, points, values[:, state]))
+                axes.plot(point.discount, height, "o", color="white", markeredgecolor=colour, markersize=7, zorder=4)
+    axes.set_xscale("function", functions=(_stretched, _shrunk))
+    size = float(np.abs(values).max())
+    typical = float(np.median(np.abs(values[:, shown])))
+    if size > 20 * max(typical, 1e-12):
+        axes.set_yscale("asinh", linear_width=max(typical, 1e-9))
+        least = float(values.min()) - 1e-9
+        axes.set_ylim(axes.get_ylim())
+        axes.set_yticks([tick for tick in axes.get_yticks() if tick >= least])
+    for place, piece in enumerate(found.intervals):
+        axes.axvspan(piece.low, piece.high, color=BANDS[place % 2], zorder=0)
+    top = axes.get_xaxis_transform()
+    few = model.num_states <= NAMED and len(found.intervals) <= 4
+    for place, piece in enumerate(found.intervals):
+        if few:
+            centre = _shrunk((_stretched(piece.low) + _stretched(piece.high)) / 2)
+            text = policy_text(found, piece.choice).replace(", ", "\n")
+            axes.text(centre, 0.97, text, transform=top, ha="center", va="top", fontsize=9, color="#333333", zorder=5)
+        if place:
+            axes.axvline(
+                piece.low,
+                color="#555555",
+                linewidth=1 if len(found.intervals) <= 6 else 0.5,
+                linestyle=(0, (4, 3)),
+                zorder=2,
+            )
+            if len(found.intervals) <= 6:
+                axes.text(piece.low, 1.01, f"{piece.low:.6f}", transform=top, ha="center", va="bottom", fontsize=9)
+    low, high = found.intervals[0].low, found.intervals[-1].high
+    ticks = [t for t in (0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9999) if low <= t <= high]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_xlim(low, high)
+    axes.set_xlabel("discount")
+    axes.set_ylabel("value of the optimal policy")
+    axes.set_title(model.name or "the model", loc="left", fontweight="bold", pad=18)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e3e6eb", linewidth=0.7, zorder=0.5)
+    axes.legend(edgecolor="none", facecolor="white", framealpha=0.8, loc="upper left" if not few else "center left")
+
+
+def _stretched(discount: Any) -> Any:
+    """Near 1 little changes of the discount do much: the axis is even in the logarithm of 1 - discount."""
+    return -np.log(np.maximum(1 - np.asarray(discount, dtype=float), 1e-12))
+
+
+def _shrunk(place: Any) -> Any:
+    return 1 - np.exp(-np.asarray(place, dtype=float))

@@ -1,0 +1,162 @@
+"""`rltrain mdp evaluate`: what a given policy is worth in a known model, exactly, beside the best."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from rltrain.cli.mdp.solve import EPSILON, Discount, Json, Limit, ModelName, Settings, loading, positive
+from rltrain.errors import InputError
+
+if TYPE_CHECKING:
+    from rltrain.core import Array
+    from rltrain.mdp.model import Model
+    from rltrain.mdp.policy import Losses
+
+PolicyName = Annotated[
+    str,
+    typer.Option(
+        "--policy", metavar="FILE|optimal|random|ACTION", help="A saved policy, a rule, or one action everywhere."
+    ),
+]
+Near = Annotated[
+    float | None, typer.Option("--epsilon", metavar="X", help=f"How near V and V* must be proven; else {EPSILON:g}.")
+]
+
+
+def evaluate_command(
+    model: ModelName = None,
+    settings: Settings = None,
+    policy: PolicyName = "optimal",
+    discount: Discount = None,
+    epsilon: Near = None,
+    limit: Limit = None,
+    json: Json = False,
+) -> None:
+    """The value of a given policy in every state, the best value, and the loss."""
+    from rltrain.cli.mdp import models, show
+    from rltrain.mdp import pieces
+
+    if limit is not None and json:
+        raise InputError("--json goes without --limit: the JSON has every state")
+    near = positive("--epsilon", epsilon, EPSILON)
+    loaded = loading(model, settings)
+    gamma = models.discount_of(loaded, discount)
+    found = evaluate(loaded, policy, gamma, near)
+    if json:
+        show.say_pieces(pieces.of_object(report(loaded, policy, gamma, found)))
+    else:
+        show_values(loaded, policy, gamma, found, limit)
+
+
+class Values(NamedTuple):
+    """What is known of a policy; every number is within `bound` of the truth."""
+
+    value: Array  # [S]
+    start: float  # mean V of where the model starts
+    bound: float
+    losses: Losses | None  # None: there is no best value, as with discount 1 it may be
+    why: str  # there is none
+
+
+def evaluate(model: Model, policy: str, discount: float, epsilon: float = EPSILON) -> Values:
+    """V, and V* and the loss of each state where there is a best value."""
+    from rltrain.mdp import policy as policies
+
+    given = policy_of(model, policy, discount)
+    try:
+        found = policies.losses(model, given, discount, epsilon)
+    except InputError as error:
+        if discount != 1:
+            raise
+        alone = policies.evaluate(model, given, discount, epsilon)  # says itself what is wrong with the policy
+        return Values(alone.value, alone.start_value, alone.bound, None, str(error))
+    return Values(found.evaluated.value, found.evaluated.start_value, found.bound, found, "")
+
+
+def policy_of(model: Model, text: str, discount: float) -> Array:
+    """[P] the policy that a person means: optimal, random, the name of an action, or a file."""
+    from rltrain.mdp import policy, policy_files
+    from rltrain.spelling import described, did_you_mean
+
+    if text == "random":
+        return policy.uniform(model)
+    if text == "optimal":
+        from rltrain.cli.mdp.solve import solve_model
+
+        return policy.of_choice(model, solve_model(model, discount).choice)
+    path = Path(text)
+    if path.suffix.lower() in policy_files.SUFFIXES:
+        return policy.read(path, model)
+    if text in model.actions:
+        return policy.always(model, text)
+    names = ["optimal", "random", *model.actions[:1000]]
+    raise InputError(
+        f"--policy {described(text)}: neither a file that ends in {', '.join(policy_files.SUFFIXES)}, nor optimal, "
+        f"random or an action{did_you_mean(text, names)}"
+    )
+
+
+def report(model: Model, policy: str, discount: float, found: Values) -> dict[str, Any]:
+    """What --json prints; `bound` is for every number in it. V_optimal and loss are null where there is no best."""
+    from rltrain.mdp import pieces
+
+    fields: dict[str, Any] = {
+        "model": model.name,
+        "policy": policy,
+        "discount": float(discount),
+        "states": pieces.of_names(model.states),
+        "V": pieces.of_numbers(found.value),
+        "V_optimal": None,
+        "loss": None,
+        "start_value": found.start,
+        "start_value_optimal": None,
+        "worst_loss": None,
+        "worst_state": None,
+        "bound": pieces.finite(found.bound),
+    }
+    if found.losses is not None:
+        best, loss = found.losses.optimal.value, found.losses.loss
+        fields["V_optimal"] = pieces.of_numbers(best)
+        fields["loss"] = pieces.of_numbers(loss)
+        fields["start_value_optimal"] = float(model.start_distribution() @ best)
+        fields["worst_loss"] = float(loss.max(initial=0.0))
+        fields["worst_state"] = model.states[int(loss.argmax())]
+    return fields
+
+
+def show_values(model: Model, policy: str, discount: float, found: Values, limit: int | None) -> None:
+    """The same for a person."""
+    from rltrain.cli.mdp import show
+    from rltrain.cli.output import say
+    from rltrain.spelling import shown
+
+    columns = [found.value]
+    if found.losses is not None:
+        columns += [found.losses.optimal.value, found.losses.loss]
+    written = show.form(found.bound, max(float(abs(column).max(initial=0.0)) for column in columns))
+    count = show.rows_shown(model, limit)
+    say(show.title(model, f"discount {discount:.12g}"))
+    say(f"policy {shown(policy)}")
+    say()
+    rows = [["state", "V", "V*", "loss"][: 1 + len(columns)]]
+    for state in range(count):
+        rows.append([show.name(model.states[state]), *(written(column[state]) for column in columns)])
+    show.table(rows, left=("state",))
+    show.rest_of_rows(model, count)
+    say()
+    start = f"{written(found.start)}, the mean V of where it starts"
+    lines = [("start", start), ("best", f"none: {found.why}")]
+    if found.losses is not None:
+        loss = found.losses.loss
+        worst = int(loss.argmax())
+        best = written(float(model.start_distribution() @ found.losses.optimal.value))
+        lines = [("start", f"{start}; best {best}")]
+        if loss[worst] > found.bound:
+            lines.append(("worst", f"{written(loss[worst])} is lost from state {show.name(model.states[worst])}"))
+        else:
+            lines.append(("worst", "nothing is lost anywhere, as far as the bound can tell"))
+    lines.append(("proven", show.proof(found.bound, written)))
+    show.facts(lines)

@@ -1,0 +1,261 @@
+"""Answers about a model as tables of 80 columns, with no digit that the bound does not support."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from rltrain.core import Array
+    from rltrain.mdp.model import Model
+    from rltrain.mdp.solution import Solution
+
+WHOLE = 50  # states that a table shows unless --limit says otherwise
+PART = 20  # states it shows of more
+DIGITS = 8  # after the point, at most
+ENOUGH = 6  # after the point, where a table is too wide for more
+NAME = 24  # characters of a name
+
+
+class Form(NamedTuple):
+    """How the numbers of one table are written."""
+
+    decimals: int
+    scientific: bool
+    rounding: float  # the greatest error that the writing adds
+
+    def __call__(self, value: float) -> str:
+        if not math.isfinite(value):
+            return "-"
+        text = f"{value:.{self.decimals}{'e' if self.scientific else 'f'}}"
+        return text.removeprefix("-") if float(text) == 0 else text
+
+
+def form(bound: float, size: float, most: int = DIGITS) -> Form:
+    """For numbers up to `size`, each within `bound` of the truth: the last digit is worth at least the bound."""
+    supported = math.floor(-math.log10(bound)) if 0 < bound < math.inf else 300
+    if size == 0 or 1e-4 <= size < 1e12:
+        decimals = max(0, min(most, supported))
+        return Form(decimals, False, 0.5 * 10.0**-decimals)
+    order = math.floor(math.log10(size))
+    decimals = max(0, min(most, supported + order))
+    return Form(decimals, True, 0.5 * 10.0 ** (order - decimals))
+
+
+def upwards(bound: float) -> str:
+    """Two digits, rounded up: a bound that is rounded down is none."""
+    if bound == 0 or not math.isfinite(bound):
+        return "0" if bound == 0 else "infinity"
+    order = math.floor(math.log10(bound))
+    digits = math.ceil(bound / 10.0 ** (order - 1) * (1 - 1e-12))
+    if digits == 100:
+        digits, order = 10, order + 1
+    if -4 <= order < 6:
+        return f"{digits * 10.0 ** (order - 1):.{max(0, 1 - order)}f}"
+    return f"{digits / 10:.1f}e{order:+03d}"
+
+
+def proof(bound: float, written: Form) -> str:
+    """What is known of the numbers that were printed."""
+    if not math.isfinite(bound):
+        return "nothing: a bound could not be found"
+    said = f"every number above is within {upwards(bound + written.rounding)} of the truth"
+    return f"{said} ({upwards(bound)} is proven of it, {upwards(written.rounding)} is the rounding for print)"
+
+
+def elapsed(seconds: float) -> str:
+    """0.4 ms, 1.2 s"""
+    from rltrain.cli import words
+
+    return f"{1000 * seconds:.1f} ms" if seconds < 0.1 else words.spell(seconds)
+
+
+def name(text: str) -> str:
+    """A state's or action's name, as a terminal can print it, cut where it is long."""
+    from rltrain.spelling import shown
+
+    text = shown(text)
+    return text if len(text) <= NAME else text[: NAME - 1] + "…"
+
+
+def listed(first: Sequence[str], count: int) -> str:
+    """s1, s2, s3 and 4 more: the first of `count` names."""
+    said = ("; " if any("," in each for each in first) else ", ").join(map(name, first))
+    return said + (f" and {count - len(first):,} more" if count > len(first) else "")
+
+
+def rows_shown(model: Model, limit: int | None) -> int:
+    """How many states the table has."""
+    if limit is None:
+        limit = WHOLE if model.num_states <= WHOLE else PART
+    return min(limit, model.num_states)
+
+
+def width_of(rows: Sequence[Sequence[str]]) -> int:
+    """Columns of the terminal that a table takes."""
+    from rich.cells import cell_len
+
+    return sum(max(map(cell_len, column)) + 2 for column in zip(*rows, strict=True)) - 2
+
+
+def room() -> int:
+    """Columns of the terminal; 80 where there is none."""
+    return _console().width
+
+
+def table(rows: Sequence[Sequence[str]], left: Sequence[str]) -> None:
+    """The first row is the heading; columns named in `left` are words."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for heading in rows[0]:
+        made.add_column(Text(heading), justify="left" if heading in left else "right", no_wrap=True)
+    for row in rows[1:]:
+        made.add_row(*map(Text, row))
+    _console().print(made)
+
+
+def facts(lines: Iterable[tuple[str, str]]) -> None:
+    """`what  text`, the text folded."""
+    import textwrap
+
+    from rltrain.cli.output import say
+
+    for what, text in lines:
+        first, *rest = textwrap.wrap(text, 68, break_on_hyphens=False) or [""]
+        say(f"{what:<10}  {first}")
+        for line in rest:
+            say(f"{'':<10}  {line}")
+
+
+def title(model: Model, *more: str) -> str:
+    """book · 3 states, 6 pairs of state and action · discount 0.95"""
+    many = f"{model.num_states:,} states, {model.num_pairs:,} pairs"
+    short = " · ".join([model.name or "the model", many, *more])
+    long = short.replace(many, f"{many} of state and action", 1)
+    return long if len(long) <= 80 else short
+
+
+def solution_table(solution: Solution, bound: float, limit: int | None) -> Form:
+    """State by state V, the policy, the gap and every Q; one line a pair where that is too wide. Returns the form."""
+    from rltrain.mdp import pieces
+
+    model = solution.model
+    count = rows_shown(model, limit)
+    size = max(float(abs(solution.value).max(initial=0.0)), float(abs(solution.q).max(initial=0.0)))
+    tied = pieces.tied_states(solution)
+    most = form(bound, size).decimals
+    for decimals in range(most, min(most, ENOUGH) - 1, -1):
+        written = form(bound, size, decimals)
+        rows = _wide(solution, tied, written, count)
+        if width_of(rows) <= room():
+            break
+    else:
+        written = form(bound, size)
+        rows = _long(solution, tied, written, count)
+    table(rows, left=("state", "policy", "action"))
+    return written
+
+
+def _wide(solution: Solution, tied: Array, written: Form, count: int) -> list[list[str]]:
+    model = solution.model
+    rows = [["state", "V", "policy", "gap", *(f"Q({name(each)})" for each in model.actions)]]
+    for state in range(count):
+        q = ["-"] * model.num_actions
+        for pair in model.pairs(state):
+            q[int(model.action[pair])] = written(solution.q[pair])
+        gap = "tie" if tied[state] else written(solution.gaps[state])
+        rows.append(
+            [
+                name(model.states[state]),
+                written(solution.value[state]),
+                action(model, int(solution.choice[state])),
+                gap,
+                *q,
+            ]
+        )
+    return rows
+
+
+def _long(solution: Solution, tied: Array, written: Form, count: int) -> list[list[str]]:
+    model = solution.model
+    rows = [["state", "V", "action", "Q", "gap"]]
+    for state in range(count):
+        head = [name(model.states[state]), written(solution.value[state])]
+        if model.terminal[state]:
+            rows.append([*head, "(terminal)", "", ""])
+        for pair in model.pairs(state):
+            best = pair == solution.choice[state]
+            gap = "tie" if tied[state] else written(solution.gaps[state])
+            marked = ("* " if best else "  ") + action(model, pair)
+            rows.append([*head, marked, written(solution.q[pair]), gap if best else ""])
+            head = ["", ""]
+    return rows
+
+
+def action(model: Model, pair: int) -> str:
+    """A pair's action by name, as a terminal can print it."""
+    return "(terminal)" if pair < 0 else name(model.actions[int(model.action[pair])])
+
+
+def rest_of_rows(model: Model, count: int) -> None:
+    """A line that says how much of the model the table leaves out."""
+    from rltrain.cli.output import say
+
+    if count < model.num_states:
+        say(f"… {count:,} of {model.num_states:,} states; --limit shows more, --json has all")
+
+
+def _console() -> Any:
+    import sys
+
+    from rich.console import Console
+
+    from rltrain.cli.output import Output
+
+    return Console(file=Output(sys.stdout), highlight=False)  # type: ignore[arg-type]
+
+
+def say_pieces(pieces: Iterable[str]) -> None:
+    """One line on standard output, made as it is written: a million states need not stand in memory as text."""
+    import sys
+
+    from rltrain.cli.output import Output
+
+    output = Output(sys.stdout)
+    for piece in pieces:
+        output.write(piece)
+    output.write("\n")
+    output.flush()
+
+
+class Progress:
+    """A line on the terminal's standard error that says how far a long solve is; nothing elsewhere."""
+
+    def __init__(self) -> None:
+        import sys
+        import time
+
+        self._shown = not sys.stderr.isatty()
+        self._silent = self._shown
+        self._clock = time.monotonic
+        self._next = self._clock() + 1.0
+
+    def __call__(self, sweeps: int, bound: float) -> None:
+        import sys
+
+        if self._silent or self._clock() < self._next:
+            return
+        self._next = self._clock() + 0.5
+        self._shown = True
+        sys.stderr.write(f"\r{sweeps:,} sweeps, values within {upwards(2 * bound)}\033[K")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        import sys
+
+        if self._shown and not self._silent:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()

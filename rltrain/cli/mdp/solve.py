@@ -1,0 +1,306 @@
+"""`rltrain mdp solve`: the best values and the best policy of a known model, and how far from the truth they can be."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rltrain.errors import InputError, UncertifiedError
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from rltrain.mdp.model import Model
+    from rltrain.mdp.solution import Solution
+
+ModelName = Annotated[
+    str | None,
+    typer.Argument(metavar="[MODEL]", help="A model file or a Gymnasium id that has its table; else the book's model."),
+]
+Settings = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Arguments of the environment, as map_name=8x8.")
+]
+Discount = Annotated[
+    str | None, typer.Option("--discount", metavar="G", help="0 to 1, as 0.95 or 19/20; else the model's own.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="ROWS", min=0, help="States that the table shows.")]
+EPSILON = 1e-6
+
+
+class Method(StrEnum):
+    """How to solve; the answer and its proof are the same."""
+
+    auto = "auto"
+    vi = "vi"
+    qvi = "qvi"
+    pi = "pi"
+    mpi = "mpi"
+    gs = "gs"
+    lp = "lp"
+
+
+def solve_command(
+    model: ModelName = None,
+    settings: Settings = None,
+    discount: Discount = None,
+    method: Annotated[
+        Method, typer.Option(help="Value, Q-value, policy, modified policy iteration, Gauss-Seidel, linear program.")
+    ] = Method.auto,
+    epsilon: Annotated[
+        float | None,
+        typer.Option(metavar="X", help=f"Stop when every number is proven to be as near; else {EPSILON:g}."),
+    ] = None,
+    horizon: Annotated[
+        int | None, typer.Option(metavar="H", min=1, help="The best H steps: a policy for each time to go.")
+    ] = None,
+    average: Annotated[bool, typer.Option("--average", help="The best average reward of a step, without end.")] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Fractions in place of floating point, for small models.")
+    ] = False,
+    max_sweeps: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after as many.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(metavar="S", help="Stop after as long.")] = None,
+    threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="Else all cores, for large models.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The policy and its values: .json, .npz, .csv or .yaml.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Let --save replace a file.")] = False,
+    limit: Limit = None,
+    json: Json = False,
+) -> None:
+    """Solve a known model: V, Q, the best policy and the proven bound on every number."""
+    asked = {
+        "--discount": discount is not None,
+        "--method": method is not Method.auto,
+        "--epsilon": epsilon is not None,
+        "--horizon": horizon is not None,
+        "--average": average,
+        "--exact": exact,
+        "--max-sweeps": max_sweeps is not None,
+        "--max-seconds": max_seconds is not None,
+        "--threads": threads is not None,
+        "--save": save is not None,
+        "--overwrite": overwrite,
+        "--limit": limit is not None,
+        "--json": json,
+    }
+    refuse([option for option, is_given in asked.items() if is_given])
+    epsilon = positive("--epsilon", epsilon, EPSILON)
+    if max_seconds is not None:
+        max_seconds = positive("--max-seconds", max_seconds, 1.0)
+    if save is not None:
+        from rltrain.mdp import policy_saving
+
+        policy_saving.check_target(save, overwrite)
+    from rltrain.cli.mdp import models
+
+    loaded = loading(model, settings)
+    if horizon is not None:
+        from rltrain.cli.mdp import solve_horizon
+
+        solve_horizon.run(loaded, models.discount_of(loaded, discount), horizon, limit, json)
+    elif average:
+        from rltrain.cli.mdp import solve_average
+
+        solve_average.run(loaded, epsilon, max_sweeps, max_seconds, save, overwrite, limit, json)
+    elif exact:
+        from rltrain.cli.mdp import solve_exact
+
+        solve_exact.run(loaded, fraction_of(loaded, discount), save, overwrite, limit, json)
+    else:
+        solution = solve_model(
+            loaded, models.discount_of(loaded, discount), method, epsilon, max_sweeps, max_seconds, threads
+        )
+        _finish(solution, epsilon, save, overwrite, limit, json)
+
+
+EXCLUDES = {  # an option -> those that make no sense with it, and why
+    "--horizon": (
+        ("--average", "--exact", "--method", "--epsilon", "--max-sweeps", "--max-seconds", "--threads", "--save"),
+        "backward induction is exact after H steps, and its policy is one for each time to go",
+    ),
+    "--average": (("--discount", "--exact", "--method", "--threads"), "the average reward has no discount"),
+    "--exact": (
+        ("--method", "--epsilon", "--max-sweeps", "--max-seconds", "--threads"),
+        "rational policy iteration ends by itself, without error",
+    ),
+    "--json": (("--limit",), "the JSON has every state"),
+}
+
+
+def refuse(given: list[str]) -> None:
+    """Options that make no sense together."""
+    for option, (others, why) in EXCLUDES.items():
+        if option in given:
+            wrong = [other for other in others if other in given]
+            if wrong:
+                raise InputError(f"{option} goes without {', '.join(wrong)}: {why}")
+    if "--overwrite" in given and "--save" not in given:
+        raise InputError("--overwrite is for --save FILE")
+
+
+def positive(option: str, value: float | None, default: float) -> float:
+    """A number above 0."""
+    import math
+
+    if value is None:
+        return default
+    if not (math.isfinite(value) and value > 0):
+        raise InputError(f"{option} {value:g}: a number above 0, such as {default:g}")
+    return value
+
+
+def loading(argument: str | None, settings: list[str] | None) -> Model:
+    """The model that is meant; what its reader should be told goes to standard error."""
+    from rltrain.cli.mdp import models
+    from rltrain.cli.output import complain
+
+    loaded = models.load(argument, settings or [])
+    for warning in loaded.warnings:
+        complain(f"warning: {warning}")
+    return loaded.model
+
+
+def fraction_of(model: Model, text: str | None) -> Fraction:
+    """The discount as it was written: 0.95 is 19/20."""
+    from fractions import Fraction
+
+    from rltrain.cli.mdp import models
+    from rltrain.mdp.files.yaml_text import fraction
+
+    value = models.discount_of(model, text)  # refuses what is no discount
+    written = None if text is None else fraction(text)
+    if written is None and text is None and model.exact is not None:
+        written = model.exact.discount
+    return Fraction(repr(value)) if written is None else written
+
+
+def solve_model(
+    model: Model,
+    discount: float,
+    method: str = "auto",
+    epsilon: float = EPSILON,
+    max_sweeps: int | None = None,
+    max_seconds: float | None = None,
+    threads: int | None = None,
+) -> Solution:
+    """Solved to half of epsilon: a gap is the difference of two numbers, and must be within epsilon too."""
+    from rltrain.cli.mdp.show import Progress
+
+    if discount == 1:
+        from rltrain.mdp import total_reward
+
+        given = {"--method": method != "auto", "--max-sweeps": max_sweeps is not None, "--threads": threads is not None}
+        if any(given.values()):
+            wrong = ", ".join(option for option, is_given in given.items() if is_given)
+            raise InputError(f"a discount of 1 goes without {wrong}: it is solved in a way of its own")
+        return total_reward.solve(model, epsilon / 2, max_seconds)
+    from rltrain.mdp.solve import solve
+
+    progress = Progress()
+    try:
+        return solve(
+            model,
+            discount,
+            str(method),
+            epsilon / 2,
+            max_sweeps=max_sweeps,
+            max_seconds=max_seconds,
+            threads=threads,
+            progress=progress,
+        )
+    finally:
+        progress.close()
+
+
+def _finish(
+    solution: Solution, epsilon: float, save: Path | None, overwrite: bool, limit: int | None, json: bool
+) -> None:
+    from rltrain.cli.mdp import show
+    from rltrain.mdp import pieces
+
+    if save is not None:
+        from rltrain.mdp import policy_saving
+
+        policy_saving.write_solution(save, solution, overwrite=overwrite)
+    if json:
+        show.say_pieces(pieces.of_object(pieces.of_solution(solution)))
+    else:
+        show_solution(solution, limit, save)
+    if not solution.converged:
+        said = show.upwards(pieces.proven(solution))
+        raise UncertifiedError(
+            f"not converged after {solution.sweeps:,} sweeps: the numbers are within {said} of the truth, and "
+            f"{epsilon:g} was asked for; raise --max-sweeps or --max-seconds, or --epsilon"
+        )
+
+
+def show_solution(solution: Solution, limit: int | None, saved: Path | None = None) -> None:
+    """The same for a person."""
+    from rltrain.cli.mdp import show
+    from rltrain.cli.output import say
+    from rltrain.mdp import pieces
+
+    model, bound = solution.model, pieces.proven(solution)
+    say(show.title(model, f"discount {solution.discount:.12g}"))
+    say()
+    written = show.solution_table(solution, bound, limit)
+    count = show.rows_shown(model, limit)
+    show.rest_of_rows(model, count)
+    say()
+    lines = []
+    if count < model.num_states:
+        lowest, highest = int(solution.value.argmin()), int(solution.value.argmax())
+        lines.append(
+            (
+                "values",
+                f"{written(solution.value[lowest])} ({show.name(model.states[lowest])}) to "
+                f"{written(solution.value[highest])} ({show.name(model.states[highest])})",
+            )
+        )
+    if model.start is not None:
+        lines.append(("start", f"{written(float(model.start @ solution.value))}, the mean V of where it starts"))
+    lines.append(("ties", tie_line(solution)))
+    lines.append(("proven", show.proof(bound, written)))
+    lines.append(
+        (
+            "solved",
+            f"by {METHODS.get(solution.method, solution.method)}, {solution.sweeps:,} "
+            f"sweep{'s' * (solution.sweeps != 1)}, {show.elapsed(solution.seconds)}",
+        )
+    )
+    if saved is not None:
+        lines.append(("saved", str(saved)))
+    show.facts(lines)
+
+
+METHODS = {
+    "vi": "value iteration",
+    "qvi": "Q-value iteration",
+    "pi": "policy iteration",
+    "mpi": "modified policy iteration",
+    "gs": "Gauss-Seidel sweeps",
+    "lp": "a linear program",
+    "pi, discount 1": "policy iteration",
+    "exact": "policy iteration in fractions",
+}
+
+
+def tie_line(solution: Solution) -> str:
+    """How many states have several best actions, as far as the bound can tell."""
+    from rltrain.cli.mdp import show
+    from rltrain.mdp import pieces
+
+    model = solution.model
+    tied = pieces.tied_states(solution).nonzero()[0]
+    if not len(tied):
+        return "none: one action is best in every state"
+    first = show.listed([model.states[int(state)] for state in tied[:3]], len(tied))
+    decides = "; --exact decides" if model.num_next <= 2_000 else ""
+    return (
+        f"in {len(tied):,} of {model.num_states:,} states ({first}) the best actions are nearer than the bound can "
+        f"tell; the policy takes the first of them{decides}"
+    )

@@ -1,0 +1,69 @@
+"""`rltrain mdp evaluate` as a person types it."""
+
+import json
+import re
+
+import pytest
+
+from rltrain.cli import app
+from rltrain.cli.errors import exit_code_of
+
+
+@pytest.fixture
+def evaluate(tmp_path, monkeypatch, capsys):
+    """Runs the verb; returns the exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*arguments):
+        code = exit_code_of(lambda: app(["mdp", "evaluate", *map(str, arguments)]))
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def test_staying_beside_the_best(evaluate):
+    """Staying at s1 is worth 1400/67 in s0 and nothing in s1."""
+    code, out, err = evaluate("--policy", "a0")
+    assert (code, err) == (0, "")
+    assert re.search(r"s0 +20\.89552239 +21\.89925005 +1\.00372766", out)
+    assert re.search(r"s1 +0\.00000000 +1\.17982024 +1\.17982024", out)
+    found = json.loads(evaluate("--policy", "a0", "--json")[1])
+    assert found["V"][0] == pytest.approx(1400 / 67, abs=found["bound"] + 1e-13)
+    assert found["start_value"] == found["V"][0] and found["worst_state"] == "s1"
+
+
+def test_the_optimal_policy_loses_nothing(evaluate):
+    code, out, _ = evaluate()
+    assert code == 0 and "nothing is lost anywhere" in out
+
+
+def test_a_policy_may_end_where_the_best_never_does(evaluate):
+    """Without discount, staying earns 7 for 1/.3 steps; the walk round earns for ever, so there is no best."""
+    code, out, _ = evaluate("--policy", "a0", "--discount", 1)
+    assert code == 0 and "V*" not in out and "earns for ever" in out
+    found = json.loads(evaluate("--policy", "a0", "--discount", 1, "--json")[1])
+    assert found["V"] == pytest.approx([70 / 3, 0, (32 + 0.8 * 70 / 3) / 0.9], abs=1e-12)
+    assert found["V_optimal"] is None and found["loss"] is None
+
+
+def test_a_policy_written_by_hand(evaluate, tmp_path):
+    (tmp_path / "p.yaml").write_text("s0: {a0: 0.5, a1: 0.5}\ns1: a0\ns2: a1\n")
+    found = json.loads(evaluate("--policy", "p.yaml", "--discount", "0", "--json")[1])
+    assert found["V"] == [3.5, 0, 32] and found["V_optimal"] == [7, 0, 32] and found["loss"] == [3.5, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--policy", "a1"], "action a1 is impossible in state s1"),
+        (["--policy", "optimum"], "did you mean 'optimal'?"),
+        (["--policy", "none.yaml"], "none.yaml: no such file"),
+        (["--policy", "random", "--discount", "1"], "from state s0 and 2 more states this policy never ends"),
+        (["--json", "--limit", "1"], "--json goes without --limit"),
+    ],
+)
+def test_what_is_no_policy_is_refused(evaluate, arguments, says):
+    code, out, err = evaluate(*arguments)
+    assert (code, out) == (2, "") and says in err

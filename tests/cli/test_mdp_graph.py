@@ -1,0 +1,74 @@
+"""`rltrain mdp graph` as a person types it."""
+
+import pytest
+
+from rltrain.cli import app
+from rltrain.cli.errors import exit_code_of
+
+
+@pytest.fixture
+def graph(tmp_path, monkeypatch, capsys):
+    """Runs the verb; returns the exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*arguments):
+        code = exit_code_of(lambda: app(["mdp", "graph", *map(str, arguments)]))
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def test_dot_of_the_book_with_its_best_policy(graph):
+    code, out, err = graph()
+    assert (code, err) == (0, "")
+    assert out.startswith('digraph "book" {\n') and out.endswith("}\n")
+    assert 's1 -> a4 [label="a2 −50", arrowhead=none, color="#1f5fbf"' in out  # through the fire at 0.95
+    assert 's1 -> a3 [label="a0", arrowhead=none, color="#1f5fbf"' in graph("--discount", "0.9")[1]
+    assert "#1f5fbf" not in graph("--policy", "none")[1]
+
+
+def test_a_given_policy_and_its_values(graph, tmp_path):
+    (tmp_path / "stay.yaml").write_text("s0: a1\ns1: a0\ns2: a1\n")
+    out = graph("--policy", "stay.yaml")[1]
+    assert 's0 -> a1 [label="a1", arrowhead=none, color="#1f5fbf"' in out and '[label="s0\\n0"' in out
+    assert "a0 (0.333)" in graph("--policy", "random")[1]
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "dot"])
+def test_files(graph, tmp_path, suffix):
+    if suffix != "dot":
+        pytest.importorskip("matplotlib")
+    code, out, err = graph("-o", f"book.{suffix}")
+    assert (code, err) == (0, "") and out.startswith(f"book.{suffix}: ")
+    data = (tmp_path / f"book.{suffix}").read_bytes()
+    assert {"svg": b"<svg", "png": b"\x89PNG", "dot": b"digraph"}[suffix] in data
+    code, _, err = graph("-o", f"book.{suffix}")
+    assert code == 2 and "--overwrite" in err
+    assert graph("-o", f"book.{suffix}", "--overwrite")[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == [f"book.{suffix}"]
+
+
+def test_frozen_lake_is_a_grid(graph, tmp_path):
+    pytest.importorskip("matplotlib")
+    assert graph("FrozenLake-v1", "map_name=8x8", "--discount", "0.99", "-o", "lake.svg")[0] == 0
+    assert ">goal<" in (tmp_path / "lake.svg").read_text()
+    code, _, err = graph("FrozenLake-v1", "-o", "plain.svg")
+    assert code == 0 and "no discount is known" in err
+
+
+def test_what_is_refused(graph):
+    for arguments, code, said in (
+        (("Taxi-v4", "-o", "taxi.svg"), 2, "500 states are too many for a picture (--max-states 60)"),
+        (("Taxi-v4",), 2, "--max-states 200"),
+        (("--max-states", "2"), 2, "3 states are too many"),
+        (("-o", "book.svh"), 2, "did you mean '.svg'"),
+        (("FrozenLake-v1", "--policy", "optimal"), 2, "--discount"),
+        (("--policy", "none", "--discount", "0.5"), 2, "--policy none"),
+        (("--policy", "stay.yml"), 2, "no such file"),
+        (("--overwrite",), 2, "--output"),
+        (("-o", "nowhere/book.dot"), 7, "cannot be written"),
+    ):
+        found, out, err = graph(*arguments)
+        assert (found, out) == (code, "") and said in err.replace("\n", " "), (arguments, err)
