@@ -48,6 +48,7 @@ __all__ = [
 
 COUNTERS = ("env_steps", "episodes", "updates", "sweeps")  # what budgets and cadences may count, for every algorithm
 SAFE_KEYS = ("run.budget", "run.save", "run.evaluate", "run.max_wall")  # with all below them: may change on resume
+MODEL_FOLDER = "model"  # of a run folder: its copy of the known model that it learns from
 _BLOCKS = ("algorithm", "environment", "run")
 _SHORTHAND = {"algorithm": "name", "environment": "id"}  # `algorithm: dqn` is `algorithm: {name: dqn}`
 _OTHER_NAMES = {  # what other libraries call it
@@ -71,10 +72,13 @@ class Experiment:
     environment: EnvironmentConfig
     run: RunConfig
     source: str = field(default="", compare=False)  # the file that it came from
+    task: str = field(default="env", compare=False)  # what the algorithm learns from: `registry.TASKS`
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """The three blocks with every setting that applies, as JSON has them."""
         unused = {"kwargs"} if self.environment.is_atari else set(ATARI_KEYS)
+        if self.environment.is_model:
+            unused |= {"kwargs"}
         return {
             "algorithm": {"name": self.algorithm_name, **self.algorithm.model_dump(mode="json", by_alias=True)},
             "environment": self.environment.model_dump(mode="json", exclude=unused),
@@ -120,9 +124,25 @@ def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
     if environment and run and run.evaluate.protocol in ("nature", "sticky") and not environment.is_atari:
         rule = f"'{run.evaluate.protocol}' is for Atari ids (ALE/…) only; write training"
         draft.fault(("run", "evaluate", "protocol"), rule)
+    if environment and environment.is_model:
+        found = _model_file(Path(environment.id), Path(source).parent)
+        if found is None:
+            near = nearest(Path(environment.id).name, [file.name for file in Path(environment.id).parent.glob("*.*")])
+            hint = f"; did you mean '{Path(environment.id).with_name(near)}'?" if near else ""
+            draft.fault(("environment", "id"), f"no such file: '{environment.id}'{hint}")
+        else:
+            environment = environment.model_copy(update={"id": found})
     if draft.faults or not (algorithm and environment and run):
         draft.raise_faults()
-    return _filled_in(Experiment(name, algorithm, environment, run, source), members)
+    return _filled_in(Experiment(name, algorithm, environment, run, source, members["TASK"]), members)
+
+
+def _model_file(path: Path, beside: Path) -> str | None:
+    """Where a model's file is: in the run that has a copy, from the working directory, or beside the config."""
+    for found in (beside / MODEL_FOLDER / path.name, path, beside / path):
+        if found.is_file():
+            return str(found)
+    return None
 
 
 def differences(old: Experiment, new: Experiment) -> list[tuple[str, Any, Any]]:

@@ -21,6 +21,7 @@ from rltrain.errors import InputError, MissingError
 from rltrain.spelling import did_you_mean
 
 GROUP = "rltrain.algorithms"
+TASKS = ("env", "tabular", "mdp")  # learns from any environment, from numbered states, from a known model
 
 
 def names() -> list[str]:
@@ -77,8 +78,8 @@ def _check(name: str, module: ModuleType) -> None:
         raise InputError(
             f"algorithm '{name}': its Config must be a pydantic model with model_config = rltrain.config.STRICT"
         )
-    if members["TASK"] not in ("env", "mdp"):
-        raise InputError(f"algorithm '{name}': TASK must be 'env' or 'mdp', is {members['TASK']!r}")
+    if members["TASK"] not in TASKS:
+        raise InputError(f"algorithm '{name}': TASK must be one of {', '.join(TASKS)}, is {members['TASK']!r}")
 
 
 def _module_of(name: str) -> str:

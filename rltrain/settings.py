@@ -7,6 +7,7 @@ name used there. An algorithm's own `Config` looks like these: a pydantic model 
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
@@ -26,6 +27,7 @@ ATARI_KEYS = (
     "terminal_on_life_loss",
     "reseed_every",
 )
+MODEL_SUFFIXES = (".yaml", ".yml", ".npz", ".csv", ".mdp", ".pomdp")  # of files that hold a known model
 Count = Annotated[int, Field(ge=1, le=10**15)]
 Counts = Annotated[dict[str, Count], Field(min_length=1)]
 
@@ -36,7 +38,8 @@ class EnvironmentConfig(BaseModel):
     model_config = STRICT
 
     id: str = Field(
-        description="Gymnasium id, such as CartPole-v1 or ALE/MsPacman-v5",
+        description="Gymnasium id, such as CartPole-v1 or ALE/MsPacman-v5; or the file of a known model, such as"
+        " configs/mdp/book.yaml",
         json_schema_extra={"pattern": "^[A-Za-z0-9_/.-]+$"},
     )
     num_envs: int | None = Field(
@@ -87,6 +90,8 @@ class EnvironmentConfig(BaseModel):
     def _fits_the_id(cls, value: object, info: ValidationInfo) -> object:
         """Runs only on what is set explicitly: a setting without effect is a mistake."""
         name = info.data.get("id")  # absent when it was refused itself
+        if name is not None and name.endswith(MODEL_SUFFIXES):
+            raise ValueError(f"not for a known model, and '{name}' is one")
         if name is not None and name.startswith("ALE/") == (info.field_name == "kwargs"):
             rule = (
                 "not for Atari ids; their settings stand beside the id"
@@ -99,6 +104,15 @@ class EnvironmentConfig(BaseModel):
     @property
     def is_atari(self) -> bool:
         return self.id.startswith("ALE/")
+
+    @property
+    def is_model(self) -> bool:
+        return self.id.endswith(MODEL_SUFFIXES)
+
+    @property
+    def name(self) -> str:
+        """The id, or of a model's file its name alone."""
+        return PurePath(self.id).stem if self.is_model else self.id
 
 
 class EvaluateConfig(BaseModel):

@@ -9,7 +9,8 @@ PACKAGE = Path(__file__).parent.parent / "rltrain"
 FLOORS = [  # from the ground up; rooms of one floor do not know each other
     {"core", "errors", "rng", "spelling", "yaml_subset", "settings"},
     {"config", "config_draft", "config_faults", "config_schema"},
-    {"envs", "deep", "mdp"},
+    {"deep", "mdp"},
+    {"envs"},  # a known model may be sampled: the one door between the two rooms
     {"algos"},
     {"registry"},
     {"run"},
@@ -19,7 +20,14 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
 ]
 GROUND = FLOORS[0] | FLOORS[1]  # single files: those of one floor may know each other
 LAZY = {("config", "registry"), ("config_schema", "registry")}  # inside a function: a config is typed by its algorithm
-DOORS = {"torch": {"deep", "algos/dqn.py", "rng.py", "cli/doctor.py"}, "gymnasium": {"envs"}, "ale_py": {"envs"}}
+DOORS = {
+    "torch": {"deep", "algos/dqn.py", "rng.py", "cli/doctor.py"},
+    "gymnasium": {"envs"},
+    "ale_py": {"envs"},
+    "numba": {"mdp"},
+    "scipy": {"mdp", "cli/mdp/discounts_picture.py"},
+    "matplotlib": {"report", "mdp", "cli"},
+}
 OWN_GENERATORS = {"default_rng", "SeedSequence", "generate_state"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -53,7 +53,7 @@ def test_every_file_of_algos_is_an_algorithm_with_a_line_about_it() -> None:
 def test_every_algorithm_loads() -> None:
     for name in registry.names():
         module = vars(registry.load(name))
-        assert module["TASK"] in ("env", "mdp")
+        assert module["TASK"] in registry.TASKS
         assert all(isinstance(ends, int) and ends > 0 for ends in module["DEFAULT_BUDGET"].values())
 
 
@@ -81,7 +81,7 @@ def test_no_package_replaces_an_algorithm_of_ours(package: Path) -> None:
     [
         ("plug-lacking", "algorithm 'plug-lacking': the module plugins_lacking lacks TASK, DEFAULT_BUDGET"),
         ("plug-lax", "algorithm 'plug-lax': its Config must be a pydantic model with model_config"),
-        ("plug-wrong_task", "algorithm 'plug-wrong_task': TASK must be 'env' or 'mdp', is 'game'"),
+        ("plug-wrong_task", "algorithm 'plug-wrong_task': TASK must be one of env, tabular, mdp, is 'game'"),
         ("plug-compleat", "unknown algorithm 'plug-compleat'; did you mean 'plug-complete'?"),
         ("PLUG-COMPLETE", "unknown algorithm 'PLUG-COMPLETE'; did you mean 'plug-complete'?"),
     ],

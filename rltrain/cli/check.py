@@ -76,6 +76,7 @@ def check_config(config: str | Path, overrides: list[str], runs_dir: Path) -> di
         "num_envs": spec.num_envs,
         "obs_shape": list(spec.obs_shape),
         "obs_dtype": spec.obs_dtype,
+        "num_states": spec.num_states,
         "actions": list(spec.action_names),
         "frames_per_step": spec.frames_per_step,
         "max_episode_steps": spec.max_episode_steps,
@@ -128,9 +129,12 @@ def config_lines(report: dict[str, Any]) -> list[str]:
     shape = "x".join(map(str, report["obs_shape"]))
     budget = " or ".join(f"{words.count(limit)} {words.counter(name)}" for name, limit in report["budget"].items())
     games = "1 game at a time" if report["num_envs"] == 1 else f"{report['num_envs']} games side by side"
+    seen = f"observations {shape} {report['obs_dtype']}"
+    if report["num_states"] is not None:
+        seen = f"{words.count(report['num_states'])} states"
     lines = [
         f"  {report['algorithm']} on {report['environment']}, {games}, seed {report['seed']}",
-        f"  observations {shape} {report['obs_dtype']}, {len(report['actions'])} actions, budget {budget}",
+        f"  {seen}, {len(report['actions'])} actions, budget {budget}",
     ]
     if report["parameters"] is not None:
         lines.append(f"  network      {words.count(report['parameters'])} parameters")

@@ -40,7 +40,9 @@ def refuse_what_does_not_fit(experiment: Experiment, resumed: bool = False) -> t
     """
     from rltrain import envs
 
-    spec = envs.describe(experiment.environment)
+    spec = envs.describe(experiment.environment, task=experiment.task)
+    if experiment.task == "mdp":
+        envs.known_model(experiment.environment, experiment.algorithm_name)
     cost = costs(experiment, spec)
     check_memory(experiment, cost, available_bytes(), resumed)
     return spec, cost
@@ -108,22 +110,20 @@ def cgroup_limits(membership: Path, root: Path) -> list[int]:
 
 def probe(experiment: Experiment, seconds: float) -> dict[str, Any]:
     """Train for a few seconds, in memory only. Returns counts a second, and the seconds that the budget will take."""
-    from rltrain import envs, registry
     from rltrain.core import Hardware
     from rltrain.rng import Streams
-    from rltrain.run import machine
+    from rltrain.run import build, machine
 
-    module = registry.load(experiment.algorithm_name)
     settings = experiment.algorithm.model_dump()
     smaller = {key: min(value, settings[key]) for key, value in PROBE_SETTINGS.items() if key in settings}
     if "exploration_initial_eps" in settings and "exploration_final_eps" in settings:
         smaller["exploration_initial_eps"] = settings["exploration_final_eps"]  # to act costs more than to guess
     config = experiment.algorithm.model_copy(update=smaller)
     threads = experiment.run.threads or machine.cores()
-    env = envs.make(experiment.environment)
+    env = build.world(experiment)
     try:
         hardware = Hardware(experiment.run.device, threads)
-        algorithm = module.Algorithm(config, env, Streams(experiment.run.seed), hardware)
+        algorithm = build.algorithm(experiment, config, env, Streams(experiment.run.seed), hardware)
         begun = time.monotonic()
         algorithm.step()
         while algorithm.counters.get("updates", 1) == 0 and time.monotonic() - begun < PATIENCE_SECONDS:

@@ -64,6 +64,7 @@ def evaluate_checkpoint(
     runs_dir: Path = Path("runs"),
 ) -> dict[str, Any]:
     """Play `episodes` games. Returns what `--json` prints."""
+    from rltrain.cli.truth import against_truth
     from rltrain.run import evaluation, machine
     from rltrain.run.reading import load_path
 
@@ -82,17 +83,20 @@ def evaluate_checkpoint(
     threads = experiment.run.threads or machine.cores()
     wanted = protocol or experiment.run.evaluate.protocol
     policy = policy_of(experiment, loaded, device, threads)
-    result = evaluation.evaluate(policy, experiment.environment, wanted, episodes, seed, epsilon, threads)
+    result = evaluation.evaluate(
+        policy, experiment.environment, wanted, episodes, seed, epsilon, threads, experiment.task
+    )
     assert result is not None  # nothing asks it to stop
     return {
         "algorithm": experiment.algorithm_name,
-        "environment": experiment.environment.id,
+        "environment": experiment.environment.name,
         "checkpoint": str(path if path.name == loaded.name else path / "checkpoints" / loaded.name),
         "chosen": chosen,
         "counters": dict(loaded.meta.get("counters", {})),
         **result.json(),
-        "baselines": evaluation.baselines(experiment.environment, wanted, episodes, seed, threads=threads),
+        "baselines": evaluation.baselines(experiment.environment, wanted, episodes, seed, threads, experiment.task),
         "reward_threshold": _threshold(experiment),
+        "exact": against_truth(experiment, policy),
     }
 
 
@@ -130,7 +134,7 @@ def experiment_of(path: Path, loaded: Loaded) -> Experiment:
         raise CheckpointError(f"{path}: its run's {config} is missing; copy the whole run folder")
     experiment = load(config)
     made = (loaded.meta.get("algorithm"), loaded.meta.get("environment"))
-    said = (experiment.algorithm_name, experiment.environment.id)
+    said = (experiment.algorithm_name, experiment.environment.name)
     if made != said:
         raise CheckpointError(
             f"{path}: made by {made[0]} on {made[1]}, but {config} says {said[0]} on {said[1]}; one was replaced"
@@ -143,12 +147,13 @@ def policy_of(experiment: Experiment, loaded: Loaded, device: str | None, thread
     from rltrain import envs, registry
     from rltrain.core import Hardware
     from rltrain.rng import Streams
+    from rltrain.run import build
 
     module = registry.load(experiment.algorithm_name)
     hardware = Hardware(device or experiment.run.device, threads)
     load_policy = vars(module).get("load_policy")
     if load_policy is not None:
-        spec = envs.describe(experiment.environment)
+        spec = envs.describe(experiment.environment, task=experiment.task)
         try:
             policy: Policy = load_policy(experiment.algorithm, spec, loaded.state["algorithm"], hardware)
         except (KeyError, TypeError, IndexError) as error:
@@ -158,9 +163,9 @@ def policy_of(experiment: Experiment, loaded: Loaded, device: str | None, thread
             ) from error
         return policy
     rng = Streams(experiment.run.seed)
-    env = envs.make(experiment.environment)
+    env = build.world(experiment)
     try:
-        algorithm = module.Algorithm(experiment.algorithm, env, rng, hardware)
+        algorithm = build.algorithm(experiment, experiment.algorithm, env, rng, hardware)
         algorithm.load(loaded.state["algorithm"])
         rng.load(loaded.state["rng"])
         whole: Policy = algorithm.policy()
@@ -195,6 +200,13 @@ def show(result: dict[str, Any]) -> None:
     }
     if result["reward_threshold"] is not None:
         rows["counts as solved at"] = words.score(result["reward_threshold"])
+    exact = result["exact"]
+    if exact is not None:
+        value, best, loss = (words.number(exact[key]) for key in ("value", "optimal", "loss"))
+        what = f"{value} of {best} at discount {exact['discount']:g}: loses {loss}"
+        rows["exact value of start"] = f"{what} (within {exact['bound']:.1g})"
+        if exact["policy"] is not None:
+            rows["policy"] = ", ".join(f"{state} {action}" for state, action in exact["policy"].items())
     rows["protocol"] = f"{fields['name']}: {rules}" + (f"; not for this environment: {unused}" if unused else "")
     say(f"{result['algorithm']} on {result['environment']}")
     for name, text in rows.items():
@@ -207,4 +219,4 @@ def show(result: dict[str, Any]) -> None:
 def _threshold(experiment: Experiment) -> float | None:
     from rltrain import envs
 
-    return envs.describe(experiment.environment).reward_threshold
+    return envs.describe(experiment.environment, task=experiment.task).reward_threshold

@@ -75,7 +75,7 @@ def describe_run(run: Path, now: float) -> dict[str, Any]:
     return {
         "name": run.name,
         "algorithm": _at(config, "algorithm", "name"),
-        "environment": _at(config, "environment", "id"),
+        "environment": environment_name(_at(config, "environment", "id")),
         "state": state,
         "counters": status.get("counters") or {},
         "budget": _at(config, "run", "budget") or {},
@@ -84,6 +84,13 @@ def describe_run(run: Path, now: float) -> dict[str, Any]:
         "best": best.get("score") if isinstance(best, dict) else None,
         "age_seconds": max(0.0, now - updated) if isinstance(updated, int | float) else None,
     }
+
+
+def environment_name(given: Any) -> Any:
+    """The id, or of a model's file its name alone."""
+    from rltrain.settings import MODEL_SUFFIXES
+
+    return Path(given).stem if isinstance(given, str) and given.endswith(MODEL_SUFFIXES) else given
 
 
 def show(report: dict[str, list[Any]], runs_dir: Path) -> None:

@@ -41,9 +41,20 @@ COLUMNS: dict[
     "loss/td": ("loss", words.number),
     "q/mean": ("Q", words.number),
     "epsilon": ("epsilon", words.share),
+    "value/start": ("V(start)", words.number),
+    "error/max": ("error", words.number),
+    "bound": ("bound", words.number),
+    "policy/right": ("right", words.share),
+    "regret": ("regret", words.number),
+    "change/max": ("change", words.number),
 }
 ELSEWHERE = ("episodes", "replay/fill", "return/last", "length/mean")  # shown below the rows, or not worth a column
+TABULAR = ("error/max", "bound")  # a metric of those that tell how far a table is from the truth
 MOST_COLUMNS = 6
+MEANINGS = {  # what the headings stand for
+    False: "mean, min, max: raw scores of the last 100 games",
+    True: "error: greatest distance from the truth; right: optimal actions",
+}
 
 
 @dataclass(frozen=True)
@@ -129,7 +140,8 @@ class Lines:
             f"{words.duration(progress['elapsed_seconds'])} / {words.duration(remaining(progress))} left",
             f"{words.count(progress['steps_per_second'])}/s",
         ]
-        if unit != "episodes" and "episodes" in event.counters:
+        tabular = is_tabular(event.metrics)  # its world may have no end, and so no games
+        if unit != "episodes" and "episodes" in event.counters and (event.counters["episodes"] or not tabular):
             parts.append(f"episodes {words.count(event.counters['episodes'])}")
         for key, (heading, form) in chosen(event.metrics).items():
             parts.append(f"{heading} {form(event.metrics[key])}")
@@ -195,7 +207,7 @@ class Live80:
             Group(*parts),
             title=title,
             title_align="left",
-            subtitle=Text("mean, min, max: raw scores of the last 100 games", style="dim"),
+            subtitle=Text(MEANINGS[bool(rows) and is_tabular(rows[-1].metrics)], style="dim"),
             subtitle_align="right",
             width=min(80, self._console.width),
             padding=(0, 1),
@@ -206,7 +218,9 @@ class Live80:
         unit = measure(self._facts.budget)
         table = Table(box=None, expand=True, padding=(0, 0, 0, 1), header_style="dim", pad_edge=False)
         table.add_column(words.counter(unit), justify="right", no_wrap=True)
-        show_episodes = unit != "episodes" and "episodes" in rows[-1].counters
+        counters = rows[-1].counters  # a table's world may have no end, and so no games
+        show_episodes = unit != "episodes" and "episodes" in counters
+        show_episodes &= bool(counters.get("episodes")) or not is_tabular(rows[-1].metrics)
         if show_episodes:
             table.add_column("games", justify="right", no_wrap=True)
         for heading, _ in columns.values():
@@ -234,6 +248,8 @@ class Live80:
         grid = Table.grid(padding=(0, 1))
         for width in (8, 20, 8, 11, 8, 14):
             grid.add_column(width=width, no_wrap=True)
+        if is_tabular(metrics):
+            return [bar, *self._of_a_table(counters, metrics, progress), *self._below()]
         low, high = (words.score(metrics.get(f"return/{end}")) for end in ("min", "max"))
         pairs = [
             (words.counter(unit)[:8], words.count(position) + (f" of {words.count(goal)}" if goal else "")),
@@ -246,13 +262,43 @@ class Live80:
             ("steps/s", words.count(progress["steps_per_second"])),
             ("replay", words.percent(metrics.get("replay/fill", math.nan))),
         ]
-        for start in range(0, len(pairs), 3):
-            cells = [
-                cell for name, value in pairs[start : start + 3] for cell in (Text(name, style="dim"), Text(value))
-            ]
-            grid.add_row(*cells)
+        return [bar, filled(grid, pairs), *self._below()]
+
+    def _of_a_table(
+        self, counters: Mapping[str, int], metrics: Mapping[str, float], progress: Mapping[str, float]
+    ) -> list[RenderableType]:
+        """What stands below the rows of a run that keeps a table of values."""
+        grid = Table.grid(padding=(0, 1))
+        for width in (8, 20, 8, 11, 8, 14):
+            grid.add_column(width=width, no_wrap=True)
+        unit = measure(self._facts.budget)
+        goal = self._facts.budget.get(unit)
+        sweeps = "bound" in metrics
+        pairs = [
+            (
+                words.counter(unit)[:8],
+                words.count(counters.get(unit, 0)) + (f" of {words.count(goal)}" if goal else ""),
+            ),
+            ("elapsed", words.duration(progress["elapsed_seconds"])),
+            ("error", words.number(metrics.get("error/max"))),
+            (f"{words.counter(unit)}/s"[:8], words.count(progress["steps_per_second"])),
+            ("left", words.duration(remaining(progress))),
+            ("right", words.percent(metrics.get("policy/right", math.nan))),
+            ("bound", words.number(metrics.get("bound")))
+            if sweeps
+            else ("games", words.count(counters.get("episodes", 0))),
+            ("change", words.number(metrics.get("change/max")))
+            if sweeps
+            else ("epsilon", words.share(metrics.get("epsilon"))),
+            ("V(start)", words.number(metrics.get("value/start")))
+            if sweeps
+            else ("regret", words.number(metrics.get("regret"))),
+        ]
+        return [filled(grid, pairs)]
+
+    def _below(self) -> list[RenderableType]:
         saved = Text.assemble((f"saved   {self._saved or 'not yet':<20}", "dim"), (f"   {self._busy}", "bold"))
-        return [bar, grid, self._evaluations(), saved]
+        return [self._evaluations(), saved]
 
     def _evaluations(self) -> Text:
         if self._scores.last is None or self._scores.best is None:
@@ -279,9 +325,25 @@ def measure(budget: Mapping[str, int]) -> str:
     return next(iter(budget), "env_steps")
 
 
+def filled(grid: Table, pairs: Sequence[tuple[str, str]]) -> Table:
+    """Three names with their values a row."""
+    for start in range(0, len(pairs), 3):
+        cells = [cell for name, value in pairs[start : start + 3] for cell in (Text(name, style="dim"), Text(value))]
+        grid.add_row(*cells)
+    return grid
+
+
+def is_tabular(metrics: Mapping[str, float]) -> bool:
+    """Whether these are of a run that keeps a table of values, which the truth may be known of."""
+    return any(name in metrics for name in TABULAR)
+
+
 def chosen(metrics: Mapping[str, float]) -> dict[str, tuple[str, Form]]:
     """The metrics that get a column: those that are known first, then as many others as fit."""
     columns = {key: column for key, column in COLUMNS.items() if key in metrics}
+    if is_tabular(metrics):  # without those that this world never has, and the curves of single learners
+        known = [key for key in columns if not math.isnan(metrics[key])]
+        return {key: columns[key] for key in known[:MOST_COLUMNS]}
     for key in metrics:
         if len(columns) < MOST_COLUMNS and key not in columns and key not in ELSEWHERE:
             columns[key] = (key.rsplit("/", 1)[-1][:9], words.number)

@@ -171,7 +171,7 @@ def drive(run: Run, quiet: bool) -> int:
     from rltrain.cli.signals import stopping
 
     facts = table.Facts(
-        title=f"{run.experiment.algorithm_name} on {run.experiment.environment.id}",
+        title=f"{run.experiment.algorithm_name} on {run.experiment.environment.name}",
         folder=str(run.folder),
         budget=run.budget,
         frames_per_step=run.spec.frames_per_step,
@@ -198,9 +198,21 @@ def drive(run: Run, quiet: bool) -> int:
             raise
         finally:
             run.close(state)
+    if steps and not quiet:
+        say(picture(run.folder))
     for line in ending(run, asked, steps, quiet):
         say(line)
     return asked.exit_code
+
+
+def picture(folder: Path) -> str:
+    """Draw the run's curve; the line that says where it is, or why there is none."""
+    from rltrain.report import curve
+
+    try:
+        return f"curve: {curve.draw(folder)}"
+    except RltrainError as error:
+        return f"no curve: {error}"
 
 
 def ending(run: Run, asked: Asked, steps: int, quiet: bool) -> list[str]:

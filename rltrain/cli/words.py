@@ -37,7 +37,9 @@ def score(value: float | None) -> str:
     """A game score: whole where it is large, with decimals where they matter."""
     if value is None or math.isnan(value):
         return "-"
-    return f"{value:,.0f}" if value == round(value) or abs(value) >= 1000 else f"{value:,.1f}"
+    if value == round(value) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if abs(value) >= 1 else f"{value:.3f}"  # a rate of success
 
 
 def percent(fraction: float) -> str:

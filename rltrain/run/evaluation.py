@@ -118,10 +118,12 @@ def evaluate(
     seed: int,
     epsilon: float | None = None,
     threads: int = 1,
+    task: str = "env",
     keep_going: Callable[[], bool] | None = None,
 ) -> Evaluation | None:
     """Play whole games. The result does not depend on `threads`. None if `keep_going` became false meanwhile.
 
+    `task` is the algorithm's: its policy sees what it saw.
     `protocol` None is `default_protocol`; `epsilon` None is the protocol's. InputError for what does not fit.
     """
     if episodes < 1:
@@ -132,12 +134,12 @@ def evaluate(
     rules = _rules(protocol, settings)
     if epsilon is None:
         epsilon = rules.epsilon if rules.epsilon is not None else (0.05 if settings.is_atari else 0.0)
-    played = _environment(settings, rules)
+    played = _environment(settings, rules, task)
     lanes = min(episodes, LANES)
     quota = np.full(lanes, episodes // lanes)
     quota[: episodes % lanes] += 1
 
-    env = envs.make(played, num_envs=lanes, threads=threads, training=False)
+    env = envs.make(played, task=task, num_envs=lanes, threads=threads, training=False)
     try:
         games = _play(policy, env, quota, epsilon, seed, keep_going)
     finally:
@@ -163,15 +165,15 @@ def evaluate(
 
 
 def baselines(
-    settings: EnvironmentConfig, protocol: str | None, episodes: int, seed: int, threads: int = 1
+    settings: EnvironmentConfig, protocol: str | None, episodes: int, seed: int, threads: int = 1, task: str = "env"
 ) -> dict[str, float]:
     """Mean scores of random play, and of the hard-coded rule where there is one, from the same starts."""
     means = {}
-    spec = envs.describe(settings)
+    spec = envs.describe(settings, task=task)
     for name in ["random", *basic.rules_for(settings.id)[:1]]:
         config = basic.Config.model_validate({"policy": name})
         policy = basic.make_policy(config, spec, np.random.default_rng(derive(seed, "baseline")))
-        result = evaluate(policy, settings, protocol, episodes, seed, epsilon=0.0, threads=threads)
+        result = evaluate(policy, settings, protocol, episodes, seed, epsilon=0.0, threads=threads, task=task)
         assert result is not None
         means[name] = result.mean
     return means
@@ -200,7 +202,7 @@ def _rules(protocol: str, settings: EnvironmentConfig) -> Rules:
     return PROTOCOLS[protocol]
 
 
-def _environment(settings: EnvironmentConfig, rules: Rules) -> EnvironmentConfig:
+def _environment(settings: EnvironmentConfig, rules: Rules, task: str) -> EnvironmentConfig:
     """The environment in which the games are played."""
     changes: dict[str, Any] = {"terminal_on_life_loss": False}
     if rules.noop_max is not None:
@@ -209,7 +211,7 @@ def _environment(settings: EnvironmentConfig, rules: Rules) -> EnvironmentConfig
         changes["repeat_action_probability"] = rules.repeat_action_probability
     if rules.max_frames is not None:
         changes["max_episode_steps"] = max(1, rules.max_frames // settings.frame_skip)
-    elif not settings.is_atari and envs.describe(settings).max_episode_steps is None:
+    elif not settings.is_atari and envs.describe(settings, task=task).max_episode_steps is None:
         changes["max_episode_steps"] = UNLIMITED_STEPS
     return settings.model_copy(update=changes)
 

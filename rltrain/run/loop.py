@@ -16,13 +16,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from rltrain import config, envs, registry
+from rltrain import config
 from rltrain.config import Experiment
-from rltrain.core import Algorithm, Env, EnvSpec, Hardware, Metrics, State, crossed
-from rltrain.errors import CheckpointError, DiskError, InputError
-from rltrain.rng import Streams, derive
+from rltrain.core import EnvSpec, Metrics, State, crossed
+from rltrain.errors import CheckpointError, DiskError
+from rltrain.rng import derive
 from rltrain.run import folder as folders
 from rltrain.run import machine
+from rltrain.run.build import Parts, build, experiment_of, keep_model, write_small
 from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.evaluation import Evaluation, evaluate
 from rltrain.run.sinks import Csv, JsonLines, Sink, TensorBoard
@@ -78,8 +79,8 @@ class Run:
     @classmethod
     def create(cls, experiment: Experiment, runs_dir: Path, name: str | None, command: str) -> Run:
         """A new run in a new folder. DiskError at once if the folder cannot be written."""
-        stem = f"{experiment.algorithm_name}-{experiment.environment.id.split('/')[-1]}"
-        parts = _build(experiment)  # before the folder: what cannot be built leaves nothing behind
+        stem = f"{experiment.algorithm_name}-{experiment.environment.name.split('/')[-1]}"
+        parts = build(experiment)  # before the folder: what cannot be built leaves nothing behind
         folder = folders.create(runs_dir, name, stem)
         run = cls(parts, folder, _locked(folder))
         try:
@@ -89,8 +90,11 @@ class Run:
                 "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
                 "machine": run._machine(),
             }
-            _write(folder / "run.json", json.dumps({"format": 1, **facts, **run._exactness()}, indent=2) + "\n")
-            _write(folder / "config.yaml", experiment.to_yaml())  # last: it makes the folder a run that can be resumed
+            write_small(folder / "run.json", json.dumps({"format": 1, **facts, **run._exactness()}, indent=2) + "\n")
+            keep_model(experiment, folder)
+            write_small(
+                folder / "config.yaml", experiment.to_yaml()
+            )  # last: it makes the folder a run that can be resumed
         except BaseException:
             run.close()
             raise
@@ -101,7 +105,7 @@ class Run:
         """Go on where the newest good checkpoint stands; from the beginning if the run was killed before its first."""
         lock = _locked(folder)
         try:
-            run = cls(_build(_experiment_of(folder, overrides)), folder, lock)
+            run = cls(build(experiment_of(folder, overrides)), folder, lock)
         except BaseException:
             lock.release()
             raise
@@ -180,7 +184,7 @@ class Run:
         return self.algorithm.done or any(self.counters[name] >= limit for name, limit in self.budget.items())
 
     def progress(self) -> dict[str, float]:
-        """share: of the budget, 0..1. elapsed_seconds: of all sessions. steps_per_second: of environments, lately."""
+        """share: of the budget, 0..1. elapsed_seconds: of all sessions. steps_per_second: or sweeps, lately."""
         share = max(self.counters[name] / limit for name, limit in self.budget.items())
         speed = float("nan")
         if len(self._recent) > 1:
@@ -207,7 +211,10 @@ class Run:
         if table == "train":
             mean = metrics.get("return/mean", math.nan)
             self._mean = mean if math.isfinite(mean) else self._mean
-            self._recent = [*self._recent[-20:], (time.monotonic(), self.counters.get("env_steps", 0))]
+            self._recent = [
+                *self._recent[-20:],
+                (time.monotonic(), self.counters.get("env_steps", self.counters[self.primary])),
+            ]
         faults = []
         for sink in self.sinks.values():
             try:
@@ -248,6 +255,7 @@ class Run:
             settings.episodes,
             derive(self.experiment.run.seed, "eval", self.counters[self.primary]),
             threads=self.threads,
+            task=self.experiment.task,
             keep_going=lambda: self.stop is None,
         )
 
@@ -290,7 +298,7 @@ class Run:
             sink.flush()
         meta = {
             "algorithm": self.experiment.algorithm_name,
-            "environment": self.experiment.environment.id,
+            "environment": self.experiment.environment.name,
             "counters": dict(self.counters),
             "best": self.best,
             "elapsed_seconds": self.progress()["elapsed_seconds"],
@@ -313,7 +321,7 @@ class Run:
         if every is not None:
             return every
         cadence = {name: max(1, limit // SAVES_A_BUDGET) for name, limit in self.budget.items()}
-        if "env_steps" in cadence:
+        if "env_steps" in cadence and self.experiment.task == "env":
             cadence["env_steps"] = min(cadence["env_steps"], MOST_STEPS_BETWEEN_SAVES)
         return cadence
 
@@ -346,7 +354,7 @@ class Run:
         scored = "evaluation" if self.last_evaluation else "training"
         status = {"state": state, "counters": dict(self.counters), "score": score, "scored": scored, "best": self.best}
         with contextlib.suppress(DiskError):
-            _write(
+            write_small(
                 self.folder / "status.json", json.dumps({**status, "updated": time.time(), "pid": os.getpid()}) + "\n"
             )
 
@@ -356,64 +364,7 @@ def checkpoint_name(step: int) -> str:
     return f"ckpt-{step:012d}"
 
 
-class Parts(NamedTuple):
-    """What an experiment is made of."""
-
-    experiment: Experiment
-    rng: Streams
-    env: Env
-    algorithm: Algorithm
-    threads: int
-
-
-def _build(experiment: Experiment) -> Parts:
-    """Environments and algorithm, from the run's seed. MissingError, InputError, OutOfMemoryError."""
-    run = experiment.run
-    threads = run.threads or machine.cores()
-    rng = Streams(run.seed)
-    env = envs.make(experiment.environment, threads=1)  # the second core is the learner's
-    members = vars(registry.load(experiment.algorithm_name))
-    algorithm: Algorithm = members["Algorithm"](experiment.algorithm, env, rng, Hardware(run.device, threads))
-    cadences = {"budget": run.budget, "evaluate.every": run.evaluate.every, "save.every": run.save.every}
-    for place, names in cadences.items():
-        for name in names or {}:
-            if name not in algorithm.counters:
-                rule = f"{experiment.algorithm_name} does not count {name!r}; it counts {', '.join(algorithm.counters)}"
-                raise InputError(f"run.{place}: {rule}")
-    return Parts(experiment, rng, env, algorithm, threads)
-
-
 def _locked(folder: Path) -> folders.Lock:
     lock = folders.Lock(folder)
     lock.__enter__()
     return lock
-
-
-def _experiment_of(folder: Path, overrides: Sequence[str]) -> Experiment:
-    """The run's configuration with what may change on a resume changed. InputError if more than that would."""
-    path = folder / "config.yaml"
-    if not path.exists():
-        raise CheckpointError(f"{folder}: no config.yaml here; it is not a run folder")
-    old = config.load(path)
-    new = config.load(path, overrides)
-    changed = config.differences(old, new)
-    refused = [key for key, _, _ in changed if not config.is_safe(key)]
-    if refused:
-        lines = [f"{key}: {before!r} -> {after!r}" for key, before, after in changed if key in refused]
-        raise InputError("a resumed run keeps its settings; start a new run to change these:\n" + "\n".join(lines))
-    first, now = (next(iter(experiment.run.budget or {}), None) for experiment in (old, new))
-    if now != first:  # it names the checkpoints, so that the newest can be told
-        raise InputError(f"run.budget: a resumed run goes on counting {first}; name it first, before {now}")
-    if changed:
-        _write(path, new.to_yaml())
-    return new
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a small file, whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text)
-        part.replace(path)
-    except OSError as error:
-        raise DiskError(f"{path}: cannot be written: {error.strerror or error}") from error

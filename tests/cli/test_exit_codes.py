@@ -75,7 +75,7 @@ def test_1_a_bug_leaves_its_traceback_in_the_run(rltrain, tmp_path, monkeypatch)
 
 
 def test_a_run_that_is_killed_while_its_folder_is_made_is_none_or_can_be_resumed(rltrain, tmp_path, monkeypatch):
-    real, written = loop._write, []
+    real, written = loop.write_small, []
 
     def write(path, text):
         if len(written) == allowed:
@@ -85,9 +85,9 @@ def test_a_run_that_is_killed_while_its_folder_is_made_is_none_or_can_be_resumed
 
     for allowed in range(2):  # run.json, config.yaml
         written.clear()
-        monkeypatch.setattr(loop, "_write", write)
+        monkeypatch.setattr(loop, "write_small", write)
         assert rltrain("train", "c.yaml", "--name", f"r{allowed}")[0] == 130
-        monkeypatch.setattr(loop, "_write", real)
+        monkeypatch.setattr(loop, "write_small", real)
         is_run = (tmp_path / f"runs/r{allowed}/config.yaml").exists()
         assert rltrain("resume", f"r{allowed}", "-q")[0] == (0 if is_run else 2)
 

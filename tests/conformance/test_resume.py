@@ -17,13 +17,23 @@ import pytest
 
 from rltrain import registry
 
+ROOT = Path(__file__).parents[2]
+
 # What makes a run short; settings that an algorithm does not have are left out.
 SHORT = {
     "algorithm.learning_starts": "300",
     "algorithm.buffer_size": "1000",
     "algorithm.batch_size": "8",
+    "algorithm.report_every": "500",
+    "algorithm.epsilon": "null",  # of sweeps: the whole budget
 }
-BUDGETS = {"env_steps": 6_000, "episodes": 400, "sweeps": 60, "generations": 6, "updates": 60}
+BUDGETS = {"env_steps": 6_000, "episodes": 400, "sweeps": 600, "generations": 6, "updates": 60}
+TABULAR_BUDGET = 200_000  # env_steps of a learner in compiled code, which takes no time
+WORLDS = {
+    "env": "CartPole-v1",
+    "tabular": str(ROOT / "configs/mdp/book.yaml"),
+    "mdp": str(ROOT / "configs/mdp/book.yaml"),
+}
 
 PACMAN = """
 algorithm:
@@ -53,16 +63,20 @@ run:
 
 
 def config_of(name: str, folder: Path) -> Path:
-    """A short run of this algorithm on CartPole."""
+    """A short run of this algorithm on CartPole, or on the book's model if it keeps a table."""
     members = vars(registry.settings(name))
     counter = next(iter(members["DEFAULT_BUDGET"]))
-    budget = BUDGETS[counter]
+    task = members["TASK"]
+    budget = TABULAR_BUDGET if task == "tabular" else BUDGETS[counter]
     lines = ["algorithm:", f"  name: {name}"]
     for key, value in SHORT.items():
         field = key.split(".")[1]
         if field in members["Config"].model_fields:
             lines.append(f"  {field}: {value}")
-    lines += ["environment:", "  id: CartPole-v1", "  num_envs: 4", "run:", f"  budget: {{{counter}: {budget}}}"]
+    lines += ["environment:", f"  id: {WORLDS[task]}", f"  num_envs: {4 if task == 'env' else 1}"]
+    if task != "env":
+        lines += ["  max_episode_steps: 50"]
+    lines += ["run:", f"  budget: {{{counter}: {budget}}}"]
     lines += [
         f"  save: {{every: {{{counter}: {budget // 6}}}}}",
         f"  evaluate: {{every: {{{counter}: {budget // 2}}}, episodes: 2}}",

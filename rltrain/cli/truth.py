@@ -1,0 +1,45 @@
+"""How good a policy is in a known model, by the exact equations rather than by games: its value, and what it loses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rltrain.config import Experiment
+    from rltrain.core import Policy
+
+FEW_STATES = 50  # up to which the whole policy is named
+MOST_STATES = 200_000  # up to which its equations are solved
+
+
+def against_truth(experiment: Experiment, policy: Policy) -> dict[str, Any] | None:
+    """Value of the start under the policy and at best, the loss, and their bound. None where no model is known."""
+    import numpy as np
+
+    from rltrain.envs import tabular
+    from rltrain.mdp import policy as policies
+
+    if experiment.task == "env":
+        return None
+    model = tabular.model_of(experiment.environment)
+    discount = getattr(experiment.algorithm, "gamma", None)
+    discount = discount if discount is not None else None if model is None else model.discount
+    if model is None or discount is None or discount >= 1 or model.num_states > MOST_STATES:
+        return None
+    action = policy.act(np.arange(model.num_states)[:, None])
+    found = [model.pair_of(s, int(action[s])) for s in range(model.num_states)]
+    choice = np.array([-1 if pair is None else pair for pair in found])
+    if (choice[~model.terminal] < 0).any():
+        return None  # it would take what is impossible
+    result = policies.losses(model, policies.of_choice(model, choice), discount)
+    start = model.start_distribution()
+    named = {model.states[s]: model.actions[int(action[s])] for s in np.flatnonzero(~model.terminal)[:FEW_STATES]}
+    return {
+        "discount": discount,
+        "value": float(start @ result.evaluated.value),
+        "optimal": float(start @ result.optimal.value),
+        "loss": float(start @ result.loss),
+        "loss_max": float(result.loss.max()),
+        "bound": result.bound,
+        "policy": named if model.num_states <= FEW_STATES else None,
+    }

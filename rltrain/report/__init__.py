@@ -1,0 +1,1 @@
+"""What a run folder tells, for people: pictures. Nothing here trains, and nothing but files is read."""

@@ -1,0 +1,102 @@
+"""From an experiment to its parts: the world that it learns from, the algorithm, and what a resumed run may change."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+
+from rltrain import config, envs, registry
+from rltrain.config import MODEL_FOLDER, Experiment
+from rltrain.core import Algorithm, Env, Hardware
+from rltrain.errors import CheckpointError, DiskError, InputError
+from rltrain.rng import Streams
+from rltrain.run import machine
+from rltrain.run.disk import disk_errors
+
+
+class Parts(NamedTuple):
+    """What an experiment is made of."""
+
+    experiment: Experiment
+    rng: Streams
+    env: Env
+    algorithm: Algorithm
+    threads: int
+
+
+def build(experiment: Experiment) -> Parts:
+    """Environments and algorithm, from the run's seed. MissingError, InputError, OutOfMemoryError."""
+    run = experiment.run
+    threads = run.threads or machine.cores()
+    rng = Streams(run.seed)
+    env = world(experiment)
+    made = algorithm(experiment, experiment.algorithm, env, rng, Hardware(run.device, threads))
+    cadences = {"budget": run.budget, "evaluate.every": run.evaluate.every, "save.every": run.save.every}
+    for place, names in cadences.items():
+        for name in names or {}:
+            if name not in made.counters:
+                rule = f"{experiment.algorithm_name} does not count {name!r}; it counts {', '.join(made.counters)}"
+                raise InputError(f"run.{place}: {rule}")
+    return Parts(experiment, rng, env, made, threads)
+
+
+def world(experiment: Experiment) -> Env:
+    """What the algorithm learns from. A second core is the learner's."""
+    return envs.make(experiment.environment, task=experiment.task, threads=1)
+
+
+def algorithm(experiment: Experiment, settings: BaseModel, env: Env, rng: Streams, hardware: Hardware) -> Algorithm:
+    """The algorithm on this world; one that solves a model is given the model itself."""
+    members = vars(registry.load(experiment.algorithm_name))
+    material: Any = env
+    if experiment.task == "mdp":
+        material = envs.known_model(experiment.environment, experiment.algorithm_name)
+    made: Algorithm = members["Algorithm"](settings, material, rng, hardware)
+    return made
+
+
+def keep_model(experiment: Experiment, folder: Path) -> None:
+    """Copy the model's file into the run folder, so that the run goes on whatever becomes of the original."""
+    if not experiment.environment.is_model:
+        return
+    source = Path(experiment.environment.id)
+    target = folder / MODEL_FOLDER / source.name
+    part = target.with_name(f".{target.name}.part")
+    with disk_errors(f"cannot copy the model to {target}"):
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(source, part)
+        part.replace(target)
+
+
+def experiment_of(folder: Path, overrides: Sequence[str]) -> Experiment:
+    """The run's configuration with what may change on a resume changed. InputError if more than that would."""
+    path = folder / "config.yaml"
+    if not path.exists():
+        raise CheckpointError(f"{folder}: no config.yaml here; it is not a run folder")
+    old = config.load(path)
+    new = config.load(path, overrides)
+    changed = config.differences(old, new)
+    refused = [key for key, _, _ in changed if not config.is_safe(key)]
+    if refused:
+        lines = [f"{key}: {before!r} -> {after!r}" for key, before, after in changed if key in refused]
+        raise InputError("a resumed run keeps its settings; start a new run to change these:\n" + "\n".join(lines))
+    first, now = (next(iter(experiment.run.budget or {}), None) for experiment in (old, new))
+    if now != first:  # it names the checkpoints, so that the newest can be told
+        raise InputError(f"run.budget: a resumed run goes on counting {first}; name it first, before {now}")
+    if changed:
+        write_small(path, new.to_yaml())
+    return new
+
+
+def write_small(path: Path, text: str) -> None:
+    """Replace a small file, whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text)
+        part.replace(path)
+    except OSError as error:
+        raise DiskError(f"{path}: cannot be written: {error.strerror or error}") from error
