@@ -67,7 +67,11 @@ class Task:
 
     def bound(self, low: float, high: float, value: Array) -> float:
         """What the changes of one backup of `value` prove."""
-        return float(self.reach * (high - low) / 2 + self._floor(value))
+        return float(self._span(low, high) + self._floor(value))
+
+    def _span(self, low: float, high: float) -> float:
+        """What the changes leave open: half their span if a constant may be added, else the greatest of them."""
+        return self.reach * ((high - low) / 2 if self.free is None else max(-low, high))
 
     def _floor(self, value: Array) -> float:
         """What no number of sweeps can prove away."""
@@ -76,7 +80,7 @@ class Task:
     def enough(self, low: float, high: float, value: Array) -> bool:
         """Whether the goal is reached, or a limit, or what floating point can say at all."""
         floor = self._floor(value)
-        span = self.reach * (high - low) / 2
+        span = self._span(low, high)
         if self._progress is not None:
             self._progress(int(self.spent), span + floor)
         return span + floor <= self.epsilon or span <= floor or self.exhausted

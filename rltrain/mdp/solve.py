@@ -109,7 +109,7 @@ def _certified(task: Task, value: Array, way: str) -> Solution:
     answer, choice = task.on.greedy(q)
     change = answer - value
     low, high = float(change.min(initial=np.inf)), float(change.max(initial=-np.inf))
-    shift = task.reach * (low + high) / 2
+    shift = task.reach * (low + high) / 2 if task.free is None else 0.0  # where states are pinned, none fits all
     q += shift
     answer[~model.terminal] += shift
     error = task.bound(low, high, value) + 4 * bellman.UNIT * float(np.abs(answer).max(initial=0.0))
