@@ -57,9 +57,8 @@ class Task:
         self._own_share = self.model.num_states / max(1, self.model.num_pairs)
         self._rounding = bellman.Rounding(self.model)
         fixed = pinned(self.model)
-        self.free = (
-            ~fixed if fixed.any() else None
-        )  # None: every state is worth what others are; a constant may be added
+        # None: every state is worth what others are; a constant may be added.
+        self.free = ~fixed if fixed.any() else None
 
     def count(self, all_actions: float = 0, own_action: float = 0) -> None:
         """Add sweeps: of all actions, and of one action a state."""
@@ -71,7 +70,7 @@ class Task:
 
     def _span(self, low: float, high: float) -> float:
         """What the changes leave open: half their span if a constant may be added, else the greatest of them."""
-        return self.reach * ((high - low) / 2 if self.free is None else max(-low, high))
+        return float(self.reach * ((high - low) / 2 if self.free is None else max(-low, high)))
 
     def _floor(self, value: Array) -> float:
         """What no number of sweeps can prove away."""
