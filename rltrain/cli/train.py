@@ -208,7 +208,7 @@ def drive(run: Run, quiet: bool) -> int:
 
 
 def picture(run: Run) -> str:
-    """Play the baselines of a run that has ended and draw its curve; the line that says where it is, or why it is not."""
+    """Play the baselines of a finished run and draw its curve; the line that says where it is, or why it is not."""
     from rltrain.report import curve
     from rltrain.run import baselines
 

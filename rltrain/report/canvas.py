@@ -12,6 +12,7 @@ from rltrain.report.reading import COUNTERS
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito 2008: for all eyes
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (6, 2, 1, 2)))  # where there are more lines than colours
+ROW = 0.19  # inches of a row of that legend
 GREY = "#555555"
 FORMATS = ("png", "svg", "pdf")
 WIDTH = 8.0  # inches
@@ -50,7 +51,7 @@ def finish(figure: Any, shown: Sequence[Any], title: str, below: bool = False) -
         panel.grid(alpha=0.25)
         if not below and panel.get_legend_handles_labels()[1]:
             panel.legend(loc="best", fontsize=9, edgecolor="none", framealpha=0.8)
-    entries = {}
+    entries: dict[str, Any] = {}
     for panel in shown if below else []:
         handles, labels = panel.get_legend_handles_labels()
         entries |= dict(zip(labels, handles, strict=True))
@@ -59,6 +60,8 @@ def finish(figure: Any, shown: Sequence[Any], title: str, below: bool = False) -
         figure.legend(
             entries.values(), entries.keys(), loc="outside lower left", ncols=columns, frameon=False, fontsize=9
         )
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(width, height + ROW * -(-len(entries) // columns))
     shown[0].set_title(title, loc="left", fontweight="bold", wrap=True)
 
 
@@ -84,6 +87,8 @@ def logarithmic(panel: Any, values: Sequence[float]) -> None:
 
 def say_nothing_yet(panel: Any, text: str) -> None:
     """Words in place of a line, where there is none."""
+    panel.set_xticks([])
+    panel.set_yticks([])
     panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center", va="center", color=GREY)
 
 

@@ -29,7 +29,9 @@ def draw(run: Record) -> Any:
         _bars(panel, returns, total)
         for name, mean in run.baselines.items():
             if name != run.config["algorithm"].get("policy"):
-                panel.axvline(mean, color="black", linestyle=(0, (4, 3)), linewidth=1, label=f"{name} policy {mean:,.4g}")
+                panel.axvline(
+                    mean, color="black", linestyle=(0, (4, 3)), linewidth=1, label=f"{name} policy {mean:,.4g}"
+                )
         if run.threshold is not None and run.threshold <= returns.max():
             panel.axvline(run.threshold, color=GREY, linestyle=":", label=f"counts as solved {run.threshold:,.4g}")
     else:

@@ -9,6 +9,8 @@ from rltrain.report import canvas
 from rltrain.report.canvas import COLOURS, GREY
 from rltrain.report.reading import Record, finite
 
+SOLVED = "counts as solved at"
+FARTHEST = 10  # times what the learner's own numbers take, for a line to be shown among them
 Lines = dict[str, float]  # a name and the return that it stands for
 
 
@@ -62,30 +64,53 @@ def references(panel: Any, run: Record) -> None:
     """What there is to beat, each with its name at the right end of a dashed line."""
     known: Lines = {f"{name} policy": mean for name, mean in run.baselines.items() if name != _played(run)}
     if run.threshold is not None:
-        known["counts as solved"] = run.threshold
+        known[SOLVED] = run.threshold
     dashed(panel, known)
 
 
 def dashed(panel: Any, known: Lines) -> None:
-    """Dashed lines across the panel with their names above; names that would touch share a place."""
+    """Dashed lines across the panel, named at their right end; names that would touch share a place.
+
+    A line so far away that it would flatten what was learned is told at the edge beyond which it lies.
+    """
     low, high = panel.get_ylim()
-    ends = [*known.values(), low, high]
-    margin = 0.03 * (max(ends) - min(ends))
-    panel.set_ylim(min(ends), max([high, *(value + 2 * margin for value in known.values())]))
-    closest = 0.05 * (panel.get_ylim()[1] - panel.get_ylim()[0])
+    widest = FARTHEST * (high - low)
+    near = {name: value for name, value in known.items() if high - widest <= value <= low + widest}
+    bottom, top = min([low, *near.values()]), max([high, *near.values()])
+    room = 0.06 * (top - bottom)  # that a name takes
+    panel.set_ylim(bottom, max([high, *(value + room for value in near.values())]))
     together: list[tuple[float, list[str]]] = []
-    for name, value in sorted(known.items(), key=lambda item: item[1]):
+    for name, value in sorted(near.items(), key=lambda item: item[1]):
         panel.axhline(value, color="black", linestyle=(0, (4, 3)), linewidth=0.9, alpha=0.7, zorder=1.5)
-        words = f"{name} {value:,.4g}"
-        if together and value - together[-1][0] < closest:
-            together[-1] = (value, [*together[-1][1], words])
+        if together and value - together[-1][0] < room:
+            together[-1] = (value, [*together[-1][1], f"{name} {short(value)}"])
         else:
-            together.append((value, [words]))
+            together.append((value, [f"{name} {short(value)}"]))
     for value, names in together:
-        panel.annotate(
-            ", ".join(names), (1, value), xycoords=panel.get_yaxis_transform(), xytext=(0, 2),
-            textcoords="offset points", ha="right", va="bottom", fontsize=8, color="black", zorder=5,
-        )  # fmt: skip
+        below = names[0].startswith(SOLVED) and high > value  # above it, whoever solved the task has their line
+        _name(panel, ", ".join(names), (1, value), "right", below)
+    limits = panel.get_ylim()
+    for arrow, edge, far in (
+        ("↓", limits[0], {name: value for name, value in known.items() if value < high - widest}),
+        ("↑", limits[1], {name: value for name, value in known.items() if value > low + widest}),
+    ):
+        if far:
+            text = ", ".join(f"{name} {short(value)}" for name, value in far.items())
+            _name(panel, f"{arrow} {text}", (0.005, edge), "left", arrow == "↑")
+
+
+def short(value: float) -> str:
+    """A return in a few characters: 23.4, 475, 12,300."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _name(panel: Any, text: str, place: tuple[float, float], side: str, below: bool) -> None:
+    """Words at (share of the width, return), above that place or below it."""
+    panel.annotate(
+        text, place, xycoords=panel.get_yaxis_transform(), xytext=(0, -2 if below else 1.5),
+        textcoords="offset points", ha=side, va="top" if below else "bottom", fontsize=8, zorder=5,
+        bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 1},
+    )  # fmt: skip
 
 
 def _played(run: Record) -> str | None:

@@ -20,6 +20,7 @@ from rltrain.report.reading import Record
 
 POINTS = "points.csv"
 MEASURED = ("score", "games")  # all other columns are parameters
+TRIED = "policies"  # the counter of points tried
 COLOUR_MAP = "viridis"  # even to the eye, in grey and for the colour-blind
 MOST_PANELS = 12  # parameters that have one each; of more, only the best so far is drawn
 
@@ -83,7 +84,7 @@ def _plane(run: Record, names: list[str], points: Array, score: Array) -> Any:
         drawn = panel.pcolormesh(*grid, cmap=COLOUR_MAP, shading="nearest", rasterized=True)
     else:
         order = np.argsort(score, kind="stable")
-        size = float(np.clip(6_000 / len(score), 6, 60))
+        size = float(np.clip(20_000 / len(score), 6, 60))
         drawn = panel.scatter(x[order], y[order], c=score[order], s=size, cmap=COLOUR_MAP, linewidths=0)
     best, value, how = best_of(run, names, points, score)
     where = ", ".join(f"{name} {place:.4g}" for name, place in zip(names, best, strict=True))
@@ -100,7 +101,7 @@ def _plane(run: Record, names: list[str], points: Array, score: Array) -> Any:
 
 
 def best_of(run: Record, names: list[str], points: Array, score: Array) -> tuple[Array, float, str]:
-    """The best point [P], what it scores, and how that is known. The one that proved itself in new games, if any did."""
+    """The best point [P], what it scores, and how that is known: the one that proved itself in new games, if any."""
     champion = np.array([run.training.get(f"champion/{name}", [math.nan])[-1] for name in names])
     value = run.training.get("return/mean", [math.nan])[-1]
     if np.isfinite(champion).all() and math.isfinite(value):
@@ -149,6 +150,9 @@ def _best_so_far(panel: Any, run: Record, score: Array) -> None:
     tried = np.arange(1, len(score) + 1)
     panel.scatter(tried, score, s=5, color=GREY, alpha=0.3, linewidths=0, rasterized=True, label="a point")
     panel.step(tried, np.maximum.accumulate(score), where="post", color=COLOURS[0], linewidth=1.8, label="best so far")
+    if run.counter == TRIED:
+        again = run.training.get("return/mean", [math.nan] * len(run.training[TRIED]))
+        canvas.line(panel, run.training[TRIED], again, COLOURS[4], "the best, played again", (0, (5, 2)))
     returns.references(panel, run)
     panel.set_ylabel("mean return")
     canvas.counted(panel, "points tried")

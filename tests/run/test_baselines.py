@@ -29,7 +29,9 @@ def test_random_play_the_rule_and_the_threshold_are_written(tmp_path: Path) -> N
 
 
 def test_the_seed_alone_decides(tmp_path: Path) -> None:
-    one, again, other = (written(CARTPOLE.format(seed=s), tmp_path / name) for s, name in ((1, "a"), (1, "b"), (2, "c")))
+    one, again, other = (
+        written(CARTPOLE.format(seed=s), tmp_path / name) for s, name in ((1, "a"), (1, "b"), (2, "c"))
+    )
     assert one == again
     assert one["baselines"] != other["baselines"]
 
