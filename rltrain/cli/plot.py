@@ -96,7 +96,7 @@ def chosen(runs: Sequence[str], runs_dir: Path) -> list[Path]:
         if any(sign in given for sign in "*?["):
             folders = [runs_dir / name for name in folder.names(runs_dir) if fnmatchcase(name, given)]
         else:
-            folders = _inside(runs_dir / given) or _inside(Path(given))
+            folders = (_inside(runs_dir / given) or _inside(Path(given))) if given else []
         for path in folders or [folder.find(runs_dir, given)]:
             found.setdefault(path.resolve(), path)
     return list(found.values())

@@ -78,7 +78,7 @@ def dashed(panel: Any, known: Lines) -> None:
     near = {name: value for name, value in known.items() if high - widest <= value <= low + widest}
     bottom, top = min([low, *near.values()]), max([high, *near.values()])
     room = 0.06 * (top - bottom)  # that a name takes
-    panel.set_ylim(bottom, max([high, *(value + room for value in near.values())]))
+    panel.set_ylim(low if bottom == low else bottom - room / 3, max([high, *(value + room for value in near.values())]))
     together: list[tuple[float, list[str]]] = []
     for name, value in sorted(near.items(), key=lambda item: item[1]):
         panel.axhline(value, color="black", linestyle=(0, (4, 3)), linewidth=0.9, alpha=0.7, zorder=1.5)

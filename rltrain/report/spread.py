@@ -80,9 +80,11 @@ def together(curves: Sequence[Curve]) -> tuple[Array, Array] | None:
 
 
 def student(freedom: int) -> float:
-    """The 0.975 quantile of Student's t; beyond 30 degrees of freedom by Cornish and Fisher's first term, to 0.003."""
+    """The 0.975 quantile of Student's t; beyond 30 degrees of freedom by the expansion of Cornish and Fisher."""
+    if freedom <= len(T_975):
+        return T_975[freedom - 1]
     z = 1.959964
-    return T_975[freedom - 1] if freedom <= len(T_975) else z + (z**3 + z) / (4 * freedom)
+    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
 
 
 def said(count: int) -> str:
