@@ -114,18 +114,20 @@ def _inside(path: Path) -> list[Path]:
 
 def with_baselines(record: Record) -> Record:
     """The same with its baselines, played now if they never were. Without them if its environment is not here."""
+    from rltrain.report import reading
+
+    scored = record.evaluations or reading.finite(record.training.get("return/mean", []))
+    if record.baselines or not scored:
+        return record
     from dataclasses import replace
 
     from rltrain.config import load
-    from rltrain.report import reading
     from rltrain.run import baselines
 
-    if not record.baselines:
-        with suppress(RltrainError):
-            baselines.write(load(record.folder / "config.yaml"), record.folder)
-        means, threshold = reading.references(record.folder)
-        return replace(record, baselines=means, threshold=threshold)
-    return record
+    with suppress(RltrainError):
+        baselines.write(load(record.folder / "config.yaml"), record.folder)
+    means, threshold = reading.references(record.folder)
+    return replace(record, baselines=means, threshold=threshold)
 
 
 def results(groups: Sequence[Group], y: str | None) -> list[dict[str, Any]]:
