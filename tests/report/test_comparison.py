@@ -157,11 +157,6 @@ def test_the_band_is_students_interval() -> None:
         assert (low[place], high[place]) == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("freedom", [*range(1, 31), 31, 50, 200])
-def test_the_quantiles_are_students(freedom: int) -> None:
-    assert spread.student(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), abs=2e-4)
-
-
 def test_curves_are_brought_together_where_all_are_known() -> None:
     x, values = spread.together(
         [Curve(np.array([0.0, 10]), np.array([0.0, 10])), Curve(np.array([4.0, 6, 20]), np.array([1.0, 1, 1]))]
