@@ -29,6 +29,7 @@ class Band(NamedTuple):
     mean: Array  # [m]
     low: Array  # [m]
     high: Array  # [m]
+    measured: bool  # at these places; else interpolated between measurements
 
 
 def band(curves: Sequence[Curve]) -> Band | None:
@@ -36,9 +37,9 @@ def band(curves: Sequence[Curve]) -> Band | None:
     placed = together(curves)
     if placed is None:
         return None
-    x, values = placed
+    x, values, measured = placed
     low, high = interval(values)
-    return Band(x, values.mean(axis=0), low, high)
+    return Band(x, values.mean(axis=0), low, high, measured)
 
 
 def interval(values: Array) -> tuple[Array, Array]:
@@ -51,8 +52,8 @@ def interval(values: Array) -> tuple[Array, Array]:
     return mean - reach, mean + reach
 
 
-def together(curves: Sequence[Curve]) -> tuple[Array, Array] | None:
-    """Places x [m] and the values [n, m] of n curves there.
+def together(curves: Sequence[Curve]) -> tuple[Array, Array, bool] | None:
+    """Places x [m], the values [n, m] of n curves there, and whether they were measured there.
 
     Curves whose points go in pairs, as evaluations of one cadence do, keep them. Others are interpolated linearly
     between where the last of them begins and the first one ends: outside, the mean would be of other seeds.
@@ -64,7 +65,7 @@ def together(curves: Sequence[Curve]) -> tuple[Array, Array] | None:
         mean = x.mean(axis=0)
         gap = np.diff(mean).min() if len(mean) > 1 else mean[0]
         if np.abs(x - mean).max() <= abs(gap) / 2:
-            return mean, np.array([curve.y for curve in curves])
+            return mean, np.array([curve.y for curve in curves]), True
     begin, end = max(curve.x[0] for curve in curves), min(curve.x[-1] for curve in curves)
     if begin > end:
         return None
@@ -72,7 +73,7 @@ def together(curves: Sequence[Curve]) -> tuple[Array, Array] | None:
     places = places[(places >= begin) & (places <= end)]
     if len(places) > MOST_PLACES:
         places = np.linspace(begin, end, MOST_PLACES)
-    return places, np.array([np.interp(places, curve.x, curve.y) for curve in curves])
+    return places, np.array([np.interp(places, curve.x, curve.y) for curve in curves]), False
 
 
 def said(count: int) -> str:
