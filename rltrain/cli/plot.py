@@ -22,7 +22,7 @@ PICTURE = "comparison.png"  # in the folder of the runs
 
 
 def plot_command(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Names, folders, or patterns such as 'dqn-*'.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Names, folders, or patterns such as 'dqn-*'.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to: .png, .svg or .pdf.")
     ] = None,
