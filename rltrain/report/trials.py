@@ -92,7 +92,12 @@ def _plane(run: Record, names: list[str], points: Array, score: Array) -> Any:
         *best, marker="*", markersize=16, color=COLOURS[1], markeredgecolor="white", linestyle="none",
         label=f"{how}: {value:,.4g} at {where}", clip_on=False, zorder=5,
     )  # fmt: skip
-    figure.colorbar(drawn, ax=panel, label="mean return", pad=0.01)
+    bar = figure.colorbar(drawn, ax=panel, label="mean return", pad=0.01)
+    for name, mean in run.baselines.items():  # on the scale of the colours, if it reaches so far
+        panel.plot([], [], color="black", linestyle=(0, (2, 1)), label=f"{name} policy {returns.short(mean)}")
+        if score.min() <= mean <= score.max():
+            bar.ax.axhline(mean, color="black", linestyle=(0, (2, 1)), linewidth=1.5)
+            bar.ax.axhline(mean, color="white", linestyle=(2, (1, 2)), linewidth=1.5)  # seen on dark colours too
     panel.set_xlabel(names[0])
     panel.set_ylabel(names[1])
     canvas.finish(figure, [panel], f"{run.title}: {_tried(score)}", below=True)

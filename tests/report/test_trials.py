@@ -40,6 +40,14 @@ def test_a_grid_of_two_parameters_is_a_map(run_folder: Any) -> None:
     assert figure.axes[1].get_ylabel() == "mean return"
 
 
+def test_what_there_is_to_beat_is_on_the_scale_of_the_colours(run_folder: Any) -> None:
+    run = search(run_folder, grid(4, 3))
+    (run / "baselines.json").write_text('{"baselines": {"random": 1.5, "angle": 99.0}, "reward_threshold": null}')
+    figure = curve.figure(reading.load(run))
+    assert said(figure) == ["the best: 6 at p 3, r 2", "random policy 1.5", "angle policy 99"]
+    assert {line.get_ydata()[0] for line in figure.axes[1].lines} == {1.5}
+
+
 def test_scattered_points_are_dots_and_the_best_lies_on_top(run_folder: Any) -> None:
     figure = curve.figure(reading.load(search(run_folder, "p,r,score,games\n.1,.2,5,1\n.3,.9,8,1\n.5,.4,6,1\n")))
     (dots,) = figure.axes[0].collections
