@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from rltrain.config import MODEL_FOLDER, Experiment, load
-from rltrain.errors import CheckpointError
+from rltrain.errors import CheckpointError, InputError
 from rltrain.run import folder as folders
 from rltrain.run.build import experiment_of, keep_model, write_small
 from rltrain.run.disk import disk_errors
@@ -28,6 +28,7 @@ from rltrain.run.disk import disk_errors
 CONFIG = "experiment.yaml"
 MOST_SEEDS = 1_000
 MAX_BYTES = 10_000_000  # of seeds.json
+CHANGEABLE = ("budget", "evaluate", "save", "max_wall")  # of the run block: may change on a resume
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,26 @@ class Group:
     def experiment(self, overrides: Sequence[str] = ()) -> Experiment:
         """The configuration, with what may change on a resume changed for good. InputError if more than that would."""
         return experiment_of(self.folder, overrides, CONFIG) if overrides else load(self.config)
+
+    def finished(self, seed: int, experiment: Experiment) -> bool:
+        """Whether this run has come to the end that the group's configuration sets now."""
+        own = self._own(seed)
+        ended = status(self.member(seed)).get("state") == "finished"
+        return ended and own is not None and own.run.budget == experiment.run.budget
+
+    def changes(self, seed: int, experiment: Experiment) -> list[str]:
+        """The overrides that bring a run which has begun to what the group's configuration says now."""
+        own = self._own(seed)
+        if own is None:  # the run itself will say what is wrong with its config
+            return []
+        before, now = own.run.model_dump(mode="json"), experiment.run.model_dump(mode="json")
+        return [f"run.{key}={json.dumps(now[key])}" for key in CHANGEABLE if before[key] != now[key]]
+
+    def _own(self, seed: int) -> Experiment | None:
+        try:
+            return load(self.member(seed) / folders.MARKER)
+        except InputError:
+            return None
 
     def write_results(self, results: Mapping[str, Any]) -> None:
         """Into seeds.json, in place of what an earlier session wrote there."""
@@ -116,6 +137,15 @@ def results(folder: Path) -> Mapping[str, Any] | None:
     """What came of the group's last session; None before its first ended."""
     found = _read(folder).get("results")
     return found if isinstance(found, dict) else None
+
+
+def status(folder: Path) -> Mapping[str, Any]:
+    """The status.json of a run; empty if there is none."""
+    try:
+        value = json.loads((folder / "status.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _before_a_run(path: Path) -> bool:

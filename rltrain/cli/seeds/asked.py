@@ -51,12 +51,12 @@ def seeds_of(text: str, first: int, first_is_given: bool = False) -> list[int]:
     return seeds
 
 
-def jobs_for(experiment: Experiment, runs: int, asked: int | None) -> int:
+def jobs_for(experiment: Experiment, runs: int, asked: int | None, resumed: bool = False) -> int:
     """How many of so many runs at once. OutOfMemoryError if not one fits, or not as many as were asked for."""
     from rltrain.cli.cost import available_bytes, memory_bytes, refuse_what_does_not_fit
     from rltrain.run import machine
 
-    _, cost = refuse_what_does_not_fit(experiment)
+    _, cost = refuse_what_does_not_fit(experiment, resumed)
     threads = experiment.run.threads or machine.cores()
     busy = threads if experiment.task == "mdp" else min(threads, cost.get("cores", 1))
     return divided(runs, busy, machine.cores(), memory_bytes(cost), available_bytes(), asked)

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from rltrain.cli.seeds.progress import State, status
+from rltrain.cli.seeds.progress import State
+from rltrain.config import Experiment
 from rltrain.errors import DivergedError
-from rltrain.run.group import Group
+from rltrain.run.group import Group, status
 
 STOPPED = (130, 143, -signal.SIGTERM)  # the last: asked to stop before it could save anything
 
@@ -43,8 +44,8 @@ class Child:
 class Children:
     """Runs of the seeds in `due`, in this order, at most `jobs` at once; the other seeds of the group are finished."""
 
-    def __init__(self, group: Group, due: Sequence[int], jobs: int, overrides: Sequence[str] = ()) -> None:
-        self.group, self.jobs, self._overrides = group, jobs, list(overrides)
+    def __init__(self, group: Group, experiment: Experiment, due: Sequence[int], jobs: int) -> None:
+        self.group, self.jobs, self._experiment = group, jobs, experiment
         self.all = {seed: Child(seed, "waiting" if seed in due else "finished") for seed in group.seeds}
         self.stopping = False  # asked to: nothing new is begun
 
@@ -113,7 +114,7 @@ class Children:
         """The process of a seed: its run from the beginning, or from where it stands."""
         member = self.group.member(seed)
         if self.group.begun(seed):
-            what = ["resume", str(member), *self._overrides]
+            what = ["resume", str(member), *self.group.changes(seed, self._experiment)]
         else:
             where = ["--runs-dir", str(self.group.folder), "--name", member.name]
             what = ["train", str(self.group.config), "--seed", str(seed), *where]

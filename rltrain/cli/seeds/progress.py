@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from rltrain.run.group import status
+
 State = Literal["waiting", "running", "finished", "stopped", "diverged", "failed"]
 
 TAIL_BYTES = 4_096  # of a file that grows: the last line is nearly always in them
@@ -49,15 +51,6 @@ def progress(folder: Path) -> Progress:
         last=evaluated if math.isfinite(evaluated) else None,
         best=max(scores, default=None),
     )
-
-
-def status(folder: Path) -> Mapping[str, Any]:
-    """status.json; empty if there is none."""
-    try:
-        value = json.loads((folder / "status.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def last_row(path: Path) -> Mapping[str, Any]:

@@ -71,15 +71,17 @@ def result_lines(measure: Measure, rows: Sequence[Row]) -> list[str]:
     """What is said of all seeds together, at the end."""
     found = together(measure, rows)
     left = len(rows) - sum(row.state == "finished" for row in rows)
-    if found is None:
-        return []
-    form = measure.form
-    lines = [f"{measure.name}, {found.n} seed{'s' if found.n > 1 else ''}"]
     missing = f"; {left} unfinished not counted" if left else ""
+    return [] if found is None else across_lines(measure.name, found, measure.form, missing)
+
+
+def across_lines(what: str, found: Across, form: table.Form, missing: str = "") -> list[str]:
+    """The numbers over seeds, and what they are; `missing` says which seeds are not in them."""
+    lines = [f"{what}, {found.n} seed{'s' if found.n > 1 else ''}{missing}"]
     if found.ci95 is None or found.sd is None:
-        return [f"{lines[0]}: {form(found.mean)}; an interval needs two seeds{missing}"]
+        return [*lines, f"  mean    {form(found.mean)}   (an interval needs two seeds)"]
     low, high = (form(end) for end in found.ci95)
-    lines.append(f"  mean    {form(found.mean)}   (95 % interval {low} to {high}, Student's t over seeds{missing})")
+    lines.append(f"  mean    {form(found.mean)}   (95 % interval {low} to {high}, Student's t over seeds)")
     if found.iqm is not None:
         lines.append(f"  IQM     {form(found.iqm)}   (interquartile mean: without the best and the worst quarter)")
     lines.append(

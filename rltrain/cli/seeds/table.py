@@ -28,7 +28,7 @@ from rltrain.cli.seeds.result import Measure, interval, together
 
 REDRAW_SECONDS = 0.5
 LINE_SECONDS = 10.0
-FRAME_LINES = 8  # of the live table, besides a line for each seed
+FRAME_LINES = 9  # of the live table, besides a line for each seed
 FEWEST_ROWS = 3
 COLOURS = {"running": "bold", "finished": "green", "waiting": "dim", "stopped": "yellow"}  # the others: red
 URGENCY = {"running": 0, "failed": 1, "diverged": 1, "stopped": 2, "finished": 3, "waiting": 4}
@@ -180,7 +180,7 @@ class Live80:
             Rule(style="dim"),
             *self._below(moment),
         ]
-        return Panel(
+        panel = Panel(
             Group(*parts),
             title=title,
             title_align="left",
@@ -189,6 +189,7 @@ class Live80:
             width=min(80, self._console.width),
             padding=(0, 1),
         )
+        return Group(panel, Text(""))  # an empty line for the ^C that a terminal echoes, which would shift the table
 
     def _below(self, moment: Moment) -> list[RenderableType]:
         budget = self._facts.budget
@@ -201,7 +202,7 @@ class Live80:
         pairs = [
             ("finished", f"{moment.count('finished')} of {len(moment.rows)}"),
             ("elapsed", words.duration(moment.seconds)),
-            ("left", words.duration(moment.left(budget, self._facts.jobs)) if moment.count(*ACTIVE) else "-"),
+            ("left", words.duration(moment.left(budget, self._facts.jobs)) if moment.count("running") else "-"),
         ]
         found = together(moment.measure, moment.rows, unfinished_too=True)
         if found is None:
@@ -227,19 +228,20 @@ def seeds_table(facts: Facts, moment: Moment, most_rows: int) -> Table:
     columns = dict(known[:1] if facts.evaluated else known[:3])
     grid = Table(box=None, expand=True, padding=(0, 0, 0, 1), header_style="dim", pad_edge=False)
     grid.add_column("seed", justify="right", no_wrap=True)
-    grid.add_column("state", no_wrap=True)
+    grid.add_column("state", no_wrap=True, width=9)
     headings = ["done", words.counter(unit), *(heading for heading, _ in columns.values())]
     headings += ["evaluated", "best"] if facts.evaluated else []
     for heading in [*headings, "time"]:
-        grid.add_column(heading, justify="right", no_wrap=True)
+        grid.add_column(heading, justify="right", no_wrap=True, ratio=1)
     shown = first_rows(moment.rows, max(FEWEST_ROWS, most_rows))
     for row in shown:
         progress = row.progress
         cells = [words.percent(_share(row, facts.budget)), words.count(progress.counters.get(unit, math.nan))]
         cells += [form(progress.metrics.get(name, math.nan)) for name, (_, form) in columns.items()]
         cells += [words.score(progress.last), words.score(progress.best)] if facts.evaluated else []
+        state = "starting" if row.state == "running" and not progress.counters else row.state
         style = COLOURS.get(row.state, "red")
-        grid.add_row(str(row.seed), Text(row.state, style=style), *cells, words.duration(progress.seconds))
+        grid.add_row(str(row.seed), Text(state, style=style), *cells, words.duration(progress.seconds))
     hidden = [row for row in moment.rows if row not in shown]
     if hidden:
         kinds = {state: sum(row.state == state for row in hidden) for state in URGENCY}

@@ -14,7 +14,7 @@ from rltrain.cli.errors import keeping_crashes
 from rltrain.cli.output import Output, complain, say
 from rltrain.cli.seeds import asked
 from rltrain.cli.seeds.children import Children, first_fault, last_words
-from rltrain.cli.seeds.progress import Progress, Row, progress, status
+from rltrain.cli.seeds.progress import Progress, Row, progress
 from rltrain.cli.seeds.result import interval, measure_of, result_lines, results, together
 from rltrain.cli.seeds.table import Facts, Moment, View, view
 from rltrain.config import Experiment, load, parse_duration
@@ -25,6 +25,14 @@ from rltrain.run.group import Group
 TICK_SECONDS = 0.1
 READ_SECONDS = 0.5  # between two looks into the run folders
 Reason = Literal["SIGINT", "SIGTERM", "wall"]
+STOPS: dict[Reason, str] = {"SIGINT": "Ctrl-C", "SIGTERM": "SIGTERM", "wall": "--max-wall"}
+ENDS = {  # a state, and how it is said of a seed whose process has ended
+    "finished": "finished",
+    "stopped": "stopped and saved",
+    "waiting": "not begun",
+    "diverged": "diverged",
+    "failed": "failed",
+}
 
 
 def train_seeds(
@@ -54,23 +62,21 @@ def train_seeds(
 
 
 def resume_seeds(group: Group, overrides: Sequence[str] = (), *, jobs: int | None = None, quiet: bool = False) -> int:
-    """Go on with every seed that is not finished; with overrides, which may raise the budget, with all."""
+    """Go on with every seed that is not at its end, which overrides may have moved. Returns the exit code."""
     with Lock(group.folder):  # a group that is in use is busy, however little memory it leaves
         experiment = group.experiment(overrides)
-        due = [seed for seed in group.seeds if overrides or status(group.member(seed)).get("state") != "finished"]
-        at_once = asked.jobs_for(experiment, len(due), jobs) if due else 1
+        due = [seed for seed in group.seeds if not group.finished(seed, experiment)]
+        at_once = asked.jobs_for(experiment, len(due), jobs, resumed=True) if due else 1
     if not due:
         return _nothing_to_do(group, experiment, quiet)
-    return drive(group, experiment, due, at_once, quiet, overrides)
+    return drive(group, experiment, due, at_once, quiet)
 
 
-def drive(
-    group: Group, experiment: Experiment, due: Sequence[int], jobs: int, quiet: bool, overrides: Sequence[str] = ()
-) -> int:
+def drive(group: Group, experiment: Experiment, due: Sequence[int], jobs: int, quiet: bool) -> int:
     """Run the seeds that are due to their ends or to the first signal, and show them."""
     from rltrain.cli.signals import stopping
 
-    children = Children(group, due, jobs, overrides)
+    children = Children(group, experiment, due, jobs)
     watch = Watch(group, experiment, children)
     facts = _facts(group, experiment, jobs, len(due))
     with keeping_crashes(group.folder), Lock(group.folder), children.pausing():
@@ -82,9 +88,8 @@ def drive(
                 shown.close()
         moment = watch.moment()
         code = signalled.exit_code or first_fault(children.all, children.stopping)
-        for child in children.all.values():
-            if child.state in ("failed", "diverged"):
-                complain(f"seed {child.seed} {child.state} (exit code {child.code}): {last_words(child)}")
+        for line in faults(children):
+            complain(line)
         if not any(group.begun(seed) for seed in group.seeds):
             group.remove()
             complain(f"no run has begun, so {group.folder} was removed")
@@ -99,17 +104,24 @@ def drive(
     return code
 
 
+def faults(children: Children) -> list[str]:
+    """What went wrong: a line for each reason, with the seeds that gave it."""
+    reasons: dict[tuple[str, str], list[int]] = {}
+    for child in children.all.values():
+        if child.state in ("failed", "diverged"):
+            reasons.setdefault((f"{child.state} (exit code {child.code})", last_words(child)), []).append(child.seed)
+    return [f"{asked.spelled(seeds)} {ended}: {why}" for (ended, why), seeds in reasons.items()]
+
+
 def ending(group: Group, moment: Moment, stop: Reason | None, quiet: bool) -> list[str]:
     """What is said last: how many seeds finished, and what to type next."""
-    finished, count = moment.count("finished"), len(moment.rows)
-    in_time = f"in {words.spell(moment.seconds)}"
-    if finished < count:
-        kinds = {state: moment.count(state) for state in ("finished", "stopped", "waiting", "diverged", "failed")}
-        states = ", ".join(f"{number} {state}" for state, number in kinds.items() if number)
-        why = {"SIGINT": "stopped by Ctrl-C", "SIGTERM": "stopped by SIGTERM", "wall": "stopped by --max-wall"}
-        head = why[stop] if stop else "ended"
-        return [f"{head} {in_time}: of {count} seeds {states}", f"go on with: rltrain resume {group.folder}"]
-    done = f"finished: {asked.spelled(group.seeds)} {in_time}"
+    took, count = words.spell(moment.seconds), len(moment.rows)
+    if moment.count("finished") < count:
+        kinds = {said: moment.count(state) for state, said in ENDS.items()}
+        ends = ", ".join(f"{number} {said}" for said, number in kinds.items() if number)
+        head = f"stopped by {STOPS[stop]}" if stop else "ended"
+        return [f"{head} after {took}: of {count} seeds {ends}", f"go on with: rltrain resume {group.folder}"]
+    done = f"finished: {asked.spelled(group.seeds)} in {took}"
     if not quiet:
         return [f"{done}, in {group.folder}", f"next: rltrain eval --checkpoint {group.folder}"]
     found = together(moment.measure, moment.rows)
