@@ -27,7 +27,7 @@ def evaluate_seeds(
     device: str | None = None,
 ) -> dict[str, Any]:
     """Play `episodes` games with each seed's policy. Returns what `--json` prints; a seed without one is left out."""
-    runs = []
+    runs: list[dict[str, Any]] = []
     for own in group.seeds:
         member = group.member(own)
         if not group.begun(own):

@@ -232,7 +232,7 @@ def seeds_table(facts: Facts, moment: Moment, most_rows: int) -> Table:
     headings = ["done", words.counter(unit), *(heading for heading, _ in columns.values())]
     headings += ["evaluated", "best"] if facts.evaluated else []
     for heading in [*headings, "time"]:
-        grid.add_column(heading, justify="right", no_wrap=True, ratio=1)
+        grid.add_column(heading, justify="right", no_wrap=True, min_width=7)
     shown = first_rows(moment.rows, max(FEWEST_ROWS, most_rows))
     for row in shown:
         progress = row.progress
@@ -241,7 +241,8 @@ def seeds_table(facts: Facts, moment: Moment, most_rows: int) -> Table:
         cells += [words.score(progress.last), words.score(progress.best)] if facts.evaluated else []
         state = "starting" if row.state == "running" and not progress.counters else row.state
         style = COLOURS.get(row.state, "red")
-        grid.add_row(str(row.seed), Text(state, style=style), *cells, words.duration(progress.seconds))
+        seed = str(row.seed) if row.seed < 10**7 else f"…{row.seed % 10**6:06d}"
+        grid.add_row(seed, Text(state, style=style), *cells, words.duration(progress.seconds))
     hidden = [row for row in moment.rows if row not in shown]
     if hidden:
         kinds = {state: sum(row.state == state for row in hidden) for state in URGENCY}

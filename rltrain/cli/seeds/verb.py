@@ -165,6 +165,7 @@ class Watch:
         limit = experiment.run.max_wall
         self._limit = None if limit is None else parse_duration(limit)
         self.stop: Reason | None = None
+        self._training_since: float | None = None  # when the first of them began, after its imports
         self._known: dict[int, Progress] = {}
 
     def request_stop(self, reason: Literal["SIGINT", "SIGTERM"]) -> None:
@@ -185,11 +186,20 @@ class Watch:
                 shown.show(self.moment(), at_once=bool(news))
             if not self._children.busy:
                 return
-            if self._limit is not None and time.monotonic() - self._begun >= self._limit:
+            if self._limit is not None and self._is_time_up(self._limit):
                 self.stop = self.stop or "wall"
             if self.stop:
                 self._children.stop()
             time.sleep(TICK_SECONDS)
+
+    def _is_time_up(self, limit: int) -> bool:
+        """Whether --max-wall is over: of the first run that began, or as a run found that stopped by its own clock."""
+        if self._training_since is None:
+            if any(known.counters for known in self._known.values()):
+                self._training_since = time.monotonic()
+            return False
+        stopped = any(child.state == "stopped" and child.code == 0 for child in self._children.all.values())
+        return stopped or time.monotonic() - self._training_since >= limit
 
     def moment(self) -> Moment:
         """How all seeds stand now. Those that do not run are read once."""
