@@ -68,7 +68,7 @@ class Group:
         """Whether this run has come to the end that the group's configuration sets now."""
         own = self._own(seed)
         ended = status(self.member(seed)).get("state") == "finished"
-        return ended and own is not None and own.run.budget == experiment.run.budget
+        return ended and own is not None and _end(own) == _end(experiment)
 
     def changes(self, seed: int, experiment: Experiment) -> list[str]:
         """The overrides that bring a run which has begun to what the group's configuration says now."""
@@ -137,6 +137,11 @@ def results(folder: Path) -> Mapping[str, Any] | None:
     """What came of the group's last session; None before its first ended."""
     found = _read(folder).get("results")
     return found if isinstance(found, dict) else None
+
+
+def _end(experiment: Experiment) -> tuple[Any, Any]:
+    """What ends a run."""
+    return experiment.run.budget, experiment.run.evaluate.until
 
 
 def status(folder: Path) -> Mapping[str, Any]:

@@ -75,6 +75,21 @@ def result_lines(measure: Measure, rows: Sequence[Row]) -> list[str]:
     return [] if found is None else across_lines(measure.name, found, measure.form, missing)
 
 
+def solved_line(experiment: Experiment, rows: Sequence[Row]) -> list[str]:
+    """How many came to the score at which they were to end, and after how long; nothing if there is none."""
+    until = experiment.run.evaluate.until
+    if until is None:
+        return []
+    solved = [row for row in rows if row.progress.best is not None and row.progress.best >= until]
+    unit = table.measure(experiment.run.budget or {})
+    counts = across([float(row.progress.counters[unit]) for row in solved])
+    after = ""
+    if counts is not None:
+        low, high = words.count(counts.min), words.count(counts.max)
+        after = f", after {words.count(counts.median)} {words.counter(unit)} (median; {low} to {high})"
+    return [f"solved, at {words.score(until)}: {len(solved)} of {len(rows)} seeds{after}"]
+
+
 def across_lines(what: str, found: Across, form: table.Form, missing: str = "") -> list[str]:
     """The numbers over seeds, and what they are; `missing` says which seeds are not in them."""
     lines = [f"{what}, {found.n} seed{'s' if found.n > 1 else ''}{missing}"]

@@ -61,9 +61,10 @@ class Moment:
         return sum(_share(row, budget) for row in self.rows) / len(self.rows)
 
     def left(self, budget: Mapping[str, int], jobs: int) -> float:
-        """Seconds to go, if each seed takes as long as those that have begun."""
+        """Seconds to go, if each seed takes as long as those that have ended, or else those that have begun."""
         shares = [(_share(row, budget), row.progress.seconds) for row in self.rows]
-        whole = [seconds / share for share, seconds in shares if share > 0 and math.isfinite(seconds)]
+        known = [(share, seconds) for share, seconds in shares if share > 0 and math.isfinite(seconds)]
+        whole = [seconds for share, seconds in known if share == 1] or [seconds / share for share, seconds in known]
         todo = sum(1 - share for (share, _), row in zip(shares, self.rows, strict=True) if row.state in ACTIVE)
         return todo * sum(whole) / len(whole) / max(1, min(jobs, math.ceil(todo))) if whole else math.nan
 

@@ -15,7 +15,7 @@ from rltrain.cli.output import Output, complain, say
 from rltrain.cli.seeds import asked
 from rltrain.cli.seeds.children import Children, first_fault, last_words
 from rltrain.cli.seeds.progress import Progress, Row, progress
-from rltrain.cli.seeds.result import interval, measure_of, result_lines, results, together
+from rltrain.cli.seeds.result import interval, measure_of, result_lines, results, solved_line, together
 from rltrain.cli.seeds.table import Facts, Moment, View, view
 from rltrain.config import Experiment, load, parse_duration
 from rltrain.run import group as groups
@@ -97,7 +97,7 @@ def drive(group: Group, experiment: Experiment, due: Sequence[int], jobs: int, q
         folders = {seed: str(group.member(seed)) for seed in group.seeds}
         group.write_results(results(moment.measure, moment.rows, children.all, folders, moment.seconds))
     if not quiet:
-        for line in result_lines(moment.measure, moment.rows):
+        for line in [*solved_line(experiment, moment.rows), *result_lines(moment.measure, moment.rows)]:
             say(line)
     for line in ending(group, moment, watch.stop, quiet):
         say(line)
@@ -132,7 +132,7 @@ def ending(group: Group, moment: Moment, stop: Reason | None, quiet: bool) -> li
 def _nothing_to_do(group: Group, experiment: Experiment, quiet: bool) -> int:
     """All are finished: say what came of them."""
     rows = [Row(seed, "finished", progress(group.member(seed))) for seed in group.seeds]
-    lines = [] if quiet else result_lines(measure_of(experiment, rows), rows)
+    lines = [] if quiet else [*solved_line(experiment, rows), *result_lines(measure_of(experiment, rows), rows)]
     unit = next(iter(experiment.run.budget or {}), "env_steps")
     more = f"run.budget.{unit}={2 * (experiment.run.budget or {}).get(unit, 1)}"
     for line in [
