@@ -12,7 +12,7 @@ from rltrain.cli.output import Output
 from rltrain.cli.seeds import asked, table
 from rltrain.cli.seeds.children import Child, first_fault, last_words
 from rltrain.cli.seeds.progress import Progress, Row, last_row, progress
-from rltrain.cli.seeds.result import measure_of, result_lines, results
+from rltrain.cli.seeds.result import measure_of, result_lines, results, solved_line
 from rltrain.errors import InputError, OutOfMemoryError
 
 # What was asked for
@@ -150,7 +150,6 @@ ROWS = [
     row(4, "waiting"),
 ]
 EXPERIMENT = config.loads("algorithm: basic\nenvironment: CartPole-v1\nrun: {budget: {env_steps: 1000}}\n", "c.yaml")
-EVALUATED = EXPERIMENT.replace("run.evaluate.every.env_steps=100")
 
 
 def facts(evaluated=True, jobs=2):
@@ -159,8 +158,8 @@ def facts(evaluated=True, jobs=2):
     )
 
 
-def moment(rows=ROWS, experiment=EVALUATED, note=""):
-    return table.Moment(rows, 12.0, measure_of(experiment, rows), note)
+def moment(rows=ROWS, note=""):
+    return table.Moment(rows, 12.0, measure_of(rows), note)
 
 
 def shown(now, given=None, width=80, height=40):
@@ -221,7 +220,7 @@ def test_of_many_seeds_the_urgent_are_shown(height):
 def test_a_table_of_values_shows_its_distance_from_the_truth():
     metrics = {"error/max": 0.25, "policy/right": 1.0, "value/start": 21.9, "return/mean": math.nan}
     rows = [row(seed, "finished", 1000, {**metrics, "error/max": 0.25 * (seed + 1)}) for seed in range(3)]
-    now = moment(rows, EXPERIMENT)
+    now = moment(rows)
     text = shown(now, facts(evaluated=False))
     assert "error" in text and "right" in text and "evaluated" not in text
     assert "error 0.5000 (95 % interval" in text
@@ -303,3 +302,17 @@ def test_last_words_name_the_signal_that_killed():
     assert last_words(Child(0, "failed", 2, ["c.yaml: no such key"])) == "c.yaml: no such key"
     assert "killed by SIGKILL; perhaps because memory ran out" in last_words(Child(0, "failed", -9))
     assert last_words(Child(0, "failed", 1)) == "it said nothing"
+
+
+def test_until_the_first_evaluation_training_games_tell():
+    rows = [row(0, "running", 10), row(1, "waiting")]
+    assert moment(rows).measure.name == "mean of training games"
+    assert "mean of training games 41.5   over 1 seed so far" in shown(moment(rows))
+    assert moment([*rows[:1], row(1, "running", 10, last=5.0)]).measure.name == "last evaluation"
+
+
+def test_seeds_that_were_to_be_solved_say_after_how_long():
+    until = EXPERIMENT.replace("run.evaluate={every: {env_steps: 100}, until: 85}")
+    assert solved_line(until, ROWS) == ["solved, at 85: 1 of 5 seeds, after 1,000 steps (median; 1,000 to 1,000)"]
+    assert solved_line(until, ROWS[1:]) == ["solved, at 85: 0 of 4 seeds"]
+    assert solved_line(EXPERIMENT, ROWS) == []

@@ -39,9 +39,9 @@ EVALUATION = Measure(None, "last evaluation", words.score)
 GAMES = Measure("return/mean", "mean of training games", words.score)
 
 
-def measure_of(experiment: Experiment, rows: Sequence[Row]) -> Measure:
-    """What scores these runs: what their metrics tell when they are asked for."""
-    if experiment.run.evaluate.every is not None:
+def measure_of(rows: Sequence[Row]) -> Measure:
+    """What scores these runs, as far as they are."""
+    if any(row.progress.last is not None for row in rows):
         return EVALUATION
     metrics: dict[str, float] = {}
     for row in rows:

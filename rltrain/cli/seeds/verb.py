@@ -132,7 +132,7 @@ def ending(group: Group, moment: Moment, stop: Reason | None, quiet: bool) -> li
 def _nothing_to_do(group: Group, experiment: Experiment, quiet: bool) -> int:
     """All are finished: say what came of them."""
     rows = [Row(seed, "finished", progress(group.member(seed))) for seed in group.seeds]
-    lines = [] if quiet else [*solved_line(experiment, rows), *result_lines(measure_of(experiment, rows), rows)]
+    lines = [] if quiet else [*solved_line(experiment, rows), *result_lines(measure_of(rows), rows)]
     unit = next(iter(experiment.run.budget or {}), "env_steps")
     more = f"run.budget.{unit}={2 * (experiment.run.budget or {}).get(unit, 1)}"
     for line in [
@@ -160,7 +160,7 @@ class Watch:
     """Keeps the children going, looks into their folders now and then, and passes on a wish to stop."""
 
     def __init__(self, group: Group, experiment: Experiment, children: Children) -> None:
-        self._group, self._experiment, self._children = group, experiment, children
+        self._group, self._children = group, children
         self._begun = time.monotonic()
         limit = experiment.run.max_wall
         self._limit = None if limit is None else parse_duration(limit)
@@ -209,4 +209,4 @@ class Watch:
                 self._known[seed] = progress(self._group.member(seed))
             rows.append(Row(seed, child.state, self._known[seed]))
         note = "stopping: each run saves" if self.stop and self._children.busy else ""
-        return Moment(rows, time.monotonic() - self._begun, measure_of(self._experiment, rows), note)
+        return Moment(rows, time.monotonic() - self._begun, measure_of(rows), note)
