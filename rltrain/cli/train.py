@@ -35,7 +35,7 @@ RunsDir = Annotated[
     Path, typer.Option("-f", "--runs-dir", "--log-folder", metavar="DIR", help="Where run folders are.")
 ]
 MaxWall = Annotated[str | None, typer.Option(metavar="TIME", help="Stop and save after this long: 50m, 5h50m, 90s.")]
-QuietFlag = Annotated[bool, typer.Option("-q", "--quiet", help="Only warnings and the last line.")]
+QuietFlag = Annotated[bool, typer.Option("-q", "--quiet", help="Only warnings and the last line; no picture.")]
 Jobs = Annotated[
     int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Of several seeds, how many at once.")
 ]
@@ -239,19 +239,24 @@ def drive(run: Run, quiet: bool) -> int:
             raise
         finally:
             run.close(state)
-    if steps and not quiet:
-        say(picture(run.folder))
-    for line in ending(run, asked, steps, quiet):
+    verdict, *advice = ending(run, asked, steps, quiet)
+    say(verdict)
+    if steps and not quiet:  # the verdict does not wait for the picture
+        say(picture(run))
+    for line in advice:
         say(line)
     return asked.exit_code
 
 
-def picture(folder: Path) -> str:
-    """Draw the run's curve; the line that says where it is, or why there is none."""
+def picture(run: Run) -> str:
+    """Play the baselines of a finished run and draw its curve; the line that says where it is, or why it is not."""
     from rltrain.report import curve
+    from rltrain.run import baselines
 
     try:
-        return f"curve: {curve.draw(folder)}"
+        if run.finished:
+            baselines.write(run.experiment, run.folder, run.threads)
+        return f"curve: {curve.draw(run.folder)}"
     except RltrainError as error:
         return f"no curve: {error}"
 
