@@ -178,7 +178,7 @@ def test_the_table_has_a_row_for_each_seed_within_80_columns():
     assert cells[0] == ["0", "finished", "100.0", "%", "1,000", "41.5", "90", "95", "0:10"]
     assert cells[2] == ["2", "running", "50.0", "%", "500", "41.5", "10", "12", "0:05"]
     assert cells[3][:2] == ["3", "diverged"] and cells[4][:2] == ["4", "waiting"]
-    for part in ("runs/cart", "52.0 %", "2 of 5", "0:12", "last evaluation 60 (95 % interval", "over 3 seeds so far"):
+    for part in ("runs/cart", "52.0 %", "2 of 5", "0:12", "last evaluation 60 (95 % interval", "  3 seeds "):
         assert part in text, part
     assert "return" not in text and "loss" not in text  # one metric is all that there is room for
 
@@ -307,7 +307,7 @@ def test_last_words_name_the_signal_that_killed():
 def test_until_the_first_evaluation_training_games_tell():
     rows = [row(0, "running", 10), row(1, "waiting")]
     assert moment(rows).measure.name == "mean of training games"
-    assert "mean of training games 41.5   over 1 seed so far" in shown(moment(rows))
+    assert "mean of training games 41.5  1 seed " in shown(moment(rows))
     assert moment([*rows[:1], row(1, "running", 10, last=5.0)]).measure.name == "last evaluation"
 
 

@@ -32,7 +32,7 @@ FRAME_LINES = 9  # of the live table, besides a line for each seed
 FEWEST_ROWS = 3
 COLOURS = {"running": "bold", "finished": "green", "waiting": "dim", "stopped": "yellow"}  # the others: red
 URGENCY = {"running": 0, "failed": 1, "diverged": 1, "stopped": 2, "finished": 3, "waiting": 4}
-NO_COLUMN = ("return/min", "return/max")  # of the metrics: a row for each seed has room for two others
+NO_COLUMN = ("return/min", "return/max", "epsilon")  # of the metrics: a row for each seed has room for few others
 
 
 @dataclass(frozen=True)
@@ -209,8 +209,7 @@ class Live80:
         if found is None:
             so_far = Text("no score yet", style="dim")
         else:
-            over = f"   over {found.n} seed{'s' if found.n > 1 else ''}"
-            over += " so far" if moment.count("finished") < len(moment.rows) else ""
+            over = f"  {found.n} seed{'s' if found.n > 1 else ''}"
             so_far = Text.assemble(
                 (f"{moment.measure.name} ", "dim"), interval(found, moment.measure.form), (over, "dim")
             )

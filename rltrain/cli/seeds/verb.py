@@ -18,6 +18,7 @@ from rltrain.cli.seeds.progress import Progress, Row, progress
 from rltrain.cli.seeds.result import interval, measure_of, result_lines, results, solved_line, together
 from rltrain.cli.seeds.table import Facts, Moment, View, view
 from rltrain.config import Experiment, load, parse_duration
+from rltrain.errors import RltrainError
 from rltrain.run import group as groups
 from rltrain.run.folder import Lock
 from rltrain.run.group import Group
@@ -99,9 +100,26 @@ def drive(group: Group, experiment: Experiment, due: Sequence[int], jobs: int, q
     if not quiet:
         for line in [*solved_line(experiment, moment.rows), *result_lines(moment.measure, moment.rows)]:
             say(line)
-    for line in ending(group, moment, watch.stop, quiet):
+    verdict, *advice = ending(group, moment, watch.stop, quiet)
+    say(verdict)
+    if not quiet:  # the verdict does not wait for the pictures
+        say(pictures(group, [seed for seed in due if group.begun(seed)]))
+    for line in advice:
         say(line)
     return code
+
+
+def pictures(group: Group, changed: Sequence[int]) -> str:
+    """Draw the curve of each seed that went on, and all in one; the line that says where it is, or why it is not."""
+    from rltrain.cli.plot import plot
+    from rltrain.report.curve import NAME
+
+    try:
+        for seed in changed:
+            plot([str(group.member(seed))])
+        return f"curve: {plot([str(group.folder)], group.folder / NAME)['picture']}"
+    except RltrainError as error:
+        return f"no curve: {error}"
 
 
 def faults(children: Children) -> list[str]:
