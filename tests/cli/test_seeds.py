@@ -23,9 +23,9 @@ run: {budget: {episodes: 20}, evaluate: {every: {episodes: 10}, episodes: 2}, sa
 LONG = """\
 algorithm: {name: basic, policy: angle}
 environment: CartPole-v1
-run: {budget: {episodes: 1000}, save: {every: {episodes: 400}}}
+run: {budget: {episodes: 500}, save: {every: {episodes: 200}}}
 """
-EPISODES = 1000  # of this one: a second or two
+EPISODES = 500  # of this one: a second or two
 ENDLESS = "run.budget.episodes=1_000_000"
 BOOK = f"""\
 algorithm: {{name: qlearn, learners: 2}}
