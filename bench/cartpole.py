@@ -41,7 +41,9 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5, help="rounds, seeds 0, 1, ...; below 5 is only a trial [5]")
     parser.add_argument("--side", action="append", choices=[*OURS, *PEERS], help="may be given again [all]")
     parser.add_argument("--cleanrl", type=Path, metavar="DIR", help="a checkout of CleanRL; without it, it is left out")
-    parser.add_argument("--timeout", type=float, default=300.0, help="seconds after which a run counts as unsolved [300]")
+    parser.add_argument(
+        "--timeout", type=float, default=300.0, help="seconds after which a run counts as unsolved [300]"
+    )
     parser.add_argument("--save", nargs="?", const=RESULT, type=Path, help=f"write JSON [{RESULT.relative_to(ROOT)}]")
     given = parser.parse_args(argv)
     if given.seeds < 1:
@@ -65,7 +67,14 @@ def command(side: str, seed: int, given: argparse.Namespace, folder: Path) -> li
         words: list[Any] = [sys.executable, "-m", "rltrain", "train", ROOT / OURS[side], "--seed", seed]
         words += ["--quiet", "--runs-dir", folder, "--name", f"{side}-{seed}"]
     elif side == "cleanrl-ppo":
-        words = [PEER_PYTHON, ROOT / "bench/peers/cleanrl_cartpole.py", "--checkout", given.cleanrl.resolve(), "--seed", seed]
+        words = [
+            PEER_PYTHON,
+            ROOT / "bench/peers/cleanrl_cartpole.py",
+            "--checkout",
+            given.cleanrl.resolve(),
+            "--seed",
+            seed,
+        ]
     else:
         words = [PEER_PYTHON, ROOT / "bench/peers/sb3_cartpole.py", "--algo", side.removeprefix("sb3-"), "--seed", seed]
     return [str(word) for word in words]
@@ -99,7 +108,14 @@ def run_side(words: Sequence[str], timeout: float, folder: Path) -> dict[str, An
 def speed(side: str, folder: Path) -> float:
     """Environment steps a second while rltrain learns, evaluations left out: of the second half of a run."""
     words = [sys.executable, "-m", "rltrain", "train", OURS[side], "-n", str(SPEED_STEPS), "--quiet"]
-    words += ["--runs-dir", str(folder), "--name", f"speed-{side}", "run.evaluate.until=null", "run.evaluate.every=null"]
+    words += [
+        "--runs-dir",
+        str(folder),
+        "--name",
+        f"speed-{side}",
+        "run.evaluate.until=null",
+        "run.evaluate.every=null",
+    ]
     subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
     rows = [json.loads(line) for line in (folder / f"speed-{side}" / "timings.jsonl").read_text().splitlines()]
     first, last = rows[len(rows) // 2], rows[-1]
@@ -139,7 +155,11 @@ def show(figures: Mapping[str, Any], speeds: Mapping[str, float]) -> None:
         table.add_column(column, justify="left" if column == "side" else "right")
     for name, side in figures["sides"].items():
         seconds = side["seconds"]
-        cells = ["-", "-"] if seconds is None else [f"{seconds['median']:.2f}", f"{seconds['low']:.2f} - {seconds['high']:.2f}"]
+        cells = (
+            ["-", "-"]
+            if seconds is None
+            else [f"{seconds['median']:.2f}", f"{seconds['low']:.2f} - {seconds['high']:.2f}"]
+        )
         table.add_row(name, f"{side['solved']} of {side['of']}", *cells)
     console = Console()
     console.print(table)
@@ -165,7 +185,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             for name in names:
                 done = run_side(command(name, seed, given, Path(temporary)), given.timeout, Path(temporary))
                 runs.append({"side": name, "seed": seed, **done})
-                print(f"seed {seed} {name}: {done['seconds'] or 'unsolved'}, other load {done['other_cpu']}", flush=True)
+                print(
+                    f"seed {seed} {name}: {done['seconds'] or 'unsolved'}, other load {done['other_cpu']}", flush=True
+                )
         if "reinforce" in names:
             rates = []
             for trial in range(3):
@@ -199,7 +221,8 @@ def versions(names: Sequence[str]) -> dict[str, str]:
     ours = {name: importlib.metadata.version(name) for name in ("rltrain", "numpy", "gymnasium")}
     if not any(name in PEERS for name in names):
         return ours
-    text = "import importlib.metadata as m, json; print(json.dumps({n: m.version(n) for n in ('stable-baselines3', 'torch')}))"
+    names_there = ("stable-baselines3", "torch")
+    text = f"import importlib.metadata as m, json; print(json.dumps({{n: m.version(n) for n in {names_there}}}))"
     done = subprocess.run([PEER_PYTHON, "-c", text], capture_output=True, text=True, check=True)
     return {**ours, **json.loads(done.stdout)}
 

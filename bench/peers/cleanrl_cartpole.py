@@ -1,6 +1,6 @@
 """CleanRL's ppo.py on CartPole-v1, unchanged, until it is solved.
 
-CleanRL is a folder of scripts, so the script of a checkout is run as it stands; its agent and its steps are listened to.
+CleanRL is a folder of scripts: the script of a checkout is run as it stands, and its agent and steps are listened to.
 Every 5,000 steps 10 games of the greedy policy; once their mean is 475, 100 games decide. Prints one line that starts
 with "solved". Needs .venv-peers (`make bench-peers`) and a checkout of github.com/vwxyzjn/cleanrl.
 
