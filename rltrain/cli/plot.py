@@ -147,6 +147,7 @@ def _result(group: Group, y: str | None) -> dict[str, Any]:
         "last": None,
         "low": None,
         "high": None,
+        "interval": None,  # what low and high are
         "best": None,
     }
     if y is None:
@@ -156,8 +157,10 @@ def _result(group: Group, y: str | None) -> dict[str, Any]:
     said["last"] = float(last.mean())
     if len(last) > 1:
         said["low"], said["high"] = (float(end) for end in spread.interval(last))
+        said["interval"] = spread.said(len(last))
     elif y == "eval":
         said["low"], said["high"] = (group.runs[0].evaluations[f"ci95/{end}"][-1] for end in ("low", "high"))
+        said["interval"] = "95 % interval of the mean over its games"
     better = measures.better(y)
     said["best"] = better(np.concatenate(found)) if better else None
     return said
@@ -184,6 +187,8 @@ def show(report: dict[str, Any]) -> None:
     for row in (head, *rows):
         cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
         say("  ".join([row[0].ljust(widths[0]), *cells[1:]]))
+    for text in dict.fromkeys(group["interval"] for group in groups if group["interval"]):
+        say(f"interval: {text}")
     for note in report["notes"]:
         complain(f"note: {note}; it is left out")
     say(f"picture: {report['picture']}")

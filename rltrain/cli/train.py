@@ -9,6 +9,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -255,7 +256,8 @@ def picture(run: Run) -> str:
 
     try:
         if run.finished:
-            baselines.write(run.experiment, run.folder, run.threads)
+            with suppress(RltrainError):  # they are an ornament of the curve
+                baselines.write(run.experiment, run.folder, run.threads)
         return f"curve: {curve.draw(run.folder)}"
     except RltrainError as error:
         return f"no curve: {error}"

@@ -12,6 +12,7 @@ from rltrain.report.groups import Group
 from rltrain.report.measures import Curve
 
 FAINT_LINES = 10  # seeds of a group that are also drawn one by one
+MOST_DOTS = 60  # evaluations of a line that are also shown as points
 Curves = Mapping[Path, Curve]
 
 
@@ -19,11 +20,12 @@ def draw(groups: Sequence[Group], curves: Curves, x: str, y: str, smooth: int = 
     """The picture. `curves` has one for each run's folder."""
     figure, (panel,) = canvas.panels(height=4.6)
     bands: dict[str, None] = {}
+    evaluated = y.startswith("eval")
     for number, group in enumerate(groups):
         colour, dashes = canvas.colour(number)
         found = [curves[run.folder] for run in group.runs]
         if len(found) == 1:
-            _line(panel, found[0], colour, dashes, group.label, y)
+            _line(panel, found[0], colour, dashes, group.label, evaluated)
             continue
         for curve in found if len(found) <= FAINT_LINES else []:
             panel.plot(*curve, color=colour, linewidth=0.7, alpha=0.3, zorder=1.8)
@@ -33,7 +35,14 @@ def draw(groups: Sequence[Group], curves: Curves, x: str, y: str, smooth: int = 
             continue
         panel.fill_between(band.x, band.low, band.high, color=colour, alpha=0.18, linewidth=0)
         bands[spread.said(len(found))] = None
-        _line(panel, Curve(band.x, band.mean), colour, dashes, f"{group.label} ({_count(group)})", y)
+        _line(
+            panel,
+            Curve(band.x, band.mean),
+            colour,
+            dashes,
+            f"{group.label} ({_count(group)})",
+            evaluated and band.measured,
+        )
     for text in bands:
         panel.fill([], [], color=GREY, alpha=0.25, linewidth=0, label=f"band: {text}")
     if y.split("/")[0] in measures.DECREASING:
@@ -54,9 +63,9 @@ def title(groups: Sequence[Group]) -> str:
     return " on ".join(part for part in (one, other) if part)
 
 
-def _line(panel: Any, curve: Curve, colour: str, dashes: Any, label: str, y: str) -> None:
-    few = y.startswith("eval") and len(curve.x) <= 60
-    marker = {"marker": "o", "markersize": 4} if few or len(curve.x) == 1 else {}
+def _line(panel: Any, curve: Curve, colour: str, dashes: Any, label: str, dotted: bool) -> None:
+    dotted = len(curve.x) == 1 or (dotted and len(curve.x) <= MOST_DOTS)
+    marker = {"marker": "o", "markersize": 4} if dotted else {}
     panel.plot(*curve, color=colour, linestyle=dashes, linewidth=1.8, label=label, **marker)
 
 

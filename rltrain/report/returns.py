@@ -34,7 +34,14 @@ def draw(run: Record) -> Any:
 
 
 def _games(panel: Any, run: Record) -> None:
-    """A dot for each row in which a game ended: the last that did."""
+    """The games behind the line: those of each update together, or a dot for the last that ended before each row."""
+    batch = run.training.get("return/batch", [])
+    if finite(batch):  # the last to end of games that begin together is the longest: it would speak for none
+        panel.plot(
+            run.training[run.counter], batch, color=GREY, linewidth=0.8, alpha=0.6, marker=".", markersize=3,
+            label="mean of the games of an update",
+        )  # fmt: skip
+        return
     last, ended = run.training.get("return/last", []), run.training.get("episodes", [])
     rows = zip(run.training[run.counter], last, ended, [0.0, *ended], strict=False)
     dots = [(x, y) for x, y, games, before in rows if math.isfinite(y) and games > before]

@@ -16,14 +16,10 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.report.measures import Curve
+from rltrain.run.across_seeds import student_quantile
 
 MOST_PLACES = 400  # of the grid that seeds are brought to
 FEWEST = 3  # seeds that have an interval
-T_975 = (
-    12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281,
-    2.2010, 2.1788, 2.1604, 2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.0930, 2.0860,
-    2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555, 2.0518, 2.0484, 2.0452, 2.0423,
-)  # fmt: skip  # quantiles of Student's t of 1, 2, ... 30 degrees of freedom
 
 
 class Band(NamedTuple):
@@ -33,6 +29,7 @@ class Band(NamedTuple):
     mean: Array  # [m]
     low: Array  # [m]
     high: Array  # [m]
+    measured: bool  # at these places; else interpolated between measurements
 
 
 def band(curves: Sequence[Curve]) -> Band | None:
@@ -40,9 +37,9 @@ def band(curves: Sequence[Curve]) -> Band | None:
     placed = together(curves)
     if placed is None:
         return None
-    x, values = placed
+    x, values, measured = placed
     low, high = interval(values)
-    return Band(x, values.mean(axis=0), low, high)
+    return Band(x, values.mean(axis=0), low, high, measured)
 
 
 def interval(values: Array) -> tuple[Array, Array]:
@@ -50,13 +47,13 @@ def interval(values: Array) -> tuple[Array, Array]:
     count = len(values)
     if count < FEWEST:
         return values.min(axis=0), values.max(axis=0)
-    reach = student(count - 1) * values.std(axis=0, ddof=1) / math.sqrt(count)
+    reach = student_quantile(count - 1) * values.std(axis=0, ddof=1) / math.sqrt(count)
     mean = values.mean(axis=0)
     return mean - reach, mean + reach
 
 
-def together(curves: Sequence[Curve]) -> tuple[Array, Array] | None:
-    """Places x [m] and the values [n, m] of n curves there.
+def together(curves: Sequence[Curve]) -> tuple[Array, Array, bool] | None:
+    """Places x [m], the values [n, m] of n curves there, and whether they were measured there.
 
     Curves whose points go in pairs, as evaluations of one cadence do, keep them. Others are interpolated linearly
     between where the last of them begins and the first one ends: outside, the mean would be of other seeds.
@@ -68,7 +65,7 @@ def together(curves: Sequence[Curve]) -> tuple[Array, Array] | None:
         mean = x.mean(axis=0)
         gap = np.diff(mean).min() if len(mean) > 1 else mean[0]
         if np.abs(x - mean).max() <= abs(gap) / 2:
-            return mean, np.array([curve.y for curve in curves])
+            return mean, np.array([curve.y for curve in curves]), True
     begin, end = max(curve.x[0] for curve in curves), min(curve.x[-1] for curve in curves)
     if begin > end:
         return None
@@ -76,15 +73,7 @@ def together(curves: Sequence[Curve]) -> tuple[Array, Array] | None:
     places = places[(places >= begin) & (places <= end)]
     if len(places) > MOST_PLACES:
         places = np.linspace(begin, end, MOST_PLACES)
-    return places, np.array([np.interp(places, curve.x, curve.y) for curve in curves])
-
-
-def student(freedom: int) -> float:
-    """The 0.975 quantile of Student's t; beyond 30 degrees of freedom by the expansion of Cornish and Fisher."""
-    if freedom <= len(T_975):
-        return T_975[freedom - 1]
-    z = 1.959964
-    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+    return places, np.array([np.interp(places, curve.x, curve.y) for curve in curves]), False
 
 
 def said(count: int) -> str:

@@ -107,9 +107,10 @@ def test_the_same_run_twice_is_told(runs: Path, capsys: pytest.CaptureFixture[st
     verb.show(verb.plot(["dqn-1", "again", "dqn-2"], runs_dir=runs))
     out, err = capsys.readouterr()
     assert "again repeats" in err
-    head, row, picture = out.splitlines()
+    head, row, interval, picture = out.splitlines()
     assert head.split() == ["runs", "last", "eval", "interval", "best"]
     assert row.split() == ["dqn", "on", "CartPole-v1", "2", "31.5", "31", "to", "32", "40"]
+    assert interval == "interval: from the lower to the higher of two"
     assert picture == f"picture: {runs / 'comparison.png'}"
 
 

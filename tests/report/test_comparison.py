@@ -55,6 +55,7 @@ def test_a_group_is_a_line_and_a_band_and_a_single_run_a_line(record: Any) -> No
     ]  # fmt: skip
     (mean,) = (line for line in panel.lines if str(line.get_label()).startswith("dqn"))
     assert mean.get_ydata() == pytest.approx([40, 80, 120, 160])
+    assert mean.get_marker() == "o"
     assert panel.get_title(loc="left") == "dqn on CartPole-v1"
     assert panel.get_ylabel() == "return in evaluation"
     assert any("random policy 22" in text.get_text() for text in panel.texts)
@@ -157,16 +158,11 @@ def test_the_band_is_students_interval() -> None:
         assert (low[place], high[place]) == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("freedom", [*range(1, 31), 31, 50, 200])
-def test_the_quantiles_are_students(freedom: int) -> None:
-    assert spread.student(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), abs=2e-4)
-
-
 def test_curves_are_brought_together_where_all_are_known() -> None:
-    x, values = spread.together(
+    x, values, measured = spread.together(
         [Curve(np.array([0.0, 10]), np.array([0.0, 10])), Curve(np.array([4.0, 6, 20]), np.array([1.0, 1, 1]))]
     )  # type: ignore[misc]
-    assert x.tolist() == [4, 6, 10]
+    assert (x.tolist(), measured) == ([4, 6, 10], False)
     assert values.tolist() == [[4, 6, 10], [1, 1, 1]]
     assert spread.together([Curve(np.arange(3.0), np.ones(3)), Curve(np.arange(0), np.arange(0))]) is None
 
@@ -176,8 +172,8 @@ def test_evaluations_of_one_cadence_keep_their_pairs() -> None:
         Curve(np.array([1000.0, 2003]), np.array([1.0, 2])),
         Curve(np.array([1005.0, 2001]), np.array([3.0, 8])),
     )
-    x, values = spread.together([one, other])  # type: ignore[misc]
-    assert x.tolist() == [1002.5, 2002]
+    x, values, measured = spread.together([one, other])  # type: ignore[misc]
+    assert (x.tolist(), measured) == ([1002.5, 2002], True)
     assert values.tolist() == [[1, 2], [3, 8]]
 
 

@@ -67,6 +67,12 @@ def test_a_learner_has_its_games_its_mean_its_evaluations_and_what_there_is_to_b
     assert panel.get_title(loc="left") == "dqn on CartPole-v1, discount 0.9"
 
 
+def test_games_that_are_played_side_by_side_are_drawn_together(run_folder: Any) -> None:
+    rows = [{**row, "return/batch": 4.0 * n} for n, row in enumerate(GAMES)]
+    figure = drawn(run_folder("a", rows))
+    assert labels(figure) == ["mean of the games of an update", "mean of the last 100 training games"]
+
+
 def test_what_is_far_from_all_that_was_learned_does_not_flatten_it(run_folder: Any) -> None:
     rows = [{"env_steps": n, "return/mean": 8 - 1 / n} for n in range(1, 30)]
     known = {"baselines": {"random": -759.0}, "reward_threshold": 8.0}
