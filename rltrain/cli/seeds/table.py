@@ -146,7 +146,7 @@ class Lines:
         return "  ".join(parts)
 
     def _print(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        print(text.rstrip(), file=self._stream, flush=True)
 
 
 class Live80:
