@@ -1,4 +1,6 @@
-"""REINFORCE: raise the probability of actions that did better than usual, in proportion to how much better.
+"""REINFORCE: policy gradient from whole games, with a baseline or without.
+
+The probability of actions that did better than usual is raised, in proportion to how much better.
 
     gradient of the return = E[ sum_t grad log pi(a_t | s_t) * score_t ]                      (Williams 1992)
 
