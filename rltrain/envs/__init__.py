@@ -15,6 +15,8 @@ from rltrain.settings import EnvironmentConfig
 if TYPE_CHECKING:
     from rltrain.mdp.model import Model
 
+VACUUM = "RobotVacuum-v0"  # stepped by compiled code of our own
+
 
 def make(
     settings: EnvironmentConfig,
@@ -39,6 +41,10 @@ def make(
 
         return onehot.make(settings, count)
     check(settings)
+    if settings.id == VACUUM:
+        from rltrain.envs.vacuum_lanes import Vacuum
+
+        return Vacuum(settings, count)
     if not settings.id.startswith("ALE/"):
         from rltrain.envs import gym
 
@@ -64,6 +70,10 @@ def describe(settings: EnvironmentConfig, *, task: str = "env", num_envs: int | 
 
         return onehot.describe(settings, count)
     check(settings)
+    if settings.id == VACUUM:
+        from rltrain.envs import vacuum
+
+        return vacuum.describe(settings, count)
     if not settings.id.startswith("ALE/"):
         from rltrain.envs import gym
 
