@@ -166,24 +166,30 @@ def forward(room: Any, lanes: Any, lane: Any) -> Any:
 def look(room: Any, lanes: Any, lane: Any, bumped: Any, got: Any, limit: Any, obs: Any) -> None:
     """Fill obs [16] float32: what `vacuum` documents."""
     turns, heading = len(room.unit), lanes.heading[lane]
-    mean = TOTAL / len(room.dusty)
+    most = FULL * TOTAL / len(room.dusty)  # mg in a cell
     obs[0] = 1.0 if bumped else 0.0
-    obs[1] = min(1.0, got / (FULL * mean * 28))  # 4 cells forward, 7 wide
+    obs[1] = min(1.0, got / (28 * most))  # 4 cells forward, 7 wide
     obs[2] = max(0.0, 1.0 - lanes.age[lane] / limit) if limit else 1.0
     obs[3] = lanes.picked[lane] / TOTAL
     obs[4] = room.unit[heading, 0]
     obs[5] = -room.unit[heading, 1]
     cell = np.int64(lanes.place[lane, 1]) * room.columns + np.int64(lanes.place[lane, 0])
+    scale = 1.0 / (room.ahead.shape[1] * most)
+    along = heading + 3 * (turns // 8)
     for beam in range(5):
-        along = (heading + (2 - beam) * (turns // 8) + turns) % turns
+        along -= turns // 8
+        if along >= turns:
+            along -= turns
+        elif along < 0:
+            along += turns
         way = np.int64(room.way[along, cell])
-        obs[6 + beam] = way / SIGHT
+        obs[6 + beam] = way * (1.0 / SIGHT)
         seen = 0
         for i in range(room.ahead.shape[1]):
             if 2 * i > way:  # a look at 4 + 2 i cells: behind what is in the way
                 break
             seen += lanes.dust[lane, cell + room.ahead[along, i]]
-        obs[11 + beam] = min(1.0, seen / (FULL * mean * room.ahead.shape[1]))
+        obs[11 + beam] = min(1.0, seen * scale)
 
 
 @njit(cache=True, nogil=True)

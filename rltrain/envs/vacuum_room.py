@@ -40,8 +40,10 @@ class Piece(NamedTuple):
 
 
 ROUND = ("plant", "pillar", "lamp")
+FLAT = ("rug",)  # lies on the floor and is in nobody's way
 LAYOUTS: dict[str, tuple[Piece, ...]] = {
     "living": (
+        Piece("rug", 2.0, 1.2, 2.8, 1.7),
         Piece("sofa", 2.2, 0.0, 2.4, 0.9),
         Piece("board", 2.8, 1.75, 1.2, 0.6),
         Piece("armchair", 0.0, 1.5, 0.9, 0.9),
@@ -56,6 +58,7 @@ LAYOUTS: dict[str, tuple[Piece, ...]] = {
         Piece("wall", 4.6, 3.2, 0.1, 2.8),
         Piece("wall", 0.0, 3.3, 3.2, 0.1),
         Piece("wall", 4.2, 3.3, 0.4, 0.1),
+        Piece("rug", 1.2, 0.5, 1.6, 2.1),
         Piece("bed", 0.0, 0.7, 2.1, 1.7),
         Piece("shelf", 2.8, 0.0, 1.8, 0.5),
         Piece("board", 0.0, 4.2, 0.8, 1.6),
@@ -150,6 +153,8 @@ def floor_plan(options: Options) -> Array:
     columns, rows = (round(size / CELL) for size in (options.width, options.depth))
     bare = np.ones((rows, columns), bool)
     for piece in pieces(options):
+        if piece.kind in FLAT:
+            continue
         for x, y, width, depth in legs(piece) if piece.kind == "table" else [piece[1:]]:
             left, top = (int(round(start / CELL)) for start in (x, y))
             right = min(columns, max(left + 1, int(round((x + width) / CELL))))
