@@ -15,8 +15,6 @@ from rltrain.settings import EnvironmentConfig
 if TYPE_CHECKING:
     from rltrain.mdp.model import Model
 
-VACUUM = "RobotVacuum-v0"  # stepped by compiled code of our own
-
 
 def make(
     settings: EnvironmentConfig,
@@ -41,7 +39,9 @@ def make(
 
         return onehot.make(settings, count)
     check(settings)
-    if settings.id == VACUUM:
+    from rltrain.envs import vacuum
+
+    if settings.id == vacuum.ID:
         from rltrain.envs.vacuum_lanes import Vacuum
 
         return Vacuum(settings, count)
@@ -70,9 +70,9 @@ def describe(settings: EnvironmentConfig, *, task: str = "env", num_envs: int | 
 
         return onehot.describe(settings, count)
     check(settings)
-    if settings.id == VACUUM:
-        from rltrain.envs import vacuum
+    from rltrain.envs import vacuum
 
+    if settings.id == vacuum.ID:
         return vacuum.describe(settings, count)
     if not settings.id.startswith("ALE/"):
         from rltrain.envs import gym
