@@ -8,7 +8,7 @@ Scores: the mean and the 95 % interval of 100 episodes, from the same starts.
     random   each action with equal probability
     rule     forward with probability p, else a turn uniform in [-r, r]: the best p and r of a grid, and the worst
     bounce   forward until it bumps, then a turn uniform in [90, 270]
-    mower    rows to and fro, 20 cm apart, from wall to wall, by bumper and compass alone
+    mower    rows to and fro, 20 cm apart, by bumper and compass alone; at their end a random way to the next corner
 
     python bench/vacuum.py --save    # about two minutes
 """
@@ -33,7 +33,7 @@ import numba
 import numpy as np
 
 from rltrain import envs
-from rltrain.envs.vacuum import ID, turn_action
+from rltrain.envs.vacuum import ID, turn_action, turn_actions
 from rltrain.envs.vacuum_room import LAYOUTS
 from rltrain.settings import EnvironmentConfig
 
@@ -53,7 +53,7 @@ def rule(p: float, r: float) -> Rule:
 
     def act(obs: Any) -> Any:
         angles = stream.uniform(-r, r, len(obs))
-        return np.where(stream.random(len(obs)) < p, 0, [turn_action(angle) for angle in angles])
+        return np.where(stream.random(len(obs)) < p, 0, turn_actions(angles))
 
     return act
 
@@ -65,7 +65,7 @@ def uniform() -> Rule:
 
 def bounce() -> Rule:
     stream = np.random.default_rng(0)
-    return lambda obs: np.where(obs[:, 0] > 0, [turn_action(a) for a in stream.uniform(90, 270, len(obs))], 0)
+    return lambda obs: np.where(obs[:, 0] > 0, turn_actions(stream.uniform(90, 270, len(obs))), 0)
 
 
 def mower() -> Rule:
@@ -73,29 +73,34 @@ def mower() -> Rule:
 
     def act(obs: Any) -> Any:
         if not robots:
-            robots.extend(mow(float(own[4]), float(own[5])) for own in obs)
+            robots.extend(mow(own, np.random.default_rng(lane)) for lane, own in enumerate(obs))
             return np.array([next(robot) for robot in robots])
-        return np.array([robot.send(own[0] > 0) for robot, own in zip(robots, obs, strict=True)])
+        return np.array([robot.send(own) for robot, own in zip(robots, obs, strict=True)])
 
     return act
 
 
-def mow(cosine: float, sine: float) -> Generator[int, Any, None]:
-    """Actions of one robot from its heading; it is sent whether the last one bumped. To a corner, then rows."""
-    yield turn_action(-math.degrees(math.atan2(sine, cosine)))  # to the right
-    for _ in range(2):  # to the wall, along it to the corner, and about
-        while not (yield 0):
-            pass
-        yield turn_action(-90)
-    side = -90
+def mow(obs: Any, stream: np.random.Generator) -> Generator[int, Any, None]:
+    """Actions of one robot; it is sent what it sees. To a corner, then row beside row until there is no place."""
     while True:
-        while not (yield 0):
-            pass
-        yield turn_action(side)
-        blocked = yield 0
-        yield turn_action(side)
-        if not blocked:  # else this was the last row: the next ones lead back
+        obs = yield turn_action(-math.degrees(math.atan2(obs[5], obs[4])))  # to the right
+        for _ in range(2):  # to the wall, along it to the corner, and about
+            while not obs[0]:
+                obs = yield 0
+            obs = yield turn_action(-90)
+        side, blocked = -90, False
+        while not blocked:
+            while not obs[0]:
+                obs = yield 0
+            obs = yield turn_action(side)
+            obs = yield 0
+            blocked = obs[0] > 0
+            obs = yield turn_action(side)
             side = -side
+        obs = yield turn_action(stream.uniform(-180, 180))  # elsewhere
+        while not obs[0]:
+            obs = yield 0
+        obs = yield 1
 
 
 def play(room: str, act: Rule, episodes: int = EPISODES) -> Any:

@@ -182,7 +182,7 @@ def look(room: Any, lanes: Any, lane: Any, bumped: Any, got: Any, obs: Any) -> N
             along -= turns
         elif along < 0:
             along += turns
-        way = np.int64(room.way[along, cell])
+        way = np.int64(room.way[cell, along])
         obs[6 + beam] = way * (1.0 / SIGHT)
         seen = 0
         for i in range(room.ahead.shape[1]):
@@ -194,18 +194,18 @@ def look(room: Any, lanes: Any, lane: Any, bumped: Any, got: Any, obs: Any) -> N
 
 @njit(cache=True, nogil=True)
 def measure(free: Any, columns: Any, unit: Any, sight: Any, way: Any) -> None:
-    """Fill way [K, C] uint8: steps of one cell along a heading, from the middle of a free cell, before one is not."""
-    for heading in range(len(unit)):
-        dx, dy = unit[heading, 0], unit[heading, 1]
-        for cell in range(len(free)):
-            if not free[cell]:
-                continue
+    """Fill way [C, K] uint8: steps of one cell along a heading, from the middle of a free cell, before one is not."""
+    for cell in range(len(free)):
+        if not free[cell]:
+            continue
+        for heading in range(len(unit)):
+            dx, dy = unit[heading, 0], unit[heading, 1]
             x, y = cell % columns + 0.5, cell // columns + 0.5
             steps = 0
             while steps < sight and free[np.int64(y + dy) * columns + np.int64(x + dx)]:
                 x, y = x + dx, y + dy
                 steps += 1
-            way[heading, cell] = steps
+            way[cell, heading] = steps
 
 
 @njit(cache=True, nogil=True)

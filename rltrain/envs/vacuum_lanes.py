@@ -38,7 +38,7 @@ class Robots:
 
         action [N] int64; ValueError if one is out of range. `seeds` has one for each lane that opens an episode.
         """
-        if action.shape != first.shape or action.min() < 0 or action.max() > self.options.turns:
+        if action.shape != first.shape or action.view(np.uint64).max() > self.options.turns:  # one below 0 is huge
             raise ValueError(f"expected {len(first)} actions from 0 to {self.options.turns}, got {action.tolist()}")
         if seeds:
             stream = np.zeros(len(action), np.uint64)
@@ -83,9 +83,10 @@ class Vacuum:
         if self._seed is None:
             raise RuntimeError("step before reset")
         first = self._last
-        self._episode += first
-        opening = np.flatnonzero(first).tolist() if first.any() else []
-        seeds = [derive(self._seed, lane, int(self._episode[lane])) for lane in opening]
+        seeds = []
+        if first.any():
+            self._episode += first
+            seeds = [derive(self._seed, lane, int(self._episode[lane])) for lane in np.flatnonzero(first).tolist()]
         obs, reward = self._robots.step(as_int64(action), first, seeds)
         self._last = self._robots.lanes.age == self.spec.max_episode_steps
         return Step(obs, reward, np.ones(len(first), np.float32), first, self._last)

@@ -109,7 +109,7 @@ class Room(NamedTuple):
     num_fresh: Array  # [9] int64
     unit: Array  # [K, 2] float64, one cell along a heading: columns to the right, rows down
     ahead: Array  # [K, 8] int64, offsets of the cells where it looks for dust
-    way: Array  # [K, C] uint8, the cells that it could move along a heading before it bumps; SIGHT at most
+    way: Array  # [C, K] uint8, the cells that it could move along a heading before it bumps; SIGHT at most
 
 
 @lru_cache(maxsize=8)
@@ -131,7 +131,7 @@ def build(options: Options) -> Room:
     angle = np.arange(options.turns) * 2 * np.pi / options.turns
     unit = np.stack([np.cos(angle), -np.sin(angle)], axis=1).round(12)  # exactly 0 along the walls
     places = np.rint(np.array(LOOKS)[None, :, None] * unit[:, None, :]).astype(np.int64)  # [K, 8, 2]
-    way = np.zeros((options.turns, floor.size), np.uint8)
+    way = np.zeros((floor.size, options.turns), np.uint8)
     vacuum_kernels.measure(free.ravel(), columns, unit, SIGHT, way)
     room = Room(
         columns,

@@ -14,7 +14,7 @@ from gymnasium.utils.env_checker import check_env
 from rltrain import envs
 from rltrain.envs import known, vacuum, vacuum_gym, vacuum_room
 from rltrain.envs.serial import Serial
-from rltrain.envs.vacuum import action_names, turn_action
+from rltrain.envs.vacuum import action_names, turn_action, turn_actions
 from rltrain.envs.vacuum_lanes import Vacuum
 from rltrain.envs.vacuum_room import CELL, LAYOUTS, RADIUS, WALL, Options
 from rltrain.errors import CheckpointError, InputError
@@ -107,6 +107,8 @@ def test_an_angle_becomes_the_nearest_turn_and_its_name_says_so(turns):
         assert -180 < meant <= 180
         assert abs((meant - angle + 180) % 360 - 180) <= spacing / 2 + 1e-9
     assert turn_action(370, turns) == turn_action(10, turns)
+    angles = np.linspace(-180, 180, 1001)
+    assert turn_actions(angles, turns).tolist() == [turn_action(angle, turns) for angle in angles]
 
 
 # What a second does
