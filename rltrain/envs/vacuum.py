@@ -24,7 +24,17 @@ Learning, chapter 16). A learner that has to try every action is better off with
 
 Arguments: `room` is living (default), flat (three rooms and their doors), pillars or empty; `width` and `depth` are the
 floor's, 8 and 6 metres, and stretch the furniture along; `dust` is uneven (heaps, the default) or even; `turns` is K, a
-multiple of 8. To Gymnasium's users: `import rltrain.envs.vacuum`, then `gymnasium.make("RobotVacuum-v0")`, or
+multiple of 8.
+
+What rules pick up, in grams, mean of 100 episodes (bench/vacuum.py):
+
+                                                       living   flat   pillars   empty
+    random actions                                        2.0    2.0       1.7     1.8
+    forward with p, else a turn in [-r, r], the best     61.1   46.5      61.1    69.3   p .8 to .85, r 150 to 180
+    forward until it bumps, then a turn in [90, 270]     87.3   72.1      86.0    90.6
+    rows to and fro by bumper and compass                30.2   29.9      30.1    99.8   it gets caught in corners
+
+To Gymnasium's users: `import rltrain.envs.vacuum`, then `gymnasium.make("RobotVacuum-v0")`, or
 `gymnasium.make_vec` for many at once.
 """
 
