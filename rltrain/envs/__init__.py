@@ -41,6 +41,12 @@ def make(
 
         return onehot.make(settings, count)
     check(settings)
+    from rltrain.envs import vacuum
+
+    if settings.id == vacuum.ID:
+        from rltrain.envs.vacuum_lanes import Vacuum
+
+        return Vacuum(settings, count)
     if not settings.id.startswith("ALE/"):
         from rltrain.envs import gym
 
@@ -66,6 +72,10 @@ def describe(settings: EnvironmentConfig, *, task: str = "env", num_envs: int | 
 
         return onehot.describe(settings, count)
     check(settings)
+    from rltrain.envs import vacuum
+
+    if settings.id == vacuum.ID:
+        return vacuum.describe(settings, count)
     if not settings.id.startswith("ALE/"):
         from rltrain.envs import gym
 
