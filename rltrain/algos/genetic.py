@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.policies import choosing, trials
 from rltrain.policies.champion import Champion, fixed, spread
-from rltrain.policies.parameters import Family, Parameters
+from rltrain.policies.parameters import Parameters
 from rltrain.rng import Streams, derive
 from rltrain.settings import STRICT
 
@@ -79,7 +79,7 @@ class Algorithm:
         trials.check(env.spec, config.games, config.same_starts)
         self.config, self.env, self._seed = config, env, rng.seed
         self._stream = rng.numpy("breed")
-        self.family = make_family(config, env.spec)
+        self.family = choosing.make(config, env.spec)
         self.champion = Champion(self.family, env, config.recheck, rng.seed)
         self.population = self.family.parameters.draw(config.population, self._stream)  # [C, P], not yet played
         self.generations = self.env_steps = self.episodes = 0
@@ -151,16 +151,11 @@ def breed(
     return np.concatenate([survivors[:alive], parameters.inside(children)])
 
 
-def make_family(config: Config, spec: EnvSpec) -> Family:
-    """The policy that is bred."""
-    return choosing.make(spec, config.policy, config.hidden, config.activation, config.ranges)
-
-
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
-    return fixed(make_family(config, spec), state["champion"]["candidate"], seed=0)
+    return fixed(choosing.make(config, spec), state["champion"]["candidate"], seed=0)
 
 
 def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
     """What a run needs."""
-    return {"parameters": len(make_family(config, spec).parameters)}
+    return {"parameters": len(choosing.make(config, spec).parameters)}

@@ -18,7 +18,6 @@ from pydantic import BaseModel, Field
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.policies import choosing, designs, trials
 from rltrain.policies.champion import Champion, fixed, spread
-from rltrain.policies.parameters import Family
 from rltrain.rng import Streams, derive
 from rltrain.settings import STRICT
 
@@ -57,7 +56,7 @@ class Algorithm:
         trials.check(env.spec, config.games, config.same_starts)
         self.config, self.env, self._seed = config, env, rng.seed
         self._stream = rng.numpy("search")
-        self.family = make_family(config, env.spec)
+        self.family = choosing.make(config, env.spec)
         parameters = self.family.parameters
         self.size: int | None = None  # of the design; None: without end
         if config.sampler == "grid":
@@ -118,19 +117,14 @@ class Algorithm:
         self.env_steps, self.episodes = state["env_steps"], state["episodes"]
 
 
-def make_family(config: Config, spec: EnvSpec) -> Family:
-    """The policy whose parameters are looked for."""
-    return choosing.make(spec, config.policy, config.hidden, config.activation, config.ranges)
-
-
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
-    return fixed(make_family(config, spec), state["champion"]["candidate"], seed=0)
+    return fixed(choosing.make(config, spec), state["champion"]["candidate"], seed=0)
 
 
 def tables(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> dict[str, dict[str, Array]]:
     """points.csv of a saved state: a column for each parameter where they are few, the score, the games behind it."""
-    names = make_family(config, spec).parameters.names
+    names = choosing.make(config, spec).parameters.names
     columns = dict(zip(names, state["points"].T, strict=True)) if len(names) <= MOST_COLUMNS else {}
     games = np.full(len(state["scores"]), config.games)
     return {"points": {**columns, "score": state["scores"], "games": games}}
@@ -138,4 +132,4 @@ def tables(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> dict[str,
 
 def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
     """What a run needs."""
-    return {"parameters": len(make_family(config, spec).parameters)}
+    return {"parameters": len(choosing.make(config, spec).parameters)}

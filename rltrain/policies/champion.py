@@ -70,8 +70,7 @@ class Champion:
 
 def fixed(family: Family, candidate: Array, seed: int) -> Fixed:
     """The candidate as a policy; before there is one, the middle of the ranges."""
-    middle = (family.parameters.low + family.parameters.high) / 2
-    return Fixed(family, np.where(np.isnan(candidate), middle, candidate), derive(seed, "policy"))
+    return Fixed(family, np.where(np.isnan(candidate), family.parameters.middle, candidate), derive(seed, "policy"))
 
 
 def spread(scores: Array) -> Metrics:

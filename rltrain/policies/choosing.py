@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
@@ -33,20 +33,26 @@ Ranges = Annotated[
 ]
 
 
-def make(
-    spec: EnvSpec,
-    policy: Policy,
-    hidden: tuple[int, ...],
-    activation: Activation,
-    ranges: Mapping[str, tuple[float, float]],
-) -> Family:
+class Settings(Protocol):
+    """Those of an algorithm that fills in a policy."""
+
+    @property
+    def policy(self) -> Policy: ...
+    @property
+    def hidden(self) -> tuple[int, ...]: ...
+    @property
+    def activation(self) -> Activation: ...
+    @property
+    def ranges(self) -> Mapping[str, tuple[float, float]]: ...
+
+
+def make(settings: Settings, spec: EnvSpec) -> Family:
     """The policy that these settings name. InputError if it is not for this environment."""
-    if policy is None:
-        policy = "walk_and_turn" if FORWARD in spec.action_names else "linear"
+    policy = settings.policy or ("walk_and_turn" if FORWARD in spec.action_names else "linear")
     family: Network | WalkAndTurn
     if policy == "walk_and_turn":
         family = WalkAndTurn(spec)
     else:
-        family = Network(spec, hidden if policy == "mlp" else (), activation)
-    family.parameters = with_ranges(family.parameters, ranges)
+        family = Network(spec, settings.hidden if policy == "mlp" else (), settings.activation)
+    family.parameters = with_ranges(family.parameters, settings.ranges)
     return family

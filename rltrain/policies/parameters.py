@@ -34,6 +34,11 @@ class Parameters:
         """[P] what a variation is measured by."""
         return self.high - self.low
 
+    @property
+    def middle(self) -> Array:
+        """[P] half-way between the ends."""
+        return (self.low + self.high) / 2
+
     def draw(self, count: int, stream: np.random.Generator) -> Array:
         """[count, P] uniform over the ranges."""
         return self.low + self.width * stream.random((count, len(self)))
@@ -71,8 +76,7 @@ def with_ranges(parameters: Parameters, ranges: Mapping[str, tuple[float, float]
     for name, (least, most) in ranges.items():
         place = f"algorithm.ranges.{name}"
         if name not in parameters.names:
-            some = ", ".join(parameters.names[:8]) + (", ..." if len(parameters) > 8 else "")
-            raise InputError(f"{place}: unknown parameter{did_you_mean(name, parameters.names)} The policy has {some}")
+            raise InputError(f"{place}: unknown parameter{did_you_mean(name, parameters.names)}")
         index = parameters.names.index(name)
         if not least < most:
             raise InputError(f"{place}: [{least:g}, {most:g}] is empty; the lower end comes first")
