@@ -152,7 +152,7 @@ def rates(size: int, population: int) -> Rates:
     least = min(1 + c_1 / c_mu, 1 + 2 * mu_eff_down / (mu_eff + 2), (1 - c_1 - c_mu) / (size * c_mu))
     c_sigma = (mu_eff + 2) / (size + mu_eff + 5)
     return Rates(
-        weights=np.concatenate([up / up.sum(), least * down / -down.sum()]),
+        weights=np.concatenate([up / up.sum(), max(0.0, least) * down / -down.sum()]),
         mu_eff=float(mu_eff),
         c_sigma=float(c_sigma),
         d_sigma=float(1 + 2 * max(0.0, math.sqrt((mu_eff - 1) / (size + 1)) - 1) + c_sigma),

@@ -40,7 +40,7 @@ class Config(BaseModel):
         100, ge=2, le=100_000, multiple_of=2, description="samples in a generation: half of them, and their opposites"
     )
     sigma: float = Field(0.1, gt=0, le=10, description="standard deviation of the noise, in halves of the ranges")
-    learning_rate: float = Field(0.1, gt=0, le=10, description="of Adam, in halves of the ranges")
+    learning_rate: float = Field(0.03, gt=0, le=10, description="of Adam, in halves of the ranges")
     weight_decay: float = Field(0.0, ge=0, le=1, description="pull to the middle of the ranges, beside the gradient")
     games: int = Field(5, ge=1, le=10_000, description="whole games of each sample; its score is their mean")
     same_starts: bool = Field(False, description=trials.SAME_STARTS)
