@@ -124,10 +124,20 @@ class EvaluateConfig(BaseModel):
         default=None, description="a counter and its interval, such as {env_steps: 100000}; null: never"
     )
     episodes: int = Field(default=10, ge=1, le=100_000, description="games in one evaluation")
+    until: float | None = Field(
+        default=None, description="the run ends once the mean of an evaluation reaches this; null: at its budget alone"
+    )
     protocol: Literal["nature", "sticky", "training"] | None = Field(
         default=None,
         description="rules of the evaluation; null: nature for Atari, training (the config's own environment) else",
     )
+
+    @field_validator("until")
+    @classmethod
+    def _is_measured(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None and info.data.get("every", {}) is None:
+            raise ValueError("needs run.evaluate.every, or nothing is ever measured")
+        return value
 
 
 class SaveConfig(BaseModel):

@@ -16,7 +16,8 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
-from rltrain.policies import choosing, trials
+from rltrain.policies import blas, choosing, trials
+from rltrain.policies.adam import Adam
 from rltrain.policies.champion import Champion, fixed, spread
 from rltrain.rng import Streams, derive
 from rltrain.settings import STRICT
@@ -24,7 +25,6 @@ from rltrain.settings import STRICT
 TASK = "env"
 DEFAULT_BUDGET = {"generations": 100}
 DEFAULT_NUM_ENVS = 100
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
 
 
 class Config(BaseModel):
@@ -57,13 +57,13 @@ class Algorithm:
 
     def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
         trials.check(env.spec, config.games, config.same_starts)
+        blas.use_one_thread()
         self.config, self.env, self._seed = config, env, rng.seed
         self._stream = rng.numpy("noise")
         self.family = choosing.make(config, env.spec)
         self.champion = Champion(self.family, env, config.recheck, rng.seed)
-        size = len(self.family.parameters)
-        self.centre = np.zeros(size)
-        self.moment, self.square = np.zeros(size), np.zeros(size)  # of Adam
+        self.centre = np.zeros(len(self.family.parameters))  # [P], in halves of the ranges
+        self.adam = Adam([self.centre])
         self.generations = self.env_steps = self.episodes = 0
 
     @property
@@ -83,14 +83,11 @@ class Algorithm:
         seed = derive(self._seed, "generation", self.generations)
         played = trials.play(self.family, samples, self.env, config.games, seed, config.same_starts)
         slope = gradient(noise, played.scores, config.sigma) - config.weight_decay * self.centre
-        self.generations += 1
-        self.moment = BETA1 * self.moment + (1 - BETA1) * slope
-        self.square = BETA2 * self.square + (1 - BETA2) * slope**2
-        mean, variance = self.moment / (1 - BETA1**self.generations), self.square / (1 - BETA2**self.generations)
-        self.centre = self.centre + config.learning_rate * mean / (np.sqrt(variance) + EPSILON)
-        self.centre = np.where(parameters.bounded, np.clip(self.centre, -1, 1), self.centre)
+        self.adam.step([-slope], config.learning_rate)  # it moves the centre, and against what it is given
+        self.centre[:] = np.where(parameters.bounded, np.clip(self.centre, -1, 1), self.centre)
         challengers = np.array([self._place(self.centre), samples[played.scores.argmax()]])
-        replayed = self.champion.challenge(challengers, self.generations - 1)
+        replayed = self.champion.challenge(challengers, self.generations)
+        self.generations += 1
         self.env_steps += int(played.lengths.sum() + replayed.lengths.sum())
         self.episodes += played.lengths.size + replayed.lengths.size
         return {
@@ -109,8 +106,7 @@ class Algorithm:
     def save(self) -> State:
         return {
             "centre": self.centre.copy(),
-            "moment": self.moment.copy(),
-            "square": self.square.copy(),
+            "adam": self.adam.save(),
             "champion": self.champion.save(),
             "generations": self.generations,
             "env_steps": self.env_steps,
@@ -118,8 +114,8 @@ class Algorithm:
         }
 
     def load(self, state: State) -> None:
-        self.centre = state["centre"].astype(np.float64)
-        self.moment, self.square = state["moment"].astype(np.float64), state["square"].astype(np.float64)
+        self.centre[:] = state["centre"]
+        self.adam.load(state["adam"])
         self.champion.load(state["champion"])
         self.generations = state["generations"]
         self.env_steps, self.episodes = state["env_steps"], state["episodes"]

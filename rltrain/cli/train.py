@@ -232,5 +232,6 @@ def ending(run: Run, asked: Asked, steps: int, quiet: bool) -> list[str]:
     if not steps:
         more = f"run.budget.{unit}={2 * run.counters[unit]}"
         return [f"nothing to do: {done}, as its budget says", f"train on with: rltrain resume {run.folder} {more}"]
-    finished = f"finished: {done}{best}, in {run.folder}"
+    what = "solved" if run.solved else "finished"
+    finished = f"{what}: {done}{best}, in {run.folder}"
     return [finished] if quiet else [finished, f"next: rltrain eval --checkpoint {run.folder}"]

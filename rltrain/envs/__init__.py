@@ -15,6 +15,8 @@ from rltrain.settings import EnvironmentConfig
 if TYPE_CHECKING:
     from rltrain.mdp.model import Model
 
+NATIVE = ("CartPole-v0", "CartPole-v1")  # played by all lanes in one step; see `vector`
+
 
 def make(
     settings: EnvironmentConfig,
@@ -75,6 +77,11 @@ def describe(settings: EnvironmentConfig, *, task: str = "env", num_envs: int | 
     from rltrain.envs import atari
 
     return atari.describe(settings, count)
+
+
+def side_by_side(settings: EnvironmentConfig) -> int:
+    """How many games an evaluation plays at once, at most: more where another one costs next to nothing."""
+    return 128 if settings.id in NATIVE else 32
 
 
 def known_model(settings: EnvironmentConfig, algorithm: str) -> Model:

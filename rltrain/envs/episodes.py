@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from rltrain.core import Metrics, State, Step
+from rltrain.core import Array, Metrics, State, Step
 
 WINDOW = 100  # finished games that the metrics speak of
 
@@ -30,6 +30,26 @@ class Episodes:
         self.returns.extend(ended)
         self.lengths.extend(self._length[step.last].tolist())
         return ended
+
+    def add_games(self, reward: Array, last: Array, counted: Array) -> list[float]:
+        """Take in whole games at once: raw reward, last and counted [T, N]; what is not counted was not played.
+
+        Their raw returns, in the order in which they ended.
+        """
+        reward = np.where(counted, reward, 0.0)
+        returns, lengths = np.cumsum(reward, axis=0), np.cumsum(counted, axis=0)
+        ended = np.argwhere(last & counted)  # rows (t, lane), by t
+        before: dict[int, tuple[float, int]] = {}
+        games = []
+        for t, lane in ended.tolist():
+            total, length = float(returns[t, lane]), int(lengths[t, lane])
+            total_before, length_before = before.get(lane, (0.0, 0))
+            games.append((total - total_before, length - length_before))
+            before[lane] = (total, length)
+        self.total += len(games)
+        self.returns.extend(total for total, _ in games)
+        self.lengths.extend(length for _, length in games)
+        return [total for total, _ in games]
 
     def metrics(self) -> Metrics:
         """Over the last 100 games; NaN before the first one ends."""

@@ -1,4 +1,4 @@
-"""Any Gymnasium id with discrete actions, one `gymnasium.make` a lane.
+"""Any Gymnasium id with discrete actions: one `gymnasium.make` a lane, or Gymnasium's own vectorised environment.
 
 Observations: a uint8 image becomes uint8 [C, H, W]; everything else is flattened by Gymnasium's own rule (a Discrete
 becomes one-hot) to a float32 vector.
@@ -13,7 +13,8 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.spaces.utils import flatten, flatten_space
 
-from rltrain.core import Array, EnvSpec
+from rltrain.core import Array, Env, EnvSpec
+from rltrain.envs import vector
 from rltrain.envs.serial import Serial
 from rltrain.errors import InputError, MissingError
 from rltrain.settings import EnvironmentConfig
@@ -51,8 +52,10 @@ class Gym:
         return np.asarray(flatten(self._space, obs), dtype=np.float32)
 
 
-def make(settings: EnvironmentConfig, num_envs: int) -> Serial:
+def make(settings: EnvironmentConfig, num_envs: int) -> Env:
     """N environments. MissingError if a package is missing, InputError if the id's spaces are not for us."""
+    if vector.fits(settings, num_envs):
+        return vector.Vector(describe(settings, num_envs), settings)
     envs = [_open(settings) for _ in range(num_envs)]
     return Serial(_spec(settings, envs[0], num_envs), [Gym(env) for env in envs])
 

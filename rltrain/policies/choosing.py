@@ -8,7 +8,8 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field
 
 from rltrain.core import EnvSpec
-from rltrain.policies.network import Activation, Network
+from rltrain.policies.mlp import Activation
+from rltrain.policies.network import Network
 from rltrain.policies.parameters import Family, with_ranges
 from rltrain.policies.walk_and_turn import FORWARD, WalkAndTurn
 

@@ -9,25 +9,14 @@ the literature's linear policy. Without hidden layers the parameters are called 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 
 from rltrain.core import Array, EnvSpec
 from rltrain.errors import InputError
+from rltrain.policies.mlp import Activation, activate
 from rltrain.policies.parameters import Parameters
-
-Activation = Literal["tanh", "elu"]
-
-
-def elu(x: Array) -> Array:
-    """x above 0, exp(x) - 1 below (Clevert et al. 2016)."""
-    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
-
-
-ACTIVATIONS: Mapping[Activation, Callable[[Array], Array]] = {"tanh": np.tanh, "elu": elu}
 
 
 class Network:
@@ -43,14 +32,14 @@ class Network:
         self.sizes = (spec.obs_shape[0], *hidden, outputs)
         self.draws = 0
         self.parameters = describe(self.sizes)
-        self._activation = ACTIVATIONS[activation]
+        self._activation = activation
 
     def act(self, candidates: Array, obs: Array, uniform: Array) -> Array:
         score = obs  # [L, inputs]
         at = 0
         for layer, (inputs, outputs) in enumerate(pairwise(self.sizes)):
             if layer:
-                score = self._activation(score)
+                score = activate(score, self._activation)
             end = at + inputs * outputs
             weights = candidates[:, at:end].reshape(-1, outputs, inputs)  # [L or 1, outputs, inputs]
             score = _product(weights, score) + candidates[:, end : end + outputs]

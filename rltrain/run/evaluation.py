@@ -24,7 +24,6 @@ from rltrain.errors import InputError
 from rltrain.rng import derive
 from rltrain.settings import EnvironmentConfig
 
-LANES = 32  # games played side by side, at most
 RESAMPLES = 10_000  # of the bootstrap
 ATARI_FRAMES = 18_000
 UNLIMITED_STEPS = 10_000  # cut for an environment without a time limit: a bad policy might never end a game there
@@ -135,7 +134,7 @@ def evaluate(
     if epsilon is None:
         epsilon = rules.epsilon if rules.epsilon is not None else (0.05 if settings.is_atari else 0.0)
     played = _environment(settings, rules, task)
-    lanes = min(episodes, LANES)
+    lanes = min(episodes, envs.side_by_side(played))
     quota = np.full(lanes, episodes // lanes)
     quota[: episodes % lanes] += 1
 

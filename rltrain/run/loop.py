@@ -181,8 +181,18 @@ class Run:
         return self.algorithm.counters
 
     @property
+    def solved(self) -> bool:
+        """Whether an evaluation reached the score at which the run was to end."""
+        until = self.experiment.run.evaluate.until
+        return until is not None and self.best is not None and self.best["score"] >= until
+
+    @property
     def finished(self) -> bool:
-        return self.algorithm.done or any(self.counters[name] >= limit for name, limit in self.budget.items())
+        return (
+            self.solved
+            or self.algorithm.done
+            or any(self.counters[name] >= limit for name, limit in self.budget.items())
+        )
 
     def progress(self) -> dict[str, float]:
         """share: of the budget, 0..1. elapsed_seconds: of all sessions. steps_per_second: or sweeps, lately."""

@@ -193,3 +193,28 @@ def test_another_machine_is_a_warning(tmp_path: Path) -> None:
     texts = [event.text for event in again.advance() if event.kind == "warning"]
     again.close()
     assert any("numpy 1.0 -> " in text and "not exact" in text for text in texts)
+
+
+def test_it_ends_once_an_evaluation_reaches_the_score(tmp_path: Path) -> None:
+    run = create(tmp_path, "run.evaluate.until=20", "run.budget.episodes=1000")  # the rule scores about 40
+    kinds = kinds_of(run)
+    run.close()
+    assert run.solved and run.finished and status(run) == "finished"
+    assert 50 <= run.counters["episodes"] < 100
+    assert kinds[-3:] == ["eval", "save", "end"]
+    again = Run.resume(run.folder)
+    assert [event.kind for event in again.advance()] == ["end"]
+    again.close()
+
+
+def test_a_score_that_is_never_reached_ends_nothing(tmp_path: Path) -> None:
+    run = create(tmp_path, "run.evaluate.until=400")
+    kinds_of(run)
+    run.close()
+    assert run.counters["episodes"] >= 100
+    assert run.finished and not run.solved
+
+
+def test_a_score_without_evaluations_is_refused() -> None:
+    with pytest.raises(InputError, match=r"run.evaluate.until=5: needs run.evaluate.every"):
+        config.loads("algorithm: basic\nenvironment: CartPole-v1", "t", ["run.evaluate.until=5"])

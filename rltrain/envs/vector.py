@@ -1,0 +1,88 @@
+"""Gymnasium's own vectorised CartPole: all lanes in one step of numpy instead of a loop over single games.
+
+Gymnasium registers such a class, a `vector_entry_point`, for few ids. A step of it takes about 40 microseconds however
+many lanes there are, a step of a single game about 8, so it pays from a handful of lanes on. Its lanes share one random
+stream. What it holds between two steps is few arrays, which `save` takes out and `load` puts back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from rltrain.core import Array, EnvSpec, State, Step, as_int64
+from rltrain.envs import NATIVE
+from rltrain.errors import CheckpointError
+from rltrain.settings import EnvironmentConfig
+
+LEAST_ENVS = 16  # below, single games are about as fast, and they draw their starts lane by lane
+
+
+def fits(settings: EnvironmentConfig, num_envs: int) -> bool:
+    """Whether these lanes are played together."""
+    return settings.id in NATIVE and num_envs >= LEAST_ENVS
+
+
+class Vector:
+    """An `Env` that is one vectorised environment of Gymnasium with next-step autoreset."""
+
+    def __init__(self, spec: EnvSpec, settings: EnvironmentConfig) -> None:
+        self.spec = spec
+        kwargs: dict[str, Any] = dict(settings.kwargs)
+        made = gymnasium.make_vec(
+            settings.id,
+            num_envs=spec.num_envs,
+            vectorization_mode="vector_entry_point",
+            max_episode_steps=spec.max_episode_steps,
+            **kwargs,
+        )
+        self._env: Any = made.unwrapped  # a CartPoleVectorEnv
+        self._first = np.zeros(spec.num_envs, dtype=bool)  # where the next step opens an episode
+
+    def reset(self, seed: int) -> Step:
+        obs, _ = self._env.reset(seed=seed)
+        self._first = np.zeros(self.spec.num_envs, dtype=bool)
+        zeros = np.zeros(self.spec.num_envs, dtype=np.float32)
+        return Step(obs, zeros, zeros + 1, first=~self._first, last=self._first)
+
+    def step(self, action: Array) -> Step:
+        obs, reward, terminated, truncated, _ = self._env.step(as_int64(action))
+        last = terminated | truncated
+        first, self._first = self._first, last
+        return Step(obs, reward, 1 - terminated.astype(np.float32), first, last)
+
+    def close(self) -> None:
+        self._env.close()
+
+    def save(self) -> State:
+        env = self._env
+        if env.state is None:
+            return {"state": None}
+        return {
+            "state": env.state.copy(),  # [4, N] float64
+            "steps": env.steps.copy(),  # [N] of the running episodes
+            "first": self._first.copy(),
+            "stream": _plain(env.np_random.bit_generator.state),
+        }
+
+    def load(self, state: State) -> None:
+        env = self._env
+        if state["state"] is None:
+            return
+        if state["state"].shape != (4, self.spec.num_envs):
+            raise CheckpointError(f"saved with {state['state'].shape[-1]} environments, now {self.spec.num_envs}")
+        env.reset(seed=0)
+        env.state = state["state"].astype(np.float64)
+        env.steps = state["steps"].astype(np.int32)
+        env.prev_done = state["first"].astype(bool)
+        env.np_random.bit_generator.state = state["stream"]
+        self._first = env.prev_done.copy()
+
+
+def _plain(value: Any) -> Any:
+    """A generator's state as plain ints and strings."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return int(value) if isinstance(value, np.integer) else value
