@@ -47,7 +47,8 @@ class Config(BaseModel):
     sigma: float = Field(
         0.1, gt=0, le=10, description="size of the variation, as a share of each parameter's range (standard deviation)"
     )
-    sigma_decay: float = Field(1.0, gt=0, le=1, description="what sigma is multiplied by after each generation")
+    sigma_decay: float = Field(0.95, gt=0, le=1, description="what sigma is multiplied by after each generation")
+    sigma_min: float = Field(0.01, ge=0, le=10, description="where sigma stops falling; no effect above `sigma`")
     games: int = Field(5, ge=1, le=10_000, description="whole games of each policy; its score is their mean")
     same_starts: bool = Field(False, description=trials.SAME_STARTS)
     recheck: int = Field(50, ge=1, le=100_000, description="fresh games in which a generation's best must prove itself")
@@ -96,7 +97,8 @@ class Algorithm:
     @property
     def sigma(self) -> float:
         """What the children of this generation vary by."""
-        return float(self.config.sigma * self.config.sigma_decay**self.generations)
+        config = self.config
+        return float(max(min(config.sigma, config.sigma_min), config.sigma * config.sigma_decay**self.generations))
 
     def step(self) -> Metrics:
         """Play, replay the best, breed."""

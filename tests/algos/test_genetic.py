@@ -14,7 +14,7 @@ from rltrain.settings import EnvironmentConfig
 PARAMETERS = Parameters(("p", "w"), np.array([0.0, -10.0]), np.array([1.0, 10.0]), np.array([True, False]))
 
 
-def make(seed=0, num_envs=4, **settings):
+def make(seed=0, num_envs=16, **settings):
     env = envs.make(EnvironmentConfig(id="CartPole-v1"), num_envs=num_envs)
     return genetic.Algorithm(genetic.Config(**settings), env, Streams(seed), Hardware())
 
@@ -56,8 +56,8 @@ def test_children_vary_by_sigma_of_each_range_and_stay_where_something_is():
 
 
 def test_sigma_decays_with_the_generations():
-    algorithm = make(population=10, survivors=5, games=1, recheck=1, sigma=0.2, sigma_decay=0.5)
-    assert [algorithm.step()["sigma"] for _ in range(3)] == [0.2, 0.1, 0.05]
+    algorithm = make(population=10, survivors=5, games=1, recheck=1, sigma=0.2, sigma_decay=0.5, sigma_min=0.04)
+    assert [algorithm.step()["sigma"] for _ in range(4)] == [0.2, 0.1, 0.05, 0.04]
 
 
 def test_generations_games_and_steps_are_counted():
@@ -97,7 +97,7 @@ def test_a_loaded_algorithm_goes_on_exactly():
     one, other = (
         genetic.Algorithm(
             genetic.Config(population=10, survivors=3, games=1, recheck=2, sigma_decay=0.9),
-            envs.make(EnvironmentConfig(id="CartPole-v1"), num_envs=4),
+            envs.make(EnvironmentConfig(id="CartPole-v1"), num_envs=16),
             rng,
             Hardware(),
         )
@@ -113,7 +113,7 @@ def test_a_loaded_algorithm_goes_on_exactly():
 
 def test_it_learns_cartpole_within_few_generations():
     """Random play scores 22, and the angle alone 42."""
-    algorithm = make(seed=1, num_envs=8, population=50, survivors=10, games=2, recheck=20)
+    algorithm = make(seed=1, num_envs=16, population=50, survivors=10, games=2, recheck=20)
     for _ in range(5):
         metrics = algorithm.step()
         if metrics["return/mean"] > 400:

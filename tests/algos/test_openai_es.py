@@ -32,7 +32,7 @@ def test_where_all_score_the_same_nothing_moves():
     assert openai_es.gradient(noise, np.full(10, 7.0), 0.1) == pytest.approx(np.zeros(3))
 
 
-def make(rng, num_envs=4, **settings):
+def make(rng, num_envs=16, **settings):
     env = envs.make(EnvironmentConfig(id="CartPole-v1"), num_envs=num_envs)
     return openai_es.Algorithm(openai_es.Config(**settings), env, rng, Hardware())
 

@@ -18,7 +18,7 @@ from rltrain.settings import EnvironmentConfig
 RANGES = {"w2": (0.0, 1.0), "w3": (0.0, 1.0)}
 
 
-def make(seed=0, num_envs=4, env_id="CartPole-v1", **settings):
+def make(seed=0, num_envs=16, env_id="CartPole-v1", **settings):
     env = envs.make(EnvironmentConfig(id=env_id), num_envs=num_envs)
     return search.Algorithm(search.Config(**settings), env, Streams(seed), Hardware())
 
@@ -86,7 +86,7 @@ def test_a_loaded_algorithm_goes_on_exactly(sampler):
     streams = [Streams(3), Streams(3)]
     one, other = (
         search.Algorithm(
-            search.Config(**settings), envs.make(EnvironmentConfig(id="CartPole-v1"), num_envs=4), rng, Hardware()
+            search.Config(**settings), envs.make(EnvironmentConfig(id="CartPole-v1"), num_envs=16), rng, Hardware()
         )
         for rng in streams
     )
