@@ -24,7 +24,7 @@ DOORS = {
     "torch": {"deep", "algos/dqn.py", "rng.py", "cli/doctor.py"},
     "gymnasium": {"envs"},
     "ale_py": {"envs"},
-    "numba": {"mdp"},
+    "numba": {"mdp", "envs"},
     "scipy": {"mdp", "cli/mdp/discounts_picture.py"},
     "matplotlib": {"report", "mdp", "cli"},
 }

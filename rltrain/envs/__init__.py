@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rltrain.mdp.model import Model
 
 NATIVE = ("CartPole-v0", "CartPole-v1")  # played by all lanes in one step; see `vector`
+VACUUM = "RobotVacuum-v0"  # stepped by compiled code of our own
 
 
 def make(
@@ -41,6 +42,10 @@ def make(
 
         return onehot.make(settings, count)
     check(settings)
+    if settings.id == VACUUM:
+        from rltrain.envs.vacuum_lanes import Vacuum
+
+        return Vacuum(settings, count)
     if not settings.id.startswith("ALE/"):
         from rltrain.envs import gym
 
@@ -66,6 +71,10 @@ def describe(settings: EnvironmentConfig, *, task: str = "env", num_envs: int | 
 
         return onehot.describe(settings, count)
     check(settings)
+    if settings.id == VACUUM:
+        from rltrain.envs import vacuum
+
+        return vacuum.describe(settings, count)
     if not settings.id.startswith("ALE/"):
         from rltrain.envs import gym
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import gymnasium
 
+import rltrain.envs.vacuum  # noqa: F401  its import registers RobotVacuum-v0
 from rltrain.errors import InputError, MissingError
 from rltrain.settings import EnvironmentConfig
 

@@ -1,0 +1,109 @@
+"""Robot vacuums side by side: as rltrain plays them (`Vacuum`), over the compiled seconds that all their kinds share.
+
+Lane i plays its episode e from the seed that `Serial` would give it, `derive(seed, i, e)`. So it does what
+`gymnasium.make("RobotVacuum-v0")` does from that seed, and does not depend on how many lanes there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rltrain.core import Array, EnvSpec, State, Step, as_int64
+from rltrain.envs import vacuum, vacuum_kernels, vacuum_room
+from rltrain.envs.vacuum_room import CELL, Options
+from rltrain.errors import CheckpointError
+from rltrain.rng import derive
+from rltrain.settings import EnvironmentConfig
+
+
+class Robots:
+    """N robots in rooms of one kind; who holds it says when an episode begins, and from which seed."""
+
+    def __init__(self, options: Options, num_envs: int) -> None:
+        self.options, self.room = options, vacuum_room.build(options)
+        cells = len(self.room.floor)
+        self.lanes = vacuum_kernels.Lanes(
+            dust=np.zeros((num_envs, cells), np.uint16),
+            place=np.zeros((num_envs, 2)),
+            heading=np.zeros(num_envs, np.int64),
+            age=np.zeros(num_envs, np.int64),
+            picked=np.zeros(num_envs, np.int64),
+        )
+        self._density = np.zeros(cells)  # scratch
+
+    def step(self, action: Array, first: Array, seeds: Sequence[int], limit: int | None) -> tuple[Array, Array]:
+        """One second: obs [N, 16] float32 and reward [N] float32. Where first [N] is true, an episode opens instead.
+
+        action [N] int64; ValueError if one is out of range. `seeds` has one for each lane that opens an episode.
+        """
+        if action.shape != first.shape or action.min() < 0 or action.max() > self.options.turns:
+            raise ValueError(f"expected {len(first)} actions from 0 to {self.options.turns}, got {action.tolist()}")
+        if seeds:
+            stream = np.zeros(len(action), np.uint64)
+            stream[first] = np.array(seeds, np.uint64)
+            uneven = self.options.dust == "uneven"
+            with np.errstate(over="ignore"):  # uint64 wraps around, in plain Python too
+                vacuum_kernels.begin(self.room, self.lanes, first, stream, uneven, self._density)
+        reward = np.empty(len(action), np.float32)
+        obs = np.empty((len(action), len(vacuum.SENSES)), np.float32)
+        vacuum_kernels.drive(self.room, self.lanes, first, action, limit or 0, reward, obs)
+        return obs, reward
+
+    def facts(self) -> dict[str, Array]:
+        """What the robots do not know, [N] each: grams left, and where they are in metres and degrees."""
+        return {
+            "dust_left": (vacuum_kernels.TOTAL - self.lanes.picked) / 1000,
+            "x": (self.lanes.place[:, 0] - vacuum_room.WALL) * CELL,
+            "y": (self.lanes.place[:, 1] - vacuum_room.WALL) * CELL,
+            "heading": self.lanes.heading * 360.0 / self.options.turns,
+        }
+
+
+class Vacuum:
+    """N robots as an `Env`. After a `last`, the next step opens that lane's next episode and ignores its action."""
+
+    def __init__(self, settings: EnvironmentConfig, num_envs: int) -> None:
+        options = vacuum.options_of(settings)
+        self.spec: EnvSpec = vacuum.describe(settings, num_envs)
+        self._robots = Robots(options, num_envs)
+        self._seed: int | None = None
+        self._episode = np.zeros(num_envs, np.int64)
+        self._last = np.zeros(num_envs, bool)
+
+    def reset(self, seed: int) -> Step:
+        self._seed = seed
+        self._episode[:] = -1
+        self._last = np.ones(self.spec.num_envs, bool)
+        return self.step(np.zeros(self.spec.num_envs, np.int64))
+
+    def step(self, action: Array) -> Step:
+        """Play one second, action [N] int64. ValueError if one is out of range."""
+        if self._seed is None:
+            raise RuntimeError("step before reset")
+        first = self._last
+        self._episode += first
+        opening = np.flatnonzero(first).tolist() if first.any() else []
+        seeds = [derive(self._seed, lane, int(self._episode[lane])) for lane in opening]
+        obs, reward = self._robots.step(as_int64(action), first, seeds, self.spec.max_episode_steps)
+        self._last = self._robots.lanes.age == self.spec.max_episode_steps
+        return Step(obs, reward, np.ones(len(first), np.float32), first, self._last)
+
+    def close(self) -> None:
+        pass
+
+    def save(self) -> State:
+        lanes = {name: array.copy() for name, array in self._robots.lanes._asdict().items()}
+        return {"seed": self._seed, "episode": self._episode.copy(), "last": self._last.copy(), "lanes": lanes}
+
+    def load(self, state: State) -> None:
+        if state["episode"].shape != (self.spec.num_envs,):
+            raise CheckpointError(f"saved with {len(state['episode'])} environments, now {self.spec.num_envs}")
+        self._seed = state["seed"]
+        self._episode = state["episode"].astype(np.int64)
+        self._last = state["last"].copy()
+        for name, array in self._robots.lanes._asdict().items():
+            if state["lanes"][name].shape != array.shape:
+                raise CheckpointError(f"{self.spec.id}: saved in a room of another size")
+            array[:] = state["lanes"][name]
