@@ -26,9 +26,13 @@ SHORT = {
     "algorithm.batch_size": "8",
     "algorithm.report_every": "500",
     "algorithm.epsilon": "null",  # of sweeps: the whole budget
-    "algorithm.recheck": "5",
+    "algorithm.population": "20",
+    "algorithm.survivors": "5",
+    "algorithm.batch": "20",
+    "algorithm.games": "1",
+    "algorithm.recheck": "3",
 }
-BUDGETS = {"env_steps": 6_000, "episodes": 400, "sweeps": 600, "generations": 12, "policies": 1_200, "updates": 60}
+BUDGETS = {"env_steps": 6_000, "episodes": 400, "sweeps": 600, "generations": 12, "policies": 600, "updates": 60}
 TABULAR_BUDGET = 200_000  # env_steps of a learner in compiled code, which takes no time
 WORLDS = {
     "env": "CartPole-v1",
