@@ -23,7 +23,7 @@ from pydantic import BaseModel, Field
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.envs.episodes import Episodes
 from rltrain.errors import DivergedError, InputError
-from rltrain.policies import blas, mlp
+from rltrain.policies import mlp
 from rltrain.policies.adam import Adam
 from rltrain.rng import Streams, derive
 from rltrain.settings import STRICT
@@ -92,7 +92,6 @@ class Algorithm:
     def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
         self.config, self.env, self.spec, self._seed = config, env, env.spec, rng.seed
         check(config, env.spec)
-        blas.use_one_thread()
         self._act_stream = rng.numpy("act")
         self.weights = first_weights(config, env.spec, rng.numpy("init"))
         self._adam = Adam(self.weights)
@@ -244,7 +243,6 @@ class NetworkPolicy:
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
     check(config, spec)
-    blas.use_one_thread()
     return _policy(config, list(state["weights"]), 0)
 
 

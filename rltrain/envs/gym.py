@@ -28,6 +28,7 @@ class Gym:
         self._env = env
         self._space = env.observation_space
         self._layout = _image_layout(self._space)
+        self._is_box = isinstance(self._space, spaces.Box)
         self._first_action = int(env.action_space.start)
 
     def reset(self, seed: int) -> Array:
@@ -49,6 +50,8 @@ class Gym:
             return np.asarray(obs)[None]
         if self._layout == "CHW":
             return np.asarray(obs)
+        if self._is_box:  # what `flatten` does, without looking for the function that does it
+            return np.asarray(obs, dtype=np.float32).reshape(-1)
         return np.asarray(flatten(self._space, obs), dtype=np.float32)
 
 

@@ -111,9 +111,9 @@ class Serial:
 
     def _check_finite(self, what: str, values: Array) -> None:
         """Values [N, ...]; one that is no number would poison every weight that it reaches."""
-        bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
-        if len(bad):
-            lane = int(bad[0])
+        finite = np.isfinite(values)
+        if not finite.all():
+            lane = int(np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))[0])
             raise DivergedError(
                 f"{self.spec.id}: environment {lane} gave the {what} {values[lane]}, not a finite number"
             )

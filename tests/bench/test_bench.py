@@ -15,6 +15,7 @@ import pytest
 from rltrain.errors import InputError
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
+sys.path.insert(0, str(BENCH))  # where scripts of bench/ find each other, as when one is run
 
 
 def load(name: str) -> ModuleType:
@@ -31,7 +32,18 @@ throughput = load("dqn_throughput")
 curve = load("learning_curve")
 
 
-@pytest.mark.parametrize("script", ["dqn_throughput.py", "ours_dqn.py", "learning_curve.py", "peers/sb3_dqn.py"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "dqn_throughput.py",
+        "ours_dqn.py",
+        "learning_curve.py",
+        "peers/sb3_dqn.py",
+        "cartpole.py",
+        "peers/sb3_cartpole.py",
+        "peers/cleanrl_cartpole.py",
+    ],
+)
 def test_help_works_without_the_peers(script: str) -> None:
     done = subprocess.run([sys.executable, BENCH / script, "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,231 @@
+"""CartPole-v1 solved, from process start to verdict: rltrain, Stable-Baselines3 and CleanRL in turn.
+
+Solved is a mean of at least 475 over 100 games of the greedy policy. Every side says so in a line on its standard
+output, and the time is taken from the start of its process to that line. Peers ask 10 games every 5,000 steps and, once
+those pass, 100; rltrain asks 100 games every 10,000 steps. Every round is one seed and runs each side once, in a fresh
+process, one after the other, so that a machine that slows down slows all. Then the speed while learning: environment
+steps a second of a run of rltrain without evaluations.
+
+Peers live in .venv-peers (`make bench-peers`); CleanRL is no package, so --cleanrl names a checkout of
+github.com/vwxyzjn/cleanrl.
+
+    python bench/cartpole.py --cleanrl DIR --save    # about 8 minutes; leave the machine alone meanwhile
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from measuring import LOADED, machine, machine_seconds, own_seconds, spread
+
+ROOT = Path(__file__).resolve().parent.parent
+PEER_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
+RESULT = ROOT / "bench" / "results" / "cartpole.json"
+OURS = {"reinforce": "configs/reinforce_cartpole.yaml", "genetic": "configs/genetic_cartpole.yaml"}
+PEERS = ("sb3-a2c", "sb3-ppo", "cleanrl-ppo")
+SPEED_STEPS = 2_000_000
+
+
+def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="CartPole-v1 solved: rltrain and its peers in turn")
+    parser.add_argument("--seeds", type=int, default=5, help="rounds, seeds 0, 1, ...; below 5 is only a trial [5]")
+    parser.add_argument("--side", action="append", choices=[*OURS, *PEERS], help="may be given again [all]")
+    parser.add_argument("--cleanrl", type=Path, metavar="DIR", help="a checkout of CleanRL; without it, it is left out")
+    parser.add_argument(
+        "--timeout", type=float, default=300.0, help="seconds after which a run counts as unsolved [300]"
+    )
+    parser.add_argument("--save", nargs="?", const=RESULT, type=Path, help=f"write JSON [{RESULT.relative_to(ROOT)}]")
+    given = parser.parse_args(argv)
+    if given.seeds < 1:
+        parser.error(f"--seeds {given.seeds}: must be at least 1")
+    if given.save and given.seeds < 5:
+        parser.error(f"--save with --seeds {given.seeds}: a result is kept only of 5 seeds or more")
+    if given.side and "cleanrl-ppo" in given.side and given.cleanrl is None:
+        parser.error("--side cleanrl-ppo: name a checkout with --cleanrl DIR")
+    return given
+
+
+def sides(given: argparse.Namespace) -> list[str]:
+    """Which sides run, in turn."""
+    wanted = given.side or [*OURS, *PEERS]
+    return [side for side in wanted if side != "cleanrl-ppo" or given.cleanrl is not None]
+
+
+def command(side: str, seed: int, given: argparse.Namespace, folder: Path) -> list[str]:
+    """What is run for a side and a seed."""
+    if side in OURS:
+        words: list[Any] = [sys.executable, "-m", "rltrain", "train", ROOT / OURS[side], "--seed", seed]
+        words += ["--quiet", "--runs-dir", folder, "--name", f"{side}-{seed}"]
+    elif side == "cleanrl-ppo":
+        words = [
+            PEER_PYTHON,
+            ROOT / "bench/peers/cleanrl_cartpole.py",
+            "--checkout",
+            given.cleanrl.resolve(),
+            "--seed",
+            seed,
+        ]
+    else:
+        words = [PEER_PYTHON, ROOT / "bench/peers/sb3_cartpole.py", "--algo", side.removeprefix("sb3-"), "--seed", seed]
+    return [str(word) for word in words]
+
+
+def run_side(words: Sequence[str], timeout: float, folder: Path) -> dict[str, Any]:
+    """One run in a fresh process: seconds to the line that says "solved", None if it never came; and that line."""
+    busy, own, start = machine_seconds(), own_seconds(), time.perf_counter()
+    process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    solved, said = None, ""
+    assert process.stdout is not None and process.stderr is not None
+    try:
+        for line in process.stdout:
+            if line.startswith("solved"):
+                solved, said = time.perf_counter() - start, line.strip()
+                break
+            if time.perf_counter() - start > timeout:
+                process.kill()
+        process.stdout.read()
+        errors = process.stderr.read()
+        code = process.wait(timeout=60)
+    finally:
+        process.kill()
+    if code not in (0, -9):
+        raise SystemExit(f"failed with {code}: {shlex.join(words)}\n{errors[-2000:]}")
+    wall = time.perf_counter() - start
+    other = max(0.0, (machine_seconds() - busy) - (own_seconds() - own)) / wall
+    return {"seconds": solved and round(solved, 3), "said": said, "other_cpu": round(other, 2)}
+
+
+def speed(side: str, folder: Path) -> float:
+    """Environment steps a second while rltrain learns, evaluations left out: of the second half of a run."""
+    words = [sys.executable, "-m", "rltrain", "train", OURS[side], "-n", str(SPEED_STEPS), "--quiet"]
+    words += [
+        "--runs-dir",
+        str(folder),
+        "--name",
+        f"speed-{side}",
+        "run.evaluate.until=null",
+        "run.evaluate.every=null",
+    ]
+    subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
+    rows = [json.loads(line) for line in (folder / f"speed-{side}" / "timings.jsonl").read_text().splitlines()]
+    first, last = rows[len(rows) // 2], rows[-1]
+    return float((last["env_steps"] - first["env_steps"]) / (last["elapsed_seconds"] - first["elapsed_seconds"]))
+
+
+def summary(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
+    """Per side: how many seeds it solved and in how many seconds; ours against the fastest peer, seed by seed."""
+    found: dict[str, Any] = {}
+    for name in names:
+        own = [run for run in runs if run["side"] == name]
+        times = [run["seconds"] for run in own if run["seconds"] is not None]
+        found[name] = {"solved": len(times), "of": len(own), "seconds": spread(times) if times else None}
+    peers = {name: found[name]["seconds"]["median"] for name in names if name in PEERS and found[name]["seconds"]}
+    ratios = {}
+    if peers:
+        best = min(peers, key=lambda name: peers[name])
+        for name in names:
+            pairs = [
+                (theirs["seconds"], ours["seconds"])
+                for ours in runs
+                for theirs in runs
+                if ours["side"] == name and theirs["side"] == best and ours["seed"] == theirs["seed"]
+            ]
+            complete = [theirs / ours for theirs, ours in pairs if theirs is not None and ours is not None]
+            if name in OURS and complete:
+                ratios[name] = {"fastest_peer": best, **spread(complete)}
+    return {"sides": found, "ratios": ratios}
+
+
+def show(figures: Mapping[str, Any], speeds: Mapping[str, float]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="CartPole-v1: process start to solved, seconds")
+    for column in ("side", "solved", "median", "range"):
+        table.add_column(column, justify="left" if column == "side" else "right")
+    for name, side in figures["sides"].items():
+        seconds = side["seconds"]
+        cells = (
+            ["-", "-"]
+            if seconds is None
+            else [f"{seconds['median']:.2f}", f"{seconds['low']:.2f} - {seconds['high']:.2f}"]
+        )
+        table.add_row(name, f"{side['solved']} of {side['of']}", *cells)
+    console = Console()
+    console.print(table)
+    for name, ratio in figures["ratios"].items():
+        console.print(
+            f"{name}: {ratio['median']:.1f} times as fast as {ratio['fastest_peer']}, the fastest peer"
+            f" ({ratio['low']:.1f} to {ratio['high']:.1f}, seed by seed)"
+        )
+    for name, rate in speeds.items():
+        console.print(f"{name}: {rate:,.0f} environment steps a second while it learns")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    given = arguments(argv)
+    names = sides(given)
+    if any(name in PEERS for name in names) and not PEER_PYTHON.exists():
+        print("error: no .venv-peers here: the peers are installed by `make bench-peers`", file=sys.stderr)
+        raise SystemExit(4)
+    runs: list[dict[str, Any]] = []
+    speeds: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        for seed in range(given.seeds):
+            for name in names:
+                done = run_side(command(name, seed, given, Path(temporary)), given.timeout, Path(temporary))
+                runs.append({"side": name, "seed": seed, **done})
+                print(
+                    f"seed {seed} {name}: {done['seconds'] or 'unsolved'}, other load {done['other_cpu']}", flush=True
+                )
+        if "reinforce" in names:
+            rates = []
+            for trial in range(3):
+                folder = Path(temporary) / f"speed-{trial}"
+                folder.mkdir()
+                rates.append(speed("reinforce", folder))
+            speeds["reinforce"] = median(rates)
+    figures = summary(runs, names)
+    show(figures, speeds)
+    loaded = sum(run["other_cpu"] > LOADED for run in runs)
+    if loaded:
+        print(f"warning: other processes kept more than {LOADED} cores busy during {loaded} of {len(runs)} runs")
+    if given.save:
+        report = {
+            "command": shlex.join(["python", "bench/cartpole.py", *(sys.argv[1:] if argv is None else argv)]),
+            "date": time.strftime("%Y-%m-%d"),
+            "machine": machine(),
+            "versions": versions(names),
+            **figures,
+            "steps_per_second": speeds,
+            "runs": runs,
+        }
+        given.save.write_text(json.dumps(report, indent=1) + "\n")
+        print(f"wrote {given.save}")
+
+
+def versions(names: Sequence[str]) -> dict[str, str]:
+    """Of what was measured."""
+    import importlib.metadata
+
+    ours = {name: importlib.metadata.version(name) for name in ("rltrain", "numpy", "gymnasium")}
+    if not any(name in PEERS for name in names):
+        return ours
+    names_there = ("stable-baselines3", "torch")
+    text = f"import importlib.metadata as m, json; print(json.dumps({{n: m.version(n) for n in {names_there}}}))"
+    done = subprocess.run([PEER_PYTHON, "-c", text], capture_output=True, text=True, check=True)
+    return {**ours, **json.loads(done.stdout)}
+
+
+if __name__ == "__main__":
+    main()

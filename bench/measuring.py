@@ -1,0 +1,44 @@
+"""What the measurements share: the machine, how busy others kept it, medians with their range, paired ratios."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+LOADED = 0.3  # cores kept busy by other processes, above which a run is marked
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    models = [
+        line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
+    ]
+    return {
+        "cpu": models[0] if models else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": platform.platform(),
+    }
+
+
+def machine_seconds() -> float:
+    """Processor seconds since boot, all cores together. Source: man 5 proc."""
+    words = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _iowait, irq, softirq = (int(word) for word in words[:7])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
+def own_seconds() -> float:
+    """Processor seconds of this process and of the children that it has waited for."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Median and range; at least one value."""
+    return {"median": median(values), "low": min(values), "high": max(values), "count": len(values)}
