@@ -22,7 +22,7 @@ from pydantic import BaseModel, Field
 
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.errors import InputError
-from rltrain.policies import blas, choosing, trials
+from rltrain.policies import choosing, trials
 from rltrain.policies.champion import Champion, fixed, spread
 from rltrain.policies.parameters import Family
 from rltrain.rng import Streams, derive
@@ -82,7 +82,6 @@ class Algorithm:
 
     def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
         trials.check(env.spec, config.games, config.same_starts)
-        blas.use_one_thread()
         self.config, self.env, self._seed = config, env, rng.seed
         self._stream = rng.numpy("sample")
         self.family = make_family(config, env.spec)

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
-from rltrain.policies import blas, choosing, designs, trials
+from rltrain.policies import choosing, designs, trials
 from rltrain.policies.champion import Champion, fixed, spread
 from rltrain.rng import Streams, derive
 from rltrain.settings import STRICT
@@ -54,7 +54,6 @@ class Algorithm:
 
     def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
         trials.check(env.spec, config.games, config.same_starts)
-        blas.use_one_thread()
         self.config, self.env, self._seed = config, env, rng.seed
         self._stream = rng.numpy("search")
         self.family = choosing.make(config, env.spec)

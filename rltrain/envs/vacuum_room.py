@@ -102,7 +102,9 @@ class Room(NamedTuple):
     dusty: Array  # [D] int64, the cells where dust may lie
     starts: Array  # [F] int64, the free cells
     disc: Array  # [37] int64, the cells under the robot, as offsets from its centre's
-    fresh: Array  # [9, 7] int64, offsets that come under it when its centre moves by (-1..1, -1..1): 3 (dy + 1) + dx + 1
+    fresh: (
+        Array  # [9, 7] int64, offsets that come under it when its centre moves by (-1..1, -1..1): 3 (dy + 1) + dx + 1
+    )
     num_fresh: Array  # [9] int64
     unit: Array  # [K, 2] float64, one cell along a heading: columns to the right, rows down
     ahead: Array  # [K, 8] int64, offsets of the cells where it looks for dust
