@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rltrain.mdp.model import Model
 
 NATIVE = ("CartPole-v0", "CartPole-v1")  # played by all lanes in one step; see `vector`
-VACUUM = "RobotVacuum-v0"  # stepped by compiled code of our own
 
 
 def make(
@@ -42,7 +41,9 @@ def make(
 
         return onehot.make(settings, count)
     check(settings)
-    if settings.id == VACUUM:
+    from rltrain.envs import vacuum
+
+    if settings.id == vacuum.ID:
         from rltrain.envs.vacuum_lanes import Vacuum
 
         return Vacuum(settings, count)
@@ -71,9 +72,9 @@ def describe(settings: EnvironmentConfig, *, task: str = "env", num_envs: int | 
 
         return onehot.describe(settings, count)
     check(settings)
-    if settings.id == VACUUM:
-        from rltrain.envs import vacuum
+    from rltrain.envs import vacuum
 
+    if settings.id == vacuum.ID:
         return vacuum.describe(settings, count)
     if not settings.id.startswith("ALE/"):
         from rltrain.envs import gym

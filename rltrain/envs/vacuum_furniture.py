@@ -6,6 +6,8 @@ to its outline.
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -40,33 +42,41 @@ class Canvas:
         self.pixels = pixels  # a metre
         self.colour = np.zeros((height, width, 3), np.float32)
         self.cover = np.zeros((height, width, 1), np.float32)
-        self._y, self._x = np.mgrid[:height, :width].astype(np.float32) + 0.5
 
-    def rectangle(self, x: float, y: float, width: float, depth: float, colour: Colour, *, corner: float = 0.05,
-                  opacity: float = 1.0) -> None:  # fmt: skip
+    def rectangle(self, x: float, y: float, width: float, depth: float, colour: Colour, *, corner: float = 0.05
+                  ) -> None:  # fmt: skip
         """In metres from the floor's top left corner; `corner` is the radius of the rounding."""
         corner = min(corner, width / 2, depth / 2)
-        out_x = np.abs(self._metres(self._x) - x - width / 2) - width / 2 + corner
-        out_y = np.abs(self._metres(self._y) - y - depth / 2) - depth / 2 + corner
+        window, across, down = self._window(x, y, width, depth)
+        out_x = np.abs(across - x - width / 2) - width / 2 + corner
+        out_y = np.abs(down - y - depth / 2) - depth / 2 + corner
         outside = np.hypot(np.maximum(out_x, 0), np.maximum(out_y, 0)) + np.minimum(np.maximum(out_x, out_y), 0)
-        self._lay(corner - outside, colour, opacity)
+        self._lay(window, corner - outside, colour)
 
-    def disc(self, x: float, y: float, radius: float, colour: Colour, *, opacity: float = 1.0, squash: float = 1.0
-             ) -> None:  # fmt: skip
+    def disc(self, x: float, y: float, radius: float, colour: Colour, *, squash: float = 1.0) -> None:
         """Around x, y in metres; `squash` is its depth by its width."""
-        distance = np.hypot(self._metres(self._x) - x, (self._metres(self._y) - y) / squash)
-        self._lay(radius - distance, colour, opacity)
+        depth = 2 * radius * squash
+        window, across, down = self._window(x - radius, y - depth / 2, 2 * radius, depth)
+        self._lay(window, radius - np.hypot(across - x, (down - y) / squash), colour)
 
-    def _metres(self, pixels: Array) -> Array:
-        return pixels / self.pixels - WALL * CELL
+    def _window(self, x: float, y: float, width: float, depth: float) -> tuple[tuple[slice, slice], Array, Array]:
+        """The pixels of a rectangle and of one around, and their middles in metres: [1, w] across, [h, 1] down."""
+        slices, middles = [], []
+        for start, length, end in ((y, depth, self.colour.shape[0]), (x, width, self.colour.shape[1])):
+            low = max(0, math.floor((start + WALL * CELL) * self.pixels) - 1)
+            high = min(end, math.ceil((start + length + WALL * CELL) * self.pixels) + 1)
+            slices.append(slice(low, high))
+            middles.append((np.arange(low, high) + 0.5) / self.pixels - WALL * CELL)
+        return (slices[0], slices[1]), middles[1][None, :], middles[0][:, None]
 
-    def _lay(self, inside: Array, colour: Colour, opacity: float) -> None:
-        """inside [H, W]: metres from the outline, positive within."""
-        share = (np.clip(inside * self.pixels + 0.5, 0, 1) * opacity)[..., None]
-        self.colour += share * (np.array(colour, np.float32) / 255 - self.colour)
-        self.cover += share * (1 - self.cover)
+    def _lay(self, window: tuple[slice, slice], inside: Array, colour: Colour) -> None:
+        """inside [h, w]: metres from the outline, positive within."""
+        share = np.clip(inside * self.pixels + 0.5, 0, 1)[..., None].astype(np.float32)
+        self.colour[window] += share * (np.array(colour, np.float32) / 255 - self.colour[window])
+        self.cover[window] += share * (1 - self.cover[window])
 
 
+@lru_cache(maxsize=4)
 def draw(options: Options, scale: int) -> Scene:
     """The room at so many pixels a cell."""
     bare = floor_plan(options)
@@ -80,7 +90,10 @@ def draw(options: Options, scale: int) -> Scene:
     shade = 1 - 0.42 * _blur(_shifted(solid.cover[..., 0], scale), 2 * scale)
     shade -= 0.22 * _blur(_shifted(top.cover[..., 0], 2 * scale), 3 * scale)
     around = shade[..., None] * (1 - solid.cover)
-    return Scene(floor, around, solid.cover * solid.colour, 1 - 0.62 * top.cover, 0.62 * top.cover * top.colour)
+    scene = Scene(floor, around, solid.cover * solid.colour, 1 - 0.62 * top.cover, 0.62 * top.cover * top.colour)
+    for layer in scene:
+        layer.setflags(write=False)
+    return scene
 
 
 def _furnish(piece: Piece, on: Canvas, top: Canvas) -> None:

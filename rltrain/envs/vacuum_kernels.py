@@ -16,10 +16,10 @@ import numpy as np
 from numba import njit
 
 from rltrain.core import Array
-from rltrain.envs.vacuum_room import SIGHT, SPEED
+from rltrain.envs.vacuum_room import SIGHT, SPEED, TOTAL
 from rltrain.mdp.sampling import GOLDEN, S32, borrowed, inlined, mix
 
-TOTAL = 100_000  # mg of dust in every room
+CHARGE = 1800  # seconds of a full battery
 FULL = 4.0  # times the room's mean dust: where the dust sensors end
 HEAPS = 8
 UNIT = 2.0**-53
@@ -100,7 +100,7 @@ def scatter(room: Any, density: Any, dust: Any, z: Any) -> None:
     for i in range(len(room.dusty)):
         whole += density[room.dusty[i]]
     dust[:] = 0
-    spread = 0
+    spread: Any = 0
     for i in range(len(room.dusty)):
         cell = room.dusty[i]
         z += GOLDEN
@@ -119,10 +119,10 @@ def scatter(room: Any, density: Any, dust: Any, z: Any) -> None:
 
 
 @borrowed
-def drive(room: Any, lanes: Any, first: Any, action: Any, limit: Any, reward: Any, obs: Any) -> None:
+def drive(room: Any, lanes: Any, first: Any, action: Any, reward: Any, obs: Any) -> None:
     """One second of every lane but those whose episode just began (first [N]); action [N] int64.
 
-    Fills reward [N] float32, grams, and obs [N, 16] float32. `limit` is the episode's length, 0 for none.
+    Fills reward [N] float32, grams, and obs [N, 16] float32.
     """
     turns = len(room.unit)
     for lane in range(len(action)):
@@ -135,7 +135,7 @@ def drive(room: Any, lanes: Any, first: Any, action: Any, limit: Any, reward: An
                 lanes.heading[lane] = (lanes.heading[lane] + action[lane] + turns // 2) % turns
         lanes.picked[lane] += got
         reward[lane] = got * 1e-3
-        look(room, lanes, lane, bumped, got, limit, obs[lane])
+        look(room, lanes, lane, bumped, got, obs[lane])
 
 
 @inlined
@@ -163,13 +163,13 @@ def forward(room: Any, lanes: Any, lane: Any) -> Any:
 
 
 @inlined
-def look(room: Any, lanes: Any, lane: Any, bumped: Any, got: Any, limit: Any, obs: Any) -> None:
+def look(room: Any, lanes: Any, lane: Any, bumped: Any, got: Any, obs: Any) -> None:
     """Fill obs [16] float32: what `vacuum` documents."""
     turns, heading = len(room.unit), lanes.heading[lane]
     most = FULL * TOTAL / len(room.dusty)  # mg in a cell
     obs[0] = 1.0 if bumped else 0.0
     obs[1] = min(1.0, got / (28 * most))  # 4 cells forward, 7 wide
-    obs[2] = max(0.0, 1.0 - lanes.age[lane] / limit) if limit else 1.0
+    obs[2] = max(0.0, 1.0 - lanes.age[lane] * (1.0 / CHARGE))
     obs[3] = lanes.picked[lane] / TOTAL
     obs[4] = room.unit[heading, 0]
     obs[5] = -room.unit[heading, 1]
@@ -182,7 +182,7 @@ def look(room: Any, lanes: Any, lane: Any, bumped: Any, got: Any, limit: Any, ob
             along -= turns
         elif along < 0:
             along += turns
-        way = np.int64(room.way[along, cell])
+        way = np.int64(room.way[cell, along])
         obs[6 + beam] = way * (1.0 / SIGHT)
         seen = 0
         for i in range(room.ahead.shape[1]):
@@ -194,18 +194,18 @@ def look(room: Any, lanes: Any, lane: Any, bumped: Any, got: Any, limit: Any, ob
 
 @njit(cache=True, nogil=True)
 def measure(free: Any, columns: Any, unit: Any, sight: Any, way: Any) -> None:
-    """Fill way [K, C] uint8: steps of one cell along a heading, from the middle of a free cell, before one is not."""
-    for heading in range(len(unit)):
-        dx, dy = unit[heading, 0], unit[heading, 1]
-        for cell in range(len(free)):
-            if not free[cell]:
-                continue
+    """Fill way [C, K] uint8: steps of one cell along a heading, from the middle of a free cell, before one is not."""
+    for cell in range(len(free)):
+        if not free[cell]:
+            continue
+        for heading in range(len(unit)):
+            dx, dy = unit[heading, 0], unit[heading, 1]
             x, y = cell % columns + 0.5, cell // columns + 0.5
             steps = 0
             while steps < sight and free[np.int64(y + dy) * columns + np.int64(x + dx)]:
                 x, y = x + dx, y + dy
                 steps += 1
-            way[heading, cell] = steps
+            way[cell, heading] = steps
 
 
 @njit(cache=True, nogil=True)

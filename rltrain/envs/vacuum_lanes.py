@@ -33,12 +33,12 @@ class Robots:
         )
         self._density = np.zeros(cells)  # scratch
 
-    def step(self, action: Array, first: Array, seeds: Sequence[int], limit: int | None) -> tuple[Array, Array]:
+    def step(self, action: Array, first: Array, seeds: Sequence[int]) -> tuple[Array, Array]:
         """One second: obs [N, 16] float32 and reward [N] float32. Where first [N] is true, an episode opens instead.
 
         action [N] int64; ValueError if one is out of range. `seeds` has one for each lane that opens an episode.
         """
-        if action.shape != first.shape or action.min() < 0 or action.max() > self.options.turns:
+        if action.shape != first.shape or action.view(np.uint64).max() > self.options.turns:  # one below 0 is huge
             raise ValueError(f"expected {len(first)} actions from 0 to {self.options.turns}, got {action.tolist()}")
         if seeds:
             stream = np.zeros(len(action), np.uint64)
@@ -48,13 +48,13 @@ class Robots:
                 vacuum_kernels.begin(self.room, self.lanes, first, stream, uneven, self._density)
         reward = np.empty(len(action), np.float32)
         obs = np.empty((len(action), len(vacuum.SENSES)), np.float32)
-        vacuum_kernels.drive(self.room, self.lanes, first, action, limit or 0, reward, obs)
+        vacuum_kernels.drive(self.room, self.lanes, first, action, reward, obs)
         return obs, reward
 
     def facts(self) -> dict[str, Array]:
         """What the robots do not know, [N] each: grams left, and where they are in metres and degrees."""
         return {
-            "dust_left": (vacuum_kernels.TOTAL - self.lanes.picked) / 1000,
+            "dust_left": (vacuum_room.TOTAL - self.lanes.picked) / 1000,
             "x": (self.lanes.place[:, 0] - vacuum_room.WALL) * CELL,
             "y": (self.lanes.place[:, 1] - vacuum_room.WALL) * CELL,
             "heading": self.lanes.heading * 360.0 / self.options.turns,
@@ -83,10 +83,11 @@ class Vacuum:
         if self._seed is None:
             raise RuntimeError("step before reset")
         first = self._last
-        self._episode += first
-        opening = np.flatnonzero(first).tolist() if first.any() else []
-        seeds = [derive(self._seed, lane, int(self._episode[lane])) for lane in opening]
-        obs, reward = self._robots.step(as_int64(action), first, seeds, self.spec.max_episode_steps)
+        seeds = []
+        if first.any():
+            self._episode += first
+            seeds = [derive(self._seed, lane, int(self._episode[lane])) for lane in np.flatnonzero(first).tolist()]
+        obs, reward = self._robots.step(as_int64(action), first, seeds)
         self._last = self._robots.lanes.age == self.spec.max_episode_steps
         return Step(obs, reward, np.ones(len(first), np.float32), first, self._last)
 

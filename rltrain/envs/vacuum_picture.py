@@ -9,11 +9,10 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.envs import vacuum_furniture
-from rltrain.envs.vacuum_room import CELL, RADIUS, WALL, Options
+from rltrain.envs.vacuum_room import CELL, RADIUS, TOTAL, WALL, Options
 
 WIDTH = 660  # pixels that a frame is about as wide as
 STRIP = 40  # pixels of the strip below the room
-TOTAL = 100_000  # mg in a room
 DUST = np.array((112, 104, 98), np.float32) / 255
 PATH = np.array((0, 122, 140), np.float32) / 255
 DARK, LIGHT, FADED = (np.array(c, np.float32) / 255 for c in ((36, 39, 46), (238, 240, 243), (92, 98, 110)))
@@ -37,7 +36,8 @@ class Picture:
         self._scene = vacuum_furniture.draw(options, self._scale)
         height, width = self._scene.floor.shape[:2]
         self._stretch = tuple(_stretch(cells, self._scale) for cells in self._cells)
-        speckle = np.random.default_rng(1).random((height, width), dtype=np.float32)  # the same in every picture
+        stream = np.random.default_rng(1)  # the same in every picture
+        speckle = stream.random((height, width), dtype=np.float32)
         self._speckle = 0.55 + 0.9 * speckle
         self._mean = 1.0  # mg in a cell when the episode began
         self._place = np.zeros(2)

@@ -25,6 +25,7 @@ LOOKS = (4, 6, 8, 10, 12, 14, 16, 18)  # cells from its centre where it looks fo
 BEAMS = (90, 45, 0, -45, -90)  # degrees from its heading, to the left first
 
 STANDARD = (8.0, 6.0)  # m, the size for which the layouts are written; at another size they are stretched
+TOTAL = 100_000  # mg of dust in every room
 SIZES = (2.0, 16.0)  # m, the least and the greatest width and depth
 DUSTS = ("uneven", "even")
 
@@ -108,7 +109,7 @@ class Room(NamedTuple):
     num_fresh: Array  # [9] int64
     unit: Array  # [K, 2] float64, one cell along a heading: columns to the right, rows down
     ahead: Array  # [K, 8] int64, offsets of the cells where it looks for dust
-    way: Array  # [K, C] uint8, the cells that it could move along a heading before it bumps; SIGHT at most
+    way: Array  # [C, K] uint8, the cells that it could move along a heading before it bumps; SIGHT at most
 
 
 @lru_cache(maxsize=8)
@@ -117,20 +118,20 @@ def build(options: Options) -> Room:
     from rltrain.envs import vacuum_kernels
 
     floor = floor_plan(options)
-    rows, columns = floor.shape
+    columns = floor.shape[1]
     offsets = _disc()
-    fits = _all_around(floor, offsets)
+    fits = _all_around(floor, offsets, outside=False)
     free = np.zeros_like(fits)
     if not fits.any():
         raise ValueError(f"room: {options.room} of {options.width:g} x {options.depth:g} m has no place for the robot")
     vacuum_kernels.largest_part(fits, free)
-    dusty = ~_all_around(~free, offsets)
+    dusty = ~_all_around(~free, offsets, outside=True)
     disc = offsets[:, 0] * columns + offsets[:, 1]
     fresh, num_fresh = _fresh(offsets, columns)
     angle = np.arange(options.turns) * 2 * np.pi / options.turns
     unit = np.stack([np.cos(angle), -np.sin(angle)], axis=1).round(12)  # exactly 0 along the walls
     places = np.rint(np.array(LOOKS)[None, :, None] * unit[:, None, :]).astype(np.int64)  # [K, 8, 2]
-    way = np.zeros((options.turns, floor.size), np.uint8)
+    way = np.zeros((floor.size, options.turns), np.uint8)
     vacuum_kernels.measure(free.ravel(), columns, unit, SIGHT, way)
     room = Room(
         columns,
@@ -158,9 +159,9 @@ def floor_plan(options: Options) -> Array:
         if piece.kind in FLAT:
             continue
         for x, y, width, depth in legs(piece) if piece.kind == "table" else [piece[1:]]:
-            left, top = (int(round(start / CELL)) for start in (x, y))
-            right = min(columns, max(left + 1, int(round((x + width) / CELL))))
-            bottom = min(rows, max(top + 1, int(round((y + depth) / CELL))))
+            left, top = (round(start / CELL) for start in (x, y))
+            right = min(columns, max(left + 1, round((x + width) / CELL)))
+            bottom = min(rows, max(top + 1, round((y + depth) / CELL)))
             shape = np.ones((bottom - top, right - left), bool)
             if piece.kind in ROUND:
                 down, across = (2 * (np.arange(n) + 0.5) / n - 1 for n in shape.shape)
@@ -209,11 +210,11 @@ def _fresh(offsets: Array, columns: int) -> tuple[Array, Array]:
     return table, count
 
 
-def _all_around(where: Array, offsets: Array) -> Array:
-    """[rows, columns] bool: `where` is true in all cells of the disc around; false outside the grid."""
+def _all_around(where: Array, offsets: Array, outside: bool) -> Array:
+    """[rows, columns] bool: `where` is true in all cells of the disc around; beyond the grid it is `outside`."""
     rows, columns = where.shape
     reach = int(np.abs(offsets).max())
-    padded = np.pad(where, reach)
+    padded = np.pad(where, reach, constant_values=outside)
     found = np.ones_like(where)
     for down, across in offsets + reach:
         found &= padded[down : down + rows, across : across + columns]
