@@ -257,7 +257,10 @@ class Live80:
         if is_tabular(metrics):
             return [bar, *self._of_a_table(counters, metrics, progress), *self._below()]
         pairs = [
-            (words.counter(unit)[:8], words.count(position) + (f" of {words.count(goal)}" if goal else "")),
+            (
+                "gen." if unit == "generations" else words.counter(unit)[:8],
+                words.count(position) + (f" of {words.count(goal)}" if goal else ""),
+            ),
             ("elapsed", words.duration(progress["elapsed_seconds"])),
             ("champion" if POPULATION in metrics else "mean 100", words.score(metrics.get("return/mean"))),
             ("frames", words.count(counters.get("env_steps", 0) * self._facts.frames_per_step)),
