@@ -220,7 +220,7 @@ def _filled_in(experiment: Experiment, members: Mapping[str, Any]) -> Experiment
     if run.budget is None:
         run = run.model_copy(update={"budget": dict(members["DEFAULT_BUDGET"])})
     if run.evaluate.protocol is None:
-        protocol = "nature" if environment.is_atari else "training"
+        protocol = "nature" if environment.is_atari and environment.preprocessing == "nature" else "training"
         run = run.model_copy(update={"evaluate": run.evaluate.model_copy(update={"protocol": protocol})})
     return replace(experiment, environment=environment, run=run)
 

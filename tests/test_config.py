@@ -134,6 +134,8 @@ def test_every_setting_arrives() -> None:
 
 def test_atari_is_evaluated_by_the_nature_protocol_unless_told_otherwise() -> None:
     assert loads(SMALL, "x", ["environment=ALE/Pong-v5"]).run.evaluate.protocol == "nature"
+    book = loads(SMALL, "x", ["environment.id=ALE/Pong-v5", "environment.preprocessing=book"])
+    assert book.run.evaluate.protocol == "training"  # the only one that goes with it
 
 
 @pytest.mark.parametrize("text", [SMALL, SAMPLE])

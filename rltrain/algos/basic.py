@@ -6,7 +6,8 @@
     constant         one action, always
     random           each action with equal probability
 
-Nothing is learned: a step plays until a game ends, and the metrics are the statistics over all games so far.
+Nothing is learned: a step counts one game, and the metrics are the statistics over all games so far. Of games that end
+side by side the others wait for the next steps, so a budget of 500 games is met to the game, and each has its row.
 """
 
 from __future__ import annotations
@@ -49,14 +50,15 @@ class Algorithm:
         self.config, self.env, self._seed = config, env, rng.seed
         self._policy = make_policy(config, env.spec, rng.numpy("act"))
         self.episodes = Episodes(env.spec.num_envs)
-        self.env_steps = 0
+        self._waiting: list[float] = []  # returns of games that have ended and are not yet counted
+        self.env_steps = self._games = 0
         self._mean = self._squares = math.nan  # of all returns: their mean, and the sum of squared distances from it
         self._min = self._max = math.nan
         self._now = env.reset(derive(rng.seed, "train"))
 
     @property
     def counters(self) -> Mapping[str, int]:
-        return {"env_steps": self.env_steps, "episodes": self.episodes.total}
+        return {"env_steps": self.env_steps, "episodes": self._games}
 
     @property
     def done(self) -> bool:
@@ -64,30 +66,34 @@ class Algorithm:
 
     def step(self) -> Metrics:
         for _ in range(MAX_STEPS):
+            if self._waiting:
+                break
             now = self._now
             self._now = self.env.step(self._policy.act(now.obs))
             self.env_steps += int((~now.last).sum())  # the step after `last` opens a game and plays nothing
-            before = self.episodes.total
-            for count, score in enumerate(self.episodes.add(self._now), start=before + 1):
-                self._count(score, count)
-            if self.episodes.total > before:
-                break
-        total = self.episodes.total
+            self._waiting = self.episodes.add(self._now)
+        last = math.nan
+        if self._waiting:
+            last = self._waiting.pop(0)
+            self._count(last)
         return {
-            **self.episodes.metrics(),  # of the last 100 games; the four below are of all
+            **self.episodes.metrics(),  # of the last 100 games; the six below are of all that are counted
+            "episodes": float(self._games),
+            "return/last": last,
             "return/mean": self._mean,
-            "return/sd": math.sqrt(self._squares / total) if total else math.nan,
+            "return/sd": math.sqrt(self._squares / self._games) if self._games else math.nan,
             "return/min": self._min,
             "return/max": self._max,
         }
 
-    def _count(self, score: float, count: int) -> None:
-        """Take in the return of game number `count`, from 1 (Welford 1962)."""
-        if count == 1:
+    def _count(self, score: float) -> None:
+        """Take in the return of one more game (Welford 1962)."""
+        self._games += 1
+        if self._games == 1:
             self._mean, self._squares, self._min, self._max = score, 0.0, score, score
             return
         distance = score - self._mean
-        self._mean += distance / count
+        self._mean += distance / self._games
         self._squares += distance * (score - self._mean)
         self._min, self._max = min(self._min, score), max(self._max, score)
 
@@ -97,6 +103,8 @@ class Algorithm:
     def save(self) -> State:
         return {
             "env_steps": self.env_steps,
+            "games": self._games,
+            "waiting": list(self._waiting),
             "returns": [self._mean, self._squares, self._min, self._max],
             "now": self._now._asdict(),
             "episodes": self.episodes.save(),
@@ -104,7 +112,8 @@ class Algorithm:
         }
 
     def load(self, state: State) -> None:
-        self.env_steps = state["env_steps"]
+        self.env_steps, self._games = state["env_steps"], state["games"]
+        self._waiting = list(state["waiting"])
         self._mean, self._squares, self._min, self._max = state["returns"]
         self._now = type(self._now)(**state["now"])
         self.episodes.load(state["episodes"])

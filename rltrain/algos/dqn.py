@@ -40,6 +40,7 @@ __all__ = ["DEFAULT_BUDGET", "DEFAULT_NUM_ENVS", "TASK", "Algorithm", "Config", 
 Played = tuple[Step, Array, Step]  # one step of every environment: what was seen, what was done, what was seen next
 
 STEP_ENV_STEPS = 256  # environment steps that one `step` of the algorithm spans, about a second of an Atari game
+MANY_CORES = 1024  # torch takes as many as `run.threads` allows
 TARGET_ROWS = 64  # rows whose targets are computed at once: larger batches cost less a row
 
 
@@ -50,7 +51,7 @@ class Algorithm:
         self.config, self.spec = config, env.spec
         self.device = resolve(hardware.device)
         is_image = env.spec.obs_dtype == "uint8"
-        self.overlap = is_image if config.overlap is None else config.overlap
+        self.overlap = overlaps(config, env.spec)
         default_collect = (STEP_ENV_STEPS if self.overlap else config.train_freq) // env.spec.num_envs
         self.collect_steps = config.collect_steps or max(1, default_collect)
         self.rounds = max(1, STEP_ENV_STEPS // (self.collect_steps * env.spec.num_envs))
@@ -301,8 +302,13 @@ def network_shape(config: Config, spec: EnvSpec) -> NetworkShape:
     return NetworkShape(convolutions, config.padding, hidden, config.dueling, config.layer_norm)
 
 
+def overlaps(config: Config, spec: EnvSpec) -> bool:
+    """Whether one core collects while the other learns."""
+    return spec.obs_dtype == "uint8" if config.overlap is None else config.overlap
+
+
 def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
-    """What a run of these settings needs: parameters, bytes of replay memory, bytes of a checkpoint at most."""
+    """What a run of these settings needs: parameters, bytes of replay memory and of a checkpoint, cores; at most."""
     parameters = parameter_count(QNetwork(spec, network_shape(config, spec)))
     replay = replay_bytes(config.buffer_size, spec, config.n_step, config.prioritized)
     compression = 20 if spec.obs_dtype == "uint8" else 1  # real frames shrink 30- to 68-fold
@@ -310,6 +316,7 @@ def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
         "parameters": parameters,
         "replay_bytes": replay,
         "checkpoint_bytes": 4 * 4 * parameters + replay // compression,
+        "cores": 2 if overlaps(config, spec) else 1 if spec.obs_dtype != "uint8" else MANY_CORES,
     }
 
 

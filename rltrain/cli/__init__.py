@@ -16,6 +16,7 @@ from rltrain.cli.evaluate import eval_command
 from rltrain.cli.listing import list_command
 from rltrain.cli.mdp import app as mdp_app
 from rltrain.cli.output import open_missing_streams
+from rltrain.cli.plot import plot_command
 from rltrain.cli.schema import schema_command
 from rltrain.cli.train import resume_command, train_command
 
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command("train")(train_command)
 app.command("resume")(resume_command)
 app.command("eval")(eval_command)
+app.command("plot")(plot_command)
 app.command("check")(check_command)
 app.command("list")(list_command)
 app.command("schema")(schema_command)

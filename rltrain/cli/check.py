@@ -41,13 +41,18 @@ def check_command(
         return
     if overrides:
         raise InputError(f"{target} is a run: its settings cannot be overridden in a check")
-    verified = check_run(target, runs_dir)
+    from rltrain.run import group
+
+    several = group.find(runs_dir, target)
+    begun = [several.member(seed) for seed in several.seeds if several.begun(seed)] if several else []
+    runs = [check_run(str(member), runs_dir) for member in begun] if several else [check_run(target, runs_dir)]
+    ok = all(run["ok"] for run in runs)
     if json:
-        say_json(verified)
+        say_json({"group": str(several.folder), "ok": ok, "runs": runs} if several else runs[0])
     else:
-        for line in run_lines(verified):
+        for line in [line for run in runs for line in run_lines(run)]:
             say(line)
-    if not verified["ok"]:
+    if not ok:
         raise typer.Exit(CheckpointError.exit_code)
 
 

@@ -1,6 +1,7 @@
 """What an experiment will cost before it is paid: memory, disk, time.
 
-An algorithm's module may offer `cost(config, spec) -> {"parameters", "replay_bytes", "checkpoint_bytes"}`.
+An algorithm's module may offer `cost(config, spec) -> {"parameters", "replay_bytes", "checkpoint_bytes", "cores"}`, and
+leave out any of them. `cores` are those that a run keeps busy at most; one, where it does not say.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ PATIENCE_SECONDS = 20.0  # for the first update of a probe
 
 
 def costs(experiment: Experiment, spec: EnvSpec) -> dict[str, int]:
-    """parameters, replay_bytes and checkpoint_bytes; empty where the algorithm does not say."""
+    """parameters, replay_bytes, checkpoint_bytes and cores; empty where the algorithm does not say."""
     from rltrain import registry
 
     cost = vars(registry.load(experiment.algorithm_name)).get("cost")

@@ -40,6 +40,18 @@ def eval_command(
     checkpoint = checkpoint or given
     if checkpoint is None:
         raise InputError("which run or checkpoint? For example: rltrain eval --checkpoint runs/dqn-CartPole-v1-1")
+    from rltrain.run import group
+
+    several = group.find(runs_dir, checkpoint)
+    if several is not None:
+        from rltrain.cli.seeds.evaluate import evaluate_seeds, show_seeds
+
+        found = evaluate_seeds(several, episodes, protocol, epsilon, seed, last=last, device=device)
+        if json:
+            say_json(found)
+        else:
+            show_seeds(found)
+        return
     result = evaluate_checkpoint(
         checkpoint, episodes, protocol, epsilon, seed, last=last, device=device, runs_dir=runs_dir
     )
@@ -62,8 +74,9 @@ def evaluate_checkpoint(
     last: bool = False,
     device: str | None = None,
     runs_dir: Path = Path("runs"),
+    beside: bool = True,
 ) -> dict[str, Any]:
-    """Play `episodes` games. Returns what `--json` prints."""
+    """Play `episodes` games, and those of the baselines unless not `beside` them. Returns what `--json` prints."""
     from rltrain.cli.truth import against_truth
     from rltrain.run import evaluation, machine
     from rltrain.run.reading import load_path
@@ -94,7 +107,9 @@ def evaluate_checkpoint(
         "chosen": chosen,
         "counters": dict(loaded.meta.get("counters", {})),
         **result.json(),
-        "baselines": evaluation.baselines(experiment.environment, wanted, episodes, seed, threads, experiment.task),
+        "baselines": evaluation.baselines(experiment.environment, wanted, episodes, seed, threads, experiment.task)
+        if beside
+        else {},
         "reward_threshold": _threshold(experiment),
         "exact": against_truth(experiment, policy),
     }

@@ -51,7 +51,9 @@ def listing(sections: list[Section], runs_dir: Path) -> dict[str, list[Any]]:
     if Section.runs in sections:
         from rltrain.run import folder
 
-        report["runs"] = [describe_run(runs_dir / name, time.time()) for name in folder.names(runs_dir)]
+        report["runs"] = [
+            {**describe_run(runs_dir / name, time.time()), "name": name} for name in folder.names(runs_dir)
+        ]
     return report
 
 

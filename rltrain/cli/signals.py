@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,6 +52,20 @@ def stopping(request: Callable[[Reason], None]) -> Iterator[Asked]:
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
+
+
+def stop_with_input() -> None:
+    """From now on the end of standard input counts as SIGTERM: whoever held its other end is gone."""
+
+    def wait() -> None:
+        try:
+            while os.read(0, 1024):
+                pass
+        except OSError:
+            pass  # it was never open
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="input", daemon=True).start()
 
 
 def _leave(code: int) -> None:

@@ -9,11 +9,13 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rltrain.cli import signals
 from rltrain.cli.errors import keeping_crashes
 from rltrain.cli.output import Output, complain, say
 from rltrain.errors import DiskError, DivergedError, InputError, RltrainError
@@ -34,7 +36,11 @@ RunsDir = Annotated[
     Path, typer.Option("-f", "--runs-dir", "--log-folder", metavar="DIR", help="Where run folders are.")
 ]
 MaxWall = Annotated[str | None, typer.Option(metavar="TIME", help="Stop and save after this long: 50m, 5h50m, 90s.")]
-QuietFlag = Annotated[bool, typer.Option("-q", "--quiet", help="Only warnings and the last line.")]
+QuietFlag = Annotated[bool, typer.Option("-q", "--quiet", help="Only warnings and the last line; no picture.")]
+Jobs = Annotated[
+    int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Of several seeds, how many at once.")
+]
+WithInput = Annotated[bool, typer.Option("--stop-with-input", hidden=True, help="Stop when standard input ends.")]
 ProgressFlag = Annotated[bool, typer.Option("-P", "--progress", hidden=True, help="Taken, and done in any case.")]
 
 
@@ -44,6 +50,11 @@ def train_command(
     total_timesteps: Steps = None,
     env: Annotated[str | None, typer.Option("--env", "--env-id", metavar="ID", help="Another environment.")] = None,
     seed: Annotated[str | None, typer.Option(metavar="N", help="All randomness derives from it.")] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(metavar="N|LIST", help="A run for each of several seeds, side by side: 5, or 3,7,9, or 0-4."),
+    ] = None,
+    jobs: Jobs = None,
     device: Annotated[str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = None,
     runs_dir: RunsDir = Path("runs"),
     name: Annotated[
@@ -60,8 +71,11 @@ def train_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the complete configuration and stop.")] = False,
     quiet: QuietFlag = False,
     progress: ProgressFlag = False,
+    stop_with_input: WithInput = False,
 ) -> None:
     """Train what a config file describes. Ctrl-C saves and stops; `rltrain resume` goes on, to the bit."""
+    if stop_with_input:
+        signals.stop_with_input()
     words = [*([] if config is None else [config]), *(overrides or [])]
     config, given = sorted_out(words, params or [])
     settings = [*given, *as_overrides(total_timesteps, env, seed, device, max_wall)]
@@ -70,11 +84,21 @@ def train_command(
             raise InputError(f"--resume {resume}: a run has its own configuration; leave out {config}")
         if name is not None or dry_run:
             raise InputError(f"--resume {resume}: {'--name' if name is not None else '--dry-run'} is for new runs")
-        raise typer.Exit(resume_run(resume, settings, runs_dir=runs_dir, quiet=quiet))
+        if seeds is not None:
+            raise InputError(f"--resume {resume}: leave out --seeds; all seeds of {resume} that are not done go on")
+        raise typer.Exit(go_on(resume, settings, runs_dir=runs_dir, quiet=quiet, jobs=jobs))
     if config is None:
         raise InputError("which config? For example: rltrain train configs/dqn_cartpole.yaml")
     if total_timesteps is not None:  # in place of the file's budget, not beside it
         settings = ["run.budget=null", *settings]
+    if seeds is not None:
+        from rltrain.cli.seeds.verb import train_seeds
+
+        raise typer.Exit(
+            train_seeds(config, seeds, settings, runs_dir=runs_dir, name=name, jobs=jobs, quiet=quiet, dry_run=dry_run)
+        )
+    if jobs is not None:
+        raise InputError(f"--jobs {jobs}: says how many of several seeds run at once, so it needs --seeds")
     if dry_run:
         from rltrain.config import load
 
@@ -89,12 +113,16 @@ def resume_command(
     total_timesteps: Steps = None,
     runs_dir: RunsDir = Path("runs"),
     max_wall: MaxWall = None,
+    jobs: Jobs = None,
     quiet: QuietFlag = False,
     progress: ProgressFlag = False,
+    stop_with_input: WithInput = False,
 ) -> None:
     """Go on with a run from its newest good checkpoint: the same folder, the same curve, nothing repeated."""
+    if stop_with_input:
+        signals.stop_with_input()
     flags = as_overrides(total_timesteps, None, None, None, max_wall)
-    raise typer.Exit(resume_run(run, [*(overrides or []), *flags], runs_dir=runs_dir, quiet=quiet))
+    raise typer.Exit(go_on(run, [*(overrides or []), *flags], runs_dir=runs_dir, quiet=quiet, jobs=jobs))
 
 
 def sorted_out(words: Sequence[str], params: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -149,6 +177,20 @@ def train(
     return drive(Run.create(experiment, runs_dir, name, shlex.join(["rltrain", *sys.argv[1:]])), quiet)
 
 
+def go_on(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool, jobs: int | None) -> int:
+    """Go on with a run, or with the runs of several seeds that lie together. Returns the exit code."""
+    from rltrain.run import group
+
+    found = group.find(runs_dir, run)
+    if found is not None:
+        from rltrain.cli.seeds.verb import resume_seeds
+
+        return resume_seeds(found, overrides, jobs=jobs, quiet=quiet)
+    if jobs is not None:
+        raise InputError(f"--jobs {jobs}: {run} is one run; it is for those of several seeds (train --seeds)")
+    return resume_run(run, overrides, runs_dir=runs_dir, quiet=quiet)
+
+
 def resume_run(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool = False) -> int:
     """Go on with a run. Returns the exit code."""
     from rltrain.cli.cost import refuse_what_does_not_fit
@@ -198,19 +240,25 @@ def drive(run: Run, quiet: bool) -> int:
             raise
         finally:
             run.close(state)
-    if steps and not quiet:
-        say(picture(run.folder))
-    for line in ending(run, asked, steps, quiet):
+    verdict, *advice = ending(run, asked, steps, quiet)
+    say(verdict)
+    if steps and not quiet:  # the verdict does not wait for the picture
+        say(picture(run))
+    for line in advice:
         say(line)
     return asked.exit_code
 
 
-def picture(folder: Path) -> str:
-    """Draw the run's curve; the line that says where it is, or why there is none."""
+def picture(run: Run) -> str:
+    """Play the baselines of a finished run and draw its curve; the line that says where it is, or why it is not."""
     from rltrain.report import curve
+    from rltrain.run import baselines
 
     try:
-        return f"curve: {curve.draw(folder)}"
+        if run.finished:
+            with suppress(RltrainError):  # they are an ornament of the curve
+                baselines.write(run.experiment, run.folder, run.threads)
+        return f"curve: {curve.draw(run.folder)}"
     except RltrainError as error:
         return f"no curve: {error}"
 

@@ -72,11 +72,11 @@ def keep_model(experiment: Experiment, folder: Path) -> None:
         part.replace(target)
 
 
-def experiment_of(folder: Path, overrides: Sequence[str]) -> Experiment:
+def experiment_of(folder: Path, overrides: Sequence[str], file: str = "config.yaml") -> Experiment:
     """The run's configuration with what may change on a resume changed. InputError if more than that would."""
-    path = folder / "config.yaml"
+    path = folder / file
     if not path.exists():
-        raise CheckpointError(f"{folder}: no config.yaml here; it is not a run folder")
+        raise CheckpointError(f"{folder}: no {file} here; it is not a run folder")
     old = config.load(path)
     new = config.load(path, overrides)
     changed = config.differences(old, new)

@@ -1,7 +1,8 @@
 """The run folder: its name, its lock, and whether its disk can be trusted.
 
-A run is a folder `runs/NAME`. One process at a time may work in it. The lock is the kernel's (flock), so it ends with
-its process, however that ends: no stale lock, no clock.
+A run is a folder `runs/NAME`, or `runs/NAME/s3` where runs of several seeds lie together (see `group`). One process at
+a time may work in it. The lock is the kernel's (flock), so it ends with its process, however that ends: no stale lock,
+no clock.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from rltrain.errors import BusyError, InputError
 from rltrain.run.disk import UNSUPPORTED, disk_errors
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+MEMBER = re.compile(NAME.pattern + r"/s[0-9]{1,19}")  # a run among those of several seeds
 NAME_RULE = "letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 100 characters"
 MARKER = "config.yaml"  # what makes a folder a run
+GROUP_MARKER = "seeds.json"  # what makes a folder the home of runs of several seeds
 BALLAST_BYTES = 16 << 20
 
 
@@ -62,26 +65,36 @@ def _last_number(runs_dir: Path, stem: str) -> int:
 def find(runs_dir: Path, run: str | Path) -> Path:
     """The folder of a run that is given by its name or its path. Raises InputError with the nearest names."""
     given = str(run)
-    candidates = [runs_dir / given] if NAME.fullmatch(given) else []
+    candidates = [runs_dir / given] if NAME.fullmatch(given) or MEMBER.fullmatch(given) else []
     candidates.append(Path(given))
     folders = [path for path in candidates if os.path.isdir(path)]
     for folder in folders:
         if os.path.isfile(folder / MARKER):
             return folder
+    if folders and os.path.isfile(folders[0] / GROUP_MARKER):
+        one = next((name for name in names(folders[0].parent) if name.startswith(f"{folders[0].name}/")), None)
+        hint = f"name one of them, such as {folders[0].parent / one}" if one else "none has begun yet"
+        raise InputError(f"{folders[0]} is the home of runs of several seeds; {hint}")
     if folders and given:
         raise InputError(f"{folders[0]} is not a run: it holds no {MARKER}")
     known = names(runs_dir)
-    near = difflib.get_close_matches(Path(given).name, known, n=3, cutoff=0.5) or known[-3:]
+    wanted = given if MEMBER.fullmatch(given) else Path(given).name
+    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5) or known[-3:]
     hint = f"did you mean {' or '.join(near)}?" if near else "there are none yet"
     raise InputError(f"no run {given[:200]!r} in {runs_dir}; {hint}")
 
 
 def names(runs_dir: Path) -> list[str]:
-    """The names of all runs, in the order in which a person counts: dqn-2 before dqn-10."""
+    """The names of all runs, in the order in which a person counts: dqn-2 before dqn-10. Of several seeds: dqn/s0."""
     if not runs_dir.is_dir():
         return []
     with disk_errors(f"cannot read {runs_dir}"):
         found = [path.parent.name for path in runs_dir.glob(f"*/{MARKER}")]
+        for group in runs_dir.glob(f"*/{GROUP_MARKER}"):
+            members = (path.parent.name for path in group.parent.glob(f"s*/{MARKER}"))
+            found += [
+                name for name in (f"{group.parent.name}/{member}" for member in members) if MEMBER.fullmatch(name)
+            ]
     return sorted(found, key=_as_counted)
 
 

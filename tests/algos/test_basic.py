@@ -50,16 +50,21 @@ def test_the_chapters_angle_policy_over_500_episodes():
 def test_the_statistics_are_of_all_games_and_exact():
     algorithm = make("random", num_envs=3)
     returns = []
-    for _ in range(150):  # more than the window of Episodes
-        before = algorithm.counters["episodes"]
+    for game in range(1, 151):  # more than the window of Episodes
         metrics = algorithm.step()
-        ended = algorithm.counters["episodes"] - before
-        returns += list(algorithm.episodes.returns)[-ended:]
+        assert algorithm.counters["episodes"] == metrics["episodes"] == game
+        returns.append(metrics["return/last"])
         assert metrics["return/min"] == min(returns)
-    assert len(returns) >= 150
     assert math.isclose(metrics["return/mean"], np.mean(returns), rel_tol=1e-12)
     assert math.isclose(metrics["return/sd"], np.std(returns), rel_tol=1e-9)
     assert metrics["return/max"] == max(returns)
+
+
+def test_games_that_end_side_by_side_are_counted_one_by_one_and_none_is_lost():
+    algorithm = make("constant", num_envs=16, action=1)  # games of 8 to 10 steps: many end in the same step
+    counted = [algorithm.step()["return/last"] for _ in range(64)]
+    ended = list(algorithm.episodes.returns)
+    assert counted + algorithm.save()["waiting"] == ended
 
 
 def test_a_game_of_cartpole_counts_one_environment_step_a_point():

@@ -49,6 +49,29 @@ def test_train_leaves_a_run_and_says_what_to_do_next(rltrain, place):
     assert len((place / "runs/first/metrics.jsonl").read_text().splitlines()) == 20
 
 
+def test_the_verdict_comes_before_the_picture_and_what_there_is_to_beat_is_on_it(rltrain, place):
+    _, out, _ = rltrain("train", "c.yaml", "--name", "first")
+    assert [line.split(":")[0] for line in out.splitlines()[-3:]] == ["finished", "curve", "next"]
+    run = place / "runs" / "first"
+    assert (run / "curve.png").stat().st_size > 1000
+    assert set(json.loads((run / "baselines.json").read_text())["baselines"]) == {"random", "angle"}
+
+
+def test_plot_draws_runs_and_says_what_they_scored(rltrain, place):
+    for seed in ("1", "2"):
+        rltrain("train", "c.yaml", "--seed", seed, "--name", f"s{seed}", "--quiet")
+    assert not list((place / "runs").glob("*/*.png"))
+    code, out, err = rltrain("plot", "s*", "-o", "both.pdf", "--json")
+    assert (code, err) == (0, "")
+    report = json.loads(out)
+    assert (report["picture"], report["y"]) == ("both.pdf", "eval")
+    assert [group["seeds"] for group in report["groups"]] == [[1, 2]]
+    assert (place / "both.pdf").read_bytes().startswith(b"%PDF")
+    code, out, err = rltrain("plot", "s3")
+    assert (code, out) == (2, "")
+    assert "did you mean s" in err
+
+
 def test_quiet_is_one_line(rltrain):
     code, out, err = rltrain("train", "c.yaml", "--quiet")
     assert (code, err, len(out.splitlines())) == (0, "", 1)

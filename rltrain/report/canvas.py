@@ -1,0 +1,117 @@
+"""The paper that every picture is drawn on: its size, fonts and colours, and how it reaches the disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rltrain.errors import DiskError, InputError, MissingError
+from rltrain.report.reading import COUNTERS
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito 2008: for all eyes
+DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (6, 2, 1, 2)))  # where there are more lines than colours
+ROW = 0.19  # inches of a row of that legend
+GREY = "#555555"
+FORMATS = ("png", "svg", "pdf")
+WIDTH = 8.0  # inches
+LEGEND_WIDTH = 110  # characters of a row of the legend below a picture
+SETTINGS = {
+    "font.size": 10.0,
+    "svg.hashsalt": "rltrain",  # the same picture is the same file
+    "pdf.fonttype": 42,  # fonts that printers and journals take
+    "axes.axisbelow": True,
+}
+
+
+def panels(count: int = 1, height: float = 4.2) -> tuple[Any, list[Any]]:
+    """A figure of so many panels, one below another, that share their x axis. MissingError without matplotlib."""
+    try:
+        import matplotlib
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingError('pictures need matplotlib: pip install "rltrain[plot]"') from error
+    with matplotlib.rc_context(SETTINGS):  # type: ignore[arg-type]  # of other settings than these they are the types
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        return figure, list(figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0])
+
+
+def colour(number: int) -> tuple[str, Any]:
+    """The colour and the dashes of line number 0, 1, 2, ...: no two of the first 24 are alike."""
+    return COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)]
+
+
+def finish(figure: Any, shown: Sequence[Any], title: str, below: bool = False) -> None:
+    """What all pictures share: the title, a quiet frame, legends in the panels or, where they would cover, `below`."""
+    for panel in shown:
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.grid(alpha=0.25)
+        if not below and panel.get_legend_handles_labels()[1]:
+            panel.legend(loc="best", fontsize=9, edgecolor="none", framealpha=0.8)
+    entries: dict[str, Any] = {}
+    for panel in shown if below else []:
+        handles, labels = panel.get_legend_handles_labels()
+        entries |= dict(zip(labels, handles, strict=True))
+    if entries:
+        columns = max(1, min(3, len(entries), LEGEND_WIDTH // max(map(len, entries))))
+        figure.legend(
+            entries.values(), entries.keys(), loc="outside lower left", ncols=columns, frameon=False, fontsize=9
+        )
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(width, height + ROW * -(-len(entries) // columns))
+    shown[0].set_title(title, loc="left", fontweight="bold", wrap=True)
+
+
+def counted(panel: Any, counter: str) -> None:
+    """Name the x axis after a counter."""
+    panel.set_xlabel(COUNTERS.get(counter, counter))
+    panel.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+
+
+def line(panel: Any, x: Sequence[float], y: Sequence[float], colour: str, label: str, dashes: Any = "-") -> None:
+    """A line through the finite points; a single one would be invisible, and is a dot."""
+    points = [(a, b) for a, b in zip(x, y, strict=True) if a == a and b == b]
+    marker = {"marker": "o", "markersize": 5} if len(points) == 1 else {}
+    if points:
+        panel.plot(*zip(*points, strict=True), color=colour, linestyle=dashes, linewidth=1.8, label=label, **marker)
+
+
+def logarithmic(panel: Any, values: Sequence[float]) -> None:
+    """A logarithmic y axis, if there is anything that has a logarithm."""
+    if any(value > 0 for value in values):
+        panel.set_yscale("log")
+
+
+def say_nothing_yet(panel: Any, text: str) -> None:
+    """Words in place of a line, where there is none."""
+    panel.set_xticks([])
+    panel.set_yticks([])
+    panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center", va="center", color=GREY)
+
+
+def suffix_of(path: Path) -> str:
+    """The format that a file's name asks for. InputError if it is none of ours."""
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix not in FORMATS:
+        raise InputError(f"{path}: a picture's name ends in {', '.join(f'.{name}' for name in FORMATS)}")
+    return suffix
+
+
+def write(figure: Any, path: Path) -> Path:
+    """Put the picture on the disk, whole or not at all. DiskError."""
+    import matplotlib
+
+    suffix = suffix_of(path)
+    part = path.with_name(f".{path.name}.part")
+    undated: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    try:
+        with matplotlib.rc_context(SETTINGS):  # type: ignore[arg-type]
+            figure.savefig(part, dpi=150, format=suffix, metadata=undated.get(suffix))
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise DiskError(f"{path}: cannot be written: {error.strerror or error}") from error
+    return path

@@ -1,0 +1,160 @@
+"""Which runs belong together, and what each group is called: by what differs between their configs.
+
+Runs that differ in the seed alone are one group. What the algorithm and the environment imply is not said again: of two
+algorithms the names are enough, whatever settings one has and the other lacks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from rltrain.errors import InputError
+from rltrain.report.reading import Record
+from rltrain.settings import MODEL_SUFFIXES
+from rltrain.spelling import did_you_mean
+
+SEED = "run.seed"
+WITHOUT_EFFECT = (SEED, "run.save", "run.threads", "run.device", "run.max_wall")  # on what is learned
+ALWAYS_SAID = ("algorithm.name", "environment.id")
+LONGEST = 70  # characters of a label
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that are drawn as one line, and its name in the legend."""
+
+    label: str
+    runs: tuple[Record, ...]
+
+    @property
+    def seeds(self) -> list[int]:
+        return [seed_of(run) for run in self.runs]
+
+
+def group(runs: Sequence[Record], by: str = "auto") -> tuple[list[Group], list[str]]:
+    """The runs in groups, in the order given, and the names of those left out because they repeat another.
+
+    by: auto, none (each run alone), or a config key whose values make the groups. InputError for an unknown key.
+    """
+    if by == "none":
+        return [Group(run.folder.name, (run,)) for run in runs], []
+    configs = [flattened(run.config) for run in runs]
+    if by != "auto":
+        key = _full_key(by, configs)
+        return _by_key(runs, key, [config.get(key) for config in configs]), []
+    found: dict[str, dict[int, Record]] = {}
+    repeated = []
+    for run, config in zip(runs, configs, strict=True):
+        same = found.setdefault(json.dumps(_that_matters(config), sort_keys=True, default=str), {})
+        if same.setdefault(seed_of(run), run) is not run:
+            repeated.append(f"{run.folder} repeats {same[seed_of(run)].folder}: the same config and seed")
+    members = [tuple(same.values()) for same in found.values()]
+    labels = named([_that_matters(flattened(same[0].config)) for same in members])
+    if len(set(labels)) < len(labels):  # what differs is too long to be told apart
+        labels = [same[0].folder.name for same in members]
+    return [Group(label, same) for label, same in zip(labels, members, strict=True)], repeated
+
+
+def seed_of(run: Record) -> int:
+    return int(run.config["run"].get("seed", 0))
+
+
+def flattened(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted keys and their values; an empty block is a value."""
+    return dict(_leaves(tree, prefix))
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def named(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A label for each flat config, made of what differs between them; of one config, what it is."""
+    if len(configs) == 1:
+        return [_title(configs[0])]
+    keys = [key for key in dict.fromkeys(key for config in configs for key in config) if _tells(key, configs)]
+    last = [key.rpartition(".")[2] for key in keys]
+    names = {key: name if last.count(name) == 1 else key for key, name in zip(keys, last, strict=True)}
+    return [_cut(", ".join(_said(names, config)) or _title(config)) for config in configs]
+
+
+def _tells(key: str, configs: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a key tells configs apart that algorithm and environment do not."""
+    if key in ALWAYS_SAID:
+        return len({_text(config.get(key)) for config in configs}) > 1
+    values: dict[tuple[str, ...], set[str]] = {}
+    for config in configs:
+        kind = tuple(_text(config.get(name)) for name in ALWAYS_SAID)
+        values.setdefault(kind, set()).add(_text(config.get(key)))
+    return any(len(different) > 1 for different in values.values())
+
+
+def _said(names: Mapping[str, str], config: Mapping[str, Any]) -> Iterator[str]:
+    for key, name in names.items():
+        if key in ALWAYS_SAID:
+            yield _called(config.get(key))
+        elif key in config:
+            yield f"{name.replace('_', ' ')} {_text(config[key])}"
+
+
+def _title(config: Mapping[str, Any]) -> str:
+    return f"{config['algorithm.name']} on {_called(config['environment.id'])}"
+
+
+def _called(value: Any) -> str:
+    """A name as people say it; of a model's file the name alone."""
+    text = _text(value)
+    return PurePath(text).stem if text.endswith(MODEL_SUFFIXES) else text
+
+
+def _that_matters(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what may differ between runs of one group."""
+    return {key: value for key, value in config.items() if not _within(key, WITHOUT_EFFECT)}
+
+
+def _within(key: str, blocks: Iterable[str]) -> bool:
+    return any(key == block or key.startswith(f"{block}.") for block in blocks)
+
+
+def _by_key(runs: Sequence[Record], key: str, values: Sequence[Any]) -> list[Group]:
+    found: dict[str, list[Record]] = {}
+    for run, value in zip(runs, values, strict=True):
+        found.setdefault(_text(value), []).append(run)
+    name = "" if key in ALWAYS_SAID else f"{key.rpartition('.')[2].replace('_', ' ')} "
+    return [Group(_cut(f"{name}{value}"), tuple(same)) for value, same in found.items()]
+
+
+def _full_key(given: str, configs: Sequence[Mapping[str, Any]]) -> str:
+    """`learning_rate` is short for `algorithm.learning_rate`."""
+    known = list(dict.fromkeys(key for config in configs for key in config))
+    found = [key for key in known if key == given] or [key for key in known if key.endswith(f".{given}")]
+    if len(found) != 1:
+        rule = f"is {' or '.join(found)}; write one of them" if found else f"no run has it{did_you_mean(given, known)}"
+        raise InputError(f"--group {given}: {rule}; or auto, or none")
+    return found[0]
+
+
+def _text(value: Any) -> str:
+    """A value as a label says it."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "on" if value else "off"
+        case float():
+            return f"{value:g}"
+        case int():
+            return f"{value:,}"
+    return str(value)
+
+
+def _cut(label: str) -> str:
+    return label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…"

@@ -1,0 +1,131 @@
+"""What a run folder says, as columns of numbers: its config, training, evaluations and baselines.
+
+Long files are thinned evenly while they are read, so that a picture of a run of any length costs the same memory.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rltrain import yaml_subset
+from rltrain.errors import InputError
+from rltrain.settings import MODEL_SUFFIXES
+
+MOST_POINTS = 2_000  # of a line: more than a picture shows
+Series = dict[str, list[float]]  # columns of one length, NaN where a row lacks the value
+COUNTERS = {"env_steps": "steps", "seconds": "seconds of training"}  # how people call them; others as they are
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run as its folder tells it."""
+
+    folder: Path
+    config: Mapping[str, Any]
+    counter: str  # the first that the budget limits
+    training: Series
+    evaluations: Series  # empty if the run was never evaluated
+    baselines: Mapping[str, float]  # means by name; empty where they were not measured
+    threshold: float | None  # the return at which the environment counts as solved
+
+    @property
+    def algorithm(self) -> str:
+        return str(self.config["algorithm"]["name"])
+
+    @property
+    def environment(self) -> str:
+        """The id, or of a model's file its name alone."""
+        name = str(self.config["environment"]["id"])
+        return Path(name).stem if name.endswith(MODEL_SUFFIXES) else name
+
+    @property
+    def title(self) -> str:
+        gamma = self.config["algorithm"].get("gamma")
+        discount = f", discount {gamma:g}" if isinstance(gamma, int | float) else ""
+        return f"{self.algorithm} on {self.environment}{discount}"
+
+
+def load(folder: Path) -> Record:
+    """The run in this folder. InputError if it has no config or no numbers yet."""
+    config = config_of(folder)
+    counter = next(iter(config["run"]["budget"]))
+    training = read(folder / "metrics.jsonl")
+    if not training.get(counter):
+        raise InputError(f"{folder}: no numbers yet")
+    baselines, threshold = references(folder)
+    return Record(folder, config, counter, training, read(folder / "eval.jsonl"), baselines, threshold)
+
+
+def config_of(folder: Path) -> dict[str, Any]:
+    """The complete configuration. InputError if the file is not one that a run wrote."""
+    path = folder / "config.yaml"
+    try:
+        config = yaml_subset.read(path.read_text(encoding="utf-8")).value
+        if config["algorithm"]["name"] and config["environment"]["id"] and next(iter(config["run"]["budget"])):
+            return dict(config)
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        pass
+    raise InputError(f"{path}: not the complete configuration that a run writes")
+
+
+def references(folder: Path) -> tuple[dict[str, float], float | None]:
+    """The means of baselines.json by name, and the threshold; nothing where they are unknown."""
+    try:
+        found = json.loads((folder / "baselines.json").read_text(encoding="utf-8"))
+        means = {name: mean for name, mean in found["baselines"].items() if math.isfinite(mean)}
+        threshold = found["reward_threshold"]
+        return means, float(threshold) if threshold is not None else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}, None
+
+
+def read(path: Path, only: Collection[str] | None = None, most: int | None = MOST_POINTS) -> Series:
+    """The columns of a file of JSON lines, or `only` these; no more than 2 `most` + 1 rows. A torn line is left out."""
+    rows: list[dict[str, Any]] = []
+    last: dict[str, Any] | None = None
+    stride = 1
+    for number, found in enumerate(_rows(path)):
+        row = found if only is None else {name: found[name] for name in only if name in found}
+        if number % stride == 0:
+            rows.append(row)
+        if most is not None and len(rows) > 2 * most:
+            rows, stride = rows[::2], 2 * stride
+        last = row
+    if last is not None and rows[-1] is not last:
+        rows.append(last)
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [_number(row.get(name)) for row in rows] for name in names}
+
+
+def counters_of(path: Path) -> list[str]:
+    """The names of the whole numbers in a file's first row: its counters. Measurements are written as floats."""
+    first = next(_rows(path), {})
+    return [name for name, value in first.items() if type(value) is int]
+
+
+def finite(values: Collection[float]) -> bool:
+    """Whether there is anything to draw."""
+    return any(map(math.isfinite, values))
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for line in file:
+                try:
+                    row = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(row, dict):
+                    yield row
+    except FileNotFoundError:
+        return
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan

@@ -1,0 +1,125 @@
+"""The picture of a learner: the returns of its training games, its evaluations, and what there is to beat."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from rltrain.report import canvas
+from rltrain.report.canvas import COLOURS, GREY
+from rltrain.report.reading import Record, finite
+
+SOLVED = "counts as solved at"
+FARTHEST = 10  # times what the learner's own numbers take, for a line to be shown among them
+Lines = dict[str, float]  # a name and the return that it stands for
+
+
+def draw(run: Record) -> Any:
+    """Single games as dots, the mean of the last 100 as a line, evaluations with their intervals."""
+    figure, (panel,) = canvas.panels()
+    x = run.training[run.counter]
+    means = run.training.get("return/mean", [])
+    _games(panel, run)
+    if finite(means):
+        canvas.line(panel, x, means, COLOURS[0], "mean of the last 100 training games")
+    evaluations(panel, run)
+    if panel.has_data():
+        references(panel, run)
+    else:
+        canvas.say_nothing_yet(panel, "no game has ended yet")
+    panel.set_ylabel("return")
+    canvas.counted(panel, run.counter)
+    canvas.finish(figure, [panel], run.title, below=True)
+    return figure
+
+
+def _games(panel: Any, run: Record) -> None:
+    """The games behind the line: those of each update together, or a dot for the last that ended before each row."""
+    batch = run.training.get("return/batch", [])
+    if finite(batch):  # the last to end of games that begin together is the longest: it would speak for none
+        panel.plot(
+            run.training[run.counter], batch, color=GREY, linewidth=0.8, alpha=0.6, marker=".", markersize=3,
+            label="mean of the games of an update",
+        )  # fmt: skip
+        return
+    last, ended = run.training.get("return/last", []), run.training.get("episodes", [])
+    rows = zip(run.training[run.counter], last, ended, [0.0, *ended], strict=False)
+    dots = [(x, y) for x, y, games, before in rows if math.isfinite(y) and games > before]
+    if dots:
+        size = min(14.0, max(3.0, 4_000 / len(dots)))
+        panel.scatter(
+            *zip(*dots, strict=True), s=size, color=GREY, alpha=0.3, linewidths=0, rasterized=True,
+            label="single training games",
+        )  # fmt: skip
+
+
+def evaluations(panel: Any, run: Record) -> None:
+    """The evaluations as points with the 95 % interval of their games."""
+    found = run.evaluations
+    if not finite(found.get("mean", [])) or run.counter not in found:
+        return
+    mean = found["mean"]
+    ends = [found.get(name, [math.nan] * len(mean)) for name in ("ci95/low", "ci95/high")]
+    reach = [[abs(value - end) for value, end in zip(mean, column, strict=True)] for column in ends]
+    panel.errorbar(
+        found[run.counter], mean, yerr=reach, color=COLOURS[1], marker="o", markersize=4, capsize=2.5,
+        linewidth=1.2, label="evaluation, 95 % interval of its games", zorder=4,
+    )  # fmt: skip
+
+
+def references(panel: Any, run: Record) -> None:
+    """What there is to beat, each with its name at the right end of a dashed line."""
+    known: Lines = {f"{name} policy": mean for name, mean in run.baselines.items() if name != _played(run)}
+    if run.threshold is not None:
+        known[SOLVED] = run.threshold
+    dashed(panel, known)
+
+
+def dashed(panel: Any, known: Lines) -> None:
+    """Dashed lines across the panel, named at their right end; names that would touch share a place.
+
+    A line so far away that it would flatten what was learned is told at the edge beyond which it lies.
+    """
+    low, high = panel.get_ylim()
+    widest = FARTHEST * (high - low)
+    near = {name: value for name, value in known.items() if high - widest <= value <= low + widest}
+    bottom, top = min([low, *near.values()]), max([high, *near.values()])
+    room = 0.06 * (top - bottom)  # that a name takes
+    panel.set_ylim(low if bottom == low else bottom - room / 3, max([high, *(value + room for value in near.values())]))
+    together: list[tuple[float, list[str]]] = []
+    for name, value in sorted(near.items(), key=lambda item: item[1]):
+        panel.axhline(value, color="black", linestyle=(0, (4, 3)), linewidth=0.9, alpha=0.7, zorder=1.5)
+        if together and value - together[-1][0] < room:
+            together[-1] = (value, [*together[-1][1], f"{name} {short(value)}"])
+        else:
+            together.append((value, [f"{name} {short(value)}"]))
+    for value, names in together:
+        below = names[0].startswith(SOLVED) and high > value  # above it, whoever solved the task has their line
+        _name(panel, ", ".join(names), (1, value), "right", below)
+    limits = panel.get_ylim()
+    for arrow, edge, far in (
+        ("↓", limits[0], {name: value for name, value in known.items() if value < high - widest}),
+        ("↑", limits[1], {name: value for name, value in known.items() if value > low + widest}),
+    ):
+        if far:
+            text = ", ".join(f"{name} {short(value)}" for name, value in far.items())
+            _name(panel, f"{arrow} {text}", (0.005, edge), "left", arrow == "↑")
+
+
+def short(value: float) -> str:
+    """A return in a few characters: 23.4, 475, 12,300."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _name(panel: Any, text: str, place: tuple[float, float], side: str, below: bool) -> None:
+    """Words at (share of the width, return), above that place or below it."""
+    panel.annotate(
+        text, place, xycoords=panel.get_yaxis_transform(), xytext=(0, -2 if below else 1.5),
+        textcoords="offset points", ha=side, va="top" if below else "bottom", fontsize=8, zorder=5,
+        bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 1},
+    )  # fmt: skip
+
+
+def _played(run: Record) -> str | None:
+    """The hard-coded policy that this run itself is, if it is one."""
+    return str(run.config["algorithm"].get("policy")) if run.algorithm == "basic" else None

@@ -1,0 +1,82 @@
+"""What the scores of several training seeds say together.
+
+    mean ± t(n - 1, 0.975) sd / sqrt(n)     the 95 % interval of the mean, Student 1908; sd divides by n - 1
+    IQM                                     the mean of the middle half, Agarwal et al. 2021 (rliable)
+
+A seed is one sample, however many games it was scored on. Student's interval supposes that the scores are about normal;
+of a few seeds nothing better can be said. The IQM leaves out the best and the worst quarter of the seeds, rounded down.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+FEWEST_FOR_IQM = 4  # of fewer, it is the mean
+HALVINGS = 60  # of the interval in which the quantile lies: far more digits than are shown
+
+
+@dataclass(frozen=True)
+class Across:
+    """n >= 1 scores together. None where n is too small to tell."""
+
+    n: int
+    mean: float
+    sd: float | None  # of the seeds, divided by n - 1
+    ci95: tuple[float, float] | None  # of the mean
+    iqm: float | None
+    median: float
+    min: float
+    max: float
+
+    def json(self) -> dict[str, Any]:
+        """All of it as JSON has it."""
+        return {**asdict(self), "ci95": None if self.ci95 is None else list(self.ci95)}
+
+
+def across(scores: Sequence[float]) -> Across | None:
+    """The scores of n seeds together; None of none. All must be finite."""
+    n = len(scores)
+    if n == 0:
+        return None
+    mean = statistics.fmean(scores)
+    sd = statistics.stdev(scores) if n > 1 else None
+    ci95 = None
+    if sd is not None:
+        reach = student_quantile(n - 1) * sd / math.sqrt(n)
+        ci95 = (mean - reach, mean + reach)
+    iqm = interquartile_mean(scores) if n >= FEWEST_FOR_IQM else None
+    return Across(n, mean, sd, ci95, iqm, statistics.median(scores), min(scores), max(scores))
+
+
+def interquartile_mean(scores: Sequence[float]) -> float:
+    """The mean without the lowest and the highest floor(n / 4)."""
+    cut = len(scores) // 4
+    return statistics.fmean(sorted(scores)[cut : len(scores) - cut])
+
+
+def student_quantile(freedom: int, central: float = 0.95) -> float:
+    """t such that Student's distribution of so many degrees of freedom has the share `central` within -t..t."""
+    low, high = 0.0, math.pi / 2
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        if _share_within(middle, freedom) < central:
+            low = middle
+        else:
+            high = middle
+    return math.sqrt(freedom) * math.tan(low)
+
+
+def _share_within(angle: float, freedom: int) -> float:
+    """P(|T| <= sqrt(freedom) tan(angle)), a finite sum: Abramowitz and Stegun 1964, 26.7.3 and 26.7.4."""
+    sine, cosine = math.sin(angle), math.cos(angle)
+    odd = freedom % 2 == 1
+    term = cosine if odd else 1.0
+    total = 0.0
+    for k in range(freedom // 2):
+        total += term
+        term *= cosine**2 * ((2 * k + 2) / (2 * k + 3) if odd else (2 * k + 1) / (2 * k + 2))
+    return 2 / math.pi * (angle + sine * total) if odd else sine * total

@@ -1,0 +1,171 @@
+"""A group: runs of one configuration that differ in the seed alone, side by side in one folder.
+
+    runs/NAME/seeds.json       the seeds, and at the end what came of them
+    runs/NAME/experiment.yaml  the configuration, of which each run takes all but the seed
+    runs/NAME/s3/              the run of seed 3: a run folder like any other
+    runs/NAME/s3.log           what that run said
+    runs/NAME/model/           a copy of the known model that they learn from, if they do
+
+The configuration is copied when the group begins, so a file that is edited meanwhile changes no run that still waits.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rltrain.config import MODEL_FOLDER, Experiment, load
+from rltrain.errors import CheckpointError, InputError
+from rltrain.run import folder as folders
+from rltrain.run.build import experiment_of, keep_model, write_small
+from rltrain.run.disk import disk_errors
+
+CONFIG = "experiment.yaml"
+MOST_SEEDS = 1_000
+MAX_BYTES = 10_000_000  # of seeds.json
+CHANGEABLE = ("budget", "evaluate", "save", "max_wall")  # of the run block: may change on a resume
+
+
+@dataclass(frozen=True)
+class Group:
+    """A folder and the seeds whose runs lie in it."""
+
+    folder: Path
+    seeds: tuple[int, ...]
+
+    @property
+    def config(self) -> Path:
+        return self.folder / CONFIG
+
+    def member(self, seed: int) -> Path:
+        """The run folder of this seed. It may not exist yet."""
+        return self.folder / f"s{seed}"
+
+    def log(self, seed: int) -> Path:
+        """What the run of this seed printed, of all sessions."""
+        return self.folder / f"s{seed}.log"
+
+    def begun(self, seed: int) -> bool:
+        """Whether there is a run to go on with. What a process left that died before it had one is removed."""
+        folder = self.member(seed)
+        if (folder / folders.MARKER).is_file():
+            return True
+        if folder.is_dir() and not folders.is_locked(folder) and all(map(_before_a_run, folder.iterdir())):
+            with disk_errors(f"cannot remove {folder}, which holds no run"):
+                shutil.rmtree(folder)
+        return False
+
+    def experiment(self, overrides: Sequence[str] = ()) -> Experiment:
+        """The configuration, with what may change on a resume changed for good. InputError if more than that would."""
+        return experiment_of(self.folder, overrides, CONFIG) if overrides else load(self.config)
+
+    def finished(self, seed: int, experiment: Experiment) -> bool:
+        """Whether this run has come to the end that the group's configuration sets now."""
+        own = self._own(seed)
+        ended = status(self.member(seed)).get("state") == "finished"
+        return ended and own is not None and _end(own) == _end(experiment)
+
+    def changes(self, seed: int, experiment: Experiment) -> list[str]:
+        """The overrides that bring a run which has begun to what the group's configuration says now."""
+        own = self._own(seed)
+        if own is None:  # the run itself will say what is wrong with its config
+            return []
+        before, now = own.run.model_dump(mode="json"), experiment.run.model_dump(mode="json")
+        return [f"run.{key}={json.dumps(now[key])}" for key in CHANGEABLE if before[key] != now[key]]
+
+    def _own(self, seed: int) -> Experiment | None:
+        try:
+            return load(self.member(seed) / folders.MARKER)
+        except InputError:
+            return None
+
+    def write_results(self, results: Mapping[str, Any]) -> None:
+        """Into seeds.json, in place of what an earlier session wrote there."""
+        facts = _read(self.folder) | {"results": results}
+        write_small(self.folder / folders.GROUP_MARKER, json.dumps(facts, indent=2, allow_nan=False) + "\n")
+
+    def remove(self) -> None:
+        """Take the whole folder away. Only for a group of which no run ever began."""
+        with disk_errors(f"cannot remove {self.folder}"):
+            shutil.rmtree(self.folder)
+
+
+def create(experiment: Experiment, seeds: Sequence[int], runs_dir: Path, name: str | None, command: str) -> Group:
+    """A new group in a new folder, called as a run would be."""
+    stem = f"{experiment.algorithm_name}-{experiment.environment.name.split('/')[-1]}"
+    folder = folders.create(runs_dir, name, stem)
+    keep_model(experiment, folder)
+    write_small(folder / CONFIG, experiment.to_yaml())
+    created = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    facts = {"format": 1, "command": command, "created": created, "seeds": list(seeds), "results": None}
+    write_small(folder / folders.GROUP_MARKER, json.dumps(facts, indent=2) + "\n")
+    return Group(folder, tuple(seeds))
+
+
+def find(runs_dir: Path, given: str | Path) -> Group | None:
+    """The group that is given by its name or its path; None if it is no group's."""
+    name = str(given)
+    candidates = [runs_dir / name] if folders.NAME.fullmatch(name) else []
+    for path in [*candidates, Path(name)]:
+        if (path / folders.MARKER).is_file():
+            return None
+        if (path / folders.GROUP_MARKER).is_file():
+            return read(path)
+    return None
+
+
+def read(folder: Path) -> Group:
+    """The group in this folder. CheckpointError if its seeds.json is not as it was written."""
+    seeds = _read(folder).get("seeds")
+    if (
+        not isinstance(seeds, list)
+        or not 1 <= len(seeds) <= MOST_SEEDS
+        or not all(type(seed) is int and 0 <= seed < 2**63 for seed in seeds)
+        or len(set(seeds)) < len(seeds)
+    ):
+        rule = f"expected `seeds`, a list of 1 to {MOST_SEEDS:,} different whole numbers"
+        raise CheckpointError(f"{folder / folders.GROUP_MARKER}: {rule}")
+    return Group(folder, tuple(seeds))
+
+
+def results(folder: Path) -> Mapping[str, Any] | None:
+    """What came of the group's last session; None before its first ended."""
+    found = _read(folder).get("results")
+    return found if isinstance(found, dict) else None
+
+
+def _end(experiment: Experiment) -> tuple[Any, Any]:
+    """What ends a run."""
+    return experiment.run.budget, experiment.run.evaluate.until
+
+
+def status(folder: Path) -> Mapping[str, Any]:
+    """The status.json of a run; empty if there is none."""
+    try:
+        value = json.loads((folder / "status.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _before_a_run(path: Path) -> bool:
+    """Whether this is what a run writes before its config.yaml makes it one."""
+    return path.name.startswith(".") or path.name in ("run.json", MODEL_FOLDER)
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / folders.GROUP_MARKER
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"larger than {MAX_BYTES:,} bytes")
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path}: expected an object")
+    return value
