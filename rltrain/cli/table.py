@@ -38,6 +38,9 @@ COLUMNS: dict[
     "return/mean": ("mean", words.score),
     "return/min": ("min", words.score),
     "return/max": ("max", words.score),
+    "population/best": ("best", words.score),
+    "population/median": ("median", words.score),
+    "population/sd": ("spread", words.score),
     "loss/td": ("loss", words.number),
     "q/mean": ("Q", words.number),
     "epsilon": ("epsilon", words.share),
@@ -48,13 +51,16 @@ COLUMNS: dict[
     "regret": ("regret", words.number),
     "change/max": ("change", words.number),
 }
-ELSEWHERE = ("episodes", "replay/fill", "return/last", "length/mean")  # shown below the rows, or not worth a column
+ELSEWHERE = (
+    "episodes",
+    "replay/fill",
+    "return/last",
+    "length/mean",
+    "champion/games",
+)  # shown below the rows, or not worth a column
 TABULAR = ("error/max", "bound")  # a metric of those that tell how far a table is from the truth
 MOST_COLUMNS = 6
-MEANINGS = {  # what the headings stand for
-    False: "mean, min, max: raw scores of the last 100 games",
-    True: "error: greatest distance from the truth; right: optimal actions",
-}
+POPULATION = "population/best"  # a metric of those that try many policies at a time
 
 
 @dataclass(frozen=True)
@@ -207,7 +213,7 @@ class Live80:
             Group(*parts),
             title=title,
             title_align="left",
-            subtitle=Text(MEANINGS[bool(rows) and is_tabular(rows[-1].metrics)], style="dim"),
+            subtitle=Text(meaning(rows[-1].metrics if rows else {}), style="dim"),
             subtitle_align="right",
             width=min(80, self._console.width),
             padding=(0, 1),
@@ -250,17 +256,21 @@ class Live80:
             grid.add_column(width=width, no_wrap=True)
         if is_tabular(metrics):
             return [bar, *self._of_a_table(counters, metrics, progress), *self._below()]
-        low, high = (words.score(metrics.get(f"return/{end}")) for end in ("min", "max"))
         pairs = [
-            (words.counter(unit)[:8], words.count(position) + (f" of {words.count(goal)}" if goal else "")),
+            (
+                "gen." if unit == "generations" else words.counter(unit)[:8],
+                words.count(position) + (f" of {words.count(goal)}" if goal else ""),
+            ),
             ("elapsed", words.duration(progress["elapsed_seconds"])),
-            ("mean 100", words.score(metrics.get("return/mean"))),
+            ("champion" if POPULATION in metrics else "mean 100", words.score(metrics.get("return/mean"))),
             ("frames", words.count(counters.get("env_steps", 0) * self._facts.frames_per_step)),
             ("left", words.duration(remaining(progress))),
-            ("min, max", f"{low}, {high}"),
+            extremes(metrics),
             ("games", words.count(counters.get("episodes", 0))),
             ("steps/s", words.count(progress["steps_per_second"])),
-            ("replay", words.percent(metrics.get("replay/fill", math.nan))),
+            ("replayed", words.count(metrics["champion/games"]))
+            if POPULATION in metrics
+            else ("replay", words.percent(metrics.get("replay/fill", math.nan))),
         ]
         return [bar, filled(grid, pairs), *self._below()]
 
@@ -336,6 +346,23 @@ def filled(grid: Table, pairs: Sequence[tuple[str, str]]) -> Table:
 def is_tabular(metrics: Mapping[str, float]) -> bool:
     """Whether these are of a run that keeps a table of values, which the truth may be known of."""
     return any(name in metrics for name in TABULAR)
+
+
+def meaning(metrics: Mapping[str, float]) -> str:
+    """What the headings stand for."""
+    if is_tabular(metrics):
+        return "error: greatest distance from the truth; right: optimal actions"
+    if POPULATION in metrics:
+        return "mean: of the champion's own games; best, median, spread: of those tried"
+    return "mean, min, max: raw scores of the last 100 games"
+
+
+def extremes(metrics: Mapping[str, float]) -> tuple[str, str]:
+    """The least and the greatest return of games; of many policies that were tried, the best score."""
+    if POPULATION in metrics:
+        return "best", words.score(metrics[POPULATION])
+    low, high = (words.score(metrics.get(f"return/{end}")) for end in ("min", "max"))
+    return "min, max", f"{low}, {high}"
 
 
 def chosen(metrics: Mapping[str, float]) -> dict[str, tuple[str, Form]]:

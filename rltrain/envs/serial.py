@@ -43,12 +43,13 @@ class Serial:
         self._episode[:] = 0
         everywhere = np.ones(self.spec.num_envs, dtype=bool)
         self._journal.clear(everywhere)
+        self._last = ~everywhere  # a game that was over when the reset came opens no second one
         self._obs = np.zeros_like(self._obs)
         for lane in range(self.spec.num_envs):
             self._open(lane)
         self._check_finite("observation", self._obs)
         zeros = np.zeros(self.spec.num_envs, dtype=np.float32)
-        return Step(self._obs, zeros, zeros + 1, first=everywhere, last=~everywhere)
+        return Step(self._obs, zeros, zeros + 1, first=everywhere, last=self._last)
 
     def step(self, action: Array) -> Step:
         """Play one step, action [N] int64. DivergedError if an observation or a reward is not finite."""

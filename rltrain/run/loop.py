@@ -27,6 +27,7 @@ from rltrain.run.build import Parts, build, experiment_of, keep_model, write_sma
 from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.evaluation import Evaluation, evaluate
 from rltrain.run.sinks import Csv, JsonLines, Sink, TensorBoard
+from rltrain.run.tables import write_tables
 
 SAVES_A_BUDGET = 20
 MOST_STEPS_BETWEEN_SAVES = 50_000  # of the environments: about two minutes of an Atari run
@@ -314,7 +315,10 @@ class Run:
             "elapsed_seconds": self.progress()["elapsed_seconds"],
         }
         protect = [] if self.best is None else [checkpoint_name(self.best["step"])]
-        name = self.checkpoints.save(self.counters[self.primary], self._state(), meta, protect)
+        state = self._state()
+        with contextlib.suppress(DiskError):  # the next save writes it whole
+            write_tables(self.experiment, self.spec, state["algorithm"], self.folder)
+        name = self.checkpoints.save(self.counters[self.primary], state, meta, protect)
         self._saved = self._now
         return Event("save", self.counters, {}, name)
 

@@ -183,3 +183,20 @@ def test_strides_are_round():
     for _ in range(6):
         strides.append(wider(strides[-1]))
     assert strides == [1, 2, 5, 10, 20, 50, 100]
+
+
+def test_a_generation_shows_its_best_its_median_and_its_spread(run):
+    view, _ = live(run)
+    metrics = {
+        "population/best": 498.0, "population/median": 121.0, "population/sd": 77.5, "return/mean": 456.25,
+        "champion/games": 150.0, "sigma": 0.0625, "champion/p": 0.8125, "champion/r": 162.5,
+    }  # fmt: skip
+    view.show(run.event("step", 3_000, metrics))
+    text = shown(view)
+    view.close()
+    assert max(map(len, text.splitlines())) == 80
+    (heading,) = [line for line in text.splitlines() if "median" in line and "spread" in line and ":" not in line]
+    assert heading.split()[2:-1] == ["games", "mean", "best", "median", "spread", "sigma", "p", "evaluated"]
+    for part in ("456.2", "498", "121", "77.5", "0.0625", "0.8125", "champion", "replayed", "150"):
+        assert part in text, part
+    assert "of the champion's own games" in text

@@ -26,8 +26,13 @@ SHORT = {
     "algorithm.batch_size": "8",
     "algorithm.report_every": "500",
     "algorithm.epsilon": "null",  # of sweeps: the whole budget
+    "algorithm.population": "20",
+    "algorithm.survivors": "5",
+    "algorithm.batch": "20",
+    "algorithm.games": "1",
+    "algorithm.recheck": "3",
 }
-BUDGETS = {"env_steps": 6_000, "episodes": 400, "sweeps": 600, "generations": 6, "updates": 60}
+BUDGETS = {"env_steps": 6_000, "episodes": 400, "sweeps": 600, "generations": 12, "policies": 600, "updates": 60}
 TABULAR_BUDGET = 200_000  # env_steps of a learner in compiled code, which takes no time
 WORLDS = {
     "env": "CartPole-v1",
@@ -107,6 +112,8 @@ def outcome(run: Path) -> dict[str, bytes]:
     assert manifest
     for file in ("metrics.jsonl", "metrics.csv", "eval.jsonl", "eval.csv"):
         kept[file] = (run / file).read_bytes()
+    for table in run.glob("points.csv"):
+        kept[table.name] = table.read_bytes()
     return kept
 
 

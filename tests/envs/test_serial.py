@@ -55,6 +55,19 @@ def test_the_order_of_events():
     assert steps[1].obs[0, 1] == steps[0].obs[0, 1], "what was handed out stays"
 
 
+def test_a_reset_forgets_that_a_game_was_over():
+    env, fresh = make([Countdown(), Countdown()]), make([Countdown(), Countdown()])
+    env.reset(0)
+    for _ in range(3):
+        over = env.step(np.array([0, 0]))
+    assert over.last.all()
+    again, expected = (some.reset(7) for some in (env, fresh))
+    for _ in range(4):
+        for mine, theirs in zip(again, expected, strict=True):
+            assert np.array_equal(mine, theirs)
+        again, expected = (some.step(np.array([0, 1])) for some in (env, fresh))
+
+
 def test_every_episode_and_lane_has_a_seed_of_its_own():
     env = make([Countdown(), Countdown()])
     starts = [env.reset(4).obs[:, 1]]

@@ -1,0 +1,236 @@
+"""CMA-ES: sample from a Gaussian, move its mean to the best samples, and its covariance to the way that they lie.
+
+    x_k ~ m + sigma N(0, C)                                                       (Hansen 2016, eqs. 38 to 40)
+    m <- m + sum_i w_i (x_i:n - m)                                                (41, 42)
+    p_s <- (1 - c_s) p_s + √(c_s (2 - c_s) mu) C^-1/2 y_w                         (43)
+    sigma <- sigma exp(c_s / d_s (|p_s| / E|N(0, I)| - 1))                        (44)
+    C <- (1 + ...) C + c_1 p_c p_c' + c_mu sum_i w_i y_i y_i'                     (45 to 47)
+
+Weights, negative ones too, and rates are the tutorial's defaults (N. Hansen, The CMA Evolution Strategy: A Tutorial,
+arXiv:1604.00772v2, table 1). Space is measured by each parameter's half range, from the middle: there the search
+begins. What is bounded is brought inside, and the update sees it there. Of equal scores each gets the mean weight.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.errors import InputError
+from rltrain.policies import choosing, trials
+from rltrain.policies.champion import Champion, fixed, spread
+from rltrain.policies.parameters import Family
+from rltrain.rng import Streams, derive
+from rltrain.settings import STRICT
+
+TASK = "env"
+DEFAULT_BUDGET = {"generations": 100}
+DEFAULT_NUM_ENVS = 100
+MOST_PARAMETERS = 2_000  # beyond, the eigenvectors of C take seconds a generation
+
+
+class Config(BaseModel):
+    """Where the search begins, and how widely."""
+
+    model_config = STRICT
+
+    policy: choosing.Policy = None
+    hidden: choosing.Hidden = (8,)
+    activation: choosing.Act = "tanh"
+    ranges: choosing.Ranges = {}
+    population: int | None = Field(
+        None, ge=4, le=100_000, description="samples in a generation; null: 4 + 3 ln(parameters), for noiseless scores"
+    )
+    sigma: float = Field(0.5, gt=0, le=10, description="standard deviation at the start, in halves of the ranges")
+    games: int = Field(5, ge=1, le=10_000, description="whole games of each sample; its score is their mean")
+    same_starts: bool = Field(False, description=trials.SAME_STARTS)
+    recheck: int = Field(
+        50, ge=1, le=100_000, description="fresh games in which the mean and the best must prove themselves"
+    )
+
+
+class Rates(NamedTuple):
+    """Table 1 of the tutorial."""
+
+    weights: Array  # [n], best first: positive ones sum to 1
+    mu_eff: float
+    c_sigma: float
+    d_sigma: float
+    c_c: float
+    c_1: float
+    c_mu: float
+    chi: float  # E|N(0, I)|
+
+
+class Search(NamedTuple):
+    """All that a generation hands to the next."""
+
+    mean: Array  # [P]
+    sigma: float
+    covariance: Array  # [P, P]
+    path_sigma: Array  # [P]
+    path_c: Array  # [P]
+
+
+class Algorithm:
+    """One generation a step."""
+
+    def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
+        trials.check(env.spec, config.games, config.same_starts)
+        self.config, self.env, self._seed = config, env, rng.seed
+        self._stream = rng.numpy("sample")
+        self.family = make_family(config, env.spec)
+        self.champion = Champion(self.family, env, config.recheck, rng.seed)
+        size = len(self.family.parameters)
+        self.rates = rates(size, config.population or default_population(size))
+        self.search = Search(np.zeros(size), float(config.sigma), np.eye(size), np.zeros(size), np.zeros(size))
+        self.generations = self.env_steps = self.episodes = 0
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        return {"generations": self.generations, "env_steps": self.env_steps, "episodes": self.episodes}
+
+    @property
+    def done(self) -> bool:
+        return False
+
+    def step(self) -> Metrics:
+        """Sample, play, update, replay."""
+        config, parameters = self.config, self.family.parameters
+        noise = self._stream.standard_normal((len(self.rates.weights), len(parameters)))
+        samples = parameters.inside(parameters.middle + parameters.width / 2 * sample(self.search, noise))
+        seed = derive(self._seed, "generation", self.generations)
+        played = trials.play(self.family, samples, self.env, config.games, seed, config.same_starts)
+        self.search = update(
+            self.search, self.rates, (samples - parameters.middle) / (parameters.width / 2), played.scores,
+            self.generations + 1,
+        )  # fmt: skip
+        mean = parameters.inside(parameters.middle + parameters.width / 2 * self.search.mean)
+        replayed = self.champion.challenge(np.array([mean, samples[played.scores.argmax()]]), self.generations)
+        self.generations += 1
+        self.env_steps += int(played.lengths.sum() + replayed.lengths.sum())
+        self.episodes += played.lengths.size + replayed.lengths.size
+        return {**spread(played.scores), **self.champion.metrics(), "sigma": self.search.sigma}
+
+    def policy(self) -> Policy:
+        return self.champion.policy()
+
+    def save(self) -> State:
+        return {
+            "search": self.search._asdict(),
+            "champion": self.champion.save(),
+            "generations": self.generations,
+            "env_steps": self.env_steps,
+            "episodes": self.episodes,
+        }
+
+    def load(self, state: State) -> None:
+        self.search = Search(**state["search"])
+        self.champion.load(state["champion"])
+        self.generations = state["generations"]
+        self.env_steps, self.episodes = state["env_steps"], state["episodes"]
+
+
+def default_population(size: int) -> int:
+    """Equation 48."""
+    return 4 + math.floor(3 * math.log(size))
+
+
+def rates(size: int, population: int) -> Rates:
+    """Equations 49 to 58, for P parameters and n samples."""
+    raw = math.log((population + 1) / 2) - np.log(np.arange(1, population + 1))
+    up, down = raw[raw > 0], raw[raw <= 0]
+    mu_eff = up.sum() ** 2 / (up**2).sum()
+    mu_eff_down = down.sum() ** 2 / (down**2).sum()
+    c_1 = 2 / ((size + 1.3) ** 2 + mu_eff)
+    c_mu = min(1 - c_1, 2 * (0.25 + mu_eff + 1 / mu_eff - 2) / ((size + 2) ** 2 + mu_eff))
+    least = min(1 + c_1 / c_mu, 1 + 2 * mu_eff_down / (mu_eff + 2), (1 - c_1 - c_mu) / (size * c_mu))
+    c_sigma = (mu_eff + 2) / (size + mu_eff + 5)
+    return Rates(
+        weights=np.concatenate([up / up.sum(), max(0.0, least) * down / -down.sum()]),
+        mu_eff=float(mu_eff),
+        c_sigma=float(c_sigma),
+        d_sigma=float(1 + 2 * max(0.0, math.sqrt((mu_eff - 1) / (size + 1)) - 1) + c_sigma),
+        c_c=float((4 + mu_eff / size) / (size + 4 + 2 * mu_eff / size)),
+        c_1=float(c_1),
+        c_mu=float(c_mu),
+        chi=math.sqrt(size) * (1 - 1 / (4 * size) + 1 / (21 * size**2)),
+    )
+
+
+def sample(search: Search, noise: Array) -> Array:
+    """The samples [n, P] of standard normal noise [n, P]."""
+    scale, axes = _axes(search.covariance)
+    return search.mean + search.sigma * (noise * scale) @ axes.T
+
+
+def update(search: Search, rates: Rates, samples: Array, scores: Array, generation: int) -> Search:
+    """The search after a generation, counted from 1, of samples [n, P] with scores [n], more being better."""
+    if scores.max() == scores.min():
+        return search  # nothing was learned: which came first is no reason to move
+    mean, sigma, covariance, path_sigma, path_c = search
+    size = len(mean)
+    scale, axes = _axes(covariance)
+    weights = _tied(rates.weights, scores)  # [n]
+    y = (samples - mean) / sigma
+    whitened = (y @ axes / scale) @ axes.T  # C^-1/2 y
+    up = np.maximum(weights, 0)
+    step = up @ y
+    path_sigma = (1 - rates.c_sigma) * path_sigma + math.sqrt(rates.c_sigma * (2 - rates.c_sigma) * rates.mu_eff) * (
+        up @ whitened
+    )
+    length = float(np.linalg.norm(path_sigma))
+    usual = math.sqrt(1 - (1 - rates.c_sigma) ** (2 * generation)) * (1.4 + 2 / (size + 1)) * rates.chi
+    calm = float(length < usual)  # h_sigma: a long path says that sigma is too small, and C waits for it
+    path_c = (1 - rates.c_c) * path_c + calm * math.sqrt(rates.c_c * (2 - rates.c_c) * rates.mu_eff) * step
+    lengths = (whitened**2).sum(axis=1)  # [n]
+    signed = np.where(weights >= 0, weights, weights * size / np.maximum(lengths, 1e-12))  # eq. 46: C stays positive
+    missing = (1 - calm) * rates.c_c * (2 - rates.c_c)
+    covariance = (
+        (1 + rates.c_1 * missing - rates.c_1 - rates.c_mu * weights.sum()) * covariance
+        + rates.c_1 * np.outer(path_c, path_c)
+        + rates.c_mu * (signed * y.T) @ y
+    )
+    sigma *= math.exp(min(1.0, rates.c_sigma / rates.d_sigma * (length / rates.chi - 1)))
+    return Search(mean + search.sigma * step, sigma, (covariance + covariance.T) / 2, path_sigma, path_c)
+
+
+def _axes(covariance: Array) -> tuple[Array, Array]:
+    """C = B D² B': the lengths D [P] and directions B [P, P], as columns."""
+    values, axes = np.linalg.eigh(covariance)
+    return np.sqrt(np.maximum(values, 1e-20)), axes
+
+
+def _tied(weights: Array, scores: Array) -> Array:
+    """[n] each sample's weight by its rank; equal scores share theirs."""
+    _, group, sizes = np.unique(-scores, return_inverse=True, return_counts=True)
+    order = np.argsort(-scores, kind="stable")
+    shared = np.zeros(len(sizes))
+    np.add.at(shared, group[order], weights)
+    return shared[group] / sizes[group]
+
+
+def make_family(config: Config, spec: EnvSpec) -> Family:
+    """The policy whose parameters are sampled. InputError for more than can be handled."""
+    family = choosing.make(config, spec)
+    if len(family.parameters) > MOST_PARAMETERS:
+        raise InputError(
+            f"algorithm.policy: {len(family.parameters):,} parameters are too many for a matrix of their covariances;"
+            f" at most {MOST_PARAMETERS:,}. genetic and openai_es have no such limit"
+        )
+    return family
+
+
+def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
+    """The policy of a saved state."""
+    return fixed(make_family(config, spec), state["champion"]["candidate"], seed=0)
+
+
+def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
+    """What a run needs."""
+    return {"parameters": len(make_family(config, spec).parameters)}

@@ -1,0 +1,163 @@
+"""A genetic algorithm: the worst die, the survivors have children, children are copies with random variation.
+
+    child = parent + sigma · width · N(0, 1)          for each parameter; width: of its range
+
+As in the chapter: of 100 policies the 80 worst die, and each of the 20 survivors has 4 children (Géron, Hands-On
+Machine Learning, chapter 16; truncation selection without crossover, as in Such et al. 2017). Survivors live on
+unchanged, and play anew in each generation: who was lucky once is found out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
+
+from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.policies import choosing, trials
+from rltrain.policies.champion import Champion, fixed, spread
+from rltrain.policies.parameters import Parameters
+from rltrain.rng import Streams, derive
+from rltrain.settings import STRICT
+
+TASK = "env"
+DEFAULT_BUDGET = {"generations": 50}
+DEFAULT_NUM_ENVS = 100
+
+
+class Config(BaseModel):
+    """Who lives, and how children differ."""
+
+    model_config = STRICT
+
+    policy: choosing.Policy = None
+    hidden: choosing.Hidden = (8,)
+    activation: choosing.Act = "tanh"
+    ranges: choosing.Ranges = {}
+    population: int = Field(100, ge=2, le=100_000, description="policies in a generation")
+    survivors: int = Field(20, ge=1, le=50_000, description="the best of a generation, which have children")
+    children: int | None = Field(
+        None, ge=1, le=100_000, description="of each survivor; null: as many as fill the population"
+    )
+    elitism: bool = Field(
+        True, description="survivors live on unchanged; else each is replaced by one more of its children"
+    )
+    sigma: float = Field(
+        0.1, gt=0, le=10, description="size of the variation, as a share of each parameter's range (standard deviation)"
+    )
+    sigma_decay: float = Field(0.95, gt=0, le=1, description="what sigma is multiplied by after each generation")
+    sigma_min: float = Field(0.01, ge=0, le=10, description="where sigma stops falling; no effect above `sigma`")
+    games: int = Field(5, ge=1, le=10_000, description="whole games of each policy; its score is their mean")
+    same_starts: bool = Field(False, description=trials.SAME_STARTS)
+    recheck: int = Field(50, ge=1, le=100_000, description="fresh games in which a generation's best must prove itself")
+
+    @field_validator("survivors")
+    @classmethod
+    def _some_die(cls, value: int, info: ValidationInfo) -> int:
+        population = info.data.get("population")
+        if population is not None and value >= population:
+            raise ValueError(f"must be less than the population, {population}, got {value}")
+        return value
+
+    @field_validator("children")
+    @classmethod
+    def _fills_the_population(cls, value: int | None, info: ValidationInfo) -> int | None:
+        population, survivors = info.data.get("population"), info.data.get("survivors")
+        if value is not None and population and survivors and survivors * (1 + value) != population:
+            raise ValueError(
+                f"{survivors} survivors and {value} children of each are {survivors * (1 + value)}, and the population"
+                f" is {population}"
+            )
+        return value
+
+
+class Algorithm:
+    """One generation a step."""
+
+    def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
+        trials.check(env.spec, config.games, config.same_starts)
+        self.config, self.env, self._seed = config, env, rng.seed
+        self._stream = rng.numpy("breed")
+        self.family = choosing.make(config, env.spec)
+        self.champion = Champion(self.family, env, config.recheck, rng.seed)
+        self.population = self.family.parameters.draw(config.population, self._stream)  # [C, P], not yet played
+        self.generations = self.env_steps = self.episodes = 0
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        return {"generations": self.generations, "env_steps": self.env_steps, "episodes": self.episodes}
+
+    @property
+    def done(self) -> bool:
+        return False
+
+    @property
+    def sigma(self) -> float:
+        """What the children of this generation vary by."""
+        config = self.config
+        return float(max(min(config.sigma, config.sigma_min), config.sigma * config.sigma_decay**self.generations))
+
+    def step(self) -> Metrics:
+        """Play, replay the best, breed."""
+        config, sigma = self.config, self.sigma
+        seed = derive(self._seed, "generation", self.generations)
+        played = trials.play(self.family, self.population, self.env, config.games, seed, config.same_starts)
+        survivors = self.population[best(played.scores, config.survivors)]
+        replayed = self.champion.challenge(survivors[:1], self.generations)
+        self.population = breed(
+            survivors, config.population, sigma, config.elitism, self.family.parameters, self._stream
+        )
+        self.generations += 1
+        self.env_steps += int(played.lengths.sum() + replayed.lengths.sum())
+        self.episodes += played.lengths.size + replayed.lengths.size
+        return {**spread(played.scores), **self.champion.metrics(), "sigma": sigma}
+
+    def policy(self) -> Policy:
+        return self.champion.policy()
+
+    def save(self) -> State:
+        return {
+            "population": self.population.copy(),
+            "champion": self.champion.save(),
+            "generations": self.generations,
+            "env_steps": self.env_steps,
+            "episodes": self.episodes,
+        }
+
+    def load(self, state: State) -> None:
+        self.population = state["population"].astype(np.float64)
+        self.champion.load(state["champion"])
+        self.generations = state["generations"]
+        self.env_steps, self.episodes = state["env_steps"], state["episodes"]
+
+
+def best(scores: Array, count: int) -> Array:
+    """[count] the places of the best of scores [C], best first; of equals the first, which has lived the longest."""
+    return np.argsort(-scores, kind="stable")[:count]
+
+
+def breed(
+    survivors: Array,
+    population: int,
+    sigma: float,
+    elitism: bool,
+    parameters: Parameters,
+    stream: np.random.Generator,
+) -> Array:
+    """The next generation [population, P]: survivors [S, P] first, then children, the parents taking turns."""
+    alive = len(survivors) if elitism else 0
+    parents = survivors[np.arange(population - alive) % len(survivors)]
+    children = parents + sigma * parameters.width * stream.standard_normal(parents.shape)
+    return np.concatenate([survivors[:alive], parameters.inside(children)])
+
+
+def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
+    """The policy of a saved state."""
+    return fixed(choosing.make(config, spec), state["champion"]["candidate"], seed=0)
+
+
+def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
+    """What a run needs."""
+    return {"parameters": len(choosing.make(config, spec).parameters)}

@@ -1,0 +1,82 @@
+"""The best candidate so far, by games that it was not chosen for: a lucky score must not win.
+
+The best of many noisy scores is mostly the luckiest. So whoever looks best plays again from fresh starts, beside the
+champion, and takes over only if the mean of these games is above the mean of all games that the champion has ever
+replayed. A lucky champion falls back with every generation, since it plays in each.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from rltrain.core import Array, Env, Metrics, State
+from rltrain.policies.parameters import Family, Fixed
+from rltrain.policies.trials import Trials, play
+from rltrain.rng import derive
+
+MOST_NAMED = 4  # parameters that are metrics of their own
+
+
+class Champion:
+    """A candidate, and the sum and number of its games."""
+
+    def __init__(self, family: Family, env: Env, games: int, seed: int) -> None:
+        self._family, self._env, self._games, self._seed = family, env, games, seed
+        self.candidate = np.full(len(family.parameters), math.nan)  # [P]
+        self.total = 0.0
+        self.played = 0
+
+    @property
+    def mean(self) -> float:
+        """NaN before the first challenge."""
+        return self.total / self.played if self.played else math.nan
+
+    def challenge(self, challengers: Array, generation: int) -> Trials:
+        """Challengers [K, P] and the champion play `games` each. Returns all that was played."""
+        new = challengers[(challengers != self.candidate).any(axis=1)]
+        sitting = [self.candidate] if self.played else []
+        candidates = np.array([*sitting, *new])
+        trials = play(self._family, candidates, self._env, self._games, derive(self._seed, "recheck", generation))
+        if sitting:
+            self.total += float(trials.returns[0].sum())
+            self.played += self._games
+        for candidate, returns in zip(new, trials.returns[len(sitting) :], strict=True):
+            if not self.played or returns.mean() > self.mean:
+                self.candidate, self.total, self.played = candidate.copy(), float(returns.sum()), self._games
+        return trials
+
+    def metrics(self) -> Metrics:
+        """Its mean over `champion/games` games; its parameters, where they are few."""
+        names = self._family.parameters.names
+        named = {f"champion/{name}": float(value) for name, value in zip(names, self.candidate, strict=True)}
+        return {
+            "return/mean": self.mean,
+            "champion/games": float(self.played),
+            **(named if len(names) <= MOST_NAMED else {}),
+        }
+
+    def policy(self) -> Fixed:
+        return fixed(self._family, self.candidate, self._seed)
+
+    def save(self) -> State:
+        return {"candidate": self.candidate.copy(), "total": self.total, "played": self.played}
+
+    def load(self, state: State) -> None:
+        self.candidate = state["candidate"].astype(np.float64)
+        self.total, self.played = state["total"], state["played"]
+
+
+def fixed(family: Family, candidate: Array, seed: int) -> Fixed:
+    """The candidate as a policy; before there is one, the middle of the ranges."""
+    return Fixed(family, np.where(np.isnan(candidate), family.parameters.middle, candidate), derive(seed, "policy"))
+
+
+def spread(scores: Array) -> Metrics:
+    """What a generation's scores [C] say in three numbers."""
+    return {
+        "population/best": float(scores.max()),
+        "population/median": float(np.median(scores)),
+        "population/sd": float(scores.std()),
+    }

@@ -1,0 +1,87 @@
+"""What the numbers of a policy are called and where they lie; and a family: the rule that the numbers fill in.
+
+A population of C candidates is one array [C, P]. A family acts for L of them at once, each on an observation of its
+own. It is a pure function: what it needs of chance is handed to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from rltrain.core import Array, as_int64
+from rltrain.errors import InputError
+from rltrain.spelling import did_you_mean
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """P named numbers. Where `bounded`, nothing lies beyond the range; else it is only where one looks first."""
+
+    names: tuple[str, ...]
+    low: Array  # [P] float64
+    high: Array  # [P] float64
+    bounded: Array  # [P] bool
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def width(self) -> Array:
+        """[P] what a variation is measured by."""
+        return self.high - self.low
+
+    @property
+    def middle(self) -> Array:
+        """[P] half-way between the ends."""
+        return (self.low + self.high) / 2
+
+    def draw(self, count: int, stream: np.random.Generator) -> Array:
+        """[count, P] uniform over the ranges."""
+        return self.low + self.width * stream.random((count, len(self)))
+
+    def inside(self, candidates: Array) -> Array:
+        """The candidates [C, P] with what is bounded brought to the nearest value that exists."""
+        return np.where(self.bounded, np.clip(candidates, self.low, self.high), candidates)
+
+
+class Family(Protocol):
+    """A rule with P numbers to fill in."""
+
+    parameters: Parameters
+    draws: int  # uniform numbers that one action takes; 0: deterministic
+
+    def act(self, candidates: Array, obs: Array, uniform: Array) -> Array:
+        """candidates [L, P] or [1, P], obs [L, *obs], uniform [L, draws] in [0, 1) -> [L] int64."""
+        ...
+
+
+class Fixed:
+    """One candidate of a family, as a policy."""
+
+    def __init__(self, family: Family, candidate: Array, seed: int) -> None:
+        self._family, self._candidate = family, candidate[None]  # [1, P]
+        self._stream = np.random.default_rng(seed)
+
+    def act(self, obs: Array) -> Array:
+        return as_int64(self._family.act(self._candidate, obs, self._stream.random((len(obs), self._family.draws))))
+
+
+def with_ranges(parameters: Parameters, ranges: Mapping[str, tuple[float, float]]) -> Parameters:
+    """The same parameters with these ranges. InputError for an unknown name, or a range that cannot be."""
+    low, high = parameters.low.copy(), parameters.high.copy()
+    for name, (least, most) in ranges.items():
+        place = f"algorithm.ranges.{name}"
+        if name not in parameters.names:
+            raise InputError(f"{place}: unknown parameter{did_you_mean(name, parameters.names)}")
+        index = parameters.names.index(name)
+        if not least < most:
+            raise InputError(f"{place}: [{least:g}, {most:g}] is empty; the lower end comes first")
+        if parameters.bounded[index] and not (low[index] <= least and most <= high[index]):
+            within = f"[{low[index]:g}, {high[index]:g}]"
+            raise InputError(f"{place}: [{least:g}, {most:g}] reaches beyond {within}, where nothing is")
+        low[index], high[index] = least, most
+    return replace(parameters, low=low, high=high)

@@ -1,0 +1,38 @@
+"""What an algorithm has to list besides its curves, such as the points of a search: a CSV file a table.
+
+An algorithm's module may offer `tables(config, spec, state) -> {"points": {"p": [n], "score": [n]}}`. A table is a
+function of the state that is saved, and is written whole at each save; so a resumed run's equals that of one that was
+never stopped.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from rltrain import registry
+from rltrain.config import Experiment
+from rltrain.core import Array, EnvSpec, State
+from rltrain.run.build import write_small
+
+
+def write_tables(experiment: Experiment, spec: EnvSpec, state: State, folder: Path) -> None:
+    """folder/NAME.csv for each table of the algorithm's saved state. DiskError."""
+    tables = vars(registry.load(experiment.algorithm_name)).get("tables")
+    if tables is None:
+        return
+    for name, columns in tables(experiment.algorithm, spec, state).items():
+        write_small(folder / f"{name}.csv", as_csv(columns))
+
+
+def as_csv(columns: Mapping[str, Array]) -> str:
+    """Columns of one length as text: their names, then a line a row, each number so that it reads back the same."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*(np.asarray(column).tolist() for column in columns.values()), strict=True))
+    return text.getvalue()
