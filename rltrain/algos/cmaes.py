@@ -1,4 +1,4 @@
-"""CMA-ES: sample from a Gaussian, move its mean to the best samples, and its covariance to the way that they lie.
+"""CMA-ES: an evolution strategy that learns which way to vary.
 
     x_k ~ m + sigma N(0, C)                                                       (Hansen 2016, eqs. 38 to 40)
     m <- m + sum_i w_i (x_i:n - m)                                                (41, 42)

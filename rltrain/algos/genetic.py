@@ -1,4 +1,4 @@
-"""A genetic algorithm: the worst die, the survivors have children, children are copies with random variation.
+"""A genetic algorithm: the worst die, the best have children.
 
     child = parent + sigma · width · N(0, 1)          for each parameter; width: of its range
 

@@ -1,4 +1,4 @@
-"""Evolution strategies as OpenAI's: follow the gradient of the mean score under noise on the parameters.
+"""OpenAI's evolution strategy: the slope of a score under noise.
 
     gradient = 1/(n sigma) sum_k F_k e_k,    e_k ~ N(0, I) in pairs of opposite sign      (Salimans et al. 2017)
 

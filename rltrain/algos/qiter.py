@@ -1,4 +1,4 @@
-"""Q-value iteration: sweeps over known pairs, with a proven bound.
+"""Q-value iteration: sweeps over known pairs, and a proven bound.
 
     Q(s, a) <- sum_s' T(s, a, s') (R(s, a, s') + gamma max_a' Q(s', a'))
 

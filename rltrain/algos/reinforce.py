@@ -1,4 +1,4 @@
-"""REINFORCE: policy gradient from whole games, with a baseline or without.
+"""REINFORCE: policy gradient from whole games.
 
 The probability of actions that did better than usual is raised, in proportion to how much better.
 

@@ -1,4 +1,4 @@
-"""Policy search: try parameters of a policy, keep those that score best.
+"""Policy search: try many parameters, keep what scores best.
 
     best = argmax over the points tried of the mean return
 
