@@ -130,9 +130,9 @@ def _check_sum(model: Model, pays: Array, lost: Array) -> None:
     if lost.any():
         pair = int(np.flatnonzero(pays & lost[model.pair_state])[0])
         raise InputError(
-            f"discount 1: {pair_text(model, pair)}: gives {model.reward[pair]:g} again and again, and neither a terminal "
-            f"state nor a circle without rewards can be reached from there ({int(lost.sum()):,} such states): the "
-            "rewards have no finite sum; choose a discount below 1"
+            f"discount 1: {pair_text(model, pair)}: gives {model.reward[pair]:g} again and again, and neither a "
+            f"terminal state nor a circle without rewards can be reached from there ({int(lost.sum()):,} such states): "
+            "the rewards have no finite sum; choose a discount below 1"
         )
 
 
