@@ -32,7 +32,8 @@ def reachable(model: Model, starts: Array | None = None) -> Array:
         if not len(frontier):
             return reached
         found = model.next[ranges(bounds[frontier], bounds[frontier + 1])]
-        frontier = np.unique(found[~reached[found]])
+        found = np.sort(found[~reached[found]])
+        frontier = found[np.diff(found, prepend=-1) > 0]  # np.unique imports numpy.ma first: 12 ms of a short verb
         reached[frontier] = True
     return _walked(model, bounds, reached, frontier)
 

@@ -27,7 +27,7 @@ from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 assert "numpy" not in sys.modules  # `rltrain --help` waits for none of it, and the verbs set its threads first
 assert exit_code_of(lambda: app(["mdp", "solve", *sys.argv[1:]])) == 0
-heavy = {"torch", "numba", "scipy", "gymnasium", "matplotlib"} & set(sys.modules)
+heavy = {"torch", "numba", "scipy", "gymnasium", "matplotlib", "numpy.ma"} & set(sys.modules)
 sys.exit(f"imported {heavy}" if heavy else 0)
 """
 
