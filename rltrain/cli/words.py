@@ -10,6 +10,11 @@ def count(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:,.0f}"
 
 
+def many(number: int, what: str) -> str:
+    """1 state, 1,000 states"""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
 def counter(name: str) -> str:
     """A counter's name for people."""
     return {"env_steps": "steps"}.get(name, name)

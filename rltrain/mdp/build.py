@@ -275,8 +275,8 @@ def _check_rows(
         lambda row: f"{full(row)}: the probability {prob[row]:g} is not a number from 0 to 1",
     )
     faults.add_all(
-        np.flatnonzero(~np.isfinite(reward) & (prob != 0)),
-        lambda row: f"{full(row)}: the reward {reward[row]:g} is not a finite number",
+        np.flatnonzero(~(np.abs(reward) <= checks.MOST_REWARD) & (prob != 0)),
+        lambda row: f"{full(row)}: {checks.reward_rule(float(reward[row]))}",
     )
     faults.stop_if_any()
 

@@ -23,6 +23,7 @@ EPSILON = float(np.finfo(np.float64).eps)  # of a row's sum, a successor: what r
 SHOWN = 5  # faults, before the rest is counted
 PIECE = 1 << 21  # successors that are looked at together
 MAX_NAME = 200  # characters
+MOST_REWARD = 1e150  # either way: sums without end, and their squares, stay numbers
 
 Where = Callable[[int], str]  # the place of a successor, by its number: "book.yaml:12"
 
@@ -116,8 +117,8 @@ def check(model: Model, where: Where | None = None, source: str = "") -> None:
 def check_pairs(model: Model, faults: Faults, of_pair: Callable[[int], str]) -> None:
     """Rewards and actions of every pair."""
     faults.add_all(
-        np.flatnonzero(~np.isfinite(model.reward)),
-        lambda pair: f"{of_pair(pair)}: the reward {model.reward[pair]:g} is not a finite number",
+        np.flatnonzero(~(np.abs(model.reward) <= MOST_REWARD)),
+        lambda pair: f"{of_pair(pair)}: {reward_rule(float(model.reward[pair]))}",
     )
     if model.num_pairs > 1:
         wrong = np.diff(model.action) <= 0
@@ -158,10 +159,10 @@ def check_successors(
     )
     if model.next_reward is not None:
         rewards = model.next_reward[begin:end]
-        infinite = ~np.isfinite(rewards)
+        infinite = ~(np.abs(rewards) <= MOST_REWARD)
         faults.add_all(
             np.flatnonzero(infinite) + begin,
-            lambda number: f"{of_next(number)}: the reward {rewards[number - begin]:g} is not a finite number",
+            lambda number: f"{of_next(number)}: {reward_rule(float(rewards[number - begin]))}",
         )
         if not infinite.any() and not bad.any():
             expected = np.add.reduceat(prob * rewards, starts)
@@ -174,6 +175,12 @@ def check_successors(
                     f"{expected[pair - first]:g}"
                 ),
             )
+
+
+def reward_rule(value: float) -> str:
+    """Why a reward is refused."""
+    rule = f"is beyond {MOST_REWARD:g}" if np.isfinite(value) else "is not a finite number"
+    return f"the reward {value:g} {rule}"
 
 
 def probability_rule(model: Model, number: int) -> str:

@@ -62,5 +62,6 @@ class Truth:
                 self._regret.clear()
             taken = policy.of_choice(self.model, choice)
             value = policy.evaluate(self.model, taken, self.discount).value
-            self._regret[key] = float(self.start @ (self.solution.value - value))
+            lost = float(self.start @ (self.solution.value - value))
+            self._regret[key] = max(0.0, lost)  # nothing is better than the best; below 0 is rounding
         return self._regret[key]

@@ -49,7 +49,7 @@ def read_numbers(model: Model) -> tuple[Exact, str]:
         span = model.successors(pair)
         key = model.prob[span].tobytes()
         if key not in rows:
-            rows[key] = _row([float(p) for p in model.prob[span]])
+            rows[key] = distribution([float(p) for p in model.prob[span]])
         row, reading = rows[key]
         worst = max(worst, reading)
         prob.extend(row)
@@ -91,7 +91,8 @@ def action_values(rows: Table, value: Sequence[Fraction], discount: Fraction) ->
     ]
 
 
-def _row(row: list[float]) -> tuple[list[Fraction], int]:
+def distribution(row: list[float]) -> tuple[list[Fraction], int]:
+    """Probabilities that sum to exactly 1, and which of READINGS they are."""
     decimals = [Fraction(repr(p)) for p in row]
     if sum(decimals) == 1:
         return decimals, 1

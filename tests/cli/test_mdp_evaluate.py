@@ -2,6 +2,7 @@
 
 import json
 import re
+from fractions import Fraction
 
 import pytest
 
@@ -46,6 +47,27 @@ def test_a_policy_may_end_where_the_best_never_does(evaluate):
     found = json.loads(evaluate("--policy", "a0", "--discount", 1, "--json")[1])
     assert found["V"] == pytest.approx([70 / 3, 0, (32 + 0.8 * 70 / 3) / 0.9], abs=1e-12)
     assert found["V_optimal"] is None and found["loss"] is None
+
+
+def test_exact_is_in_fractions_and_agrees_with_floating_point(evaluate, tmp_path):
+    """Of a policy that mixes thirds and tenths; and without a discount, where the best has no value."""
+    (tmp_path / "p.yaml").write_text("s0: {a0: 0.9, a1: 0.1}\ns1: a2\ns2: a1\n")
+    for policy in ("random", "p.yaml", "a0", "optimal"):
+        found = json.loads(evaluate("--policy", policy, "--exact", "--json")[1])
+        near = json.loads(evaluate("--policy", policy, "--json")[1])
+        assert [float(Fraction(v)) for v in found["V"]] == pytest.approx(near["V"], abs=1e-11)
+        assert [float(Fraction(v)) for v in found["loss"]] == pytest.approx(near["loss"], abs=1e-11)
+        assert found["worst_state"] == near["worst_state"] or policy == "optimal"
+    code, out, err = evaluate("--policy", "a0", "--exact")
+    assert (code, err) == (0, "") and re.search(r"s0 +1400/67 +20\.895522388060", out)
+    code, out, _ = evaluate("--policy", "a0", "--exact", "--discount", 1)
+    assert code == 0 and re.search(r"s0 +70/3 +23\.333333333333\n", out) and "best        none:" in out
+    assert evaluate("--policy", "random", "--exact", "--discount", 1)[0] == 2
+
+
+def test_what_cannot_be_proven_as_near_as_asked_exits_9(evaluate):
+    code, out, err = evaluate("--epsilon", "1e-14")
+    assert code == 9 and "s0" in out and "floating point can prove no more" in err
 
 
 def test_a_policy_written_by_hand(evaluate, tmp_path):

@@ -27,7 +27,7 @@ from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 assert "numpy" not in sys.modules  # `rltrain --help` waits for none of it, and the verbs set its threads first
 assert exit_code_of(lambda: app(["mdp", "solve", *sys.argv[1:]])) == 0
-heavy = {"torch", "numba", "scipy", "gymnasium", "matplotlib"} & set(sys.modules)
+heavy = {"torch", "numba", "scipy", "gymnasium", "matplotlib", "numpy.ma"} & set(sys.modules)
 sys.exit(f"imported {heavy}" if heavy else 0)
 """
 
@@ -73,7 +73,9 @@ def test_the_table_prints_the_books_numbers_and_what_they_are_worth(solve):
 
 def test_what_has_not_converged_says_so_prints_what_there_is_and_exits_9(solve):
     code, out, err = solve("--method", "vi", "--max-sweeps", 2)
-    assert code == 9 and "not converged after" in err and "s0" in out
+    assert code == 9 and "not converged after" in err and "raise --max-sweeps" in err and "s0" in out
+    code, out, err = solve("--epsilon", "1e-14")
+    assert code == 9 and "floating point can prove no more" in err and "s0" in out
     code, out, err = solve("--method", "vi", "--max-sweeps", 2, "--json")
     found = json.loads(out)
     assert code == 9 and not found["converged"]

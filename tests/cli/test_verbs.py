@@ -349,3 +349,12 @@ def test_ctrl_c_during_an_evaluation_stops_it_and_the_resumed_run_plays_it(rltra
     assert out.count("saved  ") == 2  # at the start, and once at the end, though it was due, and stopped
     code, out, _ = rltrain("resume", "r", "run.evaluate.episodes=2")
     assert code == 0 and out.count("evaluation  mean") == 2
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, "1"), ("3", "3")])
+def test_every_verb_leaves_small_matrices_to_one_thread_unless_told_otherwise(given, used, rltrain, monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", given or "")
+    if given is None:
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    assert rltrain("list", "algorithms")[0] == 0
+    assert os.environ["OPENBLAS_NUM_THREADS"] == used

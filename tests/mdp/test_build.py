@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rltrain.errors import InputError
-from rltrain.mdp import build, checks, reachability
+from rltrain.mdp import build, checks, reachability, total_reward
 from rltrain.mdp.model import Numbered
 
 ROWS = [  # s a next prob reward
@@ -60,6 +60,7 @@ def test_rows_of_probability_zero_are_dropped_with_their_rewards():
         ((0, 1, 1, np.inf, 0.0), "the probability inf is not a number from 0 to 1"),
         ((0, 1, 1, 1.0, np.nan), "state 'x', action 'b', next 'y': the reward nan is not a finite number"),
         ((0, 1, 1, 1.0, -np.inf), "the reward -inf is not a finite number"),
+        ((0, 1, 1, 1.0, 1e151), "the reward 1e+151 is beyond 1e+150"),
         ((0, 1, 3, 1.0, 0.0), "next number 3; expected 0 to 2"),
         ((-1, 1, 0, 1.0, 0.0), "state number -1; expected 0 to 2"),
         ((1, 1, 0, 0.0, 0.0), "state 'y', action 'b', next 'x': given twice, first in file:1"),
@@ -134,6 +135,7 @@ def test_arrays_of_the_right_type_are_not_copied_and_are_checked():
         ("first_pair", [0, 2, 1, 3], "must not descend"),
         ("first_pair", [0, 2, 3], "shape"),
         ("reward", [7.0, np.nan, 5.0], "not a finite number"),
+        ("reward", [7.0, -1e308, 5.0], r"the reward -1e\+308 is beyond 1e\+150"),
         ("reward", [6.0, -1.0, 5.0], "is not the mean of its successors', 7"),
     ]:
         with pytest.raises(InputError, match=said):
@@ -201,6 +203,18 @@ def test_a_discount_of_1_may_go_with_a_choice_that_never_ends_and_with_one_that_
     assert "some policies never end: from 2 of 3 states, such as '0'" in warning
     still = build.from_transitions(Numbered(2), ("a",), [0, 1], [0, 0], [1, 1], [1.0, 1.0], [5.0, 0.0])
     assert reachability.check_end(still, 1) == []  # 5 once, then 0 for ever
+
+
+def test_a_circle_without_rewards_is_as_good_as_an_end():
+    """0 may stay for nothing, or go to 1 and back for -1 each; 2 and 3 pass 1 and -1 to and fro."""
+    rows = ([0, 0, 1], [0, 1, 0], [0, 1, 0], [1.0] * 3, [0.0, -1.0, -1.0])
+    free = build.from_transitions(Numbered(2), Numbered(2), *rows)
+    (warning,) = reachability.check_end(free, 1)
+    assert "from 2 of 2 states" in warning
+    assert total_reward.solve(free).value.tolist() == [0.0, -1.0]
+    paid = [column + more for column, more in zip(rows, ([2, 3], [0, 0], [3, 2], [1.0] * 2, [1.0, -1.0]), strict=True)]
+    with pytest.raises(InputError, match=r"state '2', action '0': gives 1 again and again.*\(2 such states\)"):
+        reachability.check_end(build.from_transitions(Numbered(4), Numbered(2), *paid), 1)
 
 
 def test_states_that_a_stated_start_never_leads_to_are_counted():

@@ -120,6 +120,11 @@ GOOD = "discount: 0.9\nstates:\n  s0:\n    go: {s0: 0.5, s1: 0.5}\n  s1: termina
         ("s1: 0.5}", "s1: 1/0}", "got '1/0'"),
         ("s1: 0.5}", "s1: [0.5]}", "m.yaml:4: state 's0', action 'go', next 's1': expected a probability, or"),
         ("s1: 0.5}", "s1: 0.5 reward lots}", "next 's1': expected a finite number as the reward, got 'lots'"),
+        (
+            "s1: 0.5}",
+            "s1: 0.5 reward 1e151}",
+            "next 's1': expected at most 1e+150 either way as the reward, got '1e151'",
+        ),
         ("s1: 0.5}", "s1: 0.5, reward: .inf}", "m.yaml:4: state 's0', action 'go', reward: expected a finite number"),
         (
             "s1: 0.5}",
@@ -130,7 +135,7 @@ GOOD = "discount: 0.9\nstates:\n  s0:\n    go: {s0: 0.5, s1: 0.5}\n  s1: termina
         ("s1: terminal", "s1:", "m.yaml:5: state 's1': no action; a state without any is written `NAME: terminal`"),
         ("s1: terminal", "s1: {}", "no action"),
         ("s1: terminal", "s0: terminal", "m.yaml:5: state 's0': duplicate key; first given in line 3"),
-        ("s1: terminal", "reward: terminal", "a state cannot be called 'reward'"),
+        ("s1: terminal", "reward: terminal", "m.yaml:5: no state can be called 'reward'"),
         ("{s0: 0.5, s1: 0.5}", "s7", "m.yaml:4: state 's0', action 'go': unknown state 's7'; one of s0, s1"),
         ("{s0: 0.5, s1: 0.5}", "[s0, s1]", "action 'go': expected a state, or {STATE: PROBABILITY, …}, got a list"),
         ("{s0: 0.5, s1: 0.5}", "{}", "no successor"),
@@ -141,6 +146,11 @@ GOOD = "discount: 0.9\nstates:\n  s0:\n    go: {s0: 0.5, s1: 0.5}\n  s1: termina
         ("discount: 0.9", "start: {s0: 0.9}", "m.yaml:1: start: the probabilities sum to 0.9"),
         ("discount: 0.9", "actions: [run]", "m.yaml:4: state 's0', action 'go': not in the list 'actions'; one of run"),
         ("states:", "stats:", "no 'states'"),
+        (
+            GOOD.partition("states:")[2],
+            " {}",
+            "m.yaml:2: states: expected a block with one key a state, got an empty one",
+        ),
         ("discount: 0.9", "chain: {}", "exclude each other"),
     ],
 )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from rltrain.cli.mdp.solve import EPSILON, Discount, Json, Limit, ModelName, Settings, loading, positive
-from rltrain.errors import InputError
+from rltrain.cli.mdp.solve import EPSILON, Discount, Json, Limit, ModelName, Settings, fraction_of, loading, positive
+from rltrain.errors import InputError, UncertifiedError
 
 if TYPE_CHECKING:
     from rltrain.core import Array
@@ -32,6 +32,9 @@ def evaluate_command(
     policy: PolicyName = "optimal",
     discount: Discount = None,
     epsilon: Near = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Fractions in place of floating point, for small models.")
+    ] = False,
     limit: Limit = None,
     json: Json = False,
 ) -> None:
@@ -41,14 +44,25 @@ def evaluate_command(
 
     if limit is not None and json:
         raise InputError("--json goes without --limit: the JSON has every state")
+    if exact and epsilon is not None:
+        raise InputError("--exact goes without --epsilon: fractions have no error")
     near = positive("--epsilon", epsilon, EPSILON)
     loaded = loading(model, settings)
+    if exact:
+        from rltrain.cli.mdp import evaluate_exact
+
+        return evaluate_exact.run(loaded, policy, fraction_of(loaded, discount), limit, json)
     gamma = models.discount_of(loaded, discount)
     found = evaluate(loaded, policy, gamma, near)
     if json:
         show.say_pieces(pieces.of_object(report(loaded, policy, gamma, found)))
     else:
         show_values(loaded, policy, gamma, found, limit)
+    if found.bound > near:
+        raise UncertifiedError(
+            f"not proven: the numbers are within {show.upwards(found.bound)} of the truth, and {near:g} was asked for; "
+            "floating point can prove no more; raise --epsilon, or take --exact, which is for small models"
+        )
 
 
 class Values(NamedTuple):

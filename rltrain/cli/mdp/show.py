@@ -132,7 +132,9 @@ def facts(lines: Iterable[tuple[str, str]]) -> None:
 
 def title(model: Model, *more: str) -> str:
     """book · 3 states, 6 pairs of state and action · discount 0.95"""
-    many = f"{model.num_states:,} states, {model.num_pairs:,} pairs"
+    from rltrain.cli import words
+
+    many = f"{words.many(model.num_states, 'state')}, {words.many(model.num_pairs, 'pair')}"
     short = " · ".join([model.name or "the model", many, *more])
     long = short.replace(many, f"{many} of state and action", 1)
     return long if len(long) <= 80 else short

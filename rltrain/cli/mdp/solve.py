@@ -114,7 +114,7 @@ def solve_command(
         solution = solve_model(
             loaded, models.discount_of(loaded, discount), method, epsilon, max_sweeps, max_seconds, threads
         )
-        _finish(solution, epsilon, save, overwrite, limit, json)
+        _finish(solution, epsilon, save, overwrite, limit, json, max_sweeps is not None or max_seconds is not None)
 
 
 EXCLUDES = {  # an option -> those that make no sense with it, and why
@@ -217,7 +217,13 @@ def solve_model(
 
 
 def _finish(
-    solution: Solution, epsilon: float, save: Path | None, overwrite: bool, limit: int | None, json: bool
+    solution: Solution,
+    epsilon: float,
+    save: Path | None,
+    overwrite: bool,
+    limit: int | None,
+    json: bool,
+    stopped: bool,  # a limit was given that may have ended it early
 ) -> None:
     from rltrain.cli.mdp import show
     from rltrain.mdp import pieces
@@ -232,9 +238,12 @@ def _finish(
         show_solution(solution, limit, save)
     if not solution.converged:
         said = show.upwards(pieces.proven(solution))
+        advice = "raise --max-sweeps or --max-seconds, or --epsilon"
+        if not stopped:
+            advice = "floating point can prove no more; raise --epsilon, or take --exact, which is for small models"
         raise UncertifiedError(
             f"not converged after {solution.sweeps:,} sweeps: the numbers are within {said} of the truth, and "
-            f"{epsilon:g} was asked for; raise --max-sweeps or --max-seconds, or --epsilon"
+            f"{epsilon:g} was asked for; {advice}"
         )
 
 

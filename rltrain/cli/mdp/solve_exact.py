@@ -103,11 +103,11 @@ def show_exact(solved: ExactSolution, limit: int | None, saved: Path | None) -> 
     for state in range(count):
         head = show.name(model.states[state])
         if model.terminal[state]:
-            rows.append([head, "(terminal)", "", "0", _decimal(Fraction(0))])
+            rows.append([head, "(terminal)", "", "0", decimal(Fraction(0))])
         for pair in model.pairs(state):
             best = "yes" if pair in solved.optimal[state] else ""
             q, said = solved.q[pair], show.name(model.actions[int(model.action[pair])])
-            rows.append([head, best, said, _fraction(q), _decimal(q)])
+            rows.append([head, best, said, short(q), decimal(q)])
             head = ""
     show.table(rows, left=("state", "optimal", "action"))
     show.rest_of_rows(model, count)
@@ -142,10 +142,10 @@ def show_exact(solved: ExactSolution, limit: int | None, saved: Path | None) -> 
     show.facts(lines)
 
 
-def _fraction(value: Fraction) -> str:
+def short(value: Fraction) -> str:
     text = str(value)
     return text if len(text) <= LONGEST else "…"
 
 
-def _decimal(value: Fraction) -> str:
+def decimal(value: Fraction) -> str:
     return f"{float(round(value, DECIMALS)):.{DECIMALS}f}" if abs(value) < 1000 else f"{float(value):.15g}"

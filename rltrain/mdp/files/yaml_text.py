@@ -28,7 +28,7 @@ import numpy as np
 from rltrain import yaml_subset
 from rltrain.errors import InputError
 from rltrain.mdp import build
-from rltrain.mdp.checks import MAX_NAME, Faults, quoted
+from rltrain.mdp.checks import MAX_NAME, MOST_REWARD, Faults, quoted
 from rltrain.mdp.files import Loaded, text_of
 from rltrain.mdp.model import Model
 from rltrain.spelling import described, did_you_mean, shown
@@ -133,15 +133,19 @@ class _Reader:
             rule = "'states' and 'chain' exclude each other" if given else "no 'states': a block with one key a state"
             self._add(self._line(tuple(given[1:])), (), rule)
             self._stop()
-        if not isinstance(self.tree[given[0]], dict) or not self.tree[given[0]]:
-            self.fault((given[0],), f"expected a block with one key a state, got {described(self.tree[given[0]])}")
+        block = self.tree[given[0]]
+        if not isinstance(block, dict) or not block:
+            got = "an empty one" if block == {} else described(block)
+            self.fault((given[0],), f"expected a block with one key a state, got {got}")
             self._stop()
         return given[0]
 
     def _names_are_free(self, block: str) -> None:
         for state in self.states:
             if reserved(state):
-                self.fault((block, state), f"a state cannot be called {quoted(state)}: the word has a meaning here")
+                self._add(
+                    self._line((block, state)), (), f"no state can be called {quoted(state)}: the word has a meaning"
+                )
             elif not state or not state.isprintable() or state != state.strip() or len(state) > MAX_NAME:
                 self.fault((block, state), f"a name has 1 to {MAX_NAME} printable characters, no blank at either end")
 
@@ -212,8 +216,9 @@ class _Reader:
         if text is None:
             return Fraction(0)
         value = fraction(text)
-        if value is None or abs(value) > 10**300:
-            self.fault(path, f"expected a finite number as the reward, got {_got(text)}")
+        if value is None or abs(value) > MOST_REWARD:
+            rule = "a finite number" if value is None else f"at most {MOST_REWARD:g} either way"
+            self.fault(path, f"expected {rule} as the reward, got {_got(text)}")
             return Fraction(0)
         return value
 

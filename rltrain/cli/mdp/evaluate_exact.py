@@ -1,0 +1,116 @@
+"""`rltrain mdp evaluate --exact`: V of a given policy in fractions, beside V* and what is lost."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rltrain.errors import InputError
+
+if TYPE_CHECKING:
+    from rltrain.core import Array
+    from rltrain.mdp.model import Model
+
+
+class ExactValues(NamedTuple):
+    """Nothing here is rounded."""
+
+    value: tuple[Fraction, ...]  # [S]
+    best: tuple[Fraction, ...] | None  # [S] V*; None: there is none, as with discount 1 it may be
+    why: str  # there is none
+
+
+def run(model: Model, name: str, discount: Fraction, limit: int | None, json: bool) -> None:
+    """Evaluate and print."""
+    from rltrain.cli.mdp import show
+    from rltrain.mdp import pieces
+
+    found = evaluate(model, name, discount)
+    if json:
+        show.say_pieces(pieces.of_object(report(model, name, discount, found)))
+    else:
+        show_values(model, name, discount, found, limit)
+
+
+def evaluate(model: Model, name: str, discount: Fraction) -> ExactValues:
+    """V, and V* where there is one. The policy `optimal` is an exactly optimal one."""
+    from rltrain.cli.mdp.evaluate import policy_of
+    from rltrain.mdp.exact import evaluate_exact, solve_exact
+
+    best, why = None, ""
+    try:
+        best = solve_exact(model, discount)
+    except InputError as error:
+        if discount != 1 or name == "optimal":
+            raise
+        why = str(error)
+    if name == "optimal":
+        assert best is not None
+        return ExactValues(best.value, best.value, why)
+    value = evaluate_exact(model, shares(model, policy_of(model, name, float(discount))), discount)
+    return ExactValues(value, None if best is None else best.value, why)
+
+
+def shares(model: Model, policy: Array) -> dict[int, dict[int, Fraction]]:
+    """The probabilities of the pairs [P] of each state that acts, as fractions that sum to 1: 0.1 is 1/10."""
+    from rltrain.mdp.rational import distribution
+
+    found = {}
+    for state in range(model.num_states):
+        taken = [pair for pair in model.pairs(state) if policy[pair] > 0]
+        if taken:
+            read, _ = distribution([float(policy[pair]) for pair in taken])
+            found[state] = dict(zip(taken, read, strict=True))
+    return found
+
+
+def losses(found: ExactValues) -> list[Fraction] | None:
+    """[S] V* - V."""
+    return None if found.best is None else [b - v for b, v in zip(found.best, found.value, strict=True)]
+
+
+def report(model: Model, name: str, discount: Fraction, found: ExactValues) -> dict[str, Any]:
+    """What --json prints: fractions as strings, "21/2"; nothing is rounded, so the bound is 0."""
+    loss = losses(found)
+    return {
+        "model": model.name,
+        "policy": name,
+        "discount": str(discount),
+        "states": list(model.states),
+        "V": [str(value) for value in found.value],
+        "V_optimal": None if found.best is None else [str(value) for value in found.best],
+        "loss": None if loss is None else [str(value) for value in loss],
+        "worst_loss": None if loss is None else str(max(loss)),
+        "worst_state": None if loss is None else model.states[loss.index(max(loss))],
+        "bound": 0,
+    }
+
+
+def show_values(model: Model, name: str, discount: Fraction, found: ExactValues, limit: int | None) -> None:
+    """The same for a person: fractions where they are short, decimals beside them."""
+    from rltrain.cli.mdp import show
+    from rltrain.cli.mdp.solve_exact import decimal, short
+    from rltrain.cli.output import say
+    from rltrain.spelling import shown
+
+    loss, count = losses(found), show.rows_shown(model, limit)
+    say(show.title(model, f"discount {discount}"))
+    say(f"policy {shown(name)}")
+    say()
+    rows = [["state", "V", "as a decimal"] + ["loss", "as a decimal"] * (loss is not None)]
+    for state in range(count):
+        numbers = [found.value[state]] + ([loss[state]] if loss is not None else [])
+        rows.append([show.name(model.states[state]), *(write(each) for each in numbers for write in (short, decimal))])
+    show.table(rows, left=("state",))
+    show.rest_of_rows(model, count)
+    say()
+    longer = "; … is a longer fraction: --json has it" if any("…" in cell for row in rows for cell in row[1:]) else ""
+    lines = [("proven", f"exact: V solves the policy's equations in fractions; decimals are rounded{longer}")]
+    if loss is None:
+        lines.insert(0, ("best", f"none: {found.why}"))
+    elif max(loss) == 0:
+        lines.insert(0, ("worst", "nothing is lost anywhere: the policy is optimal"))
+    else:
+        worst = loss.index(max(loss))
+        lines.insert(0, ("worst", f"{decimal(loss[worst])} is lost from state {show.name(model.states[worst])}"))
+    show.facts(lines)
