@@ -17,6 +17,7 @@ from rltrain.cli.mdp import app as mdp_app
 from rltrain.cli.output import open_missing_streams
 from rltrain.cli.schema import schema_command
 from rltrain.cli.train import resume_command, train_command
+from rltrain.cli.watch import watch_command
 
 app = typer.Typer(
     name="rltrain",
@@ -30,6 +31,8 @@ app = typer.Typer(
 app.command("train")(train_command)
 app.command("resume")(resume_command)
 app.command("eval")(eval_command)
+app.command("watch")(watch_command)
+app.command("enjoy", hidden=True)(watch_command)  # as RL Baselines3 Zoo calls it
 app.command("check")(check_command)
 app.command("list")(list_command)
 app.command("schema")(schema_command)
