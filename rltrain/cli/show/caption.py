@@ -80,7 +80,7 @@ def shares(scores: Array, probabilities: bool) -> Array:
     elif known.any():
         low, high = scores[known].min(), scores[known].max()
         span = high - low
-        lengths[known] = SHORTEST + (1 - SHORTEST) * (scores[known] - low) / span if span > 0 else 1.0
+        lengths[known] = SHORTEST + (1 - SHORTEST) * ((scores[known] - low) / span) if span > 0 else 1.0
     return lengths
 
 

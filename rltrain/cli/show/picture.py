@@ -60,7 +60,7 @@ def panel(words: Caption, height: int) -> Array:
     y += _write(surface, words.title, MARGIN, y, SMALL, FAINT) + 8
     for name, value in words.facts:
         _write(surface, name, MARGIN, y, LARGE, FAINT)
-        y += _write(surface, value, MARGIN + 70, y, LARGE, TEXT)
+        y += _write(surface, value, MARGIN + 70, y, LARGE, TEXT) + 4
     y += 10
     y += _write(surface, words.heading, MARGIN, y, SMALL, FAINT) + 4
     room = height - y - MARGIN - SMALL - 8
@@ -70,12 +70,11 @@ def panel(words: Caption, height: int) -> Array:
         _write(surface, bar.name, MARGIN, y, SMALL, colour)
         if bar.value:
             width = round(bar.share * (PANEL - 2 * MARGIN - 150))
-            thick = max(4, step - 10)
-            module.draw.rect(surface, CHOSEN if bar.chosen else BAR, (MARGIN + 90, y + 3, max(1, width), thick))
+            module.draw.rect(surface, CHOSEN if bar.chosen else BAR, (MARGIN + 90, y + 2, max(1, width), SMALL - 4))
             drawn = _letters(bar.value, SMALL, colour)
             surface.blit(drawn, (PANEL - MARGIN - drawn.get_width(), y))
         elif bar.chosen:
-            module.draw.rect(surface, CHOSEN, (MARGIN + 90, y + 3, SMALL - 4, SMALL - 4))
+            module.draw.rect(surface, CHOSEN, (MARGIN + 90, y + 2, SMALL - 4, SMALL - 4))
         y += step
     _write(surface, words.note, MARGIN, height - MARGIN - SMALL, SMALL, CHOSEN)
     return np.ascontiguousarray(module.surfarray.array3d(surface).swapaxes(0, 1))
