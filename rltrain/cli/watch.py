@@ -108,7 +108,7 @@ def watch(
     from rltrain.cli.show.caption import Subject
     from rltrain.core import Scoring
     from rltrain.envs import video
-    from rltrain.run import evaluation, machine
+    from rltrain.run import evaluation
     from rltrain.run.play import play
 
     if wish.record is not None:
@@ -124,7 +124,7 @@ def watch(
         asked = stack.enter_context(signals.stopping(lambda reason: None))
         env = video.make(world, experiment.task)
         stack.callback(env.close)
-        policy = policy_of(experiment, loaded, device, run.threads or machine.cores())
+        policy = policy_of(experiment, loaded, device, 1)  # one observation at a time needs no more
         score_name = policy.score_name if isinstance(policy, Scoring) else ""
         subject = Subject(title, env.spec.action_names, score_name, wish.episodes)
         say(title)
