@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,15 @@ class Policy(Protocol):
     """Frozen behaviour, for evaluation, video and export."""
 
     def act(self, obs: Array) -> Array: ...  # [N, *obs] -> [N] int64
+
+
+@runtime_checkable
+class Scoring(Policy, Protocol):
+    """A policy that can say what it thinks of every action. Asking changes nothing that `act` does."""
+
+    score_name: str  # "Q" or "probability"
+
+    def scores(self, obs: Array) -> Array: ...  # [N, *obs] -> [N, num_actions], NaN where it has no opinion
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ DOORS = {
     "numba": {"mdp", "envs"},
     "scipy": {"mdp", "cli/mdp/discounts_picture.py"},
     "matplotlib": {"report", "mdp", "cli"},
+    "av": {"cli/show/recording.py"},
+    "pygame": {"cli/show/picture.py", "cli/show/window.py"},
 }
 OWN_GENERATORS = {"default_rng", "SeedSequence", "generate_state"}
 FILES = sorted(PACKAGE.rglob("*.py"))

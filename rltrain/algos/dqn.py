@@ -276,12 +276,20 @@ class Algorithm:
 class Greedy:
     """The action of the highest value."""
 
+    score_name = "Q"
+
     def __init__(self, network: QNetwork, device: torch.device) -> None:
         self.network, self.device = network, device
 
     def act(self, obs: Array) -> Array:
+        return self._values(obs).argmax(1).cpu().numpy()
+
+    def scores(self, obs: Array) -> Array:
+        return self._values(obs).cpu().numpy()
+
+    def _values(self, obs: Array) -> Tensor:
         with torch.inference_mode():
-            return self.network(torch.from_numpy(obs).to(self.device)).argmax(1).cpu().numpy()
+            return self.network(torch.from_numpy(obs).to(self.device))
 
 
 def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:

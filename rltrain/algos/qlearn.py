@@ -25,6 +25,7 @@ from rltrain.errors import DivergedError
 from rltrain.mdp import learning, learning_rules, sampling
 from rltrain.mdp.learning import Options, round_below
 from rltrain.mdp.learning_truth import Truth
+from rltrain.mdp.table_policy import TablePolicy, restored
 from rltrain.rng import Streams, derive
 
 CURVES = 10  # learners of a rate whose value is a column of its own
@@ -146,8 +147,7 @@ class Algorithm:
     @property
     def q(self) -> Array:
         """[L, P] what each learner thinks; learner k of rate i is row i x learners + k."""
-        agent = self.agent
-        return (agent.q + agent.second) / 2 if self.options.method == learning.DOUBLE else agent.q
+        return _believed(self.agent.q, self.agent.second)
 
     def _metrics(self) -> Metrics:
         nan, config = math.nan, self.config
@@ -185,8 +185,8 @@ class Algorithm:
     def policy(self) -> Policy:
         return self._greedy()
 
-    def _greedy(self) -> Greedy:
-        return greedy(self.first_pair, self.model.action if self.model else None, self.q[0])
+    def _greedy(self) -> TablePolicy:
+        return greedy(self.first_pair, self.model.action if self.model else None, self.q[0], self.spec.num_actions)
 
     def save(self) -> State:
         return {
@@ -194,7 +194,7 @@ class Algorithm:
             "agent": {name: array.copy() for name, array in self.agent._asdict().items() if name not in learning.FIXED},
             "world": {name: array.copy() for name, array in self.world._asdict().items()},
             "games": [game.save() for game in self.games],
-            "policy": {"choice": self._greedy().choice},
+            "policy": self._greedy().save(),
         }
 
     def load(self, state: State) -> None:
@@ -207,17 +207,7 @@ class Algorithm:
             game.load(saved)
 
 
-class Greedy:
-    """One action for each state, [S] int64; obs [N, 1] are the states' numbers."""
-
-    def __init__(self, choice: Array) -> None:
-        self.choice = choice
-
-    def act(self, obs: Array) -> Array:
-        return self.choice[np.asarray(obs, np.int64)[:, 0]]
-
-
-def greedy(first_pair: Array, action: Array | None, q: Array) -> Greedy:
+def greedy(first_pair: Array, action: Array | None, q: Array, num_actions: int) -> TablePolicy:
     """The first best action of each state, 0 where it is terminal; q [P], action [P] or numbered within each state."""
     choice = np.zeros(len(first_pair) - 1, np.int64)
     owner = np.repeat(np.arange(len(choice)), np.diff(first_pair))
@@ -227,13 +217,21 @@ def greedy(first_pair: Array, action: Array | None, q: Array) -> Greedy:
     pairs = np.flatnonzero(q == best[owner])
     states, place = np.unique(owner[pairs], return_index=True)
     chosen = pairs[place]
-    choice[states] = action[chosen] if action is not None else chosen - first_pair[states]
-    return Greedy(choice)
+    if action is None:
+        action = np.arange(len(q)) - first_pair[owner]
+    choice[states] = action[chosen]
+    return TablePolicy(choice, first_pair, action, q.copy(), num_actions)
 
 
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
-    return Greedy(state["policy"]["choice"])
+    q = _believed(state["agent"]["q"], state["agent"]["second"])[0]
+    return restored(state["policy"], q, spec.num_actions)
+
+
+def _believed(q: Array, second: Array) -> Array:
+    """[L, P] what the learners think: one table, or the mean of two."""
+    return (q + second) / 2 if second.size else q
 
 
 def _first_pair(env: TabularEnv) -> Array:

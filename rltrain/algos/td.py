@@ -23,6 +23,7 @@ from rltrain.envs.tabular import TabularEnv
 from rltrain.errors import DivergedError, InputError
 from rltrain.mdp import learning, learning_td, policy, reachability, sampling
 from rltrain.mdp.learning import Options, round_below
+from rltrain.mdp.table_policy import by_action
 from rltrain.rng import Streams, derive
 
 CURVES = 10  # learners of a rate whose value is a column of its own
@@ -156,7 +157,11 @@ class Algorithm:
         return metrics
 
     def policy(self) -> Policy:
-        return Follower(self.first_pair, self.model.action if self.model else None, self.taken)
+        return self._follower()
+
+    def _follower(self) -> Follower:
+        action = self.model.action if self.model else None
+        return Follower(self.first_pair, action, self.taken, self.spec.num_actions)
 
     def save(self) -> State:
         return {
@@ -164,7 +169,7 @@ class Algorithm:
             "agent": {name: array.copy() for name, array in self.agent._asdict().items() if name not in learning.FIXED},
             "world": {name: array.copy() for name, array in self.world._asdict().items()},
             "games": [game.save() for game in self.games],
-            "policy": Follower(self.first_pair, self.model.action if self.model else None, self.taken).save(),
+            "policy": self._follower().save(),
         }
 
     def load(self, state: State) -> None:
@@ -180,11 +185,13 @@ class Algorithm:
 class Follower:
     """Draws actions as the policy says; obs [N, 1] are the states' numbers. Every copy draws the same."""
 
-    def __init__(self, first_pair: Array, action: Array | None, taken: Array) -> None:
+    score_name = "probability"
+
+    def __init__(self, first_pair: Array, action: Array | None, taken: Array, num_actions: int) -> None:
         owner = np.repeat(np.arange(len(first_pair) - 1), np.diff(first_pair))
         self.first_pair = first_pair
         self.action = np.arange(len(taken)) - first_pair[owner] if action is None else action.astype(np.int64)
-        self.taken = taken
+        self.taken, self.num_actions = taken, num_actions
         self._sum = np.concatenate([[0.0], np.cumsum(taken)])
         self._stream = np.random.default_rng(0)
 
@@ -197,6 +204,10 @@ class Follower:
         found = self.action[np.clip(pair, first, np.maximum(first, end - 1)).clip(max=len(self.action) - 1)]
         return np.where(end > first, found, 0)
 
+    def scores(self, obs: Array) -> Array:
+        states = np.asarray(obs, np.int64)[:, 0]
+        return by_action(self.first_pair, self.action, self.taken, states, self.num_actions)
+
     def save(self) -> State:
         return {"first_pair": self.first_pair.copy(), "action": self.action.copy(), "taken": self.taken.copy()}
 
@@ -204,4 +215,4 @@ class Follower:
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
     saved = state["policy"]
-    return Follower(saved["first_pair"], saved["action"], saved["taken"])
+    return Follower(saved["first_pair"], saved["action"], saved["taken"], spec.num_actions)

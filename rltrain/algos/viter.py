@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from rltrain.core import EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.mdp.model import Model
 from rltrain.mdp.sweeping import Sweeping
-from rltrain.mdp.table_policy import TablePolicy, greedy
+from rltrain.mdp.table_policy import greedy, restored
 from rltrain.rng import Streams
 from rltrain.settings import STRICT
 
@@ -60,7 +60,7 @@ class Algorithm:
         return greedy(self.table.model, self.table.q)
 
     def save(self) -> State:
-        return {"table": self.table.save(), "policy": {"choice": greedy(self.table.model, self.table.q).choice}}
+        return {"table": self.table.save(), "policy": greedy(self.table.model, self.table.q).save()}
 
     def load(self, state: State) -> None:
         self.table.load(state["table"])
@@ -68,4 +68,4 @@ class Algorithm:
 
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
-    return TablePolicy(state["policy"]["choice"])
+    return restored(state["policy"], state["table"]["q"], spec.num_actions)

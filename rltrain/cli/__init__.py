@@ -19,6 +19,7 @@ from rltrain.cli.output import open_missing_streams
 from rltrain.cli.plot import plot_command
 from rltrain.cli.schema import schema_command
 from rltrain.cli.train import resume_command, train_command
+from rltrain.cli.watch import watch_command
 
 app = typer.Typer(
     name="rltrain",
@@ -32,6 +33,8 @@ app = typer.Typer(
 app.command("train")(train_command)
 app.command("resume")(resume_command)
 app.command("eval")(eval_command)
+app.command("watch")(watch_command)
+app.command("enjoy", hidden=True)(watch_command)  # as RL Baselines3 Zoo calls it
 app.command("plot")(plot_command)
 app.command("check")(check_command)
 app.command("list")(list_command)

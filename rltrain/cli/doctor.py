@@ -68,7 +68,7 @@ def examine(runs_dir: Path) -> list[Finding]:
     """Every finding, in the order in which a person wants to read them."""
     packages = [_package(name) for name in NEEDED]
     machine = [_roms(), _processor(), _threads(), _device(), _memory(), _runs(runs_dir)]
-    return [_python(), *packages, *machine, _tensorboard()]
+    return [_python(), *packages, *machine, _tensorboard(), _watch()]
 
 
 def _python() -> Finding:
@@ -161,3 +161,13 @@ def _tensorboard() -> Finding:
         return Finding("tensorboard", version("tensorboard"), "ok")
     except PackageNotFoundError:
         return Finding("tensorboard", "not installed", "hint", "to look at events/: pip install tensorboard")
+
+
+def _watch() -> Finding:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return Finding("watch", f"PyAV {version('av')}, pygame-ce {version('pygame-ce')}", "ok")
+    except PackageNotFoundError as error:
+        mend = 'for windows and videos of a policy: pip install "rltrain[watch]"'
+        return Finding("watch", f"{error.name} is not installed", "hint", mend)

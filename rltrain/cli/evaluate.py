@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -79,9 +79,44 @@ def evaluate_checkpoint(
     """Play `episodes` games, and those of the baselines unless not `beside` them. Returns what `--json` prints."""
     from rltrain.cli.truth import against_truth
     from rltrain.run import evaluation, machine
+
+    path, chosen, loaded, experiment = saved(str(checkpoint), runs_dir, last)
+    threads = experiment.run.threads or machine.cores()
+    wanted = protocol or experiment.run.evaluate.protocol
+    policy = policy_of(experiment, loaded, device, threads)
+    result = evaluation.evaluate(
+        policy, experiment.environment, wanted, episodes, seed, epsilon, threads, experiment.task
+    )
+    assert result is not None  # nothing asks it to stop
+    return {
+        "algorithm": experiment.algorithm_name,
+        "environment": experiment.environment.name,
+        "checkpoint": str(path),
+        "chosen": chosen,
+        "counters": dict(loaded.meta.get("counters", {})),
+        **result.json(),
+        "baselines": evaluation.baselines(experiment.environment, wanted, episodes, seed, threads, experiment.task)
+        if beside
+        else {},
+        "reward_threshold": _threshold(experiment),
+        "exact": against_truth(experiment, policy),
+    }
+
+
+class Saved(NamedTuple):
+    """A checkpoint, read, and the experiment that made it."""
+
+    path: Path
+    chosen: str  # why this one
+    loaded: Loaded
+    experiment: Experiment
+
+
+def saved(checkpoint: str, runs_dir: Path, last: bool) -> Saved:
+    """The checkpoint that is meant, and its experiment. Warnings are said on standard error."""
     from rltrain.run.reading import load_path
 
-    path, chosen = locate(str(checkpoint), runs_dir, last)
+    path, chosen = locate(checkpoint, runs_dir, last)
     try:
         loaded = load_path(path)
     except CheckpointError as error:
@@ -93,26 +128,7 @@ def evaluate_checkpoint(
     for warning in loaded.warnings:
         complain(f"warning: {warning}")
     experiment = experiment_of(path, loaded)
-    threads = experiment.run.threads or machine.cores()
-    wanted = protocol or experiment.run.evaluate.protocol
-    policy = policy_of(experiment, loaded, device, threads)
-    result = evaluation.evaluate(
-        policy, experiment.environment, wanted, episodes, seed, epsilon, threads, experiment.task
-    )
-    assert result is not None  # nothing asks it to stop
-    return {
-        "algorithm": experiment.algorithm_name,
-        "environment": experiment.environment.name,
-        "checkpoint": str(path if path.name == loaded.name else path / "checkpoints" / loaded.name),
-        "chosen": chosen,
-        "counters": dict(loaded.meta.get("counters", {})),
-        **result.json(),
-        "baselines": evaluation.baselines(experiment.environment, wanted, episodes, seed, threads, experiment.task)
-        if beside
-        else {},
-        "reward_threshold": _threshold(experiment),
-        "exact": against_truth(experiment, policy),
-    }
+    return Saved(path if path.name == loaded.name else path / "checkpoints" / loaded.name, chosen, loaded, experiment)
 
 
 def locate(checkpoint: str, runs_dir: Path, last: bool) -> tuple[Path, str]:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import replace
 
 import numpy as np
 from ale_py import ALEInterface, LoggerMode
@@ -36,9 +37,22 @@ MAX_FRAMES = 18_000  # five minutes of play at 60 frames a second
 
 
 class Atari:
-    """N games of one kind, stepped in parallel by C++ threads. `step` frees the GIL while they run."""
+    """N games of one kind, stepped in parallel by C++ threads. `step` frees the GIL while they run.
 
-    def __init__(self, settings: EnvironmentConfig, num_envs: int, threads: int = 1, training: bool = True) -> None:
+    With `colour` the observations are what a person sees, [stack, height, width, 3]. The games are the same.
+    """
+
+    def __init__(
+        self,
+        settings: EnvironmentConfig,
+        num_envs: int,
+        threads: int = 1,
+        training: bool = True,
+        colour: bool = False,
+    ) -> None:
+        size = (settings.screen_size, settings.screen_size)
+        if colour:
+            size = open_rom(settings.id).getScreenDims()  # (height, width)
         game = known.atari_games()[settings.id]
         known.rom_path(settings.id)
         with contextlib.redirect_stdout(sys.stderr):  # ale_py may print, and stdout belongs to `--json`
@@ -49,8 +63,9 @@ class Atari:
                 max_num_frames_per_episode=max_steps(settings) * settings.frame_skip,
                 repeat_action_probability=settings.repeat_action_probability,
                 full_action_space=settings.full_action_space,
-                img_height=settings.screen_size,
-                img_width=settings.screen_size,
+                img_height=size[0],
+                img_width=size[1],
+                grayscale=not colour,
                 stack_num=settings.frame_stack,
                 frameskip=settings.frame_skip,
                 noop_max=settings.noop_max + 1,
@@ -61,6 +76,8 @@ class Atari:
             )
         names = tuple(action.name for action in self._envs.ale.get_action_set())
         self.spec = _spec(settings, num_envs, names)
+        if colour:
+            self.spec = replace(self.spec, obs_shape=(settings.frame_stack, *size, 3))
         self._life_ends_return = settings.terminal_on_life_loss and training
         self._reseed_every = settings.reseed_every
 

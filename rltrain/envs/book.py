@@ -56,6 +56,10 @@ class Book:
         cut = over or (self._life_ends_return and self._ale.lives() < lives)
         return grey(self._ale.getScreenRGB()), reward, 0.0 if cut else 1.0, over or self._steps >= self._max_steps
 
+    def screen(self) -> Array:
+        """What a person sees now, [210, 160, 3] uint8."""
+        return np.asarray(self._ale.getScreenRGB())
+
     def close(self) -> None:
         """Nothing to give back: the emulator is freed with the object."""
 

@@ -72,7 +72,7 @@ def describe(settings: EnvironmentConfig, num_envs: int) -> EnvSpec:
         env.close()
 
 
-def _open(settings: EnvironmentConfig) -> gymnasium.Env[Any, Any]:
+def _open(settings: EnvironmentConfig, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
     """`known.check` has seen the id: it is registered and has no colon."""
     try:
         return gymnasium.make(
@@ -80,6 +80,7 @@ def _open(settings: EnvironmentConfig) -> gymnasium.Env[Any, Any]:
             max_episode_steps=settings.max_episode_steps,
             disable_env_checker=True,  # the checker's warnings are for authors of environments
             **settings.kwargs,
+            **({} if render_mode is None else {"render_mode": render_mode}),
         )
     except (ImportError, gymnasium.error.DependencyNotInstalled) as error:
         raise MissingError(f"environment.id: {settings.id} needs a package that is not installed: {error}") from error

@@ -1,22 +1,45 @@
-"""A policy that looks its action up: one action number for each state number."""
+"""A policy that looks its action up: one action number for each state number, and what every pair is worth."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from rltrain.core import Array
+from rltrain.core import Array, State
 from rltrain.mdp import bellman
 from rltrain.mdp.model import Model
 
 
 class TablePolicy:
-    """choice [S] int64, the action of each state; obs [N, 1] are the states' numbers."""
+    """choice [S] int64, the action of each state; obs [N, 1] are the states' numbers.
 
-    def __init__(self, choice: Array) -> None:
-        self.choice = choice
+    The pairs of a state stand as in a `Model`: first_pair [S + 1], action [P]; q [P] is what they are worth.
+    """
+
+    score_name = "Q"
+
+    def __init__(self, choice: Array, first_pair: Array, action: Array, q: Array, num_actions: int) -> None:
+        self.choice, self.first_pair, self.action, self.q = choice, first_pair, action, q
+        self.num_actions = num_actions
 
     def act(self, obs: Array) -> Array:
         return np.asarray(self.choice[np.asarray(obs, np.int64)[:, 0]])
+
+    def scores(self, obs: Array) -> Array:
+        states = np.asarray(obs, np.int64)[:, 0]
+        return by_action(self.first_pair, self.action, self.q, states, self.num_actions)
+
+    def save(self) -> State:
+        """Without q, which its owner saves; the numbers as small as they go."""
+        pairs = np.diff(self.first_pair)
+        return {"choice": self.choice, "pairs": _small(pairs), "action": _small(self.action)}
+
+
+def restored(saved: Mapping[str, Array], q: Array, num_actions: int) -> TablePolicy:
+    """What `save` wrote, with the values q [P] that lay beside it."""
+    first_pair = np.concatenate([[0], np.cumsum(saved["pairs"], dtype=np.int64)])
+    return TablePolicy(saved["choice"], first_pair, saved["action"].astype(np.int64), q, num_actions)
 
 
 def greedy(model: Model, q: Array) -> TablePolicy:
@@ -24,4 +47,17 @@ def greedy(model: Model, q: Array) -> TablePolicy:
     pair = bellman.greedy(model, q)
     choice = np.zeros(model.num_states, np.int64)
     choice[pair >= 0] = model.action[pair[pair >= 0]]
-    return TablePolicy(choice)
+    return TablePolicy(choice, model.first_pair, model.action, q.copy(), model.num_actions)
+
+
+def by_action(first_pair: Array, action: Array, value: Array, states: Array, num_actions: int) -> Array:
+    """Values of pairs [P] as rows of these states [N], one column an action [N, A]; NaN where it is impossible."""
+    rows = np.full((len(states), num_actions), np.nan)
+    for row, state in zip(rows, states.tolist(), strict=True):
+        pairs = slice(first_pair[state], first_pair[state + 1])
+        row[action[pairs]] = value[pairs]
+    return rows
+
+
+def _small(numbers: Array) -> Array:
+    return numbers.astype(np.min_scalar_type(int(numbers.max(initial=0))))

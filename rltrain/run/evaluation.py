@@ -127,13 +127,7 @@ def evaluate(
     """
     if episodes < 1:
         raise InputError(f"episodes: {episodes} is not a number of games; at least 1")
-    if epsilon is not None and not 0 <= epsilon <= 1:
-        raise InputError(f"epsilon: {epsilon} is not a chance; from 0 to 1")
-    protocol = protocol or default_protocol(settings)
-    rules = _rules(protocol, settings)
-    if epsilon is None:
-        epsilon = rules.epsilon if rules.epsilon is not None else (0.05 if settings.is_atari else 0.0)
-    played = _environment(settings, rules, task)
+    protocol, played, epsilon = conditions(settings, protocol, epsilon, task)
     lanes = min(episodes, envs.side_by_side(played))
     quota = np.full(lanes, episodes // lanes)
     quota[: episodes % lanes] += 1
@@ -161,6 +155,19 @@ def evaluate(
     }
     returns, lengths, truncated = zip(*games, strict=True)
     return Evaluation(fields, seed, returns, lengths, truncated)
+
+
+def conditions(
+    settings: EnvironmentConfig, protocol: str | None, epsilon: float | None, task: str = "env"
+) -> tuple[str, EnvironmentConfig, float]:
+    """The protocol's name, the environment in which its games are played, and epsilon. InputError as `evaluate`."""
+    if epsilon is not None and not 0 <= epsilon <= 1:
+        raise InputError(f"epsilon: {epsilon} is not a chance; from 0 to 1")
+    protocol = protocol or default_protocol(settings)
+    rules = _rules(protocol, settings)
+    if epsilon is None:
+        epsilon = rules.epsilon if rules.epsilon is not None else (0.05 if settings.is_atari else 0.0)
+    return protocol, _environment(settings, rules, task), epsilon
 
 
 def baselines(

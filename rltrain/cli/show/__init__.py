@@ -1,0 +1,1 @@
+"""How a policy at play is shown: in a terminal, in a window, in a file."""

@@ -1,0 +1,178 @@
+"""A game as a video file: H.264 in .mp4, or .gif with a palette of its own.
+
+It is written under a temporary name and renamed when it is whole, so that no half file ever stands under the final one.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from rltrain.core import Array
+from rltrain.errors import DiskError, InputError, MissingError
+
+SUFFIXES = (".mp4", ".gif")
+QUALITY = "18"  # of H.264, its constant rate factor: no difference is seen
+GIF_TICKS = 100  # a second; players take a shorter pause than two ticks for a long one
+GIF_LEAST = 2
+
+
+def check(path: Path) -> None:
+    """Raise before anything is played: InputError for another kind of file, MissingError, DiskError."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"--record {path}: the name ends in {' or '.join(SUFFIXES)}")
+    if path.is_dir():
+        raise InputError(f"--record {path}: this is a folder")
+    if not path.absolute().parent.is_dir():
+        raise DiskError(f"--record {path}: there is no folder {path.absolute().parent}")
+    _av()
+
+
+class Recording:
+    """Takes pictures one by one. `close` keeps what was taken so far; `discard` keeps nothing."""
+
+    def __init__(self, path: Path, fps: float) -> None:
+        check(path)
+        self.path, self.fps, self.frames = path, fps, 0
+        self._part = path.with_name(f".{path.name}.part")
+        self._file: Mp4 | Gif | None = None
+
+    def add(self, picture: Array) -> None:
+        """uint8 [H, W, 3], the same even size every time. DiskError."""
+        with _writing(self):
+            if self._file is None:
+                kind = Gif if self.path.suffix.lower() == ".gif" else Mp4
+                self._file = kind(self._part, self.fps, picture.shape[0], picture.shape[1])
+            self._file.add(picture)
+        self.frames += 1
+
+    def close(self) -> None:
+        """The file stands under its name, if there was anything to see. DiskError."""
+        if self._file is None:
+            return
+        with _writing(self):
+            self._file.close()
+            self._part.replace(self.path)
+
+    def discard(self) -> None:
+        self._part.unlink(missing_ok=True)
+
+
+class Mp4:
+    """H.264, yuv420p: what every player plays."""
+
+    def __init__(self, path: Path, fps: float, height: int, width: int) -> None:
+        self._av = _av()
+        rate = Fraction(fps).limit_denominator(1000)
+        self._container = self._av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
+        self._stream = self._container.add_stream("libx264", rate=rate, options={"crf": QUALITY, "preset": "medium"})
+        self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
+
+    def add(self, picture: Array) -> None:
+        self._container.mux(self._stream.encode(self._av.VideoFrame.from_ndarray(picture, format="rgb24")))
+
+    def close(self) -> None:
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+
+class Gif:
+    """A palette fits only what is known, so the pictures wait in memory, compressed, until the last is there."""
+
+    def __init__(self, path: Path, fps: float, height: int, width: int) -> None:
+        self._av, self._path, self._fps = _av(), path, fps
+        self._shape = (height, width, 3)
+        self._waiting: list[tuple[int, bytes]] = []  # tick and picture
+        self._count = 0
+        path.touch()  # a folder that cannot be written is found out now
+
+    def add(self, picture: Array) -> None:
+        tick = round(self._count * GIF_TICKS / self._fps)
+        self._count += 1
+        if not self._waiting or tick - self._waiting[-1][0] >= GIF_LEAST:
+            self._waiting.append((tick, zlib.compress(picture.tobytes(), 1)))
+
+    def close(self) -> None:
+        container = self._av.open(str(self._path), "w", format="gif")
+        stream = container.add_stream("gif", rate=GIF_TICKS)
+        stream.height, stream.width = self._shape[:2]
+        stream.pix_fmt = "pal8"
+        for frame in self._coloured(self._palette()):
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+        container.close()
+
+    def _palette(self) -> Any:
+        """The 256 colours that fit all pictures best, as a frame of 16 x 16."""
+        graph = self._av.filter.Graph()
+        source, make, sink = self._source(graph, *self._shape[:2]), graph.add("palettegen"), graph.add("buffersink")
+        source.link_to(make)
+        make.link_to(sink)
+        graph.configure()
+        for picture in self._waiting:
+            source.push(self._frame(*picture))
+        source.push(None)
+        return sink.pull()
+
+    def _coloured(self, palette: Any) -> Iterator[Any]:
+        """The pictures in the colours of the palette, one after the other."""
+        graph = self._av.filter.Graph()
+        pictures, colours = self._source(graph, *self._shape[:2]), self._source(graph, 16, 16)
+        use, sink = graph.add("paletteuse", "dither=none:diff_mode=rectangle"), graph.add("buffersink")
+        pictures.link_to(use, 0, 0)
+        colours.link_to(use, 0, 1)
+        use.link_to(sink)
+        graph.configure()
+        colours.push(palette)
+        colours.push(None)
+        for picture in self._waiting:
+            pictures.push(self._frame(*picture))
+            yield from self._ready(sink)
+        pictures.push(None)
+        yield from self._ready(sink)
+
+    def _ready(self, sink: Any) -> Iterator[Any]:
+        while True:
+            try:
+                yield sink.pull()
+            except (self._av.error.BlockingIOError, self._av.error.EOFError):  # none yet, or none any more
+                return
+
+    def _source(self, graph: Any, height: int, width: int) -> Any:
+        return graph.add_buffer(width=width, height=height, format="bgra", time_base=Fraction(1, GIF_TICKS))
+
+    def _frame(self, tick: int, packed: bytes) -> Any:
+        pixels = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(self._shape)
+        frame = self._av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="bgra")
+        frame.pts, frame.time_base = tick, Fraction(1, GIF_TICKS)
+        return frame
+
+
+@contextmanager
+def _writing(recording: Recording) -> Iterator[None]:
+    """What the disk refuses is a DiskError; whatever goes wrong, no part of a file stays."""
+    try:
+        yield
+    except OSError as error:  # PyAV's own errors of files are among them
+        recording.discard()
+        raise DiskError(f"{recording.path}: cannot be written: {error.strerror or error}") from error
+    except BaseException:
+        recording.discard()
+        raise
+
+
+def _av() -> ModuleType:
+    """PyAV. MissingError, naming the command, if it is not installed."""
+    try:
+        import av
+        import av.filter
+    except ImportError as error:
+        raise MissingError(f'--record needs PyAV: pip install "rltrain[watch]" ({error})') from error
+    return av

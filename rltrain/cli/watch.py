@@ -1,0 +1,242 @@
+"""`rltrain watch`: see a saved policy play, in a window, in the terminal, or in a video file."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from rltrain.cli import words
+from rltrain.cli.output import Output, say
+from rltrain.cli.train import RunsDir
+from rltrain.errors import InputError
+
+if TYPE_CHECKING:
+    from rltrain.cli.show.caption import Subject
+    from rltrain.cli.show.film import Film
+    from rltrain.cli.show.pace import Pace, Viewer
+    from rltrain.run.play import Moment
+    from rltrain.settings import EnvironmentConfig
+
+Way = Literal["words", "window", "terminal", "file"]
+
+
+def watch_command(
+    given: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run or a checkpoint folder.")] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option("-c", "--checkpoint", metavar="PATH|RUN", help="The same as RUN.")
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option("-o", "--record", metavar="FILE", help="Write a video: FILE.mp4 or FILE.gif.")
+    ] = None,
+    terminal: Annotated[
+        bool, typer.Option("--terminal", help="The picture in the terminal itself, even where there is a screen.")
+    ] = False,
+    episodes: Annotated[int, typer.Option("-n", "--episodes", metavar="N", min=1, help="Games to play.")] = 1,
+    steps: Annotated[
+        int | None, typer.Option("--steps", metavar="N", min=1, help="Stop after this many steps in all.")
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(metavar="NAME", help="nature, sticky or training; else what the run's config says.")
+    ] = None,
+    epsilon: Annotated[
+        float | None, typer.Option(metavar="X", min=0, max=1, help="Share of random actions; else the protocol's.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the games; independent of the training's.")] = 0,
+    last: Annotated[
+        bool, typer.Option("--last/--best", help="Of a run, the newest checkpoint or the best (the default).")
+    ] = False,
+    speed: Annotated[float, typer.Option(metavar="X", min=0.01, max=1000, help="2 is twice as fast.")] = 1.0,
+    scale: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=16, help="Of a window or video: enlarge N times.")
+    ] = None,
+    bars: Annotated[
+        bool | None,
+        typer.Option("--bars/--no-bars", help="Scores of the actions beside it. In a video only if asked for."),
+    ] = None,
+    device: Annotated[str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """See a saved policy play. Keys: space pauses, + and - change the speed, q ends it."""
+    checkpoint = checkpoint or given
+    if checkpoint is None:
+        raise InputError("which run or checkpoint? For example: rltrain watch runs/dqn-CartPole-v1-1")
+    wish = Wish(episodes, steps, protocol, epsilon, seed, record, terminal, speed, scale, bars)
+    code = watch(checkpoint, wish, last=last, device=device, runs_dir=runs_dir)
+    if code:
+        raise typer.Exit(code)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be played, and how it is to be shown."""
+
+    episodes: int = 1
+    steps: int | None = None
+    protocol: str | None = None
+    epsilon: float | None = None
+    seed: int = 0
+    record: Path | None = None
+    terminal: bool = False
+    speed: float = 1.0
+    scale: int | None = None
+    bars: bool | None = None
+
+
+@dataclass(frozen=True)
+class Game:
+    """One game, over or left."""
+
+    total: float
+    length: int
+    end: str  # "over", "cut", "left"
+
+
+def watch(
+    checkpoint: str | Path, wish: Wish, *, last: bool = False, device: str | None = None, runs_dir: Path = Path("runs")
+) -> int:
+    """Play, show, and say how each game ended. Returns the exit code: 0, or that of a signal."""
+    from rltrain.cli import signals
+    from rltrain.cli.evaluate import policy_of, saved
+    from rltrain.cli.show import recording
+    from rltrain.cli.show.caption import Subject
+    from rltrain.core import Scoring
+    from rltrain.envs import video
+    from rltrain.run import evaluation
+    from rltrain.run.play import play
+
+    if wish.record is not None:
+        recording.check(wish.record)  # before anything is read
+    path, chosen, loaded, experiment = saved(str(checkpoint), runs_dir, last)
+    settings, run = experiment.environment, experiment.run
+    way = way_of(wish, settings)
+    protocol, world, epsilon = evaluation.conditions(
+        settings, wish.protocol or run.evaluate.protocol, wish.epsilon, experiment.task
+    )
+    title = f"{experiment.algorithm_name} on {settings.name}"
+    with ExitStack() as stack:
+        asked = stack.enter_context(signals.stopping(lambda reason: None))
+        env = video.make(world, experiment.task)
+        stack.callback(env.close)
+        policy = policy_of(experiment, loaded, device, 1)  # one observation at a time needs no more
+        score_name = policy.score_name if isinstance(policy, Scoring) else ""
+        subject = Subject(title, env.spec.action_names, score_name, wish.episodes)
+        say(title)
+        say(f"{path} ({chosen})")
+        say(f"protocol {protocol}, epsilon {epsilon:g}, seed {wish.seed}")
+        moments = play(policy, env, wish.episodes, epsilon, wish.seed)
+        games = show(moments, wish, subject, env.fps, way, lambda: asked.reason is not None)
+    if len(games) > 1:
+        say(f"mean of {len(games)} games: {words.score(sum(game.total for game in games) / len(games))}")
+    return asked.exit_code
+
+
+def way_of(wish: Wish, settings: EnvironmentConfig) -> Way:
+    """How it is shown. InputError where it cannot be."""
+    from rltrain.envs import video
+
+    terminal = sys.stdout.isatty()
+    if settings.is_model:
+        if wish.record is not None:
+            raise InputError(
+                f"--record: {settings.name} is a known model and has no picture; without it the steps are told in words"
+            )
+        return "words"
+    if wish.terminal and not terminal:
+        raise InputError("--terminal draws on a terminal, and standard output is none; --record FILE.mp4 needs none")
+    if wish.terminal:
+        return "terminal"
+    if wish.record is not None:
+        return "file"
+    if video.has_screen():
+        return "window"
+    if not terminal:
+        raise InputError("there is neither a screen nor a terminal to show it on; --record FILE.mp4 writes a video")
+    return "terminal"
+
+
+def show(
+    moments: Iterator[Moment], wish: Wish, subject: Subject, fps: float, way: Way, stopped: Callable[[], bool]
+) -> list[Game]:
+    """Show every moment in the ways that were wished for; returns the games as they ended."""
+    from rltrain.cli.show.film import Film
+    from rltrain.cli.show.pace import Pace
+
+    film = None
+    if wish.record is not None:
+        film = Film(wish.record, subject, fps * wish.speed, wish.scale, bool(wish.bars))
+    person = way != "words" or sys.stdout.isatty()
+    pace = Pace(fps, wish.speed if person else math.inf)
+    games: list[Game] = []
+    try:
+        viewer = viewer_of(way, wish, subject)
+        covers = viewer is not None and viewer.covers
+        try:
+            for game in watched(moments, wish.steps, viewer, pace, film, stopped):
+                games.append(game)
+                if not covers:
+                    say(line(len(games), game))
+        finally:
+            if viewer is not None:
+                viewer.close()
+    except BaseException:
+        if film is not None:
+            film.discard()
+        raise
+    for number, game in enumerate(games if covers else [], start=1):
+        say(line(number, game))
+    if film is not None:
+        say(film.close())
+    return games
+
+
+def watched(
+    moments: Iterator[Moment],
+    steps: int | None,
+    viewer: Viewer | None,
+    pace: Pace,
+    film: Film | None,
+    stopped: Callable[[], bool],
+) -> Iterator[Game]:
+    """Hand every moment on, at a person's pace if there is one; yields each game when it is over or left."""
+    played = 0
+    for moment in moments:
+        played += moment.step > 0
+        if film is not None:
+            film.show(moment)
+        if viewer is not None:
+            viewer.show(moment)
+        more = not stopped() and (viewer is None or pace.wait(viewer, moment.last, stopped))
+        more &= steps is None or played < steps
+        if moment.last or not more:
+            yield Game(moment.total, moment.step, "cut" if moment.cut else "over" if moment.last else "left")
+        if not more:
+            return
+
+
+def viewer_of(way: Way, wish: Wish, subject: Subject) -> Viewer | None:
+    """Who shows it to a person; None where only a file is written."""
+    from rltrain.cli.show.story import Story
+    from rltrain.cli.show.terminal import Terminal, depth_of
+    from rltrain.cli.show.window import Window
+
+    if way == "words":
+        return Story(subject)
+    if way == "window":
+        return Window(subject, wish.scale, wish.bars is not False)
+    if way == "terminal":
+        stream = Output(sys.stdout)
+        return Terminal(subject, stream, depth_of(stream))
+    return None
+
+
+def line(number: int, game: Game) -> str:
+    """What is said of a game."""
+    ends = {"over": "", "cut": ", cut off by the time limit", "left": ", left before its end"}
+    return f"game {number}: return {words.score(game.total)} in {words.count(game.length)} steps{ends[game.end]}"

@@ -1,0 +1,66 @@
+"""A policy at play, moment by moment, for whoever wants to look: under the same rules as an evaluation.
+
+One game played here with a seed is the one that an evaluation of one game plays with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from rltrain.core import Array, Policy, Scoring
+from rltrain.envs.video import Filmed
+from rltrain.rng import derive
+
+
+class Moment(NamedTuple):
+    """What is seen, what the policy makes of it, and what it does next."""
+
+    frame: Array | None  # uint8 [H, W, 3]; None: there is no picture
+    state: str  # its name, if it has one
+    game: int  # from 1
+    step: int  # actions played in this game so far
+    reward: float  # of the last action
+    total: float  # of the game so far
+    scores: Array | None  # [A] what the policy thinks of each action; None: it does not say, or the game is over
+    action: int | None  # what it does next; None: the game is over
+    explored: bool  # drawn at random, whatever the policy wanted
+    last: bool
+    cut: bool  # stopped by the time limit
+
+
+def play(policy: Policy, env: Filmed, episodes: int, epsilon: float, seed: int) -> Iterator[Moment]:
+    """Whole games, one after the other. Nothing is played ahead of what was asked for."""
+    stream = np.random.default_rng(derive(seed, "explore"))
+    thinking = policy if isinstance(policy, Scoring) else None
+    step = env.reset(derive(seed, "games"))
+    game, count, total = 1, 0, 0.0
+    while True:
+        last = bool(step.last[0])
+        explored = not last and bool(stream.random(1)[0] < epsilon)
+        action = int(stream.integers(env.spec.num_actions, size=1)[0])  # the step after `last` ignores it
+        if not last:
+            wanted = int(policy.act(step.obs)[0])
+            action = action if explored else wanted
+        yield Moment(
+            frame=env.frame(),
+            state=env.state(),
+            game=game,
+            step=count,
+            reward=float(step.reward[0]),
+            total=total,
+            scores=None if last or thinking is None else thinking.scores(step.obs)[0],
+            action=None if last else action,
+            explored=explored,
+            last=last,
+            cut=last and bool(step.discount[0] > 0),
+        )
+        if last and game == episodes:
+            return
+        step = env.step(np.array([action]))
+        if last:
+            game, count, total = game + 1, 0, 0.0
+        else:
+            count, total = count + 1, total + float(step.reward[0])

@@ -1,0 +1,83 @@
+"""A policy at play: the game that an evaluation plays too, and every moment's own action, scores and return."""
+
+import numpy as np
+import pytest
+
+from rltrain.algos import basic
+from rltrain.core import Scoring
+from rltrain.envs import video
+from rltrain.run.evaluation import conditions, evaluate
+from rltrain.run.play import play
+from rltrain.settings import EnvironmentConfig
+
+CARTPOLE = EnvironmentConfig(id="CartPole-v1")
+PACMAN = EnvironmentConfig(id="ALE/MsPacman-v5", max_episode_steps=120, repeat_action_probability=0.25)
+LAKE = EnvironmentConfig(id="FrozenLake-v1")
+
+
+def random_policy(settings):  # type: ignore[no-untyped-def]
+    env = video.make(settings)
+    config = basic.Config.model_validate({"policy": "random"})
+    return env, lambda: basic.make_policy(config, env.spec, np.random.default_rng(3))
+
+
+@pytest.mark.parametrize("settings", [CARTPOLE, PACMAN, LAKE], ids=["CartPole", "Pacman", "Lake"])
+@pytest.mark.parametrize("epsilon", [0.0, 0.3])
+def test_one_game_is_the_game_of_an_evaluation(settings, epsilon):
+    env, policy = random_policy(settings)
+    moments = list(play(policy(), env, 1, epsilon, seed=11))
+    env.close()
+    expected = evaluate(policy(), settings, "training", 1, seed=11, epsilon=epsilon)
+    assert expected is not None
+    end = moments[-1]
+    assert (end.total, end.step, end.cut) == (expected.returns[0], expected.lengths[0], expected.truncated[0])
+    assert [moment.last for moment in moments] == [False] * (len(moments) - 1) + [True]
+    assert [moment.step for moment in moments] == list(range(len(moments)))
+
+
+class Angle:
+    """Pushes to where the pole leans, and says so."""
+
+    score_name = "probability"
+
+    def act(self, obs):
+        return (obs[:, 2] > 0).astype(np.int64)
+
+    def scores(self, obs):
+        return np.eye(2)[self.act(obs)]
+
+
+def test_each_moment_has_its_own_action_and_scores():
+    env = video.make(CARTPOLE)
+    policy = Angle()
+    assert isinstance(policy, Scoring)
+    moments = list(play(policy, env, 3, 0.5, seed=0))
+    env.close()
+    assert [moment.game for moment in moments if moment.last] == [1, 2, 3]
+    assert next(moment.step for moment in moments if moment.game == 2) == 0
+    for moment in moments:
+        if moment.last:
+            assert moment.action is None and moment.scores is None
+        elif not moment.explored:
+            assert moment.action == moment.scores.argmax()
+        assert moment.total == moment.step
+    explored = [moment for moment in moments if moment.explored]
+    assert 0.3 < len(explored) / len(moments) < 0.7
+    assert any(moment.action != moment.scores.argmax() for moment in explored)
+
+
+def test_nothing_is_played_ahead():
+    env = video.make(CARTPOLE)
+    moments = play(Angle(), env, 1, 0.0, seed=0)
+    frames = []
+    for moment, _ in zip(moments, range(10), strict=False):
+        assert (moment.frame == env.frame()).all()  # the environment stands where the moment does
+        frames.append(env.frame().tobytes())
+    assert len(set(frames)) > 5
+    env.close()
+
+
+def test_the_conditions_are_those_of_an_evaluation():
+    name, played, epsilon = conditions(EnvironmentConfig(id="ALE/MsPacman-v5"), None, None)
+    assert (name, epsilon, played.noop_max, played.max_episode_steps) == ("nature", 0.05, 30, 4500)
+    assert conditions(CARTPOLE, None, 0.25)[2] == 0.25
