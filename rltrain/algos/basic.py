@@ -3,6 +3,7 @@
     angle            CartPole: push to the side that the pole leans to (Géron, Hands-On Machine Learning, chapter 16)
     angle_velocity   CartPole: the same of angle + half the angular velocity, where the pole will lean soon
     energy           MountainCar: push along the motion; Acrobot: turn the elbow the way it moves. Both add energy
+    bounce           RobotVacuum: straight on until it bumps, then a turn uniform in [90, 270] degrees
     constant         one action, always
     random           each action with equal probability
 
@@ -21,6 +22,7 @@ from pydantic import BaseModel, Field
 
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.envs.episodes import Episodes
+from rltrain.envs.vacuum import turn_actions
 from rltrain.errors import InputError
 from rltrain.rng import Streams, derive
 from rltrain.settings import STRICT
@@ -36,9 +38,10 @@ class Config(BaseModel):
 
     model_config = STRICT
 
-    policy: Literal["angle", "angle_velocity", "energy", "constant", "random"] = Field(
+    policy: Literal["angle", "angle_velocity", "energy", "bounce", "constant", "random"] = Field(
         default="random",
-        description="the rule: angle and angle_velocity for CartPole, energy for MountainCar and Acrobot",
+        description="the rule: angle and angle_velocity for CartPole, energy for MountainCar and Acrobot, bounce for"
+        " RobotVacuum",
     )
     action: int = Field(default=0, ge=0, le=10_000, description="the action of the rule `constant`")
 
@@ -130,6 +133,17 @@ class Rule:
         return self._rule(obs).astype(np.int64)
 
 
+class Bounce:
+    """RobotVacuum, obs [N, 16], the first whether it bumped -> [N]: 0 forward, else a turn into the room."""
+
+    def __init__(self, num_actions: int, stream: np.random.Generator) -> None:
+        self._turns, self._stream = num_actions - 1, stream
+
+    def act(self, obs: Array) -> Array:
+        turn = turn_actions(self._stream.uniform(90, 270, len(obs)), self._turns)
+        return np.where(obs[:, 0] > 0, turn, 0)
+
+
 class Random:
     """Each action with equal probability, whatever is seen."""
 
@@ -160,13 +174,14 @@ def elbow_motion(obs: Array) -> Array:
     return np.where(obs[:, 5] > 0, 2, 0)
 
 
-RULES: dict[tuple[str, str], Callable[[Array], Array]] = {  # (name, environment id)
-    ("angle", "CartPole-v0"): angle,
-    ("angle", "CartPole-v1"): angle,
-    ("angle_velocity", "CartPole-v0"): angle_velocity,
-    ("angle_velocity", "CartPole-v1"): angle_velocity,
-    ("energy", "MountainCar-v0"): along_motion,
-    ("energy", "Acrobot-v1"): elbow_motion,
+RULES: dict[tuple[str, str], Callable[[int, np.random.Generator], Policy]] = {  # (name, environment id)
+    ("angle", "CartPole-v0"): lambda *_: Rule(angle),
+    ("angle", "CartPole-v1"): lambda *_: Rule(angle),
+    ("angle_velocity", "CartPole-v0"): lambda *_: Rule(angle_velocity),
+    ("angle_velocity", "CartPole-v1"): lambda *_: Rule(angle_velocity),
+    ("energy", "MountainCar-v0"): lambda *_: Rule(along_motion),
+    ("energy", "Acrobot-v1"): lambda *_: Rule(elbow_motion),
+    ("bounce", "RobotVacuum-v0"): Bounce,
 }
 
 
@@ -193,7 +208,7 @@ def make_policy(config: Config, spec: EnvSpec, stream: np.random.Generator) -> P
         raise InputError(
             f"algorithm.policy: '{config.policy}' is a rule for {made_for}; {spec.id} can be played by {others}"
         )
-    return Rule(rule)
+    return rule(spec.num_actions, stream)
 
 
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:

@@ -23,7 +23,7 @@ from pydantic import BaseModel, Field
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.errors import InputError
 from rltrain.policies import choosing, trials
-from rltrain.policies.champion import Champion, fixed, spread
+from rltrain.policies.champion import Champion, fixed, spread, told
 from rltrain.policies.parameters import Family
 from rltrain.rng import Streams, derive
 from rltrain.settings import STRICT
@@ -229,6 +229,11 @@ def make_family(config: Config, spec: EnvSpec) -> Family:
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
     return fixed(make_family(config, spec), state["champion"]["candidate"], seed=0)
+
+
+def findings(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:
+    """What is told at the end of a run."""
+    return told(make_family(config, spec), state["champion"])
 
 
 def cost(config: Config, spec: EnvSpec) -> dict[str, int]:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.policies import choosing, trials
 from rltrain.policies.adam import Adam
-from rltrain.policies.champion import Champion, fixed, spread
+from rltrain.policies.champion import Champion, fixed, spread, told
 from rltrain.rng import Streams, derive
 from rltrain.settings import STRICT
 
@@ -135,6 +135,11 @@ def gradient(noise: Array, scores: Array, sigma: float) -> Array:
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
     return fixed(choosing.make(config, spec), state["champion"]["candidate"], seed=0)
+
+
+def findings(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:
+    """What is told at the end of a run."""
+    return told(choosing.make(config, spec), state["champion"])
 
 
 def cost(config: Config, spec: EnvSpec) -> dict[str, int]:

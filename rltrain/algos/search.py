@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.policies import choosing, designs, trials
-from rltrain.policies.champion import Champion, fixed, spread
+from rltrain.policies.champion import Champion, fixed, spread, told
 from rltrain.rng import Streams, derive
 from rltrain.settings import STRICT
 
@@ -120,6 +120,11 @@ class Algorithm:
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
     return fixed(choosing.make(config, spec), state["champion"]["candidate"], seed=0)
+
+
+def findings(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:
+    """What is told at the end of a run."""
+    return told(choosing.make(config, spec), state["champion"])
 
 
 def tables(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> dict[str, dict[str, Array]]:

@@ -211,6 +211,7 @@ def drive(run: Run, quiet: bool) -> int:
     from rltrain.cli import table
     from rltrain.cli.history import recall
     from rltrain.cli.signals import stopping
+    from rltrain.run.tables import findings
 
     facts = table.Facts(
         title=f"{run.experiment.algorithm_name} on {run.experiment.environment.name}",
@@ -242,6 +243,9 @@ def drive(run: Run, quiet: bool) -> int:
             run.close(state)
     verdict, *advice = ending(run, asked, steps, quiet)
     say(verdict)
+    if run.finished and not quiet:
+        for line in findings(run.experiment, run.spec, run.algorithm):
+            say(line)
     if steps and not quiet:  # the verdict does not wait for the picture
         say(picture(run))
     for line in advice:

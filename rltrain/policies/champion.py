@@ -17,6 +17,7 @@ from rltrain.policies.trials import Trials, play
 from rltrain.rng import derive
 
 MOST_NAMED = 4  # parameters that are metrics of their own
+MOST_TOLD = 8  # that are told at the end
 
 
 class Champion:
@@ -71,6 +72,16 @@ class Champion:
 def fixed(family: Family, candidate: Array, seed: int) -> Fixed:
     """The candidate as a policy; before there is one, the middle of the ranges."""
     return Fixed(family, np.where(np.isnan(candidate), family.parameters.middle, candidate), derive(seed, "policy"))
+
+
+def told(family: Family, saved: State) -> list[str]:
+    """A saved champion in words: its parameters where they are few, and what it scored when played again."""
+    if not saved["played"]:
+        return []
+    named = zip(family.parameters.names, saved["candidate"].tolist(), strict=True)
+    many = len(family.parameters)
+    what = ", ".join(f"{name} {value:.4g}" for name, value in named) if many <= MOST_TOLD else f"{many:,} parameters"
+    return [f"best: {what}: mean {saved['total'] / saved['played']:.4g} of {saved['played']:,} games played again"]
 
 
 def spread(scores: Array) -> Metrics:

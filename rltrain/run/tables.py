@@ -1,4 +1,4 @@
-"""What an algorithm has to list besides its curves, such as the points of a search: a CSV file a table.
+"""What an algorithm has to list and to tell besides its curves, such as the points of a search: a CSV file a table.
 
 An algorithm's module may offer `tables(config, spec, state) -> {"points": {"p": [n], "score": [n]}}`. A table is a
 function of the state that is saved, and is written whole at each save; so a resumed run's equals that of one that was
@@ -16,7 +16,7 @@ import numpy as np
 
 from rltrain import registry
 from rltrain.config import Experiment
-from rltrain.core import Array, EnvSpec, State
+from rltrain.core import Algorithm, Array, EnvSpec, State
 from rltrain.run.build import write_small
 
 
@@ -27,6 +27,13 @@ def write_tables(experiment: Experiment, spec: EnvSpec, state: State, folder: Pa
         return
     for name, columns in tables(experiment.algorithm, spec, state).items():
         write_small(folder / f"{name}.csv", as_csv(columns))
+
+
+def findings(experiment: Experiment, spec: EnvSpec, algorithm: Algorithm) -> list[str]:
+    """What an algorithm has to tell at the end of a run, in lines: its module's `findings(config, spec, state)`."""
+    told = vars(registry.load(experiment.algorithm_name)).get("findings")
+    lines: list[str] = [] if told is None else told(experiment.algorithm, spec, algorithm.save())
+    return lines
 
 
 def as_csv(columns: Mapping[str, Array]) -> str:

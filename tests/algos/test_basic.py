@@ -140,3 +140,10 @@ def test_a_loaded_algorithm_goes_on_exactly(policy):
     for _ in range(20):
         assert one.step() == other.step()
     assert one.counters == other.counters
+
+
+def test_the_vacuum_that_turns_at_walls_alone_cleans_most_of_the_room():
+    means = {
+        name: dict(play(make(name, "RobotVacuum-v0", num_envs=20), 20))["return/mean"] for name in ("bounce", "random")
+    }
+    assert means["bounce"] > 80 and means["random"] < 5
