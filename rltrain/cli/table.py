@@ -270,7 +270,9 @@ class Live80:
             ("steps/s", words.count(progress["steps_per_second"])),
             ("replayed", words.count(metrics["champion/games"]))
             if POPULATION in metrics
-            else ("replay", words.percent(metrics.get("replay/fill", math.nan))),
+            else ("replay", words.percent(metrics["replay/fill"]))
+            if "replay/fill" in metrics
+            else ("length", words.score(metrics.get("length/mean"))),
         ]
         return [bar, filled(grid, pairs), *self._below()]
 

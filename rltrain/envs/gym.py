@@ -6,6 +6,7 @@ becomes one-hot) to a float32 vector.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import gymnasium
@@ -75,13 +76,15 @@ def describe(settings: EnvironmentConfig, num_envs: int) -> EnvSpec:
 def _open(settings: EnvironmentConfig, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
     """`known.check` has seen the id: it is registered and has no colon."""
     try:
-        return gymnasium.make(
-            settings.id,
-            max_episode_steps=settings.max_episode_steps,
-            disable_env_checker=True,  # the checker's warnings are for authors of environments
-            **settings.kwargs,
-            **({} if render_mode is None else {"render_mode": render_mode}),
-        )
+        with warnings.catch_warnings():  # whoever writes CartPole-v0 means it
+            warnings.filterwarnings("ignore", ".*is out of date", DeprecationWarning)
+            return gymnasium.make(
+                settings.id,
+                max_episode_steps=settings.max_episode_steps,
+                disable_env_checker=True,  # the checker's warnings are for authors of environments
+                **settings.kwargs,
+                **({} if render_mode is None else {"render_mode": render_mode}),
+            )
     except (ImportError, gymnasium.error.DependencyNotInstalled) as error:
         raise MissingError(f"environment.id: {settings.id} needs a package that is not installed: {error}") from error
     except gymnasium.error.Error as error:

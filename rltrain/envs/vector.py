@@ -7,6 +7,7 @@ stream. What it holds between two steps is few arrays, which `save` takes out an
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import gymnasium
@@ -31,13 +32,15 @@ class Vector:
     def __init__(self, spec: EnvSpec, settings: EnvironmentConfig) -> None:
         self.spec = spec
         kwargs: dict[str, Any] = dict(settings.kwargs)
-        made = gymnasium.make_vec(
-            settings.id,
-            num_envs=spec.num_envs,
-            vectorization_mode="vector_entry_point",
-            max_episode_steps=spec.max_episode_steps,
-            **kwargs,
-        )
+        with warnings.catch_warnings():  # whoever writes CartPole-v0 means it
+            warnings.filterwarnings("ignore", ".*is out of date", DeprecationWarning)
+            made = gymnasium.make_vec(
+                settings.id,
+                num_envs=spec.num_envs,
+                vectorization_mode="vector_entry_point",
+                max_episode_steps=spec.max_episode_steps,
+                **kwargs,
+            )
         self._env: Any = made.unwrapped  # a CartPoleVectorEnv
         self._first = np.zeros(spec.num_envs, dtype=bool)  # where the next step opens an episode
 
