@@ -267,7 +267,6 @@ def guarded() -> Iterator[None]:
     signal.setitimer(signal.ITIMER_PROF, 2)
     signal.setitimer(signal.ITIMER_REAL, 20)
     watched.clear()
-    gc.collect()
     gc.disable()  # what other tests left behind must not be finalised here: its warnings compile and import
     watching = threading.get_ident()
     try:
