@@ -58,7 +58,8 @@ class Chain(NamedTuple):
     first: Array  # [S + 1] int64
     next: Array  # [M] int32
     prob: Array  # [M] float64, > 0
-    reward: Array  # [S] float64
+    reward: Array  # [S] float64, expected under the policy
+    gross: Array  # [S] float64, the same of the rewards without their signs: what its rounding is measured by
     calm: Array  # [S] bool: the policy takes no pair with a reward
     terms: int  # the most roundings that stand behind one number of a backup
 
@@ -111,11 +112,14 @@ def chain_of(model: Model, policy: Array) -> Chain:
     offset = np.repeat(model.first_next[taken] - np.concatenate(([0], np.cumsum(length)[:-1])), length)
     where = np.arange(int(length.sum())) + offset
     reward = np.bincount(states, weights=policy[taken] * model.reward[taken], minlength=model.num_states)
+    gross = np.bincount(states, weights=policy[taken] * np.abs(model.reward[taken]), minlength=model.num_states)
     noisy = model.reward[taken] != 0
     calm = np.ones(model.num_states, dtype=bool)
     calm[states[noisy]] = False
     most = int(np.diff(first).max(initial=0)) + int(np.diff(model.first_pair).max(initial=0)) + 8
-    return Chain(first, model.next[where], model.prob[where] * np.repeat(policy[taken], length), reward, calm, most)
+    return Chain(
+        first, model.next[where], model.prob[where] * np.repeat(policy[taken], length), reward, gross, calm, most
+    )
 
 
 def evaluate(model: Model, policy: Array, discount: float, epsilon: float = 1e-9) -> Evaluated:
@@ -200,7 +204,8 @@ def _by_sweeps(chain: Chain, discount: float, epsilon: float) -> tuple[Array, fl
         reward=chain.reward[acting],
     )
     solution = solve(alone, discount, "auto", epsilon)
-    return solution.value, solution.bound
+    size = float(np.abs(solution.value).max(initial=0.0))
+    return solution.value, solution.bound + _slack(chain, discount, size) / (1 - discount)  # of the chain's own numbers
 
 
 def _solved(chain: Chain, discount: float, quiet: Array, epsilon: float) -> tuple[Array, float]:
@@ -242,7 +247,7 @@ def _expected(chain: Chain, value: Array) -> Array:
 
 def _slack(chain: Chain, discount: float, size: float) -> float:
     """The greatest error of floating point in one backup (Higham 2002, section 3.1), the policy's own included."""
-    return chain.terms * UNIT * (float(np.abs(chain.reward).max(initial=0.0)) + (discount + 1) * size)
+    return chain.terms * UNIT * (float(chain.gross.max(initial=0.0)) + (discount + 1) * size)
 
 
 def _bound(

@@ -45,13 +45,14 @@ def test_dueling_advantages_are_centred() -> None:
 def test_pixels_count_as_numbers_from_0_to_1(convolutions: tuple[tuple[int, int, int], ...]) -> None:
     shape = network_shape(Config(convolutions=convolutions, hidden=()), ATARI)
     network = QNetwork(ATARI, shape)
+    unit = 2.0**-10  # whose sums have no rounding, in whichever order threads add them
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter.fill_(1e-3)
-    pixels = torch.full((1, 4, 84, 84), 51, dtype=torch.uint8)
-    summed = 1e-3 * 4 * 84 * 84 * 0.2 + 1e-3
-    expected = 1e-3 * 2 * summed + 1e-3 if convolutions else summed
-    torch.testing.assert_close(network(pixels), torch.full((1, 9), expected), rtol=1e-4, atol=0)
+            parameter.fill_(unit)
+    pixels = torch.full((1, 4, 84, 84), 255, dtype=torch.uint8)
+    summed = unit * 4 * 84 * 84 + unit
+    expected = unit * 2 * summed + unit if convolutions else summed
+    torch.testing.assert_close(network(pixels), torch.full((1, 9), expected), rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

@@ -97,6 +97,15 @@ def test_every_value_is_within_its_bound_of_the_exact_one(model_and_shares, disc
     assert found.bound <= 1e-9 * (1 + np.abs(found.value).max())
 
 
+def test_rewards_that_nearly_cancel_are_rounded_by_their_own_size():
+    """3/5 of 5 and 2/5 of -22/3 are 1/15, which is a rounding of 3 away from what comes out."""
+    model = made({(1, 0): (0, {0: 1}), (1, 1): (Fraction(-22, 3), {0: 1}), (1, 2): (5, {0: 1})}, 2)
+    found = policy.evaluate(model, np.array([0.0, 0.4, 0.6]), 0.0)
+    error = abs(Fraction(float(found.value[1])) - Fraction(1, 15))
+    assert 0 < error <= Fraction(found.bound)
+    assert found.bound < 1e-13
+
+
 @pytest.mark.parametrize("num", [policy.DENSE + 100, policy.DIRECT + 1000], ids=["factorised", "iterated"])
 def test_larger_models_agree_with_plain_sweeps(num):
     model = garnet(num)

@@ -65,10 +65,15 @@ class Children:
                 news.append((child, warnings))
         free = self.jobs - sum(child.live for child in self.all.values())
         waiting = [child for child in self.all.values() if child.state == "waiting"]
-        for child in [] if self.stopping else waiting[:free]:
+        for child in [] if self.stopping or self.out_of_time else waiting[:free]:
             self._begin(child)
             news.append((child, []))
         return news
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether a run found its --max-wall over, which is that of all: it stopped and nobody had asked it to."""
+        return any(child.state == "stopped" and child.code == 0 for child in self.all.values())
 
     @property
     def busy(self) -> bool:

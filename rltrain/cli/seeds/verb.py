@@ -216,8 +216,7 @@ class Watch:
             if any(known.counters for known in self._known.values()):
                 self._training_since = time.monotonic()
             return False
-        stopped = any(child.state == "stopped" and child.code == 0 for child in self._children.all.values())
-        return stopped or time.monotonic() - self._training_since >= limit
+        return self._children.out_of_time or time.monotonic() - self._training_since >= limit
 
     def moment(self) -> Moment:
         """How all seeds stand now. Those that do not run are read once."""
