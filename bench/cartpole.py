@@ -4,12 +4,12 @@ Solved is a mean of at least 475 over 100 games of the greedy policy. Every side
 output, and the time is taken from the start of its process to that line. Peers ask 10 games every 5,000 steps and, once
 those pass, 100; rltrain asks 100 games every 10,000 steps. Every round is one seed and runs each side once, in a fresh
 process, one after the other, so that a machine that slows down slows all. Then the speed while learning: environment
-steps a second of a run of rltrain without evaluations.
+steps a second of a run of rltrain without evaluations, in turn with Gymnasium's vectorised environment alone.
 
 Peers live in .venv-peers (`make bench-peers`); CleanRL is no package, so --cleanrl names a checkout of
 github.com/vwxyzjn/cleanrl.
 
-    python bench/cartpole.py --cleanrl DIR --save    # about 8 minutes; leave the machine alone meanwhile
+    python bench/cartpole.py --cleanrl DIR --save    # about 10 minutes; leave the machine alone meanwhile
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ PEER_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 RESULT = ROOT / "bench" / "results" / "cartpole.json"
 OURS = {"reinforce": "configs/reinforce_cartpole.yaml", "genetic": "configs/genetic_cartpole.yaml"}
 PEERS = ("sb3-a2c", "sb3-ppo", "cleanrl-ppo")
-SPEED_STEPS = 2_000_000
+SPEED_STEPS = 1_000_000
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="CartPole-v1 solved: rltrain and its peers in turn")
-    parser.add_argument("--seeds", type=int, default=5, help="rounds, seeds 0, 1, ...; below 5 is only a trial [5]")
+    parser.add_argument("--seeds", type=int, default=10, help="of ours: 0, 1, ...; below 5 is only a trial [10]")
+    parser.add_argument("--peer-seeds", type=int, default=5, help="of the peers, in the first rounds [5]")
     parser.add_argument("--side", action="append", choices=[*OURS, *PEERS], help="may be given again [all]")
     parser.add_argument("--cleanrl", type=Path, metavar="DIR", help="a checkout of CleanRL; without it, it is left out")
     parser.add_argument(
@@ -122,6 +123,20 @@ def speed(side: str, folder: Path) -> float:
     return float((last["env_steps"] - first["env_steps"]) / (last["elapsed_seconds"] - first["elapsed_seconds"]))
 
 
+def environment_alone(num_envs: int = 32, steps: int = 20_000) -> float:
+    """Environment steps a second of Gymnasium's vectorised CartPole with random actions: what no learner can exceed."""
+    import gymnasium
+    import numpy as np
+
+    world = gymnasium.make_vec("CartPole-v1", num_envs=num_envs, vectorization_mode="vector_entry_point")
+    world.reset(seed=0)
+    actions = np.random.default_rng(0).integers(0, 2, (64, num_envs))
+    start = time.perf_counter()
+    for step in range(steps):
+        world.step(actions[step % 64])
+    return steps * num_envs / (time.perf_counter() - start)
+
+
 def summary(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
     """Per side: how many seeds it solved and in how many seconds; ours against the fastest peer, seed by seed."""
     found: dict[str, Any] = {}
@@ -169,7 +184,7 @@ def show(figures: Mapping[str, Any], speeds: Mapping[str, float]) -> None:
             f" ({ratio['low']:.1f} to {ratio['high']:.1f}, seed by seed)"
         )
     for name, rate in speeds.items():
-        console.print(f"{name}: {rate:,.0f} environment steps a second while it learns")
+        console.print(f"{name}: {rate:,.0f} environment steps a second" + " while it learns" * (name in OURS))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -182,19 +197,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     speeds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as temporary:
         for seed in range(given.seeds):
-            for name in names:
+            for name in names if seed < given.peer_seeds else [name for name in names if name in OURS]:
                 done = run_side(command(name, seed, given, Path(temporary)), given.timeout, Path(temporary))
                 runs.append({"side": name, "seed": seed, **done})
                 print(
                     f"seed {seed} {name}: {done['seconds'] or 'unsolved'}, other load {done['other_cpu']}", flush=True
                 )
         if "reinforce" in names:
-            rates = []
-            for trial in range(3):
+            rates, limits = [], []
+            for trial in range(5):
                 folder = Path(temporary) / f"speed-{trial}"
                 folder.mkdir()
+                limits.append(environment_alone())
                 rates.append(speed("reinforce", folder))
             speeds["reinforce"] = median(rates)
+            speeds["environment alone"] = median(limits)
     figures = summary(runs, names)
     show(figures, speeds)
     loaded = sum(run["other_cpu"] > LOADED for run in runs)

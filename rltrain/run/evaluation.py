@@ -231,15 +231,18 @@ def _play(
     games: list[list[tuple[float, int, bool]]] = [[] for _ in range(lanes)]
     total, length = np.zeros(lanes), np.zeros(lanes, dtype=np.int64)
     step = env.reset(derive(seed, "games"))
-    while any(len(own) < due for own, due in zip(games, quota, strict=True)):
+    due = quota.copy()
+    while due.any():
         if keep_going is not None and not keep_going():
             return None
-        random = stream.random(lanes) < epsilon
-        action = np.where(random, stream.integers(env.spec.num_actions, size=lanes), policy.act(step.obs))
+        action = policy.act(step.obs)
+        if epsilon > 0:
+            random = stream.random(lanes) < epsilon
+            action = np.where(random, stream.integers(env.spec.num_actions, size=lanes), action)
         step = env.step(action)
         total = np.where(step.first, 0.0, total + step.reward)
         length = np.where(step.first, 0, length + 1)
-        for lane in np.flatnonzero(step.last):
-            if len(games[lane]) < quota[lane]:
-                games[lane].append((float(total[lane]), int(length[lane]), bool(step.discount[lane] > 0)))
+        for lane in np.flatnonzero(step.last & (due > 0)):
+            games[lane].append((float(total[lane]), int(length[lane]), bool(step.discount[lane] > 0)))
+            due[lane] -= 1
     return [game for own in games for game in own]
