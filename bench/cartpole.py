@@ -106,6 +106,13 @@ def run_side(words: Sequence[str], timeout: float, folder: Path) -> dict[str, An
     return {"seconds": solved and round(solved, 3), "said": said, "other_cpu": round(other, 2)}
 
 
+def fresh_mean(run: Path) -> float:
+    """The mean of 100 more games, which decided nothing: those that end a run are its luckiest."""
+    words = [sys.executable, "-m", "rltrain", "eval", "--checkpoint", str(run), "--episodes", "100", "--json"]
+    done = subprocess.run([*words, "--seed", "12345"], cwd=ROOT, check=True, capture_output=True, text=True)
+    return float(json.loads(done.stdout)["mean"])
+
+
 def speed(side: str, folder: Path) -> float:
     """Environment steps a second while rltrain learns, evaluations left out: of the second half of a run."""
     words = [sys.executable, "-m", "rltrain", "train", OURS[side], "-n", str(SPEED_STEPS), "--quiet"]
@@ -144,6 +151,9 @@ def summary(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str
         own = [run for run in runs if run["side"] == name]
         times = [run["seconds"] for run in own if run["seconds"] is not None]
         found[name] = {"solved": len(times), "of": len(own), "seconds": spread(times) if times else None}
+        fresh = [run["fresh_mean"] for run in own if "fresh_mean" in run]
+        if fresh:
+            found[name]["fresh_mean"] = spread(fresh)
     peers = {name: found[name]["seconds"]["median"] for name in names if name in PEERS and found[name]["seconds"]}
     ratios = {}
     if peers:
@@ -166,7 +176,7 @@ def show(figures: Mapping[str, Any], speeds: Mapping[str, float]) -> None:
     from rich.table import Table
 
     table = Table(title="CartPole-v1: process start to solved, seconds")
-    for column in ("side", "solved", "median", "range"):
+    for column in ("side", "solved", "median", "range", "100 more games"):
         table.add_column(column, justify="left" if column == "side" else "right")
     for name, side in figures["sides"].items():
         seconds = side["seconds"]
@@ -175,6 +185,8 @@ def show(figures: Mapping[str, Any], speeds: Mapping[str, float]) -> None:
             if seconds is None
             else [f"{seconds['median']:.2f}", f"{seconds['low']:.2f} - {seconds['high']:.2f}"]
         )
+        fresh = side.get("fresh_mean")
+        cells.append("-" if fresh is None else f"{fresh['median']:.1f} (least {fresh['low']:.1f})")
         table.add_row(name, f"{side['solved']} of {side['of']}", *cells)
     console = Console()
     console.print(table)
@@ -199,6 +211,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         for seed in range(given.seeds):
             for name in names if seed < given.peer_seeds else [name for name in names if name in OURS]:
                 done = run_side(command(name, seed, given, Path(temporary)), given.timeout, Path(temporary))
+                if name in OURS:
+                    done["fresh_mean"] = fresh_mean(Path(temporary) / f"{name}-{seed}")
                 runs.append({"side": name, "seed": seed, **done})
                 print(
                     f"seed {seed} {name}: {done['seconds'] or 'unsolved'}, other load {done['other_cpu']}", flush=True
