@@ -20,10 +20,10 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from measuring import LOADED, machine, machine_seconds, own_seconds, spread
@@ -83,24 +83,25 @@ def command(side: str, seed: int, given: argparse.Namespace, folder: Path) -> li
 
 def run_side(words: Sequence[str], timeout: float, folder: Path) -> dict[str, Any]:
     """One run in a fresh process: seconds to the line that says "solved", None if it never came; and that line."""
-    busy, own, start = machine_seconds(), own_seconds(), time.perf_counter()
-    process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     solved, said = None, ""
-    assert process.stdout is not None and process.stderr is not None
-    try:
-        for line in process.stdout:
-            if line.startswith("solved"):
-                solved, said = time.perf_counter() - start, line.strip()
-                break
-            if time.perf_counter() - start > timeout:
-                process.kill()
-        process.stdout.read()
-        errors = process.stderr.read()
-        code = process.wait(timeout=60)
-    finally:
-        process.kill()
-    if code not in (0, -9):
-        raise SystemExit(f"failed with {code}: {shlex.join(words)}\n{errors[-2000:]}")
+    with tempfile.TemporaryFile("w+") as errors:
+        busy, own, start = machine_seconds(), own_seconds(), time.perf_counter()
+        process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=errors, text=True)
+        assert process.stdout is not None
+        alarm = threading.Timer(timeout, process.kill)
+        alarm.start()
+        try:
+            for line in process.stdout:
+                if line.startswith("solved"):
+                    solved, said = time.perf_counter() - start, line.split(", in /")[0].strip()
+                    alarm.cancel()
+            code = process.wait()
+        finally:
+            alarm.cancel()
+            process.kill()
+        if code and not (code == -9 and solved is None):
+            errors.seek(0)
+            raise SystemExit(f"failed with {code}: {shlex.join(words)}\n{errors.read()[-2000:]}")
     wall = time.perf_counter() - start
     other = max(0.0, (machine_seconds() - busy) - (own_seconds() - own)) / wall
     return {"seconds": solved and round(solved, 3), "said": said, "other_cpu": round(other, 2)}
@@ -171,7 +172,7 @@ def summary(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str
     return {"sides": found, "ratios": ratios}
 
 
-def show(figures: Mapping[str, Any], speeds: Mapping[str, float]) -> None:
+def show(figures: Mapping[str, Any], speeds: Mapping[str, Mapping[str, float]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -196,7 +197,8 @@ def show(figures: Mapping[str, Any], speeds: Mapping[str, float]) -> None:
             f" ({ratio['low']:.1f} to {ratio['high']:.1f}, seed by seed)"
         )
     for name, rate in speeds.items():
-        console.print(f"{name}: {rate:,.0f} environment steps a second" + " while it learns" * (name in OURS))
+        what = "environment steps a second" + " while it learns" * (name in OURS)
+        console.print(f"{name}: {rate['median']:,.0f} {what} ({rate['low']:,.0f} to {rate['high']:,.0f})")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -206,7 +208,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print("error: no .venv-peers here: the peers are installed by `make bench-peers`", file=sys.stderr)
         raise SystemExit(4)
     runs: list[dict[str, Any]] = []
-    speeds: dict[str, float] = {}
+    speeds: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as temporary:
         for seed in range(given.seeds):
             for name in names if seed < given.peer_seeds else [name for name in names if name in OURS]:
@@ -224,8 +226,8 @@ def main(argv: Sequence[str] | None = None) -> None:
                 folder.mkdir()
                 limits.append(environment_alone())
                 rates.append(speed("reinforce", folder))
-            speeds["reinforce"] = median(rates)
-            speeds["environment alone"] = median(limits)
+            speeds["reinforce"] = spread(rates)
+            speeds["environment alone"] = spread(limits)
     figures = summary(runs, names)
     show(figures, speeds)
     loaded = sum(run["other_cpu"] > LOADED for run in runs)
@@ -236,7 +238,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "command": shlex.join(["python", "bench/cartpole.py", *(sys.argv[1:] if argv is None else argv)]),
             "date": time.strftime("%Y-%m-%d"),
             "machine": machine(),
-            "versions": versions(names),
+            "versions": versions(names, given.cleanrl),
             **figures,
             "steps_per_second": speeds,
             "runs": runs,
@@ -245,8 +247,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"wrote {given.save}")
 
 
-def versions(names: Sequence[str]) -> dict[str, str]:
-    """Of what was measured."""
+def versions(names: Sequence[str], cleanrl: Path | None) -> dict[str, str]:
+    """Of what was measured; of CleanRL, the commit."""
     import importlib.metadata
 
     ours = {name: importlib.metadata.version(name) for name in ("rltrain", "numpy", "gymnasium")}
@@ -255,7 +257,11 @@ def versions(names: Sequence[str]) -> dict[str, str]:
     names_there = ("stable-baselines3", "torch")
     text = f"import importlib.metadata as m, json; print(json.dumps({{n: m.version(n) for n in {names_there}}}))"
     done = subprocess.run([PEER_PYTHON, "-c", text], capture_output=True, text=True, check=True)
-    return {**ours, **json.loads(done.stdout)}
+    found = {**ours, **json.loads(done.stdout)}
+    if cleanrl is not None:
+        head = ["git", "-C", str(cleanrl), "rev-parse", "--short", "HEAD"]
+        found["cleanrl"] = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
+    return found
 
 
 if __name__ == "__main__":

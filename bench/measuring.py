@@ -1,4 +1,4 @@
-"""What the measurements share: the machine, how busy others kept it, medians with their range, paired ratios."""
+"""What measurements share: the machine, how busy others kept it, a median with its range."""
 
 from __future__ import annotations
 

@@ -31,10 +31,12 @@ from typing import Any
 import gymnasium
 import numba
 import numpy as np
+from measuring import machine
 
 from rltrain import envs
-from rltrain.envs.vacuum import ID, turn_action, turn_actions
-from rltrain.envs.vacuum_room import LAYOUTS
+from rltrain.algos import basic
+from rltrain.envs.vacuum import ID
+from rltrain.envs.vacuum_room import LAYOUTS, turn_action, turn_actions
 from rltrain.settings import EnvironmentConfig
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,8 +66,7 @@ def uniform() -> Rule:
 
 
 def bounce() -> Rule:
-    stream = np.random.default_rng(0)
-    return lambda obs: np.where(obs[:, 0] > 0, turn_actions(stream.uniform(90, 270, len(obs))), 0)
+    return basic.Bounce(73, np.random.default_rng(0)).act
 
 
 def mower() -> Rule:
@@ -170,17 +171,6 @@ def timed(step: Callable[[Any], Any], actions: Any, calls: int) -> Callable[[], 
         return calls * int(np.size(actions[0])) / (time.process_time() - start)
 
     return run
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    models = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
-    return {
-        "cpu": models[0] if models else platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
-        "system": platform.platform(),
-    }
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -22,7 +22,7 @@ from pydantic import BaseModel, Field
 
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.envs.episodes import Episodes
-from rltrain.envs.vacuum import turn_actions
+from rltrain.envs.vacuum_room import turn_actions
 from rltrain.errors import InputError
 from rltrain.rng import Streams, derive
 from rltrain.settings import STRICT

@@ -37,7 +37,9 @@ class Config(BaseModel):
     activation: choosing.Act = "tanh"
     ranges: choosing.Ranges = {}
     population: int = Field(100, ge=2, le=100_000, description="policies in a generation")
-    survivors: int = Field(20, ge=1, le=50_000, description="the best of a generation, which have children")
+    survivors: int = Field(
+        20, ge=1, le=50_000, validate_default=True, description="the best of a generation, which have children"
+    )
     children: int | None = Field(
         None, ge=1, le=100_000, description="of each survivor; null: as many as fill the population"
     )

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -63,7 +63,9 @@ class Config(BaseModel):
     ent_coef: float = Field(0.0, ge=0, le=10, description="Weight of the entropy bonus, which keeps actions random.")
     max_grad_norm: float | None = Field(None, gt=0, description="Gradients longer than this are scaled down.")
     reward_scale: float = Field(1.0, gt=0, description="Rewards are multiplied by this before learning.")
-    hidden: tuple[int, ...] = Field((32,), max_length=8, description="Units of each hidden layer. []: linear.")
+    hidden: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
+        (32,), max_length=8, description="Units of each hidden layer. []: linear."
+    )
     activation: mlp.Activation = Field("tanh", description="Of the hidden units.")
     output: Literal["softmax", "sigmoid"] = Field(
         "softmax", description="softmax: an output an action; sigmoid: one, the chance of action 0 of two."
@@ -188,6 +190,11 @@ class Algorithm:
             d_out = (2 / len(target)) * error[:, None]
             self._value_adam.step(
                 mlp.gradient(self.value, kept, d_out, self.config.activation), self.config.value_learning_rate
+            )
+        if not all(np.isfinite(part).all() for part in self.value):
+            raise DivergedError(
+                f"the baseline's weights became no numbers after {self.updates:,} updates; "
+                "lower algorithm.value_learning_rate, or scale the rewards"
             )
         return losses[0]
 

@@ -65,7 +65,8 @@ class Algorithm:
             self.size = config.points
             self._latin = designs.latin(parameters, config.points, np.random.default_rng(derive(rng.seed, "latin")))
         self.champion = Champion(self.family, env, config.recheck, rng.seed)
-        self.points = np.zeros((0, len(parameters)))  # all that were tried, in their order
+        kept = len(parameters) if len(parameters) <= MOST_COLUMNS else 0  # a large network's would fill the disk
+        self.points = np.zeros((0, kept))  # all that were tried, in their order
         self.scores = np.zeros(0)
         self.env_steps = self.episodes = 0
 
@@ -84,7 +85,7 @@ class Algorithm:
         seed = derive(self._seed, "batch", tried)
         played = trials.play(self.family, batch, self.env, config.games, seed, config.same_starts)
         replayed = self.champion.challenge(batch[[played.scores.argmax()]], tried)
-        self.points = np.concatenate([self.points, batch])
+        self.points = np.concatenate([self.points, batch[:, : self.points.shape[1]]])
         self.scores = np.concatenate([self.scores, played.scores])
         self.env_steps += int(played.lengths.sum() + replayed.lengths.sum())
         self.episodes += played.lengths.size + replayed.lengths.size

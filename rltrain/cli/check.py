@@ -45,7 +45,9 @@ def check_command(
 
     several = group.find(runs_dir, target)
     begun = [several.member(seed) for seed in several.seeds if several.begun(seed)] if several else []
-    runs = [check_run(str(member), runs_dir) for member in begun] if several else [check_run(target, runs_dir)]
+    if several and not begun:
+        raise CheckpointError(f"{several.folder}: none of its seeds has begun; rltrain resume {several.folder}")
+    runs = [check_run(member.name, member.parent) for member in begun] if several else [check_run(target, runs_dir)]
     ok = all(run["ok"] for run in runs)
     if json:
         say_json({"group": str(several.folder), "ok": ok, "runs": runs} if several else runs[0])

@@ -61,20 +61,21 @@ def plot(
     by: str = "auto",
 ) -> dict[str, Any]:
     """Draw, and return what `--json` prints: where the picture is, and what each group scored."""
-    from rltrain.report import canvas, comparison, curve, measures, reading
+    from rltrain.report import canvas, comparison, curve, measures
     from rltrain.report import groups as grouping
 
     if output is not None:
         canvas.suffix_of(output)
     folders = chosen(runs, runs_dir)
-    records = [reading.load(folder) for folder in folders]
+    records, empty = loaded(folders, forgiving=len(folders) > len(runs))
+    folders = [record.folder for record in records]
     records = [with_baselines(records[0]), *records[1:]]
     if len(records) == 1 and x is None and y is None and smooth == 1:
         path = curve.draw(folders[0], output)
         with suppress(InputError):  # no game has ended yet: a picture that says so, and no score
             y = measures.choose_y(records, None)
         groups, notes = grouping.group(records, "none")
-        return {"picture": str(path), "y": y, "groups": results(groups, y), "notes": notes}
+        return {"picture": str(path), "y": y, "groups": results(groups, y), "notes": [*empty, *notes]}
     groups, notes = grouping.group(records, by)
     across, up = measures.choose_x(records, x), measures.choose_y(records, y)
     curves = {run.folder: measures.curve(run, across, up, smooth) for group in groups for run in group.runs}
@@ -82,9 +83,27 @@ def plot(
         if not len(found.x):
             raise InputError(f"{folder}: no point of {up} has a known place on --x {across}")
     figure = comparison.draw(groups, curves, across, up, smooth)
-    default = folders[0] / curve.NAME if len(records) == 1 else runs_dir / PICTURE
+    several = runs_dir / PICTURE if runs_dir.is_dir() else Path(PICTURE)
+    default = folders[0] / curve.NAME if len(records) == 1 else several
     path = canvas.write(figure, output or default)
-    return {"picture": str(path), "y": up, "groups": results(groups, up), "notes": notes}
+    return {"picture": str(path), "y": up, "groups": results(groups, up), "notes": [*empty, *notes]}
+
+
+def loaded(folders: Sequence[Path], forgiving: bool) -> tuple[list[Record], list[str]]:
+    """The runs that have numbers, and a note for each that has none. InputError if `forgiving` is not asked for."""
+    from rltrain.report import reading
+
+    records, notes = [], []
+    for folder in folders:
+        try:
+            records.append(reading.load(folder))
+        except InputError as error:
+            if not forgiving:
+                raise
+            notes.append(str(error))
+    if not records:
+        raise InputError(notes[0])
+    return records, notes
 
 
 def chosen(runs: Sequence[str], runs_dir: Path) -> list[Path]:
@@ -171,7 +190,7 @@ def show(report: dict[str, Any]) -> None:
     from rltrain.cli import words
 
     groups = report["groups"]
-    write = words.number if report["y"] is None or report["y"].split("/")[0] in ("error", "bound") else words.score
+    write = words.score if (report["y"] or "").split("/")[0] in ("eval", "return", "population") else words.number
     rows = [
         (
             group["label"],

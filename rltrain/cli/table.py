@@ -268,7 +268,7 @@ class Live80:
             extremes(metrics),
             ("games", words.count(counters.get("episodes", 0))),
             ("steps/s", words.count(progress["steps_per_second"])),
-            ("replayed", words.count(metrics["champion/games"]))
+            ("replayed", words.count(metrics.get("champion/games", math.nan)))
             if POPULATION in metrics
             else ("replay", words.percent(metrics["replay/fill"]))
             if "replay/fill" in metrics

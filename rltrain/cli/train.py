@@ -136,7 +136,7 @@ def sorted_out(words: Sequence[str], params: Sequence[str]) -> tuple[str | None,
     for word in words:
         if params and re.match(r"[A-Za-z_][\w.]*:", word) and "=" not in word and not Path(word).exists():
             overrides.append(_as_override(word))
-        elif config is None and "=" not in word:
+        elif config is None and ("=" not in word or Path(word).is_file()):
             config = word
         else:  # also a second word without "=": the config's reader says what is wrong with it
             overrides.append(word)
@@ -283,7 +283,10 @@ def ending(run: Run, asked: Asked, steps: int, quiet: bool) -> list[str]:
         best = f", best evaluation {words.score(run.best['score'])} at {words.count(run.best['step'])}"
     if not steps:
         more = f"run.budget.{unit}={2 * run.counters[unit]}"
-        return [f"nothing to do: {done}, as its budget says", f"train on with: rltrain resume {run.folder} {more}"]
+        if run.solved:
+            more = f"run.evaluate.until=null {more}"
+        why = "run.evaluate.until" if run.solved else "its budget"
+        return [f"nothing to do: {done}, as {why} says", f"train on with: rltrain resume {run.folder} {more}"]
     what = "solved" if run.solved else "finished"
     finished = f"{what}: {done}{best}, in {run.folder}"
     return [finished] if quiet else [finished, f"next: rltrain eval --checkpoint {run.folder}"]

@@ -43,9 +43,8 @@ from __future__ import annotations
 from dataclasses import fields
 
 import gymnasium
-import numpy as np
 
-from rltrain.core import Array, EnvSpec
+from rltrain.core import EnvSpec
 from rltrain.envs.vacuum_room import Options
 from rltrain.errors import InputError
 from rltrain.settings import EnvironmentConfig
@@ -58,18 +57,6 @@ SENSES = (
     "bumped", "picked up", "battery", "bag", "compass cosine", "compass sine",
     *(f"way {beam}" for beam in BEAM_NAMES), *(f"dust {beam}" for beam in BEAM_NAMES),
 )  # fmt: skip
-
-
-def turn_action(angle_degrees: float, turns: int = 72) -> int:
-    """The action that turns by the nearest of the `turns` angles; the angle may be any number."""
-    return int(turn_actions(np.asarray(angle_degrees), turns))
-
-
-def turn_actions(angle_degrees: Array, turns: int = 72) -> Array:
-    """The same of angles of any shape: int64."""
-    steps = np.rint(angle_degrees * turns / 360).astype(np.int64)
-    actions: Array = (steps + turns // 2 - 1) % turns + 1
-    return actions
 
 
 def action_names(turns: int = 72) -> tuple[str, ...]:

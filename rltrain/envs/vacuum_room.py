@@ -219,3 +219,15 @@ def _all_around(where: Array, offsets: Array, outside: bool) -> Array:
     for down, across in offsets + reach:
         found &= padded[down : down + rows, across : across + columns]
     return found
+
+
+def turn_action(angle_degrees: float, turns: int = 72) -> int:
+    """The action that turns by the nearest of the `turns` angles; the angle may be any number."""
+    return int(turn_actions(np.asarray(angle_degrees), turns))
+
+
+def turn_actions(angle_degrees: Array, turns: int = 72) -> Array:
+    """The same of angles of any shape: int64."""
+    steps = np.rint(angle_degrees * turns / 360).astype(np.int64)
+    actions: Array = (steps + turns // 2 - 1) % turns + 1
+    return actions

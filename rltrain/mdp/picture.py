@@ -1,6 +1,6 @@
 """A small model as a picture: states as circles, actions as black points, what may follow as arrows; a grid as a grid.
 
-What a policy takes is blue. Drawn with matplotlib, the extra `rltrain[plot]`, as SVG or PNG.
+What a policy takes is blue. Drawn with matplotlib, as SVG or PNG.
 """
 
 from __future__ import annotations

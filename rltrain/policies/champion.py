@@ -1,8 +1,9 @@
 """The best candidate so far, by games that it was not chosen for: a lucky score must not win.
 
 The best of many noisy scores is mostly the luckiest. So whoever looks best plays again from fresh starts, beside the
-champion, and takes over only if the mean of these games is above the mean of all games that the champion has ever
-replayed. A lucky champion falls back with every generation, since it plays in each.
+champion, and takes over only if the mean of these games is more than its standard error above the mean of all games
+that the champion has ever replayed. A lucky champion falls back with every generation, since it plays in each. Right
+after a change its mean is still that of the games which it won by.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class Champion:
             self.total += float(trials.returns[0].sum())
             self.played += self._games
         for candidate, returns in zip(new, trials.returns[len(sitting) :], strict=True):
-            if not self.played or returns.mean() > self.mean:
+            error = float(returns.std()) / math.sqrt(len(returns))  # its standard error: few games prove little
+            if not self.played or returns.mean() - error > self.mean:
                 self.candidate, self.total, self.played = candidate.copy(), float(returns.sum()), self._games
         return trials
 

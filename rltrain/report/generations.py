@@ -26,8 +26,7 @@ def draw(run: Record) -> Any:
     canvas.line(panel, x, median, COLOURS[0], "median")
     canvas.line(panel, x, series["population/best"], COLOURS[2], "best")
     canvas.line(panel, x, series.get("return/mean", unknown), COLOURS[4], "the champion, played again", (0, (5, 2)))
-    if counter == run.counter:
-        returns.evaluations(panel, run)
+    returns.evaluations(panel, run, counter)
     returns.references(panel, run)
     panel.set_ylabel("return")
     canvas.counted(panel, counter)

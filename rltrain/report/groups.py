@@ -41,7 +41,7 @@ def group(runs: Sequence[Record], by: str = "auto") -> tuple[list[Group], list[s
     by: auto, none (each run alone), or a config key whose values make the groups. InputError for an unknown key.
     """
     if by == "none":
-        return [Group(run.folder.name, (run,)) for run in runs], []
+        return [Group(label, (run,)) for label, run in zip(_folders(runs), runs, strict=True)], []
     configs = [flattened(run.config) for run in runs]
     if by != "auto":
         key = _full_key(by, configs)
@@ -55,8 +55,16 @@ def group(runs: Sequence[Record], by: str = "auto") -> tuple[list[Group], list[s
     members = [tuple(same.values()) for same in found.values()]
     labels = named([_that_matters(flattened(same[0].config)) for same in members])
     if len(set(labels)) < len(labels):  # what differs is too long to be told apart
-        labels = [same[0].folder.name for same in members]
+        labels = _folders([same[0] for same in members])
     return [Group(label, same) for label, same in zip(labels, members, strict=True)], repeated
+
+
+def _folders(runs: Sequence[Record]) -> list[str]:
+    """The name of each run's folder, with that of the folder around it where names repeat."""
+    names = [run.folder.name for run in runs]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{run.folder.parent.name}/{run.folder.name}" for run in runs]
 
 
 def seed_of(run: Record) -> int:

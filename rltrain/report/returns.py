@@ -53,16 +53,16 @@ def _games(panel: Any, run: Record) -> None:
         )  # fmt: skip
 
 
-def evaluations(panel: Any, run: Record) -> None:
-    """The evaluations as points with the 95 % interval of their games."""
-    found = run.evaluations
-    if not finite(found.get("mean", [])) or run.counter not in found:
+def evaluations(panel: Any, run: Record, counter: str | None = None) -> None:
+    """The evaluations as points with the 95 % interval of their games, over a counter, else the budget's."""
+    found, counter = run.evaluations, counter or run.counter
+    if not finite(found.get("mean", [])) or counter not in found:
         return
     mean = found["mean"]
     ends = [found.get(name, [math.nan] * len(mean)) for name in ("ci95/low", "ci95/high")]
     reach = [[abs(value - end) for value, end in zip(mean, column, strict=True)] for column in ends]
     panel.errorbar(
-        found[run.counter], mean, yerr=reach, color=COLOURS[1], marker="o", markersize=4, capsize=2.5,
+        found[counter], mean, yerr=reach, color=COLOURS[1], marker="o", markersize=4, capsize=2.5,
         linewidth=1.2, label="evaluation, 95 % interval of its games", zorder=4,
     )  # fmt: skip
 

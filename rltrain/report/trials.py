@@ -158,6 +158,7 @@ def _best_so_far(panel: Any, run: Record, score: Array) -> None:
     if run.counter == TRIED:
         again = run.training.get("return/mean", [math.nan] * len(run.training[TRIED]))
         canvas.line(panel, run.training[TRIED], again, COLOURS[4], "the best, played again", (0, (5, 2)))
+    returns.evaluations(panel, run, TRIED)
     returns.references(panel, run)
     panel.set_ylabel("mean return")
     canvas.counted(panel, "points tried")

@@ -26,12 +26,14 @@ def games_within(steps_a_game: int | None) -> int:
 
 
 def write(experiment: Experiment, folder: Path, threads: int = 1) -> None:
-    """Play and write, unless that was done before. A table that is never evaluated has no score to compare."""
+    """Play and write, unless that was done by this protocol. A table that is never evaluated has nothing to compare."""
     scored = experiment.task == "env" or experiment.run.evaluate.every is not None
-    if not scored or experiment.task == "mdp" or (folder / FILE).exists():
+    if not scored or experiment.task == "mdp":
         return
     settings, seed = experiment.environment, derive(experiment.run.seed, "baselines")
     protocol = experiment.run.evaluate.protocol or default_protocol(settings)
+    if _protocol_of(folder / FILE) == protocol:
+        return
     spec = envs.describe(settings, task=experiment.task)
     games = games_within(spec.max_episode_steps)
     means = baselines(settings, protocol, games, seed, threads, experiment.task)
@@ -43,3 +45,12 @@ def write(experiment: Experiment, folder: Path, threads: int = 1) -> None:
         "seed": seed,
     }
     write_small(folder / FILE, json.dumps(found, indent=2, allow_nan=False) + "\n")
+
+
+def _protocol_of(path: Path) -> str | None:
+    """By which the games of a file were played; None where there is none that can be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found.get("protocol") if isinstance(found, dict) else None

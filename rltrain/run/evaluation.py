@@ -173,7 +173,7 @@ def conditions(
 def baselines(
     settings: EnvironmentConfig, protocol: str | None, episodes: int, seed: int, threads: int = 1, task: str = "env"
 ) -> dict[str, float]:
-    """Mean scores of random play, and of the hard-coded rule where there is one, from the same starts."""
+    """Mean scores of random play, and of the hard-coded rule where there is one, from the same seed."""
     means = {}
     spec = envs.describe(settings, task=task)
     for name in ["random", *basic.rules_for(settings.id)[:1]]:

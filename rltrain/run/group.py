@@ -51,14 +51,17 @@ class Group:
         return self.folder / f"s{seed}.log"
 
     def begun(self, seed: int) -> bool:
-        """Whether there is a run to go on with. What a process left that died before it had one is removed."""
+        """Whether there is a run to go on with."""
+        return (self.member(seed) / folders.MARKER).is_file()
+
+    def clear(self, seed: int) -> None:
+        """Remove what a process left that died before it had a run. Not while one may be at its beginning."""
         folder = self.member(seed)
-        if (folder / folders.MARKER).is_file():
-            return True
+        if self.begun(seed):
+            return
         if folder.is_dir() and not folders.is_locked(folder) and all(map(_before_a_run, folder.iterdir())):
             with disk_errors(f"cannot remove {folder}, which holds no run"):
                 shutil.rmtree(folder)
-        return False
 
     def experiment(self, overrides: Sequence[str] = ()) -> Experiment:
         """The configuration, with what may change on a resume changed for good. InputError if more than that would."""

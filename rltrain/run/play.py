@@ -1,6 +1,7 @@
 """A policy at play, moment by moment, for whoever wants to look: under the same rules as an evaluation.
 
-One game played here with a seed is the one that an evaluation of one game plays with it.
+One game played here with a seed is the one that an evaluation of one game plays with it. Of a policy that keeps a table
+the rules are the same and the games are others: here it plays the environment, there a sample of its model.
 """
 
 from __future__ import annotations

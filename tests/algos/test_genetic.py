@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from rltrain import envs
+from rltrain import config, envs
 from rltrain.algos import genetic
 from rltrain.core import Hardware
+from rltrain.errors import InputError
 from rltrain.policies.parameters import Parameters
 from rltrain.rng import Streams
 from rltrain.settings import EnvironmentConfig
@@ -119,3 +120,8 @@ def test_it_learns_cartpole_within_few_generations():
         if metrics["return/mean"] > 400:
             break
     assert metrics["return/mean"] > 200
+
+
+def test_a_population_that_its_survivors_fill_is_refused():
+    with pytest.raises(InputError, match=r"algorithm.survivors: must be less than the population, 10, got 20"):
+        config.loads("algorithm: {name: genetic, population: 10}\nenvironment: CartPole-v1", "t.yaml")

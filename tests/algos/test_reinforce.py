@@ -10,7 +10,7 @@ from rltrain import config, envs
 from rltrain.algos import reinforce
 from rltrain.algos.reinforce import Algorithm, Config
 from rltrain.core import Array, EnvSpec, Hardware, Step
-from rltrain.errors import InputError
+from rltrain.errors import DivergedError, InputError
 from rltrain.policies import mlp
 from rltrain.rng import Streams
 from rltrain.run import build
@@ -210,10 +210,23 @@ def test_the_sampling_policy_draws_and_the_greedy_one_does_not() -> None:
         assert len(set(policy.act(obs).tolist())) == kinds
 
 
-def test_it_solves_cartpole_and_the_run_ends_there() -> None:
+def test_it_learns_cartpole_in_a_hundred_thousand_steps() -> None:
     experiment = config.load("configs/reinforce_cartpole.yaml")
     algorithm = build.build(experiment).algorithm
     while algorithm.env_steps < 100_000 and algorithm.step()["return/mean"] < 475:  # type: ignore[attr-defined]
         pass
     assert algorithm.env_steps < 100_000  # type: ignore[attr-defined]
     assert envs.describe(experiment.environment).reward_threshold == 475
+
+
+def test_a_layer_without_units_is_refused() -> None:
+    with pytest.raises(InputError, match=r"algorithm.hidden"):
+        config.loads("algorithm: {name: reinforce, hidden: [0]}\nenvironment: CartPole-v1", "t.yaml")
+
+
+def test_a_baseline_that_diverges_is_told_from_a_policy_that_does() -> None:
+    settings = {"baseline": "value", "games_per_update": 6, "value_learning_rate": 10, "value_epochs": 1000}
+    algorithm = Algorithm(Config.model_validate(settings), Countdown(3), Streams(0), Hardware("cpu", 1))
+    algorithm.value[-1][...] = np.inf
+    with np.errstate(invalid="ignore"), pytest.raises(DivergedError, match="value_learning_rate"):
+        algorithm._fit_value(np.zeros((4, 2)), np.zeros(4))

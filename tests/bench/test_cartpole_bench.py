@@ -59,3 +59,13 @@ def test_the_verdict_is_the_line_and_not_the_end_of_the_process(tmp_path: Path) 
 def test_a_side_that_fails_stops_the_measurement(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="failed with 3"):
         cartpole.run_side([sys.executable, "-c", "raise SystemExit(3)"], 60, tmp_path)
+
+
+def test_a_silent_side_is_ended_and_counts_as_unsolved(tmp_path: Path) -> None:
+    done = cartpole.run_side([sys.executable, "-c", "import time; time.sleep(60)"], 0.5, tmp_path)
+    assert done["seconds"] is None
+
+
+def test_a_side_that_warns_at_length_is_heard_to_its_end(tmp_path: Path) -> None:
+    text = "import sys; sys.stderr.write('x' * 1_000_000); print('solved: yes')"
+    assert cartpole.run_side([sys.executable, "-c", text], 60, tmp_path)["said"] == "solved: yes"

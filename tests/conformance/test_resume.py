@@ -158,6 +158,25 @@ def test_a_killed_run_ends_as_if_it_never_was(name: str, tmp_path: Path) -> None
     prove(config_of(name, tmp_path), tmp_path, kills=3, seed=1)
 
 
+WORLDS_OF_THEIR_OWN = {  # environments and options that the run of each algorithm above does not meet
+    "vectorised": "algorithm: {name: basic, policy: angle}\nenvironment: {id: CartPole-v1, num_envs: 16}",
+    "vacuum": "algorithm: {name: basic, policy: bounce}\nenvironment: {id: RobotVacuum-v0, num_envs: 3}",
+    "baseline": "algorithm: {name: reinforce, baseline: value}\nenvironment: {id: Acrobot-v1, num_envs: 2}",
+}
+LENGTHS = {
+    "vectorised": "run: {budget: {episodes: 6000}, save: {every: {episodes: 500}}}",
+    "vacuum": "run: {budget: {episodes: 24}, save: {every: {episodes: 2}}}",
+    "baseline": "run: {budget: {updates: 6}, save: {every: {updates: 1}}}",
+}
+
+
+@pytest.mark.parametrize("name", WORLDS_OF_THEIR_OWN)
+def test_a_killed_run_in_a_world_of_its_own(name: str, tmp_path: Path) -> None:
+    config = tmp_path / f"{name}.yaml"
+    config.write_text(f"{WORLDS_OF_THEIR_OWN[name]}\n{LENGTHS[name]}\n")
+    prove(config, tmp_path, kills=3, seed=3)
+
+
 def test_dqn_on_sticky_pacman_with_life_loss_and_priorities(tmp_path: Path) -> None:
     config = tmp_path / "pacman.yaml"
     config.write_text(PACMAN)

@@ -14,9 +14,9 @@ from gymnasium.utils.env_checker import check_env
 from rltrain import envs
 from rltrain.envs import known, vacuum, vacuum_gym, vacuum_room
 from rltrain.envs.serial import Serial
-from rltrain.envs.vacuum import action_names, turn_action, turn_actions
+from rltrain.envs.vacuum import action_names
 from rltrain.envs.vacuum_lanes import Vacuum
-from rltrain.envs.vacuum_room import CELL, LAYOUTS, RADIUS, WALL, Options
+from rltrain.envs.vacuum_room import CELL, LAYOUTS, RADIUS, WALL, Options, turn_action, turn_actions
 from rltrain.errors import CheckpointError, InputError
 from rltrain.rng import derive
 from rltrain.settings import EnvironmentConfig

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rltrain import config
+from rltrain.cli.train import resume_run
 from rltrain.core import Policy
 from rltrain.errors import BusyError, CheckpointError, DiskError, InputError, MissingError
 from rltrain.run.loop import Run
@@ -218,3 +219,17 @@ def test_a_score_that_is_never_reached_ends_nothing(tmp_path: Path) -> None:
 def test_a_score_without_evaluations_is_refused() -> None:
     with pytest.raises(InputError, match=r"run.evaluate.until=5: needs run.evaluate.every"):
         config.loads("algorithm: basic\nenvironment: CartPole-v1", "t", ["run.evaluate.until=5"])
+
+
+def test_a_solved_run_is_told_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = create(tmp_path, "run.evaluate.until=20", "run.budget.episodes=60")
+    kinds_of(run)
+    run.close()
+    assert resume_run(str(run.folder), runs_dir=tmp_path) == 0
+    said = capsys.readouterr().out
+    assert "as run.evaluate.until says" in said
+    overrides = said.split(f"rltrain resume {run.folder} ")[1].split()
+    assert resume_run(str(run.folder), overrides, runs_dir=tmp_path) == 0
+    again = Run.resume(run.folder)
+    assert again.counters["episodes"] >= 100 and not again.solved
+    again.close()

@@ -81,7 +81,7 @@ def evaluate(model: Model, policy: str, discount: float, epsilon: float = EPSILO
 
     given = policy_of(model, policy, discount)
     try:
-        found = policies.losses(model, given, discount, epsilon)
+        found = policies.losses(model, given, discount, epsilon / 2)  # the other half is for rounding
     except InputError as error:
         if discount != 1:
             raise

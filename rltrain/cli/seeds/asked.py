@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rltrain.errors import InputError, OutOfMemoryError
+from rltrain.run.group import MOST_SEEDS
 
 if TYPE_CHECKING:
     from rltrain.config import Experiment
 
-MOST_SEEDS = 1_000
 RULE = "write how many (5), which (3,7,9), or from where to where (0-4)"
 
 

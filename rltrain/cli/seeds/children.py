@@ -20,6 +20,7 @@ from types import FrameType
 from rltrain.cli.seeds.progress import State
 from rltrain.config import Experiment
 from rltrain.errors import DivergedError
+from rltrain.run.disk import disk_errors
 from rltrain.run.group import Group, status
 
 STOPPED = (130, 143, -signal.SIGTERM)  # the last: asked to stop before it could save anything
@@ -110,7 +111,7 @@ class Children:
     def _begin(self, child: Child) -> None:
         log = self.group.log(child.seed)
         child.state, child.read = "running", log.stat().st_size if log.exists() else 0
-        with log.open("ab") as out:
+        with disk_errors(f"seed {child.seed} cannot be started"), log.open("ab") as out:
             child.process = subprocess.Popen(
                 self.command(child.seed), stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, process_group=0
             )
@@ -118,8 +119,15 @@ class Children:
     def command(self, seed: int) -> list[str]:
         """The process of a seed: its run from the beginning, or from where it stands."""
         member = self.group.member(seed)
+        self.group.clear(seed)
         if self.group.begun(seed):
-            what = ["resume", str(member), *self.group.changes(seed, self._experiment)]
+            what = [
+                "resume",
+                member.name,
+                "--runs-dir",
+                str(self.group.folder),
+                *self.group.changes(seed, self._experiment),
+            ]
         else:
             where = ["--runs-dir", str(self.group.folder), "--name", member.name]
             what = ["train", str(self.group.config), "--seed", str(seed), *where]

@@ -29,14 +29,14 @@ def evaluate_seeds(
     """Play `episodes` games with each seed's policy. Returns what `--json` prints; a seed without one is left out."""
     runs: list[dict[str, Any]] = []
     for own in group.seeds:
-        member = group.member(own)
         if not group.begun(own):
             complain(f"warning: seed {own} has not begun, so it is left out")
             continue
         try:
             result = evaluate_checkpoint(
-                str(member), episodes, protocol, epsilon, seed, last=last, device=device, beside=not runs
-            )
+                group.member(own).name, episodes, protocol, epsilon, seed, last=last, device=device,
+                runs_dir=group.folder, beside=not runs,
+            )  # fmt: skip
         except CheckpointError as error:
             complain(f"warning: seed {own} is left out: {error}")
             continue

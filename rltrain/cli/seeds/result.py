@@ -67,11 +67,13 @@ def interval(found: Across, form: table.Form) -> str:
     return f"{mean} (95 % interval {form(found.ci95[0])} to {form(found.ci95[1])})" if found.ci95 else mean
 
 
-def result_lines(measure: Measure, rows: Sequence[Row]) -> list[str]:
-    """What is said of all seeds together, at the end."""
+def result_lines(measure: Measure, rows: Sequence[Row], until: float | None = None) -> list[str]:
+    """What is said of all seeds together, at the end; `until` is the score of an evaluation that ended each run."""
     found = together(measure, rows)
     left = len(rows) - sum(row.state == "finished" for row in rows)
     missing = f"; {left} unfinished not counted" if left else ""
+    if until is not None:  # the same games told when to stop, so they flatter
+        missing += f"; each ended by reaching {words.score(until)}: `rltrain eval` plays new games"
     return [] if found is None else across_lines(measure.name, found, measure.form, missing)
 
 

@@ -6,6 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -91,6 +92,8 @@ def drive(group: Group, experiment: Experiment, due: Sequence[int], jobs: int, q
         code = signalled.exit_code or first_fault(children.all, children.stopping)
         for line in faults(children):
             complain(line)
+        for seed in group.seeds:
+            group.clear(seed)
         if not any(group.begun(seed) for seed in group.seeds):
             group.remove()
             complain(f"no run has begun, so {group.folder} was removed")
@@ -98,7 +101,10 @@ def drive(group: Group, experiment: Experiment, due: Sequence[int], jobs: int, q
         folders = {seed: str(group.member(seed)) for seed in group.seeds}
         group.write_results(results(moment.measure, moment.rows, children.all, folders, moment.seconds))
     if not quiet:
-        for line in [*solved_line(experiment, moment.rows), *result_lines(moment.measure, moment.rows)]:
+        for line in [
+            *solved_line(experiment, moment.rows),
+            *result_lines(moment.measure, moment.rows, experiment.run.evaluate.until),
+        ]:
             say(line)
     verdict, *advice = ending(group, moment, watch.stop, quiet)
     say(verdict)
@@ -114,9 +120,10 @@ def pictures(group: Group, changed: Sequence[int]) -> str:
     from rltrain.cli.plot import plot
     from rltrain.report.curve import NAME
 
+    for seed in changed:
+        with suppress(RltrainError):  # one that has no numbers yet takes no other's picture away
+            plot([f"s{seed}"], runs_dir=group.folder)
     try:
-        for seed in changed:
-            plot([str(group.member(seed))])
         return f"curve: {plot([str(group.folder)], group.folder / NAME)['picture']}"
     except RltrainError as error:
         return f"no curve: {error}"
@@ -150,11 +157,19 @@ def ending(group: Group, moment: Moment, stop: Reason | None, quiet: bool) -> li
 def _nothing_to_do(group: Group, experiment: Experiment, quiet: bool) -> int:
     """All are finished: say what came of them."""
     rows = [Row(seed, "finished", progress(group.member(seed))) for seed in group.seeds]
-    lines = [] if quiet else [*solved_line(experiment, rows), *result_lines(measure_of(rows), rows)]
+    lines = (
+        []
+        if quiet
+        else [*solved_line(experiment, rows), *result_lines(measure_of(rows), rows, experiment.run.evaluate.until)]
+    )
     unit = next(iter(experiment.run.budget or {}), "env_steps")
     more = f"run.budget.{unit}={2 * (experiment.run.budget or {}).get(unit, 1)}"
+    until = experiment.run.evaluate.until
+    if until is not None:
+        more = f"run.evaluate.until=null {more}"
+    why = "their budget says" if until is None else "their budget or run.evaluate.until says"
     for line in [
-        f"nothing to do: {asked.spelled(group.seeds)} finished, as their budget says",
+        f"nothing to do: {asked.spelled(group.seeds)} finished, as {why}",
         *lines,
         f"train on with: rltrain resume {group.folder} {more}",
     ]:
@@ -206,17 +221,19 @@ class Watch:
                 return
             if self._limit is not None and self._is_time_up(self._limit):
                 self.stop = self.stop or "wall"
+            if self._children.out_of_time:
+                self.stop = self.stop or "wall"
             if self.stop:
                 self._children.stop()
             time.sleep(TICK_SECONDS)
 
     def _is_time_up(self, limit: int) -> bool:
-        """Whether --max-wall is over: of the first run that began, or as a run found that stopped by its own clock."""
+        """Whether --max-wall is over, counted from the first run's beginning."""
         if self._training_since is None:
             if any(known.counters for known in self._known.values()):
                 self._training_since = time.monotonic()
             return False
-        return self._children.out_of_time or time.monotonic() - self._training_since >= limit
+        return time.monotonic() - self._training_since >= limit
 
     def moment(self) -> Moment:
         """How all seeds stand now. Those that do not run are read once."""
