@@ -60,7 +60,7 @@ class Config(BaseModel):
     def _some_die(cls, value: int, info: ValidationInfo) -> int:
         population = info.data.get("population")
         if population is not None and value >= population:
-            raise ValueError(f"must be less than the population, {population}, got {value}")
+            raise ValueError(f"survivors must be fewer than the population, {population}, got {value}")
         return value
 
     @field_validator("children")

@@ -83,7 +83,7 @@ def test_the_survivors_are_the_best_of_those_who_played():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"survivors": 100}, "less than the population, 100"),
+        ({"survivors": 100}, "fewer than the population, 100"),
         ({"children": 3}, "20 survivors and 3 children of each are 80, and the population is 100"),
         ({"sigma": 0}, "greater than 0"),
     ],
@@ -123,5 +123,5 @@ def test_it_learns_cartpole_within_few_generations():
 
 
 def test_a_population_that_its_survivors_fill_is_refused():
-    with pytest.raises(InputError, match=r"algorithm.survivors: must be less than the population, 10, got 20"):
+    with pytest.raises(InputError, match="survivors must be fewer than the population, 10, got 20"):
         config.loads("algorithm: {name: genetic, population: 10}\nenvironment: CartPole-v1", "t.yaml")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rltrain import config, envs
+from rltrain import config
 from rltrain.algos import reinforce
 from rltrain.algos.reinforce import Algorithm, Config
 from rltrain.core import Array, EnvSpec, Hardware, Step
@@ -14,6 +14,7 @@ from rltrain.errors import DivergedError, InputError
 from rltrain.policies import mlp
 from rltrain.rng import Streams
 from rltrain.run import build
+from rltrain.run.evaluation import evaluate
 
 
 def one_game(rewards: list[float]) -> tuple[Array, Array]:
@@ -211,12 +212,13 @@ def test_the_sampling_policy_draws_and_the_greedy_one_does_not() -> None:
 
 
 def test_it_learns_cartpole_in_a_hundred_thousand_steps() -> None:
+    """Its greedy policy then scores 450 in games of other seeds; random play scores 22, the hard-coded rule 42."""
     experiment = config.load("configs/reinforce_cartpole.yaml")
     algorithm = build.build(experiment).algorithm
-    while algorithm.env_steps < 100_000 and algorithm.step()["return/mean"] < 475:  # type: ignore[attr-defined]
-        pass
-    assert algorithm.env_steps < 100_000  # type: ignore[attr-defined]
-    assert envs.describe(experiment.environment).reward_threshold == 475
+    while algorithm.counters["env_steps"] < 100_000:
+        algorithm.step()
+    found = evaluate(algorithm.policy(), experiment.environment, None, 100, seed=1)
+    assert found is not None and found.mean >= 450
 
 
 def test_a_layer_without_units_is_refused() -> None:

@@ -158,22 +158,21 @@ def test_a_killed_run_ends_as_if_it_never_was(name: str, tmp_path: Path) -> None
     prove(config_of(name, tmp_path), tmp_path, kills=3, seed=1)
 
 
-WORLDS_OF_THEIR_OWN = {  # environments and options that the run of each algorithm above does not meet
-    "vectorised": "algorithm: {name: basic, policy: angle}\nenvironment: {id: CartPole-v1, num_envs: 16}",
-    "vacuum": "algorithm: {name: basic, policy: bounce}\nenvironment: {id: RobotVacuum-v0, num_envs: 3}",
-    "baseline": "algorithm: {name: reinforce, baseline: value}\nenvironment: {id: Acrobot-v1, num_envs: 2}",
-}
-LENGTHS = {
-    "vectorised": "run: {budget: {episodes: 6000}, save: {every: {episodes: 500}}}",
-    "vacuum": "run: {budget: {episodes: 24}, save: {every: {episodes: 2}}}",
-    "baseline": "run: {budget: {updates: 6}, save: {every: {updates: 1}}}",
+WORLDS_OF_THEIR_OWN = {  # environments and options that the run of each algorithm above does not meet; counter, budget
+    "vectorised": ("{name: basic, policy: angle}", "{id: CartPole-v1, num_envs: 16}", "episodes", 6000),
+    "vacuum": ("{name: basic, policy: bounce}", "{id: RobotVacuum-v0, num_envs: 3}", "episodes", 24),
+    "baseline": ("{name: reinforce, baseline: value}", "{id: Acrobot-v1, num_envs: 2}", "updates", 6),
 }
 
 
 @pytest.mark.parametrize("name", WORLDS_OF_THEIR_OWN)
 def test_a_killed_run_in_a_world_of_its_own(name: str, tmp_path: Path) -> None:
+    algorithm, environment, counter, budget = WORLDS_OF_THEIR_OWN[name]
+    lines = [f"algorithm: {algorithm}", f"environment: {environment}", "run:"]
+    lines += [f"  budget: {{{counter}: {budget}}}", f"  save: {{every: {{{counter}: {budget // 6}}}}}"]
+    lines += [f"  evaluate: {{every: {{{counter}: {budget // 2}}}, episodes: 2}}"]
     config = tmp_path / f"{name}.yaml"
-    config.write_text(f"{WORLDS_OF_THEIR_OWN[name]}\n{LENGTHS[name]}\n")
+    config.write_text("\n".join(lines) + "\n")
     prove(config, tmp_path, kills=3, seed=3)
 
 

@@ -36,9 +36,12 @@ def test_the_seed_alone_decides(tmp_path: Path) -> None:
     assert one["baselines"] != other["baselines"]
 
 
-def test_what_is_there_stays(tmp_path: Path) -> None:
-    (tmp_path / baselines.FILE).write_text("{}")
-    assert written(CARTPOLE.format(seed=1), tmp_path) == {}
+def test_what_is_there_stays_unless_it_was_played_by_another_protocol(tmp_path: Path) -> None:
+    (tmp_path / baselines.FILE).write_text('{"protocol": "training", "episodes": 3}')
+    assert written(CARTPOLE.format(seed=1), tmp_path)["episodes"] == 3
+    for text in ('{"protocol": "nature", "episodes": 3}', "{}", "{", "[]"):
+        (tmp_path / baselines.FILE).write_text(text)
+        assert written(CARTPOLE.format(seed=1), tmp_path)["protocol"] == "training"
 
 
 @pytest.mark.parametrize("name", ["book/viter.yaml", "qlearn_book.yaml"])

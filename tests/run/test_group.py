@@ -76,9 +76,13 @@ def test_what_a_killed_beginning_left_is_removed_and_nothing_else(runs):
         made.member(seed).mkdir()
         (made.member(seed) / file).write_text("")
     assert [made.begun(seed) for seed in made.seeds] == [True, False, False, False]
+    assert all(made.member(seed).exists() for seed in (0, 1, 2))  # to ask removes nothing
+    for seed in made.seeds:
+        made.clear(seed)
     assert [made.member(seed).exists() for seed in made.seeds] == [True, False, True, False]
     made.member(3).mkdir()
     with folders.Lock(made.member(3)):
+        made.clear(3)
         assert not made.begun(3) and made.member(3).exists()
 
 
