@@ -34,6 +34,7 @@ RESULT = ROOT / "bench" / "results" / "cartpole.json"
 OURS = {"reinforce": "configs/reinforce_cartpole.yaml", "genetic": "configs/genetic_cartpole.yaml"}
 PEERS = ("sb3-a2c", "sb3-ppo", "cleanrl-ppo")
 SPEED_STEPS = 1_000_000
+SPEED_LANES = (32, 128)  # of the config, and many
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -114,24 +115,25 @@ def fresh_mean(run: Path) -> float:
     return float(json.loads(done.stdout)["mean"])
 
 
-def speed(side: str, folder: Path) -> float:
-    """Environment steps a second while rltrain learns, evaluations left out: of the second half of a run."""
-    words = [sys.executable, "-m", "rltrain", "train", OURS[side], "-n", str(SPEED_STEPS), "--quiet"]
+def speed(lanes: int, folder: Path) -> float:
+    """Environment steps a second while REINFORCE learns, evaluations left out: of the second half of a run."""
+    words = [sys.executable, "-m", "rltrain", "train", OURS["reinforce"], "-n", str(SPEED_STEPS), "--quiet"]
+    words += [f"algorithm.games_per_update={lanes}", f"environment.num_envs={lanes}"]
     words += [
         "--runs-dir",
         str(folder),
         "--name",
-        f"speed-{side}",
+        "speed",
         "run.evaluate.until=null",
         "run.evaluate.every=null",
     ]
     subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
-    rows = [json.loads(line) for line in (folder / f"speed-{side}" / "timings.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (folder / "speed" / "timings.jsonl").read_text().splitlines()]
     first, last = rows[len(rows) // 2], rows[-1]
     return float((last["env_steps"] - first["env_steps"]) / (last["elapsed_seconds"] - first["elapsed_seconds"]))
 
 
-def environment_alone(num_envs: int = 32, steps: int = 20_000) -> float:
+def environment_alone(num_envs: int, steps: int = 10_000) -> float:
     """Environment steps a second of Gymnasium's vectorised CartPole with random actions: what no learner can exceed."""
     import gymnasium
     import numpy as np
@@ -197,12 +199,13 @@ def show(figures: Mapping[str, Any], speeds: Mapping[str, Mapping[str, float]]) 
             f" ({ratio['low']:.1f} to {ratio['high']:.1f}, seed by seed)"
         )
     for name, rate in speeds.items():
-        what = "environment steps a second" + " while it learns" * (name in OURS)
+        what = "environment steps a second"
         console.print(f"{name}: {rate['median']:,.0f} {what} ({rate['low']:,.0f} to {rate['high']:,.0f})")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    given = arguments(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    given = arguments(words)
     names = sides(given)
     if any(name in PEERS for name in names) and not PEER_PYTHON.exists():
         print("error: no .venv-peers here: the peers are installed by `make bench-peers`", file=sys.stderr)
@@ -220,14 +223,15 @@ def main(argv: Sequence[str] | None = None) -> None:
                     f"seed {seed} {name}: {done['seconds'] or 'unsolved'}, other load {done['other_cpu']}", flush=True
                 )
         if "reinforce" in names:
-            rates, limits = [], []
-            for trial in range(5):
-                folder = Path(temporary) / f"speed-{trial}"
-                folder.mkdir()
-                limits.append(environment_alone())
-                rates.append(speed("reinforce", folder))
-            speeds["reinforce"] = spread(rates)
-            speeds["environment alone"] = spread(limits)
+            for lanes in SPEED_LANES:
+                rates, limits = [], []
+                for trial in range(5):
+                    folder = Path(temporary) / f"speed-{lanes}-{trial}"
+                    folder.mkdir()
+                    limits.append(environment_alone(lanes))
+                    rates.append(speed(lanes, folder))
+                speeds[f"reinforce, {lanes} games an update"] = spread(rates)
+                speeds[f"{lanes} environments alone"] = spread(limits)
     figures = summary(runs, names)
     show(figures, speeds)
     loaded = sum(run["other_cpu"] > LOADED for run in runs)
@@ -235,7 +239,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"warning: other processes kept more than {LOADED} cores busy during {loaded} of {len(runs)} runs")
     if given.save:
         report = {
-            "command": shlex.join(["python", "bench/cartpole.py", *(sys.argv[1:] if argv is None else argv)]),
+            "command": shlex.join(
+                ["python", "bench/cartpole.py", *("DIR" if word == str(given.cleanrl) else word for word in words)]
+            ),
             "date": time.strftime("%Y-%m-%d"),
             "machine": machine(),
             "versions": versions(names, given.cleanrl),
