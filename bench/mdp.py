@@ -23,7 +23,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import shlex
 import subprocess
@@ -36,6 +35,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from measuring import LOADED, machine, machine_seconds, own_seconds
 
 ROOT = Path(__file__).resolve().parent.parent
 PEER_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
@@ -54,7 +54,6 @@ BUILD_LIMIT = 300  # seconds for reading, building and compiling
 YARDSTICK_LIMIT = 600
 YARDSTICK_BOUND = 1e-7
 MEMORY = 16 * 2**30  # of address space for a peer: a peer that wants more ends in a MemoryError, and spares the rest
-LOADED = 0.3  # cores kept busy by other processes, above which a run is marked
 TOO_SLOW = "over {:g} s"
 WIDTH = 165  # characters of the table
 COLUMNS = (
@@ -128,7 +127,7 @@ def command(name: str, model: Path, discount: float, given: argparse.Namespace, 
 def run_side(words: Sequence[str], timeout: float, memory: int | None = None) -> dict[str, Any]:
     """One run in a fresh process: its last line of JSON, or `failed`; peak memory, and the load of others."""
     limit = None if memory is None else (lambda: resource.setrlimit(resource.RLIMIT_AS, (memory, memory)))
-    start, busy, own = time.perf_counter(), _machine_seconds(), _own_seconds()
+    start, busy, own = time.perf_counter(), machine_seconds(), own_seconds()
     with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as complained:
         process = subprocess.Popen(words, cwd=ROOT, stdout=said, stderr=complained, preexec_fn=limit)
         code, usage, late = _waited(process, BUILD_LIMIT + timeout)
@@ -138,7 +137,7 @@ def run_side(words: Sequence[str], timeout: float, memory: int | None = None) ->
     wall = time.perf_counter() - start
     figures: dict[str, Any] = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
     figures["peak_rss_mb"] = usage.ru_maxrss // 1024
-    figures["other_cpu"] = round(max(0.0, (_machine_seconds() - busy) - (_own_seconds() - own)) / wall, 2)
+    figures["other_cpu"] = round(max(0.0, (machine_seconds() - busy) - (own_seconds() - own)) / wall, 2)
     if code == -14:  # SIGALRM, which it had set itself
         figures["failed"] = TOO_SLOW.format(timeout)
     elif late:
@@ -161,19 +160,6 @@ def _waited(process: subprocess.Popen[str], limit: float) -> tuple[int, Any, boo
             process.kill()
             late = True
         time.sleep(0.01)
-
-
-def _machine_seconds() -> float:
-    """Processor seconds since boot, all cores together. Source: man 5 proc."""
-    words = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
-    user, nice, system, _idle, _iowait, irq, softirq = (int(word) for word in words[:7])
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
-
-
-def _own_seconds() -> float:
-    """Processor seconds of this process and of the children that it has waited for."""
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def judged(figures: dict[str, Any], truth: Any, values: Path, epsilon: float) -> dict[str, Any]:
@@ -345,19 +331,6 @@ def _ratio(found: Mapping[str, Any], side: str) -> str:
         return ""
     sign = ">" if found["at_least"] else ""
     return f"{sign}{ratio['median']:.3g} ({ratio['low']:.3g}-{ratio['high']:.3g})"
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    models = [
-        line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
-    ]
-    return {
-        "cpu": models[0] if models else platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "system": platform.platform(),
-    }
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -48,7 +48,7 @@ class Streams:
     def save(self) -> State:
         return {
             "seed": self.seed,
-            "numpy": {name: _plain(stream.bit_generator.state) for name, stream in self._numpy.items()},
+            "numpy": {name: plain(stream.bit_generator.state) for name, stream in self._numpy.items()},
             "torch": {name: stream.get_state().numpy().copy() for name, stream in self._torch.items()},
         }
 
@@ -62,8 +62,8 @@ class Streams:
             self.torch(name).set_state(torch.from_numpy(np.ascontiguousarray(saved)))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Generator states as plain ints and strings, which JSON keeps exactly."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     return int(value) if isinstance(value, np.integer) else value

@@ -16,6 +16,7 @@ import numpy as np
 from rltrain.core import Array, EnvSpec, State, Step, as_int64
 from rltrain.envs import NATIVE
 from rltrain.errors import CheckpointError
+from rltrain.rng import plain
 from rltrain.settings import EnvironmentConfig
 
 LEAST_ENVS = 16  # below, single games are about as fast, and they draw their starts lane by lane
@@ -67,7 +68,7 @@ class Vector:
             "state": env.state.copy(),  # [4, N] float64
             "steps": env.steps.copy(),  # [N] of the running episodes
             "first": self._first.copy(),
-            "stream": _plain(env.np_random.bit_generator.state),
+            "stream": plain(env.np_random.bit_generator.state),
         }
 
     def load(self, state: State) -> None:
@@ -82,10 +83,3 @@ class Vector:
         env.prev_done = state["first"].astype(bool)
         env.np_random.bit_generator.state = state["stream"]
         self._first = env.prev_done.copy()
-
-
-def _plain(value: Any) -> Any:
-    """A generator's state as plain ints and strings."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return int(value) if isinstance(value, np.integer) else value

@@ -17,6 +17,7 @@ from rltrain.mdp import files, problems
 from rltrain.mdp.solve import solve
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
+sys.path.insert(0, str(BENCH))  # where scripts of bench/ find each other, as when one is run
 
 
 def load(path: str) -> ModuleType:
