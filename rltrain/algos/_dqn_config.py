@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -34,7 +34,19 @@ class Config(BaseModel):
     learning_starts: int = Field(1_000, ge=0, description="Environment steps of random play before the first update.")
     batch_size: int = Field(32, ge=1, le=65536, description="Transitions of one update.")
     gamma: float = Field(0.99, ge=0, le=1, description="Discount a step.")
+    gamma_final: float | None = Field(
+        None, ge=0, lt=1, description="Discount after horizon_steps; 1 - gamma moves by equal ratios. None: constant."
+    )
+    horizon_steps: int = Field(
+        100_000, ge=1, description="Environment steps over which gamma and n_step move to their final values."
+    )
     train_freq: int = Field(4, ge=1, description="Environment steps between updates.")
+    train_freq_final: int | None = Field(
+        None,
+        ge=1,
+        description="Steps between updates after train_freq_steps; their rate moves in a line. None: constant.",
+    )
+    train_freq_steps: int = Field(500_000, ge=1, description="Environment steps over which the rate of updates moves.")
     gradient_steps: int = Field(1, ge=1, description="Updates every train_freq environment steps.")
     target_update_interval: int = Field(
         10_000, ge=1, description="Environment steps between copies to the target network."
@@ -56,12 +68,21 @@ class Config(BaseModel):
         "adam", description="Adam, or the centred RMSProp of Mnih et al. 2015."
     )
     optimizer_eps: float = Field(1e-8, gt=0, description="Added to the optimiser's denominator.")
-    loss: Literal["huber", "mse"] = Field("huber", description="huber: quadratic to an error of 1, then linear.")
+    loss: Literal["huber", "mse"] = Field("huber", description="huber: quadratic to huber_delta, then linear.")
+    huber_delta: float = Field(
+        1.0, gt=0, description="Error from which huber is linear: a larger one learns means, a smaller one medians."
+    )
     double: bool = Field(
         False, description="Double DQN: the online network chooses the next action, the target values it."
     )
+    target_epsilon: float = Field(
+        0.0, ge=0, le=1, description="Targets take the next action to be random this often (Expected Sarsa); 0: never."
+    )
     dueling: bool = Field(False, description="State value and advantages in separate heads.")
     n_step: int = Field(1, ge=1, le=100, description="Rewards summed before bootstrapping.")
+    n_step_final: int | None = Field(
+        None, ge=1, le=100, description="The same after horizon_steps; moves by equal ratios. None: constant."
+    )
     prioritized: bool = Field(False, description="Draw transitions in proportion to |td error|^priority_alpha.")
     priority_alpha: float = Field(0.5, ge=0, le=1, description="0: uniform draws; 1: in proportion to the error.")
     priority_beta: float = Field(
@@ -70,8 +91,10 @@ class Config(BaseModel):
     reward_clip: float | None = Field(
         None, gt=0, description="Rewards are cut to -x..x before learning. None: not at all."
     )
-    reward_scale: float = Field(
-        1.0, gt=0, description="Rewards are multiplied by this before learning, after clipping."
+    reward_scale: Annotated[float, Field(gt=0)] | Literal["auto"] = Field(
+        1.0,
+        description="Rewards are multiplied by this before learning, after clipping. auto: so that those of the games "
+        "before learning, but for zeros, have mean size 1.",
     )
     value_transform: Literal["none", "sqrt"] = Field(
         "none", description="sqrt: learn h(Q), a square-root scale for raw scores."

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos._dqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Config
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, crossed
 from rltrain.deep import losses, precision
@@ -66,7 +67,7 @@ class Algorithm:
         self.replay = Replay(
             config.buffer_size,
             env.spec,
-            n_step=config.n_step,
+            n_step=max(config.n_step, config.n_step_final or 1),
             gamma=config.gamma,
             prioritised=Prioritised(config.priority_alpha, config.priority_beta) if config.prioritized else None,
             rng=rng.numpy("replay"),
@@ -83,13 +84,15 @@ class Algorithm:
         self.env_steps = 0
         self.updates = 0
         self._learned_steps = config.learning_starts  # environment steps up to which updates were made
+        # `reward_scale: auto`: known when learning starts. Any other scale is in what the memory holds.
+        self.auto_scale: float | None = None
         self._now = env.reset(derive(rng.seed, "train"))
 
     def _build(self, chosen: str) -> None:
         """The networks, in the chosen arithmetic."""
         config, self.precision = self.config, chosen
         dtype = torch.bfloat16 if chosen == "bfloat16" else torch.float32
-        rule = Rule(config.loss, config.max_grad_norm, config.optimizer, config.optimizer_eps)
+        rule = Rule(config.loss, config.huber_delta, config.max_grad_norm, config.optimizer, config.optimizer_eps)
         self.learner = Learner(self.spec, self.shape, dtype, rule, self.device, self._init)
         self.target, self.frozen = (QNetwork(self.spec, self.shape, dtype).to(self.device) for _ in range(2))
         for network in (self.target, self.frozen):
@@ -118,7 +121,7 @@ class Algorithm:
             "loss/td": loss,
             "loss/grad_norm": _mean([update.norm for update in learnt]),
             "q/mean": _mean([update.value for update in learnt]),
-            "epsilon": self.epsilon(self.env_steps),
+            "epsilon": schedules.epsilon(self.config, self.env_steps),
             "replay/fill": len(self.replay) / (self.replay.capacity_steps * self.spec.num_envs),
         }
 
@@ -152,7 +155,7 @@ class Algorithm:
         now, spec = self._now, self.spec
         with torch.inference_mode():
             action = self.frozen(torch.from_numpy(now.obs).to(self.device)).argmax(1).cpu().numpy()
-        epsilon = np.full(spec.num_envs, self.epsilon(self.env_steps))
+        epsilon = np.full(spec.num_envs, schedules.epsilon(self.config, self.env_steps))
         epsilon[-1] = max(epsilon[-1], self.config.exploration_one_env_eps)
         random = self._explore.random(spec.num_envs) < epsilon
         action = np.where(random, self._explore.integers(0, spec.num_actions, spec.num_envs), action)
@@ -165,26 +168,26 @@ class Algorithm:
         reward = then.reward
         if self.config.reward_clip is not None:
             reward = np.clip(reward, -self.config.reward_clip, self.config.reward_clip)
-        self.replay.add(now, action, reward * np.float32(self.config.reward_scale), then.discount)
-
-    def epsilon(self, env_steps: int) -> float:
-        """The chance of a random action: 1 before learning starts, then along the schedule. See `_act` for the last."""
-        config = self.config
-        if env_steps < config.learning_starts:
-            return 1.0
-        share = min(1.0, env_steps / config.exploration_steps)
-        return config.exploration_initial_eps + share * (config.exploration_final_eps - config.exploration_initial_eps)
+        if self.config.reward_scale != "auto":
+            reward = reward * np.float32(self.config.reward_scale)
+        self.replay.add(now, action, reward, then.discount)
 
     # Learning
 
     def _draw(self) -> list[Batch]:
         """A batch for every update that the steps so far are due and have not had."""
         config = self.config
-        due = max(0, self.env_steps // config.train_freq - self._learned_steps // config.train_freq)
+        due = schedules.updates(config, self.env_steps) - schedules.updates(config, self._learned_steps)
         self._learned_steps = max(self._learned_steps, self.env_steps)
-        if not due or not self.replay.ready:
+        if due <= 0 or not self.replay.ready:
             return []
-        return self.replay.draw(due * config.gradient_steps, config.batch_size)
+        n_step, gamma = schedules.n_step(config, self.env_steps), schedules.gamma(config, self.env_steps)
+        batches = self.replay.draw(due, config.batch_size, n_step, gamma)
+        if config.reward_scale == "auto":
+            if self.auto_scale is None:
+                self.auto_scale = 1 / self.replay.reward_size()
+            batches = [batch._replace(reward=batch.reward * np.float32(self.auto_scale)) for batch in batches]
+        return batches
 
     def _learn(self, batches: list[Batch], work: HelperWork[Played] | None) -> list[Learnt]:
         """One update a batch. Targets are computed for several batches at once, as of the round's start."""
@@ -195,7 +198,7 @@ class Algorithm:
         targets = [partial(self._targets, group) for group in groups]
         if work is not None:
             work.plan(inputs, targets, size)
-        target = torch.empty(0)
+        target, learning_rate = torch.empty(0), schedules.learning_rate(self.config, self._learned_steps)
         for i, batch in enumerate(batches):
             if work is not None:
                 x, target = work.begin(i)
@@ -205,7 +208,7 @@ class Algorithm:
             action, weight = (torch.from_numpy(column).to(self.device) for column in (batch.action, batch.weight))
             samples = Samples(x, action, mine, weight)
             submit = None if work is None else work.submit
-            learnt.append(self.learner.update(samples, self._learning_rate(), submit))
+            learnt.append(self.learner.update(samples, learning_rate, submit))
             self.updates += 1
         self.learner.wait()
         if self.config.prioritized and batches:
@@ -229,14 +232,8 @@ class Algorithm:
                 q_next,
                 self.frozen(obs) if self.config.double else q_next,
                 transform=self.config.value_transform == "sqrt",
+                epsilon=self.config.target_epsilon,
             )
-
-    def _learning_rate(self) -> float:
-        config = self.config
-        if config.learning_rate_final is None:
-            return config.learning_rate
-        share = min(1.0, self.updates * config.train_freq / config.gradient_steps / config.learning_rate_steps)
-        return config.learning_rate + share * (config.learning_rate_final - config.learning_rate)
 
     # What it has learned
 
@@ -253,6 +250,7 @@ class Algorithm:
             "env_steps": self.env_steps,
             "updates": self.updates,
             "learned_steps": self._learned_steps,
+            "auto_scale": self.auto_scale,
             "now": dict(zip(Step._fields, self._now, strict=True)),
             "episodes": self.episodes.save(),
             "replay": self.replay.save(),
@@ -267,6 +265,7 @@ class Algorithm:
         self.env_steps = state["env_steps"]
         self.updates = state["updates"]
         self._learned_steps = state["learned_steps"]
+        self.auto_scale = state.get("auto_scale")
         self._now = Step(**state["now"])
         self.episodes.load(state["episodes"])
         self.replay.load(state["replay"])
@@ -318,7 +317,7 @@ def overlaps(config: Config, spec: EnvSpec) -> bool:
 def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
     """What a run of these settings needs: parameters, bytes of replay memory and of a checkpoint, cores; at most."""
     parameters = parameter_count(QNetwork(spec, network_shape(config, spec)))
-    replay = replay_bytes(config.buffer_size, spec, config.n_step, config.prioritized)
+    replay = replay_bytes(config.buffer_size, spec, max(config.n_step, config.n_step_final or 1), config.prioritized)
     compression = 20 if spec.obs_dtype == "uint8" else 1  # real frames shrink 30- to 68-fold
     return {
         "parameters": parameters,

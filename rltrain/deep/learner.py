@@ -46,6 +46,7 @@ class Rule(NamedTuple):
     """How an update is made."""
 
     loss: str  # "huber" or "mse"
+    huber_delta: float
     max_grad_norm: float | None
     optimiser: str
     optimiser_eps: float
@@ -120,7 +121,7 @@ class Learner:
     def _loss(self, q: Tensor, samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
         chosen = q.gather(1, samples.action[:, None]).squeeze(1)  # [M]
         td_error = samples.target - chosen
-        each = losses.huber(td_error) if self.rule.loss == "huber" else losses.squared(td_error)
+        each = losses.huber(td_error, self.rule.huber_delta) if self.rule.loss == "huber" else losses.squared(td_error)
         loss = (each * samples.weight).mean()
         return td_error.detach(), loss, chosen.detach().mean()
 

@@ -27,19 +27,32 @@ def unsquash(y: Tensor) -> Tensor:
     return y.sign() * (root.square() - 1)
 
 
-def q_target(reward: Tensor, discount: Tensor, q_next: Tensor, q_select: Tensor, *, transform: bool) -> Tensor:
-    """Regression targets [M]. reward, discount [M]; q_next [M, A] gives the values, q_select [M, A] chooses."""
+def q_target(
+    reward: Tensor, discount: Tensor, q_next: Tensor, q_select: Tensor, *, transform: bool, epsilon: float = 0.0
+) -> Tensor:
+    """Regression targets [M]. reward, discount [M]; q_next [M, A] gives the values, q_select [M, A] chooses.
+
+    With `epsilon` the next action is random that often: Expected Sarsa (van Seijen et al. 2009) of the policy that is
+    greedy but for it, whose best action keeps a distance from what one wrong step would lose.
+    """
     assert reward.shape == discount.shape == q_next.shape[:1] and q_next.shape == q_select.shape
-    value = q_next.gather(1, q_select.argmax(1, keepdim=True)).squeeze(1)  # [M]
     if transform:
-        return squash(reward + discount * unsquash(value))
-    return reward + discount * value
+        q_next = unsquash(q_next)
+    value = q_next.gather(1, q_select.argmax(1, keepdim=True)).squeeze(1)  # [M]
+    if epsilon:
+        value = (1 - epsilon) * value + epsilon * q_next.mean(1)
+    target = reward + discount * value
+    return squash(target) if transform else target
 
 
-def huber(td_error: Tensor) -> Tensor:
-    """x^2 / 2 up to |x| = 1, |x| - 1/2 beyond: the clipped error of Mnih et al. 2015. Elementwise."""
+def huber(td_error: Tensor, delta: float = 1.0) -> Tensor:
+    """x^2 / 2 up to |x| = delta, delta (|x| - delta / 2) beyond (Huber 1964). Elementwise.
+
+    delta = 1 is the clipped error of Mnih et al. 2015. Beyond delta a value moves towards the median of its targets,
+    not their mean: rare large rewards are then worth too little.
+    """
     size = td_error.abs()
-    return torch.where(size <= 1, 0.5 * td_error.square(), size - 0.5)
+    return torch.where(size <= delta, 0.5 * td_error.square(), delta * (size - 0.5 * delta))
 
 
 def squared(td_error: Tensor) -> Tensor:

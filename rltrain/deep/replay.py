@@ -122,8 +122,10 @@ class Replay:
 
     # Reading
 
-    def draw(self, num_batches: int, batch_size: int) -> list[Batch]:
-        """Batches of transitions, all drawn from the memory as it stands."""
+    def draw(
+        self, num_batches: int, batch_size: int, n_step: int | None = None, gamma: float | None = None
+    ) -> list[Batch]:
+        """Batches of transitions, all drawn from the memory as it stands; `n_step` at most that of the memory."""
         rows = np.empty((num_batches, batch_size), np.int64)
         weight = np.ones((num_batches, batch_size), np.float32)
         if self._tree is None:
@@ -135,7 +137,9 @@ class Replay:
             share = self._tree.leaves[rows] / self._tree.total
             weight[:] = (len(self) * share) ** -self.prioritised.beta
             weight /= weight.max(axis=1, keepdims=True)
-        drawn = self._n_step(rows.ravel(), weight.ravel())
+        drawn = self._n_step(
+            rows.ravel(), weight.ravel(), n_step or self.n_step, self.gamma if gamma is None else gamma
+        )
         return [Batch(*(column[i : i + batch_size] for column in drawn)) for i in range(0, rows.size, batch_size)]
 
     def _draw_uniform(self, count: int) -> Array:
@@ -148,14 +152,14 @@ class Replay:
             missing = missing[self._last[rows[missing]]]
         return rows
 
-    def _n_step(self, row: Array, weight: Array) -> Batch:
+    def _n_step(self, row: Array, weight: Array, n_step: int, gamma: float) -> Batch:
         """Sum rewards until n steps are done, the task ended, or the episode stopped."""
         reward = np.zeros(row.shape, np.float32)
         discount = np.ones(row.shape, np.float32)
         running, at = np.ones(row.shape, np.bool_), row
-        for _ in range(self.n_step):
+        for _ in range(n_step):
             reward += np.where(running, discount * self._reward[at], np.float32(0))
-            discount *= np.where(running, np.float32(self.gamma) * self._discount[at], np.float32(1))
+            discount *= np.where(running, np.float32(gamma) * self._discount[at], np.float32(1))
             at = np.where(running, self._shift(at, 1), at)
             running &= (discount != 0) & ~self._last[at]
         return Batch(row, at, self._action[row].astype(np.int64), reward, discount, weight)
@@ -168,6 +172,12 @@ class Replay:
         frame = np.where(back <= self._age[row][:, None], self._shift(row[:, None], -back), len(self._frames) - 1)
         frames = self._frames.index_select(0, torch.from_numpy(frame.ravel()))
         return frames.reshape(len(row), self.stack, *self._frame_shape)
+
+    def reward_size(self) -> float:
+        """The mean size of the rewards that are stored and not zero; 1 if there is none."""
+        reward = self._reward[self._kept_rows()]
+        reward = np.abs(reward[reward != 0], dtype=np.float64)
+        return float(reward.mean()) if reward.size else 1.0
 
     def rewrite_priorities(self, row: Array, td_error: Array) -> None:
         """After learning: priority |td error|. row and td_error [M]; of a row named twice the last error stays."""

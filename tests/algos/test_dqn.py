@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos.dqn import Algorithm, Config, load_policy
 from rltrain.core import Array, Env, EnvSpec, Hardware, State, Step
 from rltrain.errors import DivergedError
@@ -141,15 +142,46 @@ def test_every_update_gets_the_targets_of_its_own_batch(overlap: bool, monkeypat
 
 
 def test_epsilon_is_one_before_learning_then_falls_in_a_straight_line() -> None:
-    algorithm = make(
-        Bell(1, 5, True),
-        learning_starts=100,
-        exploration_steps=1000,
-        exploration_initial_eps=0.9,
-        exploration_final_eps=0.1,
-    )
-    assert [algorithm.epsilon(n) for n in (0, 99)] == [1.0, 1.0]
-    assert [algorithm.epsilon(n) for n in (500, 1000, 9999)] == pytest.approx([0.5, 0.1, 0.1])
+    config = Config(learning_starts=100, exploration_steps=1000, exploration_initial_eps=0.9, exploration_final_eps=0.1)
+    assert [schedules.epsilon(config, n) for n in (0, 99)] == [1.0, 1.0]
+    assert [schedules.epsilon(config, n) for n in (500, 1000, 9999)] == pytest.approx([0.5, 0.1, 0.1])
+
+
+def test_a_horizon_grows_by_equal_ratios_and_n_shrinks_so() -> None:
+    config = Config(gamma=0.96, gamma_final=0.99, n_step=12, n_step_final=3, horizon_steps=1000)
+    assert [schedules.gamma(config, n) for n in (0, 500, 1000, 5000)] == pytest.approx([0.96, 0.98, 0.99, 0.99])
+    assert [schedules.n_step(config, n) for n in (0, 500, 1000, 5000)] == [12, 6, 3, 3]
+    constant = Config(gamma=0.9, n_step=4)
+    assert (schedules.gamma(constant, 700), schedules.n_step(constant, 700)) == (0.9, 4)
+
+
+def test_updates_grow_rarer_along_a_line() -> None:
+    config = Config(train_freq=4, train_freq_final=8, train_freq_steps=800)
+    # 1/4 falls to 1/8: 3/16 a step on the way, so 150 in 800 steps, then one every 8.
+    assert [schedules.updates(config, n) for n in (0, 400, 800, 880)] == [0, 87, 150, 160]
+    assert [schedules.updates(Config(train_freq=4, gradient_steps=2), n) for n in (3, 4, 11)] == [0, 2, 4]
+
+
+def test_the_learning_rate_falls_in_a_straight_line() -> None:
+    config = Config(learning_rate=1e-3, learning_rate_final=1e-4, learning_rate_steps=900)
+    assert [schedules.learning_rate(config, n) for n in (0, 300, 900, 9999)] == pytest.approx([1e-3, 7e-4, 1e-4, 1e-4])
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+def test_batches_are_drawn_with_the_schedules_of_their_round(overlap: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"gamma": 0.5, "gamma_final": 0.75, "n_step": 4, "n_step_final": 1, "horizon_steps": 512}
+    settings |= {"convolutions": ((4, 4, 2),), "learning_starts": 200, "train_freq": 64, "overlap": overlap}
+    algorithm = make(Bell(4, 10**6, True, image=True), batch_size=4, **settings)
+    drawn, draw = [], algorithm.replay.draw
+    monkeypatch.setattr(algorithm.replay, "draw", lambda *given: drawn.append((given, draw(*given))) or drawn[-1][1])
+    for _ in range(4):
+        algorithm.step()
+    first, last = drawn[0], drawn[-1]
+    assert first[0][2] > last[0][2] == 1
+    assert last[0][3] == 0.75
+    for (_, _, n, gamma), batches in drawn:  # a reward of 1 a step
+        np.testing.assert_allclose(batches[0].reward, sum(gamma**k for k in range(n)), rtol=1e-6)
+        np.testing.assert_allclose(batches[0].discount, gamma**n, rtol=1e-6)
 
 
 def test_one_environment_goes_on_exploring() -> None:
@@ -195,6 +227,25 @@ def test_rewards_are_clipped_then_scaled() -> None:
     algorithm.step()
     assert set(algorithm.replay._reward[: algorithm.replay.steps].tolist()) == {0.0, 2.0}
     assert algorithm.step()["return/mean"] == 5.0  # the score is raw
+
+
+def test_an_automatic_scale_makes_the_first_rewards_ones_and_then_stays() -> None:
+    settings = {"n_step": 2, "gamma": 0.5, "learning_starts": 400, "batch_size": 4, "reward_scale": "auto"}
+    algorithm = make(Bell(1, 5, True), **settings)
+    algorithm.step()
+    algorithm.replay._reward[: algorithm.replay.steps] *= 20.0
+    algorithm.step()
+    assert algorithm.auto_scale is not None and 1 / 20 < algorithm.auto_scale < 1
+    algorithm.replay._reward[:] = 7.0
+    before, algorithm._learned_steps = algorithm.auto_scale, algorithm.env_steps - 100
+    batch = algorithm._draw()[0]
+    whole = batch.discount == 0.25  # two rewards and a bootstrap
+    assert whole.any()
+    np.testing.assert_allclose(batch.reward[whole], before * 7.0 * 1.5, rtol=1e-6)
+    assert algorithm.auto_scale == before
+    other = make(Bell(1, 5, True), **settings)
+    other.load(algorithm.save())
+    assert other.auto_scale == before
 
 
 def test_a_loss_that_is_no_number_stops_the_run() -> None:

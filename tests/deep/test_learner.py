@@ -13,7 +13,7 @@ from rltrain.deep.optimiser import Optimiser, clip_scale
 
 VECTOR = EnvSpec("Probe", (2,), "float32", 1, 2, ("a", "b"), 1, 1, None, None)
 IMAGE = EnvSpec("Probe", (2, 12, 12), "uint8", 2, 3, ("a", "b", "c"), 1, 1, None, None)
-RULE = Rule("huber", None, "adam", 1e-8)
+RULE = Rule("huber", 1.0, None, "adam", 1e-8)
 
 
 def learner(spec: EnvSpec, shape: NetworkShape, dtype: torch.dtype = torch.float32, rule: Rule = RULE) -> Learner:
@@ -69,7 +69,7 @@ def test_two_threads_make_the_update_that_one_makes(
     hidden: tuple[int, ...], layer_norm: bool, dtype: torch.dtype
 ) -> None:
     shape = NetworkShape([Conv(4, 4, 2), Conv(4, 3, 1)], "valid", hidden, True, layer_norm)
-    rule = Rule("huber", 0.01, "adam", 1e-2)
+    rule = Rule("huber", 1.0, 0.01, "adam", 1e-2)
     one, two = (learner(IMAGE, shape, dtype, rule) for _ in range(2))
     stream = torch.Generator().manual_seed(1)
     with ThreadPoolExecutor(1) as pool:

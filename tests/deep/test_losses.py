@@ -33,6 +33,23 @@ def test_the_transform_and_its_inverse() -> None:
     torch.testing.assert_close(target, squash(torch.tensor([1 + 0.5 * 3]).double()))
 
 
+def test_a_random_next_action_is_worth_the_mean() -> None:
+    target = q_target(REWARD, torch.tensor([0.9, 0.9]), Q_NEXT, Q_SELECT, transform=False, epsilon=0.2)
+    torch.testing.assert_close(
+        target, torch.tensor([1 + 0.9 * (0.8 * 1 + 0.2 * 3), -2 + 0.9 * (0.8 * -3 + 0.2 * -0.5)])
+    )
+    squashed = q_target(REWARD, torch.tensor([0.9, 0.9]), squash(Q_NEXT), squash(Q_SELECT), transform=True, epsilon=0.2)
+    torch.testing.assert_close(squashed, squash(target), atol=1e-4, rtol=1e-4)
+
+
+def test_a_wider_huber_is_linear_later() -> None:
+    td_error = torch.tensor([-20.0, -5.0, 0.0, 10.0, 30.0], requires_grad=True)
+    error = huber(td_error, 10.0)
+    torch.testing.assert_close(error, torch.tensor([150.0, 12.5, 0.0, 50.0, 250.0]))
+    slope = torch.autograd.grad(error.sum(), td_error)[0]
+    torch.testing.assert_close(slope, torch.tensor([-10.0, -5.0, 0.0, 10.0, 10.0]))
+
+
 def test_errors() -> None:
     td_error = torch.tensor([-3.0, -0.5, 0.0, 1.0, 2.0])
     torch.testing.assert_close(huber(td_error), torch.tensor([2.5, 0.125, 0.0, 0.5, 1.5]))

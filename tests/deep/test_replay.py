@@ -105,6 +105,15 @@ def test_every_drawn_transition_is_the_one_that_happened(
     assert len(seen) > 300
 
 
+def test_the_size_of_rewards_leaves_zeros_out() -> None:
+    replay = make(2, 40, 1)
+    assert replay.reward_size() == 1.0
+    Tape(2, 3, seed=0).feed(replay, 15)
+    replay._reward[:] = 0.0
+    replay._reward[:4] = [0.0, -10.0, 50.0, 30.0]
+    assert replay.reward_size() == 30.0
+
+
 def test_uniform_draws_reach_every_transition_equally() -> None:
     tape, replay = Tape(2, 3, seed=0), make(2, 40, 1)
     tape.feed(replay, 70)

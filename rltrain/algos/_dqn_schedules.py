@@ -1,0 +1,54 @@
+"""How DQN's settings move while it learns: pure functions of the environment steps so far."""
+
+from __future__ import annotations
+
+from rltrain.algos._dqn_config import Config
+
+
+def epsilon(config: Config, env_steps: int) -> float:
+    """The chance of a random action: 1 before learning starts, then along a straight line."""
+    if env_steps < config.learning_starts:
+        return 1.0
+    share = min(1.0, env_steps / config.exploration_steps)
+    return config.exploration_initial_eps + share * (config.exploration_final_eps - config.exploration_initial_eps)
+
+
+def learning_rate(config: Config, env_steps: int) -> float:
+    """Along a straight line."""
+    if config.learning_rate_final is None:
+        return config.learning_rate
+    share = min(1.0, env_steps / config.learning_rate_steps)
+    return config.learning_rate + share * (config.learning_rate_final - config.learning_rate)
+
+
+def n_step(config: Config, env_steps: int) -> int:
+    """Rewards summed before bootstrapping, by equal ratios in equal times, rounded.
+
+    Long returns carry rewards back fast while bootstrapped values know nothing; short ones are exact later. Source:
+    Schwarzer et al. 2023, "Bigger, Better, Faster", section 3.
+    """
+    if config.n_step_final is None:
+        return config.n_step
+    share = min(1.0, env_steps / config.horizon_steps)
+    return round(config.n_step * (config.n_step_final / config.n_step) ** share)
+
+
+def gamma(config: Config, env_steps: int) -> float:
+    """Discount a step; 1 - gamma moves by equal ratios in equal times.
+
+    Source: Francois-Lavet et al. 2015, "How to discount deep reinforcement learning".
+    """
+    if config.gamma_final is None:
+        return config.gamma
+    share = min(1.0, env_steps / config.horizon_steps)
+    return 1 - (1 - config.gamma) ** (1 - share) * (1 - config.gamma_final) ** share
+
+
+def updates(config: Config, env_steps: int) -> int:
+    """Updates that so many steps are due in all. Their number a step moves along a straight line."""
+    if config.train_freq_final is None:
+        return env_steps // config.train_freq * config.gradient_steps
+    first, last, over = 1 / config.train_freq, 1 / config.train_freq_final, config.train_freq_steps
+    moving = min(env_steps, over)
+    due = first * moving + (last - first) * moving * moving / (2 * over) + last * (env_steps - moving)
+    return int(due * config.gradient_steps)
