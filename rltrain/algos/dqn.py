@@ -225,12 +225,13 @@ class Algorithm:
         rows = Batch(*(np.concatenate(column) for column in zip(*chunk, strict=True)))
         with torch.inference_mode():
             obs = self.replay.observations(rows.next_row).to(self.device)
-            q_next = self.target(obs)
+            x = self.target.prepare(obs)
+            q_next = self.target.of_prepared(x)
             return losses.q_target(
                 torch.from_numpy(rows.reward).to(self.device),
                 torch.from_numpy(rows.discount).to(self.device),
                 q_next,
-                self.frozen(obs) if self.config.double else q_next,
+                self.frozen.of_prepared(x) if self.config.double else q_next,
                 transform=self.config.value_transform == "sqrt",
                 epsilon=self.config.target_epsilon,
             )

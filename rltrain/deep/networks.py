@@ -76,7 +76,11 @@ class QNetwork(nn.Module):
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on a CPU
 
     def forward(self, obs: Tensor) -> Tensor:
-        return self.values(self.hidden(self.prepare(obs)))
+        return self.of_prepared(self.prepare(obs))
+
+    def of_prepared(self, x: Tensor) -> Tensor:
+        """What `prepare` gives -> values [M, A]. Two networks of one shape can share what was prepared."""
+        return self.values(self.hidden(x))
 
     def hidden(self, x: Tensor) -> Tensor:
         """Prepared observations -> the wide layer's sums [M, H], or what would enter it if there is none."""

@@ -47,9 +47,22 @@ algorithm:
   buffer_size: 3000
   batch_size: 8
   train_freq: 8
+  train_freq_final: 16
+  train_freq_steps: 3000
   prioritized: true
-  n_step: 3
+  n_step: 6
+  n_step_final: 3
+  gamma: 0.97
+  gamma_final: 0.99
+  horizon_steps: 3000
+  learning_rate_final: 1e-5
+  learning_rate_steps: 4000
+  reward_scale: auto
+  target_epsilon: 0.05
+  huber_delta: 2.0
   double: true
+  dueling: true
+  layer_norm: true
   convolutions: [[8, 8, 4], [8, 4, 2]]
   hidden: [32]
   target_update_interval: 700
