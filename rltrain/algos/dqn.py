@@ -16,7 +16,6 @@ result does not depend on their timing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -28,6 +27,7 @@ from rltrain.algos._dqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Co
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, crossed
 from rltrain.deep import losses, precision
 from rltrain.deep.device import resolve
+from rltrain.deep.helper import Helper
 from rltrain.deep.helper_work import HelperWork
 from rltrain.deep.learner import Learner, Learnt, Rule, Samples, arrays, set_arrays
 from rltrain.deep.networks import Conv, NetworkShape, QNetwork, copy_weights, parameter_count
@@ -77,9 +77,7 @@ class Algorithm:
         if chosen == "auto":
             chosen = precision.choose(env.spec, self.shape, self.device, config.batch_size)  # type: ignore[assignment]
         self._build(chosen)
-        self._helper = (
-            ThreadPoolExecutor(1, "collect", initializer=torch.set_num_threads, initargs=(1,)) if self.overlap else None
-        )
+        self._helper = Helper("collect", partial(torch.set_num_threads, 1)) if self.overlap else None
 
         self.env_steps = 0
         self.updates = 0

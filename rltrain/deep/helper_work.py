@@ -1,78 +1,78 @@
-"""Two cores for one learner: what the second thread does in a round, and in which order.
+"""Two cores for one learner: what there is to do in a round beside the updates themselves.
 
-Between its parts of an update (see `learner`) the helper plays, and prepares for later updates their targets and their
-observations. Every job is a function of what stood at the round's start, or of the update that it is part of, so the
-numbers do not depend on timing. Nor does it matter which thread does a job: one thread, the same sums.
+The environments play, and later updates need their targets and their observations. These are jobs of the helper,
+between the parts of an update (see `learner`), which are urgent; what it has not begun when it is needed is done by the
+thread that needs it. Every job is a function of what stood at the round's start, or of the update that it is part of,
+so the numbers depend neither on timing nor on which thread does what: one thread, the same sums.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 from torch import Tensor
 
+from rltrain.deep.helper import Helper, Job
+
 Played = TypeVar("Played")
 Result = TypeVar("Result")
 
+AHEAD = 2  # inputs and targets that the helper may be ahead of the updates
+
 
 class HelperWork(Generic[Played]):
-    """One round's jobs for `helper`, an executor of one thread, which runs them in the order given."""
+    """One round's jobs for `helper`: `plays` calls of `play`, one after the other, and what `plan` names."""
 
-    def __init__(self, helper: ThreadPoolExecutor, play: Callable[[], Played], plays: int) -> None:
+    def __init__(self, helper: Helper, play: Callable[[], Played], plays: int) -> None:
         self._helper, self._play, self._plays = helper, play, plays
-        self._played: list[Future[Played]] = []
-        self._jobs: dict[tuple[str, int], tuple[Callable[[], Tensor], Future[Tensor]]] = {}
-        self._inputs: Sequence[Callable[[], Tensor]] = ()
-        self._targets: Sequence[Callable[[], Tensor]] = ()
+        self._turn = threading.Lock()
+        self._played: list[Played] = []
+        self._play_jobs: list[Job[None]] = []
+        self._inputs: list[Job[Tensor]] = []
+        self._targets: list[Job[Tensor]] = []
+        self._input_works: Sequence[Callable[[], Tensor]] = ()
+        self._target_works: Sequence[Callable[[], Tensor]] = ()
         self._group = 1
 
     def plan(self, inputs: Sequence[Callable[[], Tensor]], targets: Sequence[Callable[[], Tensor]], group: int) -> None:
         """What the round's updates need: an input each, and a target for every `group` of them."""
-        self._inputs, self._targets, self._group = inputs, targets, group
+        self._input_works, self._target_works, self._group = inputs, targets, group
 
     def begin(self, update: int) -> tuple[Tensor, Tensor]:
         """The input of this update and the target of its group. The helper gets what later ones will need."""
-        target, updates = update // self._group, len(self._inputs)
-        result = self._take("input", update, self._inputs), self._take("target", target, self._targets)
-        if update + 1 < updates:
-            self._lend("input", update + 1, self._inputs)
-        # A target goes out when a group begins and steps of the environments between, so that no wait grows long.
-        if update % self._group == 0 and target + 1 < len(self._targets):
-            self._lend("target", target + 1, self._targets)
-        while (2 * len(self._played) + 1) * updates < 2 * self._plays * (update + 1):
-            self._played.append(self._helper.submit(self._play))
-        return result
+        target, updates = update // self._group, len(self._input_works)
+        if update == 0:  # this thread does the first itself
+            self._inputs.append(Job(self._input_works[0]))
+            self._targets.append(Job(self._target_works[0]))
+        for works, jobs, upto in (
+            (self._input_works, self._inputs, update + AHEAD),
+            (self._target_works, self._targets, target + AHEAD),
+        ):
+            while len(jobs) < min(upto + 1, len(works)):
+                jobs.append(self._helper.submit(works[len(jobs)]))
+        # Steps of the environments go out one by one between the updates, so that none has to wait for many.
+        while (2 * len(self._play_jobs) + 1) * updates < 2 * self._plays * (update + 1):
+            self._play_jobs.append(self._helper.submit(self._play_one))
+        return self._inputs[update].result(), self._targets[target].result()
 
-    def submit(self, job: Callable[[], Result]) -> Future[Result]:
+    def submit(self, work: Callable[[], Result]) -> Job[Result]:
         """A part of the update at hand."""
-        return self._helper.submit(job)
+        return self._helper.submit(work, urgent=True)
 
     def played(self) -> list[Played]:
         """All steps of the environments, in order. The round is over when it returns."""
-        while len(self._played) < self._plays:
-            self._played.append(self._helper.submit(self._play))
-        return [future.result() for future in self._played]
+        while len(self._play_jobs) < self._plays:
+            self._play_jobs.append(self._helper.submit(self._play_one))
+        for job in self._play_jobs:
+            job.result()
+        return self._played
+
+    def _play_one(self) -> None:
+        with self._turn:  # whichever job it is, it is the next step
+            self._played.append(self._play())
 
     def abandon(self) -> None:
         """After an error: nothing of the round runs on when this returns."""
-        for future in self._played:
-            future.cancel()
-        self._helper.submit(int).result()
-
-    def _lend(self, kind: str, i: int, jobs: Sequence[Callable[[], Tensor]]) -> None:
-        self._jobs[kind, i] = jobs[i], self._helper.submit(jobs[i])
-
-    def _take(self, kind: str, i: int, jobs: Sequence[Callable[[], Tensor]]) -> Tensor:
-        """The result of a job. One that the helper has not begun is done here."""
-        if (kind, i) not in self._jobs:
-            if kind == "input":
-                return jobs[i]()
-            self._lend(kind, i, jobs)
-        job, future = self._jobs[kind, i]
-        if future.cancel():
-            future = Future()
-            future.set_result(job())
-            self._jobs[kind, i] = job, future
-        return future.result()
+        self._helper.abandon()

@@ -1,16 +1,16 @@
 """One gradient step of a Q-network, on one thread or on two.
 
-Two threads divide the work by operation. The first hidden layer, the wide one, holds nearly all parameters: the helper
-computes its gradient, and that of the last convolution, while this thread goes on backwards, and moves its weights
-while this thread reads the next batch. Every sum is that of the plain step.
+Two threads divide the work by operation. This thread goes backwards through the layers; the gradients of their weights,
+which nothing waits for but the end of the step, are jobs that the helper takes, or this thread when it is through. The
+first hidden layer, the wide one, holds nearly all parameters: the helper moves its weights while this thread reads the
+next batch. Every sum is that of the plain step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -18,10 +18,12 @@ from torch import Tensor
 
 from rltrain.core import Array, EnvSpec, State
 from rltrain.deep import convolutions, losses
+from rltrain.deep.helper import Job
 from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, initialise
 from rltrain.deep.optimiser import Optimiser, clip_scale
 
-Submit = Callable[[Callable[[], Any]], Future[Any]]  # gives a job to the helper
+Result = TypeVar("Result")
+Submit = Callable[[Callable[[], Any]], Job[Any]]  # offers work to the helper
 
 
 class Samples(NamedTuple):
@@ -74,7 +76,7 @@ class Learner:
             copy_weights(self.weights, self.online)
         self._wide = _Part(self.weights.wide_parameters(), self.online.wide_parameters(), rule)
         self._others = _Part(self.weights.other_parameters(), self.online.other_parameters(), rule)
-        self._moving: Future[None] | None = None
+        self._moving: Job[None] | None = None
 
     def update(self, samples: Samples, learning_rate: float, submit: Submit | None) -> Learnt:
         """One gradient step. With `submit`, call `wait` before the weights are read by anyone else."""
@@ -167,21 +169,19 @@ class _Part:
 def _back_through(
     layers: Sequence[torch.nn.Conv2d], tape: convolutions.Tape, gradient: Tensor, submit: Submit
 ) -> list[Tensor]:
-    """Gradients of the convolutions' parameters, in order. The helper gets the last layer's, wanted last."""
-    found: list[tuple[Tensor, Tensor]] = []
-    lent: Future[tuple[Tensor, Tensor]] | None = None
+    """Gradients of the convolutions' parameters, in order."""
+    jobs: list[Job[tuple[Tensor, Tensor]]] = []  # from the last layer to the first
     for i in range(len(layers) - 1, -1, -1):
         gradient = convolutions.before_relu(gradient, tape.outputs[i])
-        weights = partial(convolutions.weight_gradients, layers[i], gradient, tape.inputs[i])
-        if i > 0 and lent is None:
-            lent = submit(weights)
-        else:
-            found.insert(0, weights())
+        jobs.append(submit(partial(convolutions.weight_gradients, layers[i], gradient, tape.inputs[i])))
         if i > 0:
             gradient = convolutions.input_gradient(layers[i], gradient, tape.inputs[i])
-    if lent is not None:
-        found.append(lent.result())
-    return [part for pair in found for part in pair]
+    return [part for job in _taken_from_the_end(jobs) for part in job]
+
+
+def _taken_from_the_end(jobs: Sequence[Job[Result]]) -> list[Result]:
+    """Results of the jobs, the last one's first. The helper comes from the other end."""
+    return [job.result() for job in reversed(jobs)]
 
 
 def arrays(network: QNetwork) -> dict[str, Array]:

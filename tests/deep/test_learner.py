@@ -1,12 +1,12 @@
 """Single updates against numbers worked out by hand, and two threads against one."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from functools import partial
 
 import pytest
 import torch
 
 from rltrain.core import EnvSpec
+from rltrain.deep.helper import Helper
 from rltrain.deep.learner import Learner, Rule, Samples
 from rltrain.deep.networks import Conv, NetworkShape
 from rltrain.deep.optimiser import Optimiser, clip_scale
@@ -72,20 +72,16 @@ def test_two_threads_make_the_update_that_one_makes(
     rule = Rule("huber", 1.0, 0.01, "adam", 1e-2)
     one, two = (learner(IMAGE, shape, dtype, rule) for _ in range(2))
     stream = torch.Generator().manual_seed(1)
-    with ThreadPoolExecutor(1) as pool:
-
-        def submit(job: Any) -> Future[Any]:
-            return pool.submit(job)
-
-        for _ in range(5):
-            obs = torch.randint(0, 256, (8, 2, 12, 12), dtype=torch.uint8, generator=stream)
-            target = torch.randn(8, generator=stream)
-            action = torch.randint(0, 3, (8,), generator=stream)
-            samples = [Samples(made.online.prepare(obs), action, target, torch.ones(8)) for made in (one, two)]
-            ours, theirs = one.update(samples[0], 1e-3, None), two.update(samples[1], 1e-3, submit)
-            assert ours.norm > 0.01  # clipping is at work
-            torch.testing.assert_close(ours.norm, theirs.norm)
-        two.wait()
+    submit = Helper("test", partial(torch.set_num_threads, 1)).submit
+    for _ in range(5):
+        obs = torch.randint(0, 256, (8, 2, 12, 12), dtype=torch.uint8, generator=stream)
+        target = torch.randn(8, generator=stream)
+        action = torch.randint(0, 3, (8,), generator=stream)
+        samples = [Samples(made.online.prepare(obs), action, target, torch.ones(8)) for made in (one, two)]
+        ours, theirs = one.update(samples[0], 1e-3, None), two.update(samples[1], 1e-3, submit)
+        assert ours.norm > 0.01  # clipping is at work
+        torch.testing.assert_close(ours.norm, theirs.norm)
+    two.wait()
     for a, b in zip(one.weights.parameters(), two.weights.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-7)
     for a, b in zip(one.online.parameters(), two.online.parameters(), strict=True):
