@@ -100,7 +100,10 @@ class Hardware:
 
 
 class Algorithm(Stateful, Protocol):
-    """A thing that gets better. An algorithm's module holds this class, `Config`, `TASK` and `DEFAULT_BUDGET`."""
+    """A thing that gets better. An algorithm's module holds this class, `Config`, `TASK` and `DEFAULT_BUDGET`.
+
+    It may have `chosen`, str -> str: what its settings left to the machine, and how that was decided.
+    """
 
     @property
     def counters(self) -> Mapping[str, int]: ...  # env_steps, episodes, updates, sweeps: budgets and cadences name one

@@ -73,10 +73,12 @@ class Algorithm:
             rng=rng.numpy("replay"),
         )
         self.shape = network_shape(config, env.spec)
-        chosen = config.precision
-        if chosen == "auto":
-            chosen = precision.choose(env.spec, self.shape, self.device, config.batch_size)  # type: ignore[assignment]
-        self._build(chosen)
+        self.chosen: dict[str, str] = {}
+        arithmetic: str = config.precision
+        if arithmetic == "auto":
+            arithmetic, why = precision.choose(env.spec, self.shape, self.device, config.batch_size)
+            self.chosen["precision"] = f"{arithmetic}: {why}"
+        self._build(arithmetic)
         self._helper = Helper("collect", partial(torch.set_num_threads, 1)) if self.overlap else None
 
         self.env_steps = 0
@@ -257,7 +259,7 @@ class Algorithm:
         }
 
     def load(self, state: State) -> None:
-        if state["precision"] != self.precision:
+        if state["precision"] != self.precision and self._can_compute(state["precision"]):
             self._build(state["precision"])
         self.learner.load(state["learner"])
         set_arrays(self.target, state["target"])
@@ -269,6 +271,10 @@ class Algorithm:
         self.episodes.load(state["episodes"])
         self.replay.load(state["replay"])
         self.env.load(state["env"])
+
+    def _can_compute(self, arithmetic: str) -> bool:
+        """No: it was chosen on a processor that has bfloat16, which this one lacks; the run goes on in float32."""
+        return arithmetic != "bfloat16" or self.config.precision != "auto" or precision.has_bfloat16(self.device)
 
 
 class Greedy:

@@ -91,6 +91,8 @@ class Run:
                 "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
                 "machine": run._machine(),
             }
+            chosen = getattr(run.algorithm, "chosen", None)
+            facts |= {"chosen": chosen} if chosen else {}
             write_small(folder / "run.json", json.dumps({"format": 1, **facts, **run._exactness()}, indent=2) + "\n")
             keep_model(experiment, folder)
             write_small(

@@ -11,6 +11,7 @@ import torch
 from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos.dqn import Algorithm, Config, load_policy
 from rltrain.core import Array, Env, EnvSpec, Hardware, State, Step
+from rltrain.deep import precision
 from rltrain.errors import DivergedError
 from rltrain.rng import Streams
 
@@ -272,11 +273,11 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_the_result_does_not_depend_on_which_thread_is_faster(precision: str) -> None:
+@pytest.mark.parametrize("arithmetic", ["float32", "bfloat16"])
+def test_the_result_does_not_depend_on_which_thread_is_faster(arithmetic: str) -> None:
     states = []
     for delay in (0.0, 0.002):
-        algorithm = make(Bell(4, 7, True, image=True, delay=delay), precision=precision, **SETTINGS)
+        algorithm = make(Bell(4, 7, True, image=True, delay=delay), precision=arithmetic, **SETTINGS)
         assert algorithm.overlap
         for _ in range(4):
             algorithm.step()
@@ -300,6 +301,26 @@ def test_a_loaded_state_goes_on_as_the_original_does(image: bool, optimizer: str
     for _ in range(3):
         assert ours.step() == other.step()
     assert digest(ours.save()) == digest(other.save())
+
+
+def test_a_run_that_chose_bfloat16_goes_on_in_float32_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fresh() -> Algorithm:
+        return make(Bell(4, 7, True, image=True), precision="auto", **SETTINGS)
+
+    monkeypatch.setattr(precision, "choose", lambda *_: precision.Choice("bfloat16", "a test"))
+    ours = fresh()
+    assert ours.chosen == {"precision": "bfloat16: a test"}
+    ours.step()
+    for supported, name in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr(precision, "choose", lambda *_: precision.Choice("float32", "a test"))
+        monkeypatch.setattr(precision, "has_bfloat16", lambda _, supported=supported: supported)
+        other = fresh()
+        other.load(ours.save())
+        assert other.precision == name
+        assert other.save()["precision"] == name
+        other.step()
+    for a, b in zip(ours.learner.weights.parameters(), other.learner.weights.parameters(), strict=True):
+        assert a.dtype == b.dtype == torch.float32
 
 
 def test_the_policy_of_a_saved_state_acts_as_the_algorithm_does() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rltrain import config
+from rltrain.algos import basic
 from rltrain.cli.train import resume_run
 from rltrain.core import Policy
 from rltrain.errors import BusyError, CheckpointError, DiskError, InputError, MissingError
@@ -51,6 +52,14 @@ def test_the_order_of_events(tmp_path: Path) -> None:
     assert status(run) == "finished"
     rows = [json.loads(line) for line in (run.folder / "eval.jsonl").read_text().splitlines()]
     assert [row["episodes"] >= due for row, due in zip(rows, (50, 100), strict=True)] == [True, True]
+
+
+def test_what_was_left_to_the_machine_is_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = json.loads((create(tmp_path).folder / "run.json").read_text())
+    assert "chosen" not in plain
+    monkeypatch.setattr(basic.Algorithm, "chosen", {"precision": "float32: a test"}, raising=False)
+    facts = json.loads((create(tmp_path, name="y").folder / "run.json").read_text())
+    assert facts["chosen"] == {"precision": "float32: a test"}
 
 
 def test_a_finished_run_resumed_does_nothing(tmp_path: Path) -> None:
