@@ -6,23 +6,26 @@ live in .venv-peers (`make bench-peers`), rltrain in the interpreter that runs t
 sides' scripts.
 
     python bench/dqn_throughput.py --save    # about 10 minutes; leave the machine alone meanwhile
+    python bench/dqn_throughput.py --busy    # the same while another process wants a core
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
-import platform
 import resource
 import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
+
+from measuring import LOADED, machine, widest_instructions
 
 ROOT = Path(__file__).resolve().parent.parent
 PEER_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
@@ -34,7 +37,6 @@ PEERS: dict[str, list[str]] = {
 }
 PRECISIONS = ("float32", "bfloat16")
 STEPS_PER_UPDATE = 4
-LOADED = 0.3  # cores kept busy by other processes, above which a run is marked
 
 
 class Spread(NamedTuple):
@@ -68,7 +70,13 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description="DQN steps per second: Stable-Baselines3 and rltrain in turn, at equal settings"
     )
     parser.add_argument("--peer", action="append", choices=list(PEERS), help="may be given again [sb3-8 sb3-subproc-8]")
-    parser.add_argument("--precision", action="append", choices=PRECISIONS, help="of ours; may be given again [both]")
+    parser.add_argument(
+        "--precision",
+        action="append",
+        choices=PRECISIONS,
+        help="of ours; may be given again [both, without bfloat16 where the processor has none]",
+    )
+    parser.add_argument("--busy", action="store_true", help="another process counts on one core all the while")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each side; below 5 is only a trial [5]")
     parser.add_argument("--steps", type=int, default=1600, help="agent steps in the measured window [1600]")
     parser.add_argument("--warm", type=int, default=400, help="agent steps before it [400]")
@@ -97,7 +105,7 @@ def commands(given: argparse.Namespace) -> dict[str, list[str]]:
         f"ours-{precision}": [
             sys.executable, ROOT / "bench/ours_dqn.py", "--envs", given.envs, "--precision", precision, *same
         ]
-        for precision in given.precision or PRECISIONS
+        for precision in given.precision or possible()
     }  # fmt: skip
     order: list[tuple[str, list[Any]]] = []
     left, right = list(peers.items()), list(ours.items())
@@ -105,6 +113,22 @@ def commands(given: argparse.Namespace) -> dict[str, list[str]]:
         order += left[:1] + right[:1]
         left, right = left[1:], right[1:]
     return {name: [str(word) for word in command] for name, command in order}
+
+
+def possible() -> Sequence[str]:
+    return PRECISIONS if "bf16" in widest_instructions() else PRECISIONS[:1]
+
+
+@contextlib.contextmanager
+def company(wanted: bool) -> Iterator[None]:
+    """Another process that never rests, on one core of those that the operating system picks."""
+    other = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if wanted else None
+    try:
+        yield
+    finally:
+        if other is not None:
+            other.kill()
+            other.wait()
 
 
 def run_side(command: Sequence[str]) -> dict[str, Any]:
@@ -139,19 +163,6 @@ def _own_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    models = [
-        line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
-    ]
-    return {
-        "cpu": models[0] if models else platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "system": platform.platform(),
-    }
-
-
 def speeds(runs: Sequence[Mapping[str, Any]], name: str) -> list[float]:
     return [run["steps_per_second"] for run in runs if run["name"] == name]
 
@@ -168,7 +179,7 @@ def summary(runs: Sequence[Mapping[str, Any]], peers: Sequence[str], ours: Seque
     }
 
 
-def show(runs: Sequence[Mapping[str, Any]], figures: Mapping[str, Any]) -> None:
+def show(runs: Sequence[Mapping[str, Any]], figures: Mapping[str, Any], busy: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -199,7 +210,7 @@ def show(runs: Sequence[Mapping[str, Any]], figures: Mapping[str, Any]) -> None:
                 mine, label, f"{ratio['median']:.2f}", f"{ratio['low']:.2f}-{ratio['high']:.2f}", str(ratio["count"])
             )
     console.print(table)
-    loaded = sum(run["other_cpu"] > LOADED for run in runs)
+    loaded = 0 if busy else sum(run["other_cpu"] > LOADED for run in runs)
     if loaded:
         console.print(
             f"warning: other processes kept more than {LOADED} cores busy during {loaded} of {len(runs)} runs"
@@ -216,7 +227,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     versions: dict[str, Any] = {}
     for number in range(1, given.rounds + 1):
         for name, command in sides.items():
-            runs.append({"round": number, "name": name, **run_side(command)})
+            with company(given.busy):
+                runs.append({"round": number, "name": name, **run_side(command)})
             last = runs[-1]
             versions[name] = last.pop("versions")
             print(
@@ -224,12 +236,13 @@ def main(argv: Sequence[str] | None = None) -> None:
             )
     ours = [name for name in sides if name.startswith("ours-")]
     figures = summary(runs, [name for name in sides if name not in ours], ours)
-    show(runs, figures)
+    show(runs, figures, given.busy)
     if given.save:
         report = {
             "command": shlex.join(["python", "bench/dqn_throughput.py", *(sys.argv[1:] if argv is None else argv)]),
             "date": time.strftime("%Y-%m-%d"),
             "machine": machine(),
+            "another_process_on_a_core": given.busy,
             "versions": versions,
             **figures,
             "runs": runs,

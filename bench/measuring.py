@@ -20,10 +20,18 @@ def machine() -> dict[str, Any]:
     ]
     return {
         "cpu": models[0] if models else platform.machine(),
+        "instructions": widest_instructions(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": platform.platform(),
     }
+
+
+def widest_instructions() -> str:
+    """Of those that matter to a network's speed; "-" for none."""
+    lines = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")]
+    flags = lines[0].split() if lines else []
+    return " ".join(flag for flag in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if flag in flags) or "-"
 
 
 def machine_seconds() -> float:

@@ -151,9 +151,8 @@ def main() -> None:
             path.write_text(json.dumps(result, indent=1) + "\n")
     for protocol in PROTOCOLS:
         found = result[protocol]
-        print(
-            f"{protocol}: mean of {len(rows)} seeds {found['mean']:.0f} (95 % {found['ci95'][0]:.0f} to {found['ci95'][1]:.0f})"
-        )
+        interval = "{:.0f} to {:.0f}".format(*found["ci95"])
+        print(f"{protocol}: mean of {len(rows)} seeds {found['mean']:.0f} (95 % {interval})")
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ curve = load("learning_curve")
         "dqn_throughput.py",
         "ours_dqn.py",
         "learning_curve.py",
+        "pacman_hour.py",
         "peers/sb3_dqn.py",
         "cartpole.py",
         "peers/sb3_cartpole.py",
@@ -76,7 +77,10 @@ def test_summary_pairs_by_round_and_names_the_fastest_peer() -> None:
     json.dumps(figures)
 
 
-def test_sides_take_turns_at_equal_settings() -> None:
+def test_sides_take_turns_at_equal_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throughput, "widest_instructions", lambda: "avx2")
+    assert "ours-bfloat16" not in throughput.commands(throughput.arguments([]))
+    monkeypatch.setattr(throughput, "widest_instructions", lambda: "avx512_bf16 avx2")
     sides = throughput.commands(throughput.arguments(["--steps", "320", "--warm", "80"]))
     assert list(sides) == ["sb3-8", "ours-float32", "sb3-subproc-8", "ours-bfloat16"]
     for command in sides.values():
@@ -158,3 +162,20 @@ def test_learning_curve_of_no_run_says_so(tmp_path: Path, capsys: pytest.Capture
         curve.main([str(tmp_path / "nothing"), "--out", str(tmp_path / "out")])
     assert stop.value.code == 2
     assert "no run folder" in capsys.readouterr().err
+
+
+def test_minutes_to_a_score_and_the_mean_over_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCH)
+    hour = load("pacman_hour")
+    steps = [{"env_steps": 100 * i, "episodes": 20 * i, "return/mean": 300.0 * i if i else None} for i in range(9)]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in steps))
+    times = [{"env_steps": 100 * i, "elapsed_seconds": 60.0 * i} for i in range(9)]
+    (tmp_path / "timings.jsonl").write_text("".join(json.dumps(row) + "\n" for row in times))
+    assert hour.minutes_to(tmp_path, 2311) == 8.0
+    assert hour.minutes_to(tmp_path, 500) == 5.0  # a mean of fewer than 100 games says nothing yet
+    assert hour.minutes_to(tmp_path, 5000) is None
+    seeds = [{"nature": {"mean": mean}} for mean in (1000.0, 2000.0, 3000.0)]
+    found = hour.over_seeds(seeds, "nature")
+    assert (found["mean"], found["sd"]) == (2000.0, 1000.0)
+    assert 1000.0 <= found["ci95"][0] < 2000.0 < found["ci95"][1] <= 3000.0
+    assert hour.over_seeds(seeds[:1], "nature") == {"mean": 1000.0, "sd": None, "ci95": [1000.0, 1000.0]}
