@@ -85,8 +85,10 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--threads", type=int, default=0, help="threads of every side; 0 leaves each its own choice [0]"
     )
     parser.add_argument("--device", default="cpu", help="of every side: cpu or cuda [cpu]")
-    parser.add_argument("--save", nargs="?", const=RESULT, type=Path, help=f"write JSON [{RESULT.relative_to(ROOT)}]")
+    parser.add_argument("--save", nargs="?", const=Path(), type=Path, help=f"write JSON [{RESULT.relative_to(ROOT)}]")
     given = parser.parse_args(argv)
+    if given.save == Path():
+        given.save = RESULT.with_stem("dqn_throughput_busy") if given.busy else RESULT
     if given.rounds < 1:
         parser.error(f"--rounds {given.rounds}: must be at least 1")
     if given.save and given.rounds < 5:
@@ -105,7 +107,7 @@ def commands(given: argparse.Namespace) -> dict[str, list[str]]:
         f"ours-{precision}": [
             sys.executable, ROOT / "bench/ours_dqn.py", "--envs", given.envs, "--precision", precision, *same
         ]
-        for precision in given.precision or possible()
+        for precision in given.precision or possible(given.device)
     }  # fmt: skip
     order: list[tuple[str, list[Any]]] = []
     left, right = list(peers.items()), list(ours.items())
@@ -115,14 +117,15 @@ def commands(given: argparse.Namespace) -> dict[str, list[str]]:
     return {name: [str(word) for word in command] for name, command in order}
 
 
-def possible() -> Sequence[str]:
-    return PRECISIONS if "bf16" in widest_instructions() else PRECISIONS[:1]
+def possible(device: str) -> Sequence[str]:
+    return PRECISIONS if device != "cpu" or "bf16" in widest_instructions() else PRECISIONS[:1]
 
 
 @contextlib.contextmanager
 def company(wanted: bool) -> Iterator[None]:
-    """Another process that never rests, on one core of those that the operating system picks."""
-    other = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if wanted else None
+    """Another process that never rests, on a core that the operating system picks. It ends with this script."""
+    endless = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: sum(range(100_000))"
+    other = subprocess.Popen([sys.executable, "-c", endless]) if wanted else None
     try:
         yield
     finally:
@@ -210,7 +213,7 @@ def show(runs: Sequence[Mapping[str, Any]], figures: Mapping[str, Any], busy: bo
                 mine, label, f"{ratio['median']:.2f}", f"{ratio['low']:.2f}-{ratio['high']:.2f}", str(ratio["count"])
             )
     console.print(table)
-    loaded = 0 if busy else sum(run["other_cpu"] > LOADED for run in runs)
+    loaded = sum(run["other_cpu"] > LOADED + busy for run in runs)  # the company that was asked for takes one
     if loaded:
         console.print(
             f"warning: other processes kept more than {LOADED} cores busy during {loaded} of {len(runs)} runs"

@@ -4,11 +4,12 @@ Every seed is a run of its own of `configs/dqn_pacman.yaml`, unless another conf
 counts from the start of training and holds everything but the games afterwards. The games are those of `rltrain eval`,
 under `nature` and `sticky`, with the run's newest weights; no run trains with their seed, and none is chosen by it.
 
-An interrupted command goes on where it was: a run that is complete is not trained again, one that is not is resumed,
-and the result file, written after every seed, keeps the seeds that are not named now.
+An interrupted command goes on where it was: a run that is complete is not trained again, one that is not is resumed
+from its newest checkpoint, and what was trained since that is neither kept nor counted. The result file is written
+after every seed and keeps seeds of earlier commands, if they are of the same settings. A run that diverges stays.
 
     python bench/pacman_hour.py --seeds 0 1 2 --save
-    python bench/pacman_hour.py --config configs/dqn_pacman_100k.yaml --steps 100_000 --save
+    python bench/pacman_hour.py --seeds 0 --set algorithm.double=false --name no-double --save
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -25,14 +27,14 @@ from typing import Any
 
 import numpy as np
 from learning_curve import read_rows, seconds_at
-from measuring import machine
+from measuring import machine, machine_seconds, own_seconds
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results" / "pacman"
 PROTOCOLS = ("nature", "sticky")
 EVAL_SEED = 1_000_000
 MARKS = (1000, 2311)  # scores whose minute is noted: Mnih et al. 2015 report 2,311
-RESAMPLES = 10_000
+DIVERGED = 6  # exit code of a run whose loss is no number
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -42,52 +44,90 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     limit.add_argument("--minutes", type=int, default=60, help="of training [60]")
     limit.add_argument("--steps", type=int, help="of training, whatever time they take")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="[0 1 2]")
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings that go before the file's")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings before the file's")
     parser.add_argument("--name", help="of the runs and of the result [the config's name and the time]")
     parser.add_argument("--episodes", type=int, default=100, help="games of an evaluation [100]")
     parser.add_argument("--runs-dir", type=Path, default=ROOT / "runs", help="where the runs are kept [runs]")
     parser.add_argument("--save", action="store_true", help="write the result to bench/results/pacman")
     given = parser.parse_args(argv)
-    limit_words = f"{given.steps // 1000}k" if given.steps else f"{given.minutes}m"
+    if given.set and not given.name:
+        parser.error("--set needs --name: the results of other settings need a name of their own")
+    given.config, given.runs_dir = given.config.resolve(), given.runs_dir.resolve()
+    limit_words = f"{given.steps}-steps" if given.steps else f"{given.minutes}m"
     given.name = given.name or f"{given.config.stem}-{limit_words}"
     return given
 
 
-def rltrain(*words: str | Path) -> str:
-    command = [sys.executable, "-m", "rltrain", *map(str, words)]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
+def rltrain(*words: str | Path) -> int:
+    """The exit code. An interruption of this script is one of the run's, and it is waited for: it saves."""
+    process = subprocess.Popen([sys.executable, "-m", "rltrain", *map(str, words)], cwd=ROOT)
+    before = signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGTERM))
+    try:
+        return process.wait()
+    except KeyboardInterrupt:  # the terminal has sent it to both
+        process.wait()
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-def elapsed(folder: Path) -> float:
-    """Seconds of training, all sessions of the run together."""
-    rows = read_rows(folder / "timings.jsonl", torn=True)
-    return float(rows[-1]["elapsed_seconds"]) if rows else 0.0
+def learned(folder: Path) -> dict[str, Any]:
+    """Of the newest checkpoint: counters and elapsed_seconds, all sessions of the run together."""
+    manifests = sorted((folder / "checkpoints").glob("ckpt-*/MANIFEST.json"))
+    if not manifests:
+        return {"counters": {"env_steps": 0, "updates": 0}, "elapsed_seconds": 0.0}
+    meta: dict[str, Any] = json.loads(manifests[-1].read_text())["manifest"]["meta"]
+    return meta
+
+
+def check_settings(given: argparse.Namespace, folder: Path) -> None:
+    """SystemExit if the folder holds a run of other settings than those that are asked for."""
+    from rltrain import config
+
+    asked = config.load(given.config, given.set)
+    there = config.load(folder / "config.yaml", [])
+    ignored = ("run.seed", "run.budget", "run.max_wall")
+    for key, new, old in config.differences(asked, there):
+        if not key.startswith(ignored):
+            raise SystemExit(f"{folder} is a run of other settings: {key} is {old} there, {new} here; use --name")
 
 
 def train(given: argparse.Namespace, seed: int) -> Path:
-    """The run of this seed, complete."""
+    """The run of this seed, complete, or diverged."""
     folder: Path = given.runs_dir / f"{given.name}-seed{seed}"
-    words: list[str | Path]
+    words: list[str | Path] = ["train", given.config, *given.set, "--seed", str(seed), "--name", folder.name]
+    words += ["--runs-dir", given.runs_dir]
     if folder.exists():
+        check_settings(given, folder)
         words = ["resume", folder]
-        complete = json.loads((folder / "status.json").read_text())["state"] == "finished"
+    meta = learned(folder)
+    if given.steps:
+        words += ["-n", str(given.steps)]
+        complete = meta["counters"]["env_steps"] >= given.steps
     else:
-        words = ["train", given.config, "--seed", str(seed), "--runs-dir", given.runs_dir, "--name", folder.name]
-        words += given.set + ([f"run.budget.env_steps={given.steps}"] if given.steps else [])
-        complete = False
-    if given.steps is None:
-        left = 60 * given.minutes - (elapsed(folder) if folder.exists() else 0)
+        left = 60 * given.minutes - meta["elapsed_seconds"]
         words += ["--max-wall", f"{max(1, round(left))}s"]
-        complete |= left < 1
+        complete = left < 1
     if not complete:
-        rltrain(*words, "--quiet")
+        code = rltrain(*words, "--quiet")
+        if code not in (0, DIVERGED) and not finished(given, folder):
+            raise SystemExit(f"the run ended with {code}: {folder}")
     return folder
+
+
+def finished(given: argparse.Namespace, folder: Path) -> bool:
+    meta = learned(folder)
+    if given.steps:
+        return bool(meta["counters"]["env_steps"] >= given.steps)
+    return bool(meta["elapsed_seconds"] >= 60 * given.minutes - 1)
 
 
 def games(run: Path, protocol: str, episodes: int) -> dict[str, Any]:
     """One evaluation of the newest weights, without the single games."""
     fixed = ["--protocol", protocol, "--episodes", str(episodes), "--seed", str(EVAL_SEED), "--last", "--json"]
-    result: dict[str, Any] = json.loads(rltrain("eval", "--checkpoint", run, *fixed))
+    command = [sys.executable, "-m", "rltrain", "eval", "--checkpoint", str(run), *fixed]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    result: dict[str, Any] = json.loads(done.stdout)
     return {key: result[key] for key in ("mean", "sd", "median", "min", "max", "ci95")}
 
 
@@ -105,54 +145,77 @@ def minutes_to(run: Path, score: float) -> float | None:
 
 
 def measure(given: argparse.Namespace, seed: int) -> dict[str, Any]:
+    start, busy, own = time.perf_counter(), machine_seconds(), own_seconds()
     run = train(given, seed)
-    last, facts = read_rows(run / "metrics.jsonl")[-1], json.loads((run / "run.json").read_text())
+    others = max(0.0, (machine_seconds() - busy) - (own_seconds() - own)) / (time.perf_counter() - start)
+    meta, facts = learned(run), json.loads((run / "run.json").read_text())
     row: dict[str, Any] = {
         "seed": seed,
-        "env_steps": last["env_steps"],
-        "updates": last["updates"],
-        "seconds": round(elapsed(run), 1),
-        "machine": facts["machine"],
-        "training_games": last["return/mean"],  # mean of the last 100
+        "command": shlex.join(["python", "bench/pacman_hour.py", *sys.argv[1:]]),
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": machine() | {"versions": facts["machine"], "other_cpu": round(others, 2)},
+        "chosen": facts.get("chosen", {}),
+        "games": given.episodes,
+        "env_steps": meta["counters"]["env_steps"],
+        "updates": meta["counters"]["updates"],
+        "seconds": round(meta["elapsed_seconds"], 1),
+        "complete": finished(given, run),  # False: it diverged; what it had learned is scored all the same
+        "training_games": read_rows(run / "metrics.jsonl")[-1]["return/mean"],  # mean of the last 100
         "minutes_to": {str(mark): minutes_to(run, mark) for mark in MARKS},
     }
     return row | {protocol: games(run, protocol, given.episodes) for protocol in PROTOCOLS}
 
 
 def over_seeds(rows: Sequence[Mapping[str, Any]], protocol: str) -> dict[str, Any]:
-    """Mean over seeds of a protocol's means, their standard deviation, and a 95 % bootstrap interval over seeds."""
+    """Mean over seeds of a protocol's means, their standard deviation, and Student's 95 % interval of the mean."""
+    from scipy import stats
+
     means = np.array([row[protocol]["mean"] for row in rows])
-    draws = np.random.default_rng(0).choice(means, (RESAMPLES, len(means))).mean(axis=1)
-    low, high = np.quantile(draws, (0.025, 0.975))
-    sd = float(means.std(ddof=1)) if len(means) > 1 else None
-    return {"mean": round(float(means.mean()), 1), "sd": sd, "ci95": [round(low, 1), round(high, 1)]}
+    found: dict[str, Any] = {"mean": round(float(means.mean()), 1), "sd": None, "ci95": None}
+    if len(means) > 1:
+        sd = float(means.std(ddof=1))
+        half = float(stats.t.ppf(0.975, len(means) - 1)) * sd / len(means) ** 0.5
+        found |= {"sd": round(sd, 1), "ci95": [round(found["mean"] - half, 1), round(found["mean"] + half, 1)]}
+    return found
+
+
+def earlier(path: Path, settings: str) -> dict[int, dict[str, Any]]:
+    """Seeds that the result file has. SystemExit if they are of other settings."""
+    if not path.exists():
+        return {}
+    result = json.loads(path.read_text())
+    if result["config"] != settings:
+        raise SystemExit(f"{path} is of other settings; remove it, or use --name")
+    return {row["seed"]: row for row in result["seeds"]}
+
+
+def settings_of(run: Path) -> str:
+    """Its config without what differs between the seeds of one measurement."""
+    lines = (run / "config.yaml").read_text().splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith(("seed:", "max_wall:"))) + "\n"
 
 
 def main() -> None:
     given = arguments()
     path = RESULTS / f"{given.name}.json"
-    kept = {row["seed"]: row for row in json.loads(path.read_text())["seeds"]} if path.exists() and given.save else {}
+    rows: list[dict[str, Any]] = []
     for seed in given.seeds:
-        kept[seed] = row = measure(given, seed)
+        row = measure(given, seed)
         scores = ", ".join(f"{protocol} {row[protocol]['mean']:.0f}" for protocol in PROTOCOLS)
         print(f"seed {seed}: {row['env_steps']:,} steps in {row['seconds'] / 60:.1f} minutes, {scores}", flush=True)
-        rows = [kept[seed] for seed in sorted(kept)]
-        result = {
-            "command": shlex.join(["python", "bench/pacman_hour.py", *sys.argv[1:]]),
-            "date": time.strftime("%Y-%m-%d"),
-            "machine": machine(),
-            "games": given.episodes,
-            **{protocol: over_seeds(rows, protocol) for protocol in PROTOCOLS},
-            "seeds": rows,
-            "config": (given.runs_dir / f"{given.name}-seed{seed}" / "config.yaml").read_text(),
-        }
+        settings = settings_of(given.runs_dir / f"{given.name}-seed{seed}")
+        kept = {row["seed"]: row for row in rows} | (earlier(path, settings) if given.save else {}) | {seed: row}
+        rows = [kept[number] for number in sorted(kept)]
         if given.save:
+            result = {protocol: over_seeds(rows, protocol) for protocol in PROTOCOLS}
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(result, indent=1) + "\n")
+            beside = path.with_suffix(".tmp")
+            beside.write_text(json.dumps({**result, "seeds": rows, "config": settings}, indent=1) + "\n")
+            beside.replace(path)
     for protocol in PROTOCOLS:
-        found = result[protocol]
-        interval = "{:.0f} to {:.0f}".format(*found["ci95"])
-        print(f"{protocol}: mean of {len(rows)} seeds {found['mean']:.0f} (95 % {interval})")
+        found = over_seeds(rows, protocol)
+        interval = "" if found["ci95"] is None else " (95 % {:.0f} to {:.0f})".format(*found["ci95"])
+        print(f"{protocol}: mean of {len(rows)} seeds {found['mean']:.0f}{interval}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from rltrain.settings import STRICT
 
@@ -38,7 +38,9 @@ class Config(BaseModel):
         None, ge=0, lt=1, description="Discount after horizon_steps; 1 - gamma moves by equal ratios. None: constant."
     )
     horizon_steps: int = Field(
-        100_000, ge=1, description="Environment steps over which gamma and n_step move to their final values."
+        100_000,
+        ge=1,
+        description="Steps, from the run's first, over which gamma and n_step move to their last values.",
     )
     train_freq: int = Field(4, ge=1, description="Environment steps between updates.")
     train_freq_final: int | None = Field(
@@ -116,3 +118,9 @@ class Config(BaseModel):
         ge=1,
         description="Steps of each environment in a round. None: 256 / num_envs with overlap, else train_freq of all.",
     )
+
+    @model_validator(mode="after")
+    def _a_horizon_that_can_move(self) -> Config:
+        if self.gamma_final is not None and self.gamma == 1:
+            raise ValueError("gamma_final needs a gamma below 1: 1 - gamma moves by equal ratios")
+        return self

@@ -4,8 +4,9 @@
 
 Source: Mnih et al. 2015, "Human-level control through deep reinforcement learning". Options, each off by default:
 Double (van Hasselt et al. 2016), dueling heads (Wang et al. 2016), n-step returns (Sutton 1988; Hessel et al. 2018),
-prioritised replay (Schaul et al. 2016), the square-root value transform (Pohlen et al. 2018). No hidden layers: linear
-approximate Q-learning.
+prioritised replay (Schaul et al. 2016), the square-root value transform (Pohlen et al. 2018), targets of a policy that
+explores (Expected Sarsa: van Seijen et al. 2009), a wider Huber loss, and settings that move while it learns
+(`_dqn_schedules`). No hidden layers: linear approximate Q-learning.
 
 A round collects some steps and makes the updates that they are due. In a round every target is computed with the
 networks as they stood at its start. With `overlap` one core collects while the other learns: the actor's weights, the
@@ -15,6 +16,7 @@ result does not depend on their timing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
 
@@ -123,6 +125,7 @@ class Algorithm:
             "q/mean": _mean([update.value for update in learnt]),
             "epsilon": schedules.epsilon(self.config, self.env_steps),
             "replay/fill": len(self.replay) / (self.replay.capacity_steps * self.spec.num_envs),
+            **({"reward/scale": self.auto_scale or math.nan} if self.config.reward_scale == "auto" else {}),
         }
 
     def _round(self) -> list[Learnt]:
@@ -183,11 +186,17 @@ class Algorithm:
             return []
         n_step, gamma = schedules.n_step(config, self.env_steps), schedules.gamma(config, self.env_steps)
         batches = self.replay.draw(due, config.batch_size, n_step, gamma)
-        if config.reward_scale == "auto":
-            if self.auto_scale is None:
-                self.auto_scale = 1 / self.replay.reward_size()
-            batches = [batch._replace(reward=batch.reward * np.float32(self.auto_scale)) for batch in batches]
-        return batches
+        if config.reward_scale != "auto":
+            return batches
+        if self.auto_scale is None:
+            self.auto_scale = self._first_scale()
+        scale = np.float32(self.auto_scale or 1.0)
+        return [batch._replace(reward=batch.reward * scale) for batch in batches]
+
+    def _first_scale(self) -> float | None:
+        """None while no reward was ever seen: a scale of zeros is not needed yet."""
+        size = self.replay.reward_size()
+        return None if size is None else 1 / size
 
     def _learn(self, batches: list[Batch], work: HelperWork[Played] | None) -> list[Learnt]:
         """One update a batch. Targets are computed for several batches at once, as of the round's start."""

@@ -65,7 +65,7 @@ class Helper:
     def abandon(self) -> None:
         """Forget the jobs that wait. When this returns, none is running."""
         self._queue.clear()
-        self.submit(_nothing).wait()
+        self._queue.wait_until_idle()
 
 
 class _Queue:
@@ -75,12 +75,14 @@ class _Queue:
         self._urgent: deque[Job[Any]] = deque()
         self._others: deque[Job[Any]] = deque()
         self._changed = threading.Condition()
-        self._closed = False
+        self._closed = self._running = False
 
     def put(self, job: Job[Any], urgent: bool) -> None:
         with self._changed:
+            if self._closed:  # whoever needs it does it
+                return
             (self._urgent if urgent else self._others).append(job)
-            self._changed.notify()
+            self._changed.notify_all()
 
     def get(self) -> Job[Any] | None:
         """The next job, waited for; None: there will be no more."""
@@ -89,7 +91,19 @@ class _Queue:
                 self._changed.wait()
             if self._closed:
                 return None
+            self._running = True
             return (self._urgent or self._others).popleft()
+
+    def ended(self) -> None:
+        """The job that was got is done."""
+        with self._changed:
+            self._running = False
+            self._changed.notify_all()
+
+    def wait_until_idle(self) -> None:
+        with self._changed:
+            while self._running:
+                self._changed.wait()
 
     def clear(self) -> None:
         with self._changed:
@@ -99,15 +113,16 @@ class _Queue:
     def close(self) -> None:
         with self._changed:
             self._closed = True
-            self._changed.notify()
+            self._changed.notify_all()
 
 
 def _serve(queue: _Queue, prepare: Callable[[], Any]) -> None:
-    prepare()
+    try:
+        prepare()
+    except BaseException:
+        queue.close()  # `Helper.abandon` must not wait for a thread that is not there
+        raise
     while (job := queue.get()) is not None:
         job.run()
         del job  # while this waits for the next, it keeps nothing of the last
-
-
-def _nothing() -> None:
-    pass
+        queue.ended()

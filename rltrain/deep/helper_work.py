@@ -29,9 +29,10 @@ class HelperWork(Generic[Played]):
         self._helper, self._play, self._plays = helper, play, plays
         self._turn = threading.Lock()
         self._played: list[Played] = []
+        self._failed: BaseException | None = None
         self._play_jobs: list[Job[None]] = []
-        self._inputs: list[Job[Tensor]] = []
-        self._targets: list[Job[Tensor]] = []
+        self._inputs: list[Job[Tensor] | None] = []  # None: used up, its memory is free again
+        self._targets: list[Job[Tensor] | None] = []
         self._input_works: Sequence[Callable[[], Tensor]] = ()
         self._target_works: Sequence[Callable[[], Tensor]] = ()
         self._group = 1
@@ -55,7 +56,11 @@ class HelperWork(Generic[Played]):
         # Steps of the environments go out one by one between the updates, so that none has to wait for many.
         while (2 * len(self._play_jobs) + 1) * updates < 2 * self._plays * (update + 1):
             self._play_jobs.append(self._helper.submit(self._play_one))
-        return self._inputs[update].result(), self._targets[target].result()
+        x, of_group = _result(self._inputs, update), _result(self._targets, target)
+        self._inputs[update] = None
+        if (update + 1) % self._group == 0:
+            self._targets[target] = None
+        return x, of_group
 
     def submit(self, work: Callable[[], Result]) -> Job[Result]:
         """A part of the update at hand."""
@@ -71,8 +76,20 @@ class HelperWork(Generic[Played]):
 
     def _play_one(self) -> None:
         with self._turn:  # whichever job it is, it is the next step
-            self._played.append(self._play())
+            if self._failed is not None:  # an environment that has failed must not be stepped again
+                raise self._failed
+            try:
+                self._played.append(self._play())
+            except BaseException as error:
+                self._failed = error
+                raise
 
     def abandon(self) -> None:
         """After an error: nothing of the round runs on when this returns."""
         self._helper.abandon()
+
+
+def _result(jobs: Sequence[Job[Tensor] | None], i: int) -> Tensor:
+    job = jobs[i]
+    assert job is not None
+    return job.result()

@@ -1,7 +1,7 @@
 """Choose the arithmetic of a network on this machine: bfloat16 where it is faster and agrees, float32 otherwise.
 
-bfloat16 is several times slower than float32 on a processor without instructions for it, and has been wrong on some
-(pytorch issues 163347, 183815), so it is tried before it is trusted. The choice is part of a run's state.
+bfloat16 is up to a hundred times slower than float32 on a processor without instructions for it, and has been wrong on
+some (pytorch issues 163347, 183815), so it is tried before it is trusted. The choice is part of a run's state.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rltrain.core import EnvSpec
 from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, initialise
 
 MIN_SPEEDUP = 1.15
-MAX_DISAGREEMENT = 0.05  # of the values' spread; bfloat16 keeps 8 bits, about 0.4 % a product
+MAX_DISAGREEMENT = 0.05  # of the largest value; bfloat16 keeps 8 bits, about 0.4 % a product
 
 
 class Choice(NamedTuple):
@@ -46,7 +46,7 @@ def choose(spec: EnvSpec, shape: NetworkShape, device: torch.device, batch_size:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether the processor computes in bfloat16. One that does not still can, a hundred times slower."""
+    """Whether the processor has instructions for bfloat16. One without them still gives the same values."""
     return device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
 
 

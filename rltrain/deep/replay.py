@@ -173,11 +173,11 @@ class Replay:
         frames = self._frames.index_select(0, torch.from_numpy(frame.ravel()))
         return frames.reshape(len(row), self.stack, *self._frame_shape)
 
-    def reward_size(self) -> float:
-        """The mean size of the rewards that are stored and not zero; 1 if there is none."""
+    def reward_size(self) -> float | None:
+        """The mean size of the rewards that are stored and not zero; None if there is none."""
         reward = self._reward[self._kept_rows()]
         reward = np.abs(reward[reward != 0], dtype=np.float64)
-        return float(reward.mean()) if reward.size else 1.0
+        return float(reward.mean()) if reward.size else None
 
     def rewrite_priorities(self, row: Array, td_error: Array) -> None:
         """After learning: priority |td error|. row and td_error [M]; of a row named twice the last error stays."""

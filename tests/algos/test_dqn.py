@@ -1,7 +1,7 @@
 """DQN: what it learns on probes whose answer is known, and the order of things in a round."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos.dqn import Algorithm, Config, load_policy
 from rltrain.core import Array, Env, EnvSpec, Hardware, State, Step
 from rltrain.deep import precision
+from rltrain.deep.helper import Helper, Job
 from rltrain.errors import DivergedError
 from rltrain.rng import Streams
 
@@ -271,6 +272,76 @@ SETTINGS: dict[str, Any] = {
     "n_step": 3,
     "target_update_interval": 300,
 }
+
+
+class OneThread(Helper):
+    """Does every job at once (`eager`), or leaves all to the thread that needs it."""
+
+    def __init__(self, eager: bool) -> None:
+        self.eager = eager
+
+    def submit(self, work: Callable[[], Any], urgent: bool = False) -> Job[Any]:
+        job = Job(work)
+        if self.eager:
+            job.run()
+        return job
+
+    def abandon(self) -> None:
+        pass
+
+
+def test_the_result_does_not_depend_on_who_does_what() -> None:
+    states = []
+    for helper in (None, OneThread(eager=True), OneThread(eager=False)):
+        algorithm = make(Bell(4, 7, True, image=True), **SETTINGS)
+        algorithm._helper = helper or algorithm._helper
+        for _ in range(4):
+            algorithm.step()
+        states.append(digest(algorithm.save()))
+    assert states[0] == states[1] == states[2]
+
+
+@pytest.mark.parametrize("where", ["play", "update"])
+def test_an_error_in_a_round_reaches_the_caller_and_nothing_runs_on(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = Bell(4, 7, True, image=True)
+    algorithm = make(env, **SETTINGS)
+    for _ in range(2):
+        algorithm.step()
+    calls, failing = 0, {"play": (env, "step"), "update": (algorithm.learner, "update")}[where]
+
+    def fail(*_: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        raise ValueError("broke")
+
+    monkeypatch.setattr(*failing, fail)
+    with pytest.raises(ValueError, match="broke"):
+        algorithm.step()
+    seen = algorithm.env_steps
+    time.sleep(0.05)
+    assert (calls, algorithm.env_steps) == (1, seen)
+
+
+def test_an_automatic_scale_waits_for_the_first_reward(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"learning_starts": 100, "batch_size": 4, "reward_scale": "auto"}
+    algorithm, other = (make(Bell(1, 5, True), **settings) for _ in range(2))
+    step = algorithm.env.step
+    monkeypatch.setattr(algorithm.env, "step", lambda a: step(a)._replace(reward=np.zeros(1, np.float32)))
+    algorithm.step()
+    assert algorithm.updates > 0
+    assert algorithm.auto_scale is None
+    other.load(algorithm.save())
+    assert other.auto_scale is None
+    for _ in range(3):
+        metrics = other.step()
+    assert other.auto_scale == metrics["reward/scale"] == 1.0
+
+
+def test_gamma_one_cannot_move() -> None:
+    with pytest.raises(ValueError, match="below 1"):
+        Config(gamma=1.0, gamma_final=0.9)
 
 
 @pytest.mark.parametrize("arithmetic", ["float32", "bfloat16"])

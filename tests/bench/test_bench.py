@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
+from rltrain import config
 from rltrain.errors import InputError
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
@@ -164,8 +166,7 @@ def test_learning_curve_of_no_run_says_so(tmp_path: Path, capsys: pytest.Capture
     assert "no run folder" in capsys.readouterr().err
 
 
-def test_minutes_to_a_score_and_the_mean_over_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(BENCH)
+def test_minutes_to_a_score_and_the_mean_over_seeds(tmp_path: Path) -> None:
     hour = load("pacman_hour")
     steps = [{"env_steps": 100 * i, "episodes": 20 * i, "return/mean": 300.0 * i if i else None} for i in range(9)]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in steps))
@@ -177,5 +178,41 @@ def test_minutes_to_a_score_and_the_mean_over_seeds(tmp_path: Path, monkeypatch:
     seeds = [{"nature": {"mean": mean}} for mean in (1000.0, 2000.0, 3000.0)]
     found = hour.over_seeds(seeds, "nature")
     assert (found["mean"], found["sd"]) == (2000.0, 1000.0)
-    assert 1000.0 <= found["ci95"][0] < 2000.0 < found["ci95"][1] <= 3000.0
-    assert hour.over_seeds(seeds[:1], "nature") == {"mean": 1000.0, "sd": None, "ci95": [1000.0, 1000.0]}
+    # Student's t of 2 degrees of freedom: 4.303 * 1000 / 3 ** 0.5
+    assert found["ci95"] == pytest.approx([2000 - 2484.1, 2000 + 2484.1], abs=0.2)
+    assert hour.over_seeds(seeds[:1], "nature") == {"mean": 1000.0, "sd": None, "ci95": None}
+
+
+def test_what_an_hour_asks_for_must_be_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hour = load("pacman_hour")
+    file, folder = tmp_path / "x.yaml", tmp_path / "x-60m-seed0"
+    file.write_text("algorithm: {name: dqn, gamma: 0.9}\nenvironment: ALE/MsPacman-v5\n")
+    folder.mkdir()
+    (folder / "config.yaml").write_text(config.load(file, ["run.seed=5", "run.max_wall=60s"]).to_yaml())
+    given = hour.arguments(["--config", str(file), "--runs-dir", str(tmp_path), "--seeds", "0"])
+    assert given.name == "x-60m"
+    hour.check_settings(given, folder)
+    other = hour.arguments(["--config", str(file), "--set", "algorithm.gamma=0.95", "--name", "x-60m"])
+    with pytest.raises(SystemExit, match=r"algorithm.gamma is 0.9 there, 0.95 here"):
+        hour.check_settings(other, folder)
+    with pytest.raises(SystemExit):
+        hour.arguments(["--set", "algorithm.gamma=0.95"])
+
+    # The time left is that of the newest checkpoint; what was trained after it is gone.
+    manifest = {"manifest": {"meta": {"counters": {"env_steps": 9, "updates": 1}, "elapsed_seconds": 3000.0}}}
+    (folder / "checkpoints" / "ckpt-9").mkdir(parents=True)
+    (folder / "checkpoints" / "ckpt-9" / "MANIFEST.json").write_text(json.dumps(manifest))
+    asked: list[Any] = []
+    monkeypatch.setattr(hour, "rltrain", lambda *words: asked.append(words) or 0)
+    hour.train(given, 0)
+    assert asked == [("resume", folder, "--max-wall", "600s", "--quiet")]
+
+
+def test_seeds_of_other_settings_are_not_averaged(tmp_path: Path) -> None:
+    hour = load("pacman_hour")
+    path = tmp_path / "result.json"
+    assert hour.earlier(path, "a") == {}
+    path.write_text(json.dumps({"config": "a", "seeds": [{"seed": 3}]}))
+    assert hour.earlier(path, "a") == {3: {"seed": 3}}
+    with pytest.raises(SystemExit, match="other settings"):
+        hour.earlier(path, "b")

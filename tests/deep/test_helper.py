@@ -85,6 +85,16 @@ def test_after_abandon_nothing_runs(busy: tuple[Helper, threading.Event]) -> Non
     assert done == []
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_helper_that_could_not_begin_leaves_the_work_to_others() -> None:
+    def fail() -> None:
+        raise RuntimeError("no thread of its own")
+
+    helper = Helper("test", fail)
+    assert helper.submit(lambda: 7).result() == 7
+    helper.abandon()
+
+
 def test_the_thread_ends_with_its_helper() -> None:
     helper = Helper("short-lived", nothing)
     helper.submit(nothing).wait()
