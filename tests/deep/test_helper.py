@@ -90,9 +90,19 @@ def test_a_helper_that_could_not_begin_leaves_the_work_to_others() -> None:
     def fail() -> None:
         raise RuntimeError("no thread of its own")
 
-    helper = Helper("test", fail)
+    helper = Helper("stillborn", fail)
     assert helper.submit(lambda: 7).result() == 7
     helper.abandon()
+    assert ended("stillborn")
+
+
+def ended(name: str) -> bool:
+    """Whether no thread has this name, soon."""
+    for _ in range(500):
+        if all(thread.name != name for thread in threading.enumerate()):
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def test_the_thread_ends_with_its_helper() -> None:
@@ -100,8 +110,4 @@ def test_the_thread_ends_with_its_helper() -> None:
     helper.submit(nothing).wait()
     del helper
     gc.collect()
-    for _ in range(100):
-        if all(thread.name != "short-lived" for thread in threading.enumerate()):
-            return
-        time.sleep(0.02)
-    raise AssertionError("the thread is still there")
+    assert ended("short-lived")
