@@ -100,15 +100,12 @@ def train(given: argparse.Namespace, seed: int) -> Path:
     if folder.exists():
         check_settings(given, folder)
         words = ["resume", folder]
-    meta = learned(folder)
     if given.steps:
         words += ["-n", str(given.steps)]
-        complete = meta["counters"]["env_steps"] >= given.steps
     else:
-        left = 60 * given.minutes - meta["elapsed_seconds"]
+        left = 60 * given.minutes - learned(folder)["elapsed_seconds"]
         words += ["--max-wall", f"{max(1, round(left))}s"]
-        complete = left < 1
-    if not complete:
+    if not finished(given, folder):
         code = rltrain(*words, "--quiet")
         if code not in (0, DIVERGED) and not finished(given, folder):
             raise SystemExit(f"the run ended with {code}: {folder}")
