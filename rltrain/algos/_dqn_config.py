@@ -90,6 +90,12 @@ class Config(BaseModel):
     priority_beta: float = Field(
         0.4, ge=0, le=1, description="How much importance weights correct for prioritised draws."
     )
+    random_shift: int = Field(
+        0,
+        ge=0,
+        le=32,
+        description="Images only: observations are moved at random by up to so many pixels each way when learned from.",
+    )
     reward_clip: float | None = Field(
         None, gt=0, description="Rewards are cut to -x..x before learning. None: not at all."
     )

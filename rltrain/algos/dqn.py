@@ -5,8 +5,8 @@
 Source: Mnih et al. 2015, "Human-level control through deep reinforcement learning". Options, each off by default:
 Double (van Hasselt et al. 2016), dueling heads (Wang et al. 2016), n-step returns (Sutton 1988; Hessel et al. 2018),
 prioritised replay (Schaul et al. 2016), the square-root value transform (Pohlen et al. 2018), targets of a policy that
-explores (Expected Sarsa: van Seijen et al. 2009), a wider Huber loss, and settings that move while it learns
-(`_dqn_schedules`). No hidden layers: linear approximate Q-learning.
+explores (Expected Sarsa: van Seijen et al. 2009), a wider Huber loss, images moved at random (Kostrikov et al. 2021),
+and settings that move while it learns (`_dqn_schedules`). No hidden layers: linear approximate Q-learning.
 
 A round collects some steps and makes the updates that they are due. In a round every target is computed with the
 networks as they stood at its start. With `overlap` one core collects while the other learns: the actor's weights, the
@@ -72,6 +72,7 @@ class Algorithm:
             n_step=max(config.n_step, config.n_step_final or 1),
             gamma=config.gamma,
             prioritised=Prioritised(config.priority_alpha, config.priority_beta) if config.prioritized else None,
+            random_shift=config.random_shift if is_image else 0,
             rng=rng.numpy("replay"),
         )
         self.shape = network_shape(config, env.spec)
@@ -227,13 +228,13 @@ class Algorithm:
 
     def _input(self, batch: Batch) -> Tensor:
         """The observations that an update differentiates at, prepared."""
-        return self.learner.online.prepare(self.replay.observations(batch.row).to(self.device))
+        return self.learner.online.prepare(self.replay.observations(batch.row, batch.moved).to(self.device))
 
     def _targets(self, chunk: list[Batch]) -> Tensor:
         """Regression targets, [rows of the chunk]."""
         rows = Batch(*(np.concatenate(column) for column in zip(*chunk, strict=True)))
         with torch.inference_mode():
-            obs = self.replay.observations(rows.next_row).to(self.device)
+            obs = self.replay.observations(rows.next_row, rows.next_moved).to(self.device)
             x = self.target.prepare(obs)
             q_next = self.target.of_prepared(x)
             return losses.q_target(

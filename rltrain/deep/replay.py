@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from rltrain.core import Array, Blob, EnvSpec, State, Step
 from rltrain.deep.sum_tree import SumTree
@@ -33,6 +34,8 @@ class Batch(NamedTuple):
     reward: Array  # [M] float32, the n-step return without its bootstrap
     discount: Array  # [M] float32, gamma^m, or 0 where the task ended
     weight: Array  # [M] float32, importance weight, 1 for uniform draws
+    moved: Array  # [M, 2] int64, pixels down and right by which the observation at `row` is to be moved
+    next_moved: Array  # the same of `next_row`
 
 
 class Prioritised(NamedTuple):
@@ -53,8 +56,10 @@ class Replay:
         n_step: int,
         gamma: float,
         prioritised: Prioritised | None,
+        random_shift: int = 0,
         rng: np.random.Generator,
     ) -> None:
+        self.random_shift = random_shift
         self.num_envs, self.stack, self.n_step, self.gamma = spec.num_envs, spec.frame_stack, n_step, gamma
         self.capacity_steps = max(capacity // spec.num_envs, n_step + 2)  # vector steps that may be drawn
         self.chunk_steps = max(self.stack + n_step, CHUNK_ROWS // spec.num_envs)
@@ -142,6 +147,12 @@ class Replay:
         )
         return [Batch(*(column[i : i + batch_size] for column in drawn)) for i in range(0, rows.size, batch_size)]
 
+    def _moves(self, count: int) -> Array:
+        """Pixels down and right, [count, 2], each from -random_shift to random_shift."""
+        if not self.random_shift:
+            return np.zeros((count, 2), np.int64)
+        return self._rng.integers(-self.random_shift, self.random_shift, (count, 2), endpoint=True)
+
     def _draw_uniform(self, count: int) -> Array:
         drawable = self._drawable_steps()
         rows = np.empty(count, np.int64)
@@ -162,10 +173,15 @@ class Replay:
             discount *= np.where(running, np.float32(gamma) * self._discount[at], np.float32(1))
             at = np.where(running, self._shift(at, 1), at)
             running &= (discount != 0) & ~self._last[at]
-        return Batch(row, at, self._action[row].astype(np.int64), reward, discount, weight)
+        moved, next_moved = self._moves(len(row)), self._moves(len(row))
+        return Batch(row, at, self._action[row].astype(np.int64), reward, discount, weight, moved, next_moved)
 
-    def observations(self, row: Array) -> torch.Tensor:
-        """The observations of these rows, [M, *obs] in the environment's dtype."""
+    def observations(self, row: Array, moved: Array | None = None) -> torch.Tensor:
+        """The observations of these rows, [M, *obs] in the environment's dtype, moved by so many pixels [M, 2]."""
+        obs = self._observations(row)
+        return obs if moved is None or not self.random_shift else shifted(obs, moved)
+
+    def _observations(self, row: Array) -> torch.Tensor:
         if self.stack == 1:
             return self._frames.index_select(0, torch.from_numpy(row)).reshape(len(row), *self._frame_shape)
         back = np.arange(self.stack - 1, -1, -1)
@@ -260,6 +276,21 @@ class Replay:
         self._frames[rows] = torch.from_numpy(columns["frames"])
         self._action[rows], self._reward[rows] = columns["action"], columns["reward"]
         self._discount[rows], self._last[rows], self._age[rows] = columns["discount"], columns["last"], columns["age"]
+
+
+def shifted(obs: torch.Tensor, moved: Array) -> torch.Tensor:
+    """Images [M, C, H, W], each moved down and right by moved [M, 2] pixels; what is uncovered repeats the edge.
+
+    All frames of a stack move alike. Source: Kostrikov et al. 2021, "Image Augmentation Is All You Need".
+    """
+    _, _, height, width = obs.shape
+    most = int(np.abs(moved).max(initial=0))
+    padded = functional.pad(obs, (most, most, most, most), mode="replicate")
+    out = torch.empty_like(obs)
+    for image, of, (down, right) in zip(out, padded, moved.tolist(), strict=True):
+        top, left = most - down, most - right
+        image.copy_(of[:, top : top + height, left : left + width])
+    return out
 
 
 def replay_bytes(capacity: int, spec: EnvSpec, n_step: int, prioritised: bool) -> int:

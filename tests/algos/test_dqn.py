@@ -13,6 +13,7 @@ from rltrain.algos.dqn import Algorithm, Config, load_policy
 from rltrain.core import Array, Env, EnvSpec, Hardware, State, Step
 from rltrain.deep import precision
 from rltrain.deep.helper import Helper, Job
+from rltrain.deep.replay import shifted
 from rltrain.errors import DivergedError
 from rltrain.rng import Streams
 
@@ -184,6 +185,19 @@ def test_batches_are_drawn_with_the_schedules_of_their_round(overlap: bool, monk
     for (_, _, n, gamma), batches in drawn:  # a reward of 1 a step
         np.testing.assert_allclose(batches[0].reward, sum(gamma**k for k in range(n)), rtol=1e-6)
         np.testing.assert_allclose(batches[0].discount, gamma**n, rtol=1e-6)
+
+
+def test_what_is_learned_from_and_bootstrapped_from_is_moved() -> None:
+    settings = {"convolutions": ((4, 3, 2),), "hidden": (8,), "learning_starts": 0, "batch_size": 4, "gamma": 0.5}
+    algorithm = make(Bell(2, 10**6, True, image=True), random_shift=2, overlap=False, **settings)
+    algorithm.step()
+    batch = algorithm.replay.draw(1, 32)[0]
+    assert batch.moved.any() and batch.next_moved.any()
+    seen, seen_next = algorithm.replay.observations(batch.row), algorithm.replay.observations(batch.next_row)
+    assert torch.equal(algorithm._input(batch), algorithm.learner.online.prepare(shifted(seen, batch.moved)))
+    with torch.inference_mode():
+        value = algorithm.target(shifted(seen_next, batch.next_moved)).max(1).values
+    torch.testing.assert_close(algorithm._targets([batch]), 1 + 0.5 * value)
 
 
 def test_one_environment_goes_on_exploring() -> None:

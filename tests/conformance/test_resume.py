@@ -60,6 +60,7 @@ algorithm:
   reward_scale: auto
   target_epsilon: 0.05
   huber_delta: 2.0
+  random_shift: 4
   double: true
   dueling: true
   layer_norm: true

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 from rltrain.core import EnvSpec, Step
-from rltrain.deep.replay import Prioritised, Replay, replay_bytes
+from rltrain.deep.replay import Prioritised, Replay, replay_bytes, shifted
 
 GAMMA = 0.9
 
@@ -103,6 +104,39 @@ def test_every_drawn_transition_is_the_one_that_happened(
                     np.testing.assert_array_equal(next_obs[i], tape.obs[at][lane])
                 seen.add((time, lane))
     assert len(seen) > 300
+
+
+def test_an_image_is_moved_and_its_edge_repeated() -> None:
+    image = torch.arange(1, 10, dtype=torch.uint8).reshape(1, 1, 3, 3)
+    obs = torch.cat([image, image + 10], dim=1).repeat(3, 1, 1, 1)  # three observations of two frames
+    still, down_two, up_and_right = shifted(obs, np.array([[0, 0], [2, 0], [-1, 1]])).numpy()
+    np.testing.assert_array_equal(still, obs[0])
+    np.testing.assert_array_equal(down_two[0], [[1, 2, 3], [1, 2, 3], [1, 2, 3]])
+    np.testing.assert_array_equal(up_and_right[0], [[4, 4, 5], [7, 7, 8], [7, 7, 8]])
+    np.testing.assert_array_equal(up_and_right[1], up_and_right[0] + 10)
+
+
+def test_moves_are_drawn_evenly_and_apart_for_both_observations() -> None:
+    tape, rng = Tape(2, 3, seed=0), np.random.default_rng(1)
+    replay = Replay(40, image_spec(2), n_step=1, gamma=GAMMA, prioritised=None, random_shift=2, rng=rng)
+    tape.feed(replay, 30)
+    batch = replay.draw(1, 5000)[0]
+    moves = np.concatenate([batch.moved, batch.next_moved], axis=1)  # [M, 4]
+    for column in moves.T:
+        values, counts = np.unique(column, return_counts=True)
+        np.testing.assert_array_equal(values, [-2, -1, 0, 1, 2])
+        assert np.abs(counts - 1000).max() < 150
+    assert np.abs(np.corrcoef(moves.T) - np.eye(4)).max() < 0.06
+    plain = replay.observations(batch.row)
+    np.testing.assert_array_equal(replay.observations(batch.row, batch.moved), shifted(plain, batch.moved))
+
+
+def test_nothing_moves_unless_it_is_asked_to() -> None:
+    tape, replay = Tape(2, 3, seed=0), make(2, 40, 1)
+    tape.feed(replay, 30)
+    batch = replay.draw(1, 16)[0]
+    assert not batch.moved.any() and not batch.next_moved.any()
+    np.testing.assert_array_equal(replay.observations(batch.row, batch.moved), replay.observations(batch.row))
 
 
 def test_the_size_of_rewards_leaves_zeros_out() -> None:
