@@ -1,4 +1,4 @@
-"""DQN on Ms. Pac-Man, agent steps per second while learning: Stable-Baselines3 and rltrain in turn, at equal settings.
+"""DQN on Ms. Pac-Man, agent steps per second while learning: the peers and rltrain in turn, at equal settings.
 
 Every round runs each side once, in a fresh process, one after the other (A B A B ...), so that a machine that slows
 down slows both. A ratio is taken within a round; the figure is the median of the rounds' ratios, with its range. Peers
@@ -7,6 +7,7 @@ sides' scripts.
 
     python bench/dqn_throughput.py --save    # about 10 minutes; leave the machine alone meanwhile
     python bench/dqn_throughput.py --busy    # the same while another process wants a core
+    python bench/dqn_throughput.py --device cuda --envs 128 --peer sb3-8 --cleanrl DIR --alone
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ PEERS: dict[str, list[str]] = {
 }
 PRECISIONS = ("float32", "bfloat16")
 STEPS_PER_UPDATE = 4
+ALONE = "environments"  # a side that only plays
 
 
 class Spread(NamedTuple):
@@ -81,6 +83,8 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=1600, help="agent steps in the measured window [1600]")
     parser.add_argument("--warm", type=int, default=400, help="agent steps before it [400]")
     parser.add_argument("--envs", type=int, default=8, help="environments of ours [8]")
+    parser.add_argument("--cleanrl", type=Path, metavar="DIR", help="a checkout of CleanRL, to be a peer as well")
+    parser.add_argument("--alone", action="store_true", help="also our environments without a learner, as their limit")
     parser.add_argument(
         "--threads", type=int, default=0, help="threads of every side; 0 leaves each its own choice [0]"
     )
@@ -103,12 +107,16 @@ def commands(given: argparse.Namespace) -> dict[str, list[str]]:
         name: [PEER_PYTHON, ROOT / "bench/peers/sb3_dqn.py", *PEERS[name], *same]
         for name in given.peer or ["sb3-8", "sb3-subproc-8"]
     }
+    if given.cleanrl:
+        peers["cleanrl"] = [PEER_PYTHON, ROOT / "bench/peers/cleanrl_dqn.py", "--checkout", given.cleanrl, *same]
     ours = {
         f"ours-{precision}": [
             sys.executable, ROOT / "bench/ours_dqn.py", "--envs", given.envs, "--precision", precision, *same
         ]
         for precision in given.precision or possible(given.device)
     }  # fmt: skip
+    if given.alone:
+        ours[ALONE] = [sys.executable, ROOT / "bench/ours_dqn.py", "--envs", given.envs, "--alone", *same]
     order: list[tuple[str, list[Any]]] = []
     left, right = list(peers.items()), list(ours.items())
     while left or right:
@@ -144,7 +152,7 @@ def run_side(command: Sequence[str]) -> dict[str, Any]:
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     figures["other_cpu"] = round(max(0.0, (busy_now - busy) - (_own_seconds() - own)) / wall, 2)
     figures["stolen"] = round((stolen_now - stolen) / wall, 2)
-    if abs(figures["updates"] * STEPS_PER_UPDATE / figures["steps"] - 1) > 0.02:
+    if figures["side"] != ALONE and abs(figures["updates"] * STEPS_PER_UPDATE / figures["steps"] - 1) > 0.02:
         raise SystemExit(
             f"unequal work, nothing to compare: {figures['updates']} updates in {figures['steps']} agent steps,"
             f" expected one in {STEPS_PER_UPDATE}: {shlex.join(command)}"
@@ -213,6 +221,8 @@ def show(runs: Sequence[Mapping[str, Any]], figures: Mapping[str, Any], busy: bo
                 mine, label, f"{ratio['median']:.2f}", f"{ratio['low']:.2f}-{ratio['high']:.2f}", str(ratio["count"])
             )
     console.print(table)
+    for name, share in figures.get("share_of_limit", {}).items():
+        console.print(f"{name} plays at {100 * share['median']:.0f} % of the speed of the environments alone")
     loaded = sum(run["other_cpu"] > LOADED + busy for run in runs)  # the company that was asked for takes one
     if loaded:
         console.print(
@@ -238,7 +248,12 @@ def main(argv: Sequence[str] | None = None) -> None:
                 f"round {number} {name}: {last['steps_per_second']} steps/s, other load {last['other_cpu']}", flush=True
             )
     ours = [name for name in sides if name.startswith("ours-")]
-    figures = summary(runs, [name for name in sides if name not in ours], ours)
+    figures = summary(runs, [name for name in sides if name not in (*ours, ALONE)], ours)
+    if given.alone:
+        figures["sides"][ALONE] = spread(speeds(runs, ALONE))._asdict()
+        figures["share_of_limit"] = {
+            name: paired_ratio(speeds(runs, name), speeds(runs, ALONE))._asdict() for name in ours
+        }
     show(runs, figures, given.busy)
     if given.save:
         report = {

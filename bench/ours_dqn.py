@@ -54,6 +54,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--replay", type=int, default=100_000, help="transitions in the replay memory, all filled")
     parser.add_argument("--threads", type=int, default=0, help="cores to use; 0 for all")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--alone", action="store_true", help="only play, at random: the environments' own limit")
     return parser.parse_args()
 
 
@@ -72,7 +73,7 @@ def build(given: argparse.Namespace) -> Algorithm:
     ]
     experiment = config.loads(SETTINGS, "bench/ours_dqn.py", overrides)
     threads = given.threads or len(os.sched_getaffinity(0))
-    env = envs.make(experiment.environment, threads=1)
+    env = envs.make(experiment.environment, threads=1 if given.device == "cpu" else max(1, threads - 1))
     algorithm = registry.load("dqn").Algorithm(experiment.algorithm, env, Streams(0), Hardware(given.device, threads))
     fill(algorithm)
     return algorithm
@@ -95,15 +96,30 @@ def fill(algorithm: Algorithm) -> None:
         replay.add(seen, rng.integers(0, spec.num_actions, N), zeros, ones)
 
 
-def main() -> None:
-    given = arguments()
-    algorithm = build(given)
-    import ale_py
-    import gymnasium
-    import numpy
-    import torch
+def play(given: argparse.Namespace) -> dict[str, float]:
+    """The environments with all cores, and nothing else."""
+    import os
 
-    import rltrain
+    import numpy as np
+
+    from rltrain import config, envs
+
+    experiment = config.loads(SETTINGS, "bench/ours_dqn.py", [f"environment.num_envs={given.envs}"])
+    env = envs.make(experiment.environment, threads=given.threads or len(os.sched_getaffinity(0)))
+    env.reset(0)
+    rng, start, counted, steps = np.random.default_rng(0), 0.0, 0, given.warm + given.steps
+    for played in range(0, steps, given.envs):
+        if start == 0 and played >= given.warm:
+            start = time.perf_counter()
+        env.step(rng.integers(0, env.spec.num_actions, given.envs))
+        counted += given.envs if start else 0
+    return {"steps": counted, "updates": 0, "seconds": time.perf_counter() - start}
+
+
+def learn(given: argparse.Namespace) -> dict[str, float]:
+    """The whole algorithm."""
+    algorithm = build(given)
+    import torch
 
     while algorithm.counters["env_steps"] < given.warm:
         algorithm.step()
@@ -114,17 +130,32 @@ def main() -> None:
     if given.device != "cpu":
         torch.cuda.synchronize()
     seconds = time.perf_counter() - start
-    steps = algorithm.counters["env_steps"] - before["env_steps"]
+    after = algorithm.counters
+    return {"seconds": seconds} | {
+        name: after[counter] - before[counter] for name, counter in (("steps", "env_steps"), ("updates", "updates"))
+    }
+
+
+def main() -> None:
+    given = arguments()
+    figures = play(given) if given.alone else learn(given)
+    import ale_py
+    import gymnasium
+    import numpy
+    import torch
+
+    import rltrain
+
     print(
         json.dumps(
             {
-                "side": "rltrain",
+                "side": "environments" if given.alone else "rltrain",
                 "envs": given.envs,
                 "precision": given.precision,
-                "steps_per_second": round(steps / seconds, 2),
-                "steps": steps,
-                "updates": algorithm.counters["updates"] - before["updates"],
-                "seconds": round(seconds, 3),
+                "steps_per_second": round(figures["steps"] / figures["seconds"], 2),
+                "steps": figures["steps"],
+                "updates": figures["updates"],
+                "seconds": round(figures["seconds"], 3),
                 "threads": torch.get_num_threads(),
                 "device": given.device,
                 "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,

@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,12 +28,13 @@ from torch import Tensor
 from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos._dqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Config
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, crossed
-from rltrain.deep import losses, precision
+from rltrain.deep import precision
 from rltrain.deep.device import resolve
 from rltrain.deep.helper import Helper
 from rltrain.deep.helper_work import HelperWork
 from rltrain.deep.learner import Learner, Learnt, Rule, Samples, arrays, set_arrays
 from rltrain.deep.networks import Conv, NetworkShape, QNetwork, copy_weights, parameter_count
+from rltrain.deep.recorded import ActingStream, Targets, Updates
 from rltrain.deep.replay import Batch, Prioritised, Replay, replay_bytes
 from rltrain.envs.episodes import Episodes
 from rltrain.errors import DivergedError
@@ -45,6 +47,15 @@ Played = tuple[Step, Array, Step]  # one step of every environment: what was see
 STEP_ENV_STEPS = 256  # environment steps that one `step` of the algorithm spans, about a second of an Atari game
 MANY_CORES = 1024  # torch takes as many as `run.threads` allows
 TARGET_ROWS = 64  # rows whose targets are computed at once: larger batches cost less a row
+
+
+class Due(NamedTuple):
+    """What a round has to learn, by the steps before it."""
+
+    updates: int
+    n_step: int
+    gamma: float
+    learning_rate: float
 
 
 class Algorithm:
@@ -74,8 +85,10 @@ class Algorithm:
             prioritised=Prioritised(config.priority_alpha, config.priority_beta) if config.prioritized else None,
             random_shift=config.random_shift if is_image else 0,
             rng=rng.numpy("replay"),
+            device=self.device,
         )
         self.shape = network_shape(config, env.spec)
+        self._acting = ActingStream(self.device)
         self.chosen: dict[str, str] = {}
         arithmetic: str = config.precision
         if arithmetic == "auto":
@@ -100,6 +113,15 @@ class Algorithm:
         self.target, self.frozen = (QNetwork(self.spec, self.shape, dtype).to(self.device) for _ in range(2))
         for network in (self.target, self.frozen):
             copy_weights(self.learner.weights, network)
+        selector = self.frozen if config.double else None
+        self._aims = Targets(self.target, selector, config.value_transform == "sqrt", config.target_epsilon)
+        self._record()
+
+    def _record(self) -> None:
+        """On a GPU the updates are recorded; anew when what they use has moved."""
+        self._recorded = None
+        if self.device.type == "cuda":
+            self._recorded = Updates(self.learner, self._aims, self.replay, self.config.batch_size, self.device)
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -132,16 +154,20 @@ class Algorithm:
     def _round(self) -> list[Learnt]:
         before = self.env_steps
         copy_weights(self.learner.weights, self.frozen)
+        self._acting.begin_round()
         if self._helper is None:
             for _ in range(self.collect_steps):
                 self._remember(*self._act())
-            learnt = self._learn(self._draw(), None)
+            learnt = self._learn(self._due(), None)
         else:
             # What is learned from stood in the memory when the round began, what is played enters it when the round is
             # over.
+            due = self._due()
             work = HelperWork(self._helper, self._act, self.collect_steps)
             try:
-                learnt = self._learn(self._draw(), work)
+                if self._recorded is not None and self._recorded.ready:
+                    work.play()  # the processor has nothing else to do
+                learnt = self._learn(due, work)
                 played = work.played()
             except BaseException:
                 work.abandon()
@@ -157,7 +183,7 @@ class Algorithm:
     def _act(self) -> Played:
         """One step of every environment with the weights of the round's start: what was seen, done, and seen next."""
         now, spec = self._now, self.spec
-        with torch.inference_mode():
+        with torch.inference_mode(), self._acting.stream():
             action = self.frozen(torch.from_numpy(now.obs).to(self.device)).argmax(1).cpu().numpy()
         epsilon = np.full(spec.num_envs, schedules.epsilon(self.config, self.env_steps))
         epsilon[-1] = max(epsilon[-1], self.config.exploration_one_env_eps)
@@ -178,16 +204,24 @@ class Algorithm:
 
     # Learning
 
-    def _draw(self) -> list[Batch]:
-        """A batch for every update that the steps so far are due and have not had."""
-        config = self.config
-        due = schedules.updates(config, self.env_steps) - schedules.updates(config, self._learned_steps)
-        self._learned_steps = max(self._learned_steps, self.env_steps)
-        if due <= 0 or not self.replay.ready:
+    def _due(self) -> Due:
+        """The updates that the steps so far are due and have not had."""
+        config, steps = self.config, self.env_steps
+        count = schedules.updates(config, steps) - schedules.updates(config, self._learned_steps)
+        self._learned_steps = max(self._learned_steps, steps)
+        return Due(
+            count if self.replay.ready else 0,
+            schedules.n_step(config, steps),
+            schedules.gamma(config, steps),
+            schedules.learning_rate(config, self._learned_steps),
+        )
+
+    def _draw(self, due: Due) -> list[Batch]:
+        """A batch for every update."""
+        if due.updates <= 0:
             return []
-        n_step, gamma = schedules.n_step(config, self.env_steps), schedules.gamma(config, self.env_steps)
-        batches = self.replay.draw(due, config.batch_size, n_step, gamma)
-        if config.reward_scale != "auto":
+        batches = self.replay.draw(due.updates, self.config.batch_size, due.n_step, due.gamma)
+        if self.config.reward_scale != "auto":
             return batches
         if self.auto_scale is None:
             self.auto_scale = self._first_scale()
@@ -199,8 +233,21 @@ class Algorithm:
         size = self.replay.reward_size()
         return None if size is None else 1 / size
 
-    def _learn(self, batches: list[Batch], work: HelperWork[Played] | None) -> list[Learnt]:
-        """One update a batch. Targets are computed for several batches at once, as of the round's start."""
+    def _learn(self, due: Due, work: HelperWork[Played] | None) -> list[Learnt]:
+        """The updates that are due."""
+        batches = self._draw(due)
+        if self._recorded is None:
+            learnt = self._learn_here(batches, due.learning_rate, work)
+        else:
+            learnt = self._recorded(batches, due.learning_rate)
+        self.updates += len(learnt)
+        if self.config.prioritized and batches:
+            rows = np.concatenate([batch.row for batch in batches])
+            self.replay.rewrite_priorities(rows, torch.cat([update.td_error for update in learnt]).cpu().numpy())
+        return learnt
+
+    def _learn_here(self, batches: list[Batch], learning_rate: float, work: HelperWork[Played] | None) -> list[Learnt]:
+        """On the processor. Targets are computed for several batches at once, as of the round's start."""
         learnt = []
         size = max(1, TARGET_ROWS // self.config.batch_size)
         groups = [batches[i : i + size] for i in range(0, len(batches), size)]
@@ -208,43 +255,29 @@ class Algorithm:
         targets = [partial(self._targets, group) for group in groups]
         if work is not None:
             work.plan(inputs, targets, size)
-        target, learning_rate = torch.empty(0), schedules.learning_rate(self.config, self._learned_steps)
+        target = torch.empty(0)
         for i, batch in enumerate(batches):
             if work is not None:
                 x, target = work.begin(i)
             else:
                 x, target = inputs[i](), targets[i // size]() if i % size == 0 else target
             mine = target.split(self.config.batch_size)[i % size].clone()
-            action, weight = (torch.from_numpy(column).to(self.device) for column in (batch.action, batch.weight))
-            samples = Samples(x, action, mine, weight)
+            samples = Samples(x, torch.from_numpy(batch.action), mine, torch.from_numpy(batch.weight))
             submit = None if work is None else work.submit
             learnt.append(self.learner.update(samples, learning_rate, submit))
-            self.updates += 1
         self.learner.wait()
-        if self.config.prioritized and batches:
-            rows = np.concatenate([batch.row for batch in batches])
-            self.replay.rewrite_priorities(rows, torch.cat([update.td_error for update in learnt]).cpu().numpy())
         return learnt
 
     def _input(self, batch: Batch) -> Tensor:
         """The observations that an update differentiates at, prepared."""
-        return self.learner.online.prepare(self.replay.observations(batch.row, batch.moved).to(self.device))
+        return self.learner.online.prepare(self.replay.observations(batch.row, batch.moved))
 
     def _targets(self, chunk: list[Batch]) -> Tensor:
         """Regression targets, [rows of the chunk]."""
         rows = Batch(*(np.concatenate(column) for column in zip(*chunk, strict=True)))
         with torch.inference_mode():
-            obs = self.replay.observations(rows.next_row, rows.next_moved).to(self.device)
-            x = self.target.prepare(obs)
-            q_next = self.target.of_prepared(x)
-            return losses.q_target(
-                torch.from_numpy(rows.reward).to(self.device),
-                torch.from_numpy(rows.discount).to(self.device),
-                q_next,
-                self.frozen.of_prepared(x) if self.config.double else q_next,
-                transform=self.config.value_transform == "sqrt",
-                epsilon=self.config.target_epsilon,
-            )
+            x = self.target.prepare(self.replay.observations(rows.next_row, rows.next_moved))
+            return self._aims.of(torch.from_numpy(rows.reward), torch.from_numpy(rows.discount), x)
 
     # What it has learned
 
@@ -281,6 +314,7 @@ class Algorithm:
         self.episodes.load(state["episodes"])
         self.replay.load(state["replay"])
         self.env.load(state["env"])
+        self._record()
 
     def _can_compute(self, arithmetic: str) -> bool:
         """No: it was chosen on a processor that has bfloat16, which this one lacks; the run goes on in float32."""

@@ -62,14 +62,18 @@ class HelperWork(Generic[Played]):
             self._targets[target] = None
         return x, of_group
 
+    def play(self) -> None:
+        """All steps of the environments may be done from now on, in place of `plan` and `begin`."""
+        while len(self._play_jobs) < self._plays:
+            self._play_jobs.append(self._helper.submit(self._play_one))
+
     def submit(self, work: Callable[[], Result]) -> Job[Result]:
         """A part of the update at hand."""
         return self._helper.submit(work, urgent=True)
 
     def played(self) -> list[Played]:
         """All steps of the environments, in order. The round is over when it returns."""
-        while len(self._play_jobs) < self._plays:
-            self._play_jobs.append(self._helper.submit(self._play_one))
+        self.play()
         for job in self._play_jobs:
             job.result()
         return self._played

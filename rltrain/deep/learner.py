@@ -78,13 +78,13 @@ class Learner:
         self._others = _Part(self.weights.other_parameters(), self.online.other_parameters(), rule)
         self._moving: Job[None] | None = None
 
-    def update(self, samples: Samples, learning_rate: float, submit: Submit | None) -> Learnt:
+    def update(self, samples: Samples, learning_rate: float | Tensor, submit: Submit | None) -> Learnt:
         """One gradient step. With `submit`, call `wait` before the weights are read by anyone else."""
         if submit is None or self.online.wide is None:
             return self._update_here(samples, learning_rate)
         return self._update_with_helper(samples, learning_rate, submit, self.online.wide)
 
-    def _update_here(self, samples: Samples, learning_rate: float) -> Learnt:
+    def _update_here(self, samples: Samples, learning_rate: float | Tensor) -> Learnt:
         td_error, loss, value = self._loss(self.online.values(self.online.hidden(samples.x)), samples)
         gradients = torch.autograd.grad(loss, [*self._wide.online, *self._others.online])
         wide = len(self._wide.online)
@@ -95,7 +95,7 @@ class Learner:
         return Learnt(td_error, loss.detach(), value, norm)
 
     def _update_with_helper(
-        self, samples: Samples, learning_rate: float, submit: Submit, wide: torch.nn.Linear
+        self, samples: Samples, learning_rate: float | Tensor, submit: Submit, wide: torch.nn.Linear
     ) -> Learnt:
         layers = self.online.convolutions()
         tape = convolutions.forward(layers, samples.x)
@@ -159,7 +159,7 @@ class _Part:
     def take(self, gradients: Sequence[Tensor]) -> Tensor:
         return self.optimiser.take(gradients)
 
-    def move(self, learning_rate: float, scale: float) -> None:
+    def move(self, learning_rate: float | Tensor, scale: float | Tensor) -> None:
         self.optimiser.step(learning_rate, scale)
         if self._separate:
             with torch.no_grad():

@@ -25,10 +25,12 @@ class Optimiser:
         self._optimiser: torch.optim.Optimizer | None = None
         if not self.parameters:
             return
+        on_gpu = self.parameters[0].is_cuda  # there a step may be recorded: nothing of it may look at a number
         if name == "adam":
-            self._optimiser = torch.optim.Adam(self.parameters, eps=eps, fused=True)
+            self._optimiser = torch.optim.Adam(self.parameters, eps=eps, fused=True, capturable=on_gpu)
         else:
-            self._optimiser = torch.optim.RMSprop(self.parameters, alpha=0.95, eps=eps, centered=True)
+            rmsprop = torch.optim.RMSprop
+            self._optimiser = rmsprop(self.parameters, alpha=0.95, eps=eps, centered=True, capturable=on_gpu)
 
     def take(self, gradients: Sequence[Tensor]) -> Tensor:
         """Keep these gradients, of any dtype, by parameter. Returns their norm, a scalar."""
@@ -37,11 +39,11 @@ class Optimiser:
         torch._foreach_copy_(self._gradients, list(gradients))
         return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(self._gradients)))
 
-    def step(self, learning_rate: float, scale: float = 1.0) -> None:
-        """Move the parameters by the gradients that were taken, times `scale`."""
+    def step(self, learning_rate: float | Tensor, scale: float | Tensor = 1.0) -> None:
+        """Move the parameters by the gradients that were taken, times `scale`. Scalar tensors are for a GPU."""
         if self._optimiser is None:
             return
-        if scale != 1.0:
+        if isinstance(scale, Tensor) or scale != 1.0:
             torch._foreach_mul_(self._gradients, scale)
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate
@@ -62,7 +64,7 @@ class Optimiser:
         self._optimiser.state.clear()
         for i, parameter in enumerate(self.parameters):
             for name, saved in state.get(str(i), {}).items():
-                value = torch.from_numpy(saved)
+                value = torch.from_numpy(saved).to(parameter.device)
                 if (
                     value.shape == parameter.shape
                 ):  # as the optimiser would have made it: the parameter's device and layout
@@ -70,7 +72,11 @@ class Optimiser:
                 self._optimiser.state[parameter][name] = value.clone(memory_format=torch.preserve_format)
 
 
-def clip_scale(norm: Tensor, max_norm: float | None) -> float:
-    """What to multiply gradients by, so that their norm is at most `max_norm`."""
+def clip_scale(norm: Tensor, max_norm: float | None) -> float | Tensor:
+    """What to multiply gradients by, so that their norm is at most `max_norm`. On a GPU a tensor: nothing waits."""
+    if max_norm is None:
+        return 1.0
+    if norm.is_cuda:
+        return (max_norm / norm).clamp(max=1.0)
     length = norm.item()
-    return 1.0 if max_norm is None or not length > max_norm else max_norm / length
+    return max_norm / length if length > max_norm else 1.0

@@ -58,7 +58,9 @@ class Replay:
         prioritised: Prioritised | None,
         random_shift: int = 0,
         rng: np.random.Generator,
+        device: torch.device | None = None,
     ) -> None:
+        """`device`: where the frames lie, the processor's memory by default. All else stays with the processor."""
         self.random_shift = random_shift
         self.num_envs, self.stack, self.n_step, self.gamma = spec.num_envs, spec.frame_stack, n_step, gamma
         self.capacity_steps = max(capacity // spec.num_envs, n_step + 2)  # vector steps that may be drawn
@@ -73,9 +75,8 @@ class Replay:
         self._frame_shape = spec.obs_shape[1:] if self.stack > 1 else spec.obs_shape
         dtype = torch.uint8 if spec.obs_dtype == "uint8" else torch.float32
         size = int(np.prod(self._frame_shape))
-        self._frames = torch.zeros(
-            (rows + 1, size), dtype=dtype
-        )  # the last row stays zeros: the frames before an episode
+        # The last row stays zeros: the frames before an episode.
+        self._frames = torch.zeros((rows + 1, size), dtype=dtype, device=device)
         self._frames.fill_(0)  # touch every page now: memory that is not there must fail at the start, not in hour five
         self._action = np.zeros(rows, np.int64 if spec.num_actions > 256 else np.uint8)
         self._reward = np.zeros(rows, np.float32)
@@ -178,16 +179,21 @@ class Replay:
 
     def observations(self, row: Array, moved: Array | None = None) -> torch.Tensor:
         """The observations of these rows, [M, *obs] in the environment's dtype, moved by so many pixels [M, 2]."""
-        obs = self._observations(row)
+        obs = self.stacks(torch.from_numpy(self.frame_rows(row)).to(self._frames.device))
         return obs if moved is None or not self.random_shift else shifted(obs, moved)
 
-    def _observations(self, row: Array) -> torch.Tensor:
+    def frame_rows(self, row: Array) -> Array:
+        """Where the frames of these observations lie, [M, stack] int64, the oldest first."""
         if self.stack == 1:
-            return self._frames.index_select(0, torch.from_numpy(row)).reshape(len(row), *self._frame_shape)
+            return row[:, None]
         back = np.arange(self.stack - 1, -1, -1)
-        frame = np.where(back <= self._age[row][:, None], self._shift(row[:, None], -back), len(self._frames) - 1)
-        frames = self._frames.index_select(0, torch.from_numpy(frame.ravel()))
-        return frames.reshape(len(row), self.stack, *self._frame_shape)
+        return np.where(back <= self._age[row][:, None], self._shift(row[:, None], -back), len(self._frames) - 1)
+
+    def stacks(self, frame: torch.Tensor) -> torch.Tensor:
+        """Frames put together, `frame_rows` [M, stack] on the memory's device -> [M, *obs]."""
+        frames = self._frames.index_select(0, frame.flatten())
+        lead = (len(frame),) if self.stack == 1 else (len(frame), self.stack)
+        return frames.reshape(*lead, *self._frame_shape)
 
     def reward_size(self) -> float | None:
         """The mean size of the rewards that are stored and not zero; None if there is none."""
@@ -262,7 +268,7 @@ class Replay:
         first = (start % self.ring_steps) * self.num_envs
         rows = slice(first, first + (stop - start) * self.num_envs)
         return {
-            "frames": self._frames[rows].numpy().copy(),
+            "frames": self._frames[rows].cpu().numpy().copy(),
             "action": self._action[rows].copy(),
             "reward": self._reward[rows].copy(),
             "discount": self._discount[rows].copy(),
@@ -291,6 +297,16 @@ def shifted(obs: torch.Tensor, moved: Array) -> torch.Tensor:
         top, left = most - down, most - right
         image.copy_(of[:, top : top + height, left : left + width])
     return out
+
+
+def shifted_there(obs: torch.Tensor, moved: torch.Tensor) -> torch.Tensor:
+    """`shifted` by moves [M, 2] that lie on the images' device: one gather, which suits a GPU."""
+    m, channels, height, width = obs.shape
+    rows = (torch.arange(height, device=obs.device) - moved[:, :1]).clamp(0, height - 1)  # [M, H]
+    columns = (torch.arange(width, device=obs.device) - moved[:, 1:]).clamp(0, width - 1)  # [M, W]
+    image = torch.arange(m, device=obs.device)[:, None, None, None]
+    channel = torch.arange(channels, device=obs.device)[:, None, None]
+    return obs[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
 
 
 def replay_bytes(capacity: int, spec: EnvSpec, n_step: int, prioritised: bool) -> int:

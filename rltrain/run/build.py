@@ -33,7 +33,7 @@ def build(experiment: Experiment) -> Parts:
     run = experiment.run
     threads = run.threads or machine.cores()
     rng = Streams(run.seed)
-    env = world(experiment)
+    env = world(experiment, threads)
     made = algorithm(experiment, experiment.algorithm, env, rng, Hardware(run.device, threads))
     cadences = {"budget": run.budget, "evaluate.every": run.evaluate.every, "save.every": run.save.every}
     for place, names in cadences.items():
@@ -44,9 +44,13 @@ def build(experiment: Experiment) -> Parts:
     return Parts(experiment, rng, env, made, threads)
 
 
-def world(experiment: Experiment) -> Env:
-    """What the algorithm learns from. A second core is the learner's."""
-    return envs.make(experiment.environment, task=experiment.task, threads=1)
+def world(experiment: Experiment, cores: int = 1) -> Env:
+    """What the algorithm learns from. A second core is the learner's; one that learns on a GPU leaves it the others."""
+    threads = 1
+    if cores > 2 and experiment.task == "env":
+        registry.load(experiment.algorithm_name)  # its torch knows whether there is a GPU
+        threads = 1 if machine.device(experiment.run.device) == "cpu" else cores - 1
+    return envs.make(experiment.environment, task=experiment.task, threads=threads)
 
 
 def algorithm(experiment: Experiment, settings: BaseModel, env: Env, rng: Streams, hardware: Hardware) -> Algorithm:

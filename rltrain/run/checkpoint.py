@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from rltrain.core import Blob, State
 from rltrain.errors import CheckpointError, DiskError
-from rltrain.run import state_codec
+from rltrain.run import machine, state_codec
 from rltrain.run.disk import REAL, Damaged, Disk, disk_errors, entry, remove_tree, replace_file, write_file
 from rltrain.run.manifest import FILES, MAX_STEP, BlobEntry, Manifest, versions
 from rltrain.run.reading import (
@@ -143,16 +144,21 @@ class Checkpoints:
     def _write_blobs(self, blobs: Mapping[str, Blob]) -> set[str]:
         """Writes the blobs that no checkpoint has and returns their names. Afterwards `_known` has all of `blobs`."""
         fresh: dict[str, BlobEntry] = {}
-        for name, blob in blobs.items():
-            if name in self._known and file_size(self._chunks / self._known[name].file) == self._known[name].size:
-                continue
-            data, raw_size = state_codec.pack_blob(blob)
-            fresh[name] = BlobEntry.of(name, entry(data), raw_size)
-            replace_file(self._disk, self._chunks / fresh[name].file, data)
+        missing = [blob for name, blob in blobs.items() if not self._has(name)]
+        with ThreadPoolExecutor(machine.cores()) as pool:  # compression frees Python's lock
+            for i in range(0, len(missing), machine.cores()):  # few at a time: what cannot be shrunk must not pile up
+                some = missing[i : i + machine.cores()]
+                for blob, (data, raw_size) in zip(some, pool.map(state_codec.pack_blob, some), strict=True):
+                    fresh[blob.name] = BlobEntry.of(blob.name, entry(data), raw_size)
+                    replace_file(self._disk, self._chunks / fresh[blob.name].file, data)
         if fresh:
             self._disk.sync_folder(self._chunks)
             self._known |= fresh
         return set(fresh)
+
+    def _has(self, name: str) -> bool:
+        """Whether this blob is in the folder, whole as far as its size tells."""
+        return name in self._known and file_size(self._chunks / self._known[name].file) == self._known[name].size
 
     def _write(self, manifest: Manifest, contents: Mapping[str, bytes], written: Collection[str]) -> str:
         """Writes a checkpoint under a temporary name, reads it back, renames it. Returns its name."""

@@ -254,7 +254,7 @@ def test_an_automatic_scale_makes_the_first_rewards_ones_and_then_stays() -> Non
     assert algorithm.auto_scale is not None and 1 / 20 < algorithm.auto_scale < 1
     algorithm.replay._reward[:] = 7.0
     before, algorithm._learned_steps = algorithm.auto_scale, algorithm.env_steps - 100
-    batch = algorithm._draw()[0]
+    batch = algorithm._draw(algorithm._due())[0]
     whole = batch.discount == 0.25  # two rewards and a bootstrap
     assert whole.any()
     np.testing.assert_allclose(batch.reward[whole], before * 7.0 * 1.5, rtol=1e-6)

@@ -1,0 +1,143 @@
+"""Updates from fixed places: the same numbers as updates batch by batch, recorded on a GPU or not."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from rltrain.algos.dqn import Algorithm, Config
+from rltrain.core import EnvSpec, Hardware, Step
+from rltrain.deep import recorded
+from rltrain.deep.recorded import Recorded, Updates
+from rltrain.deep.replay import shifted, shifted_there
+from rltrain.rng import Streams
+
+ON_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+DEVICES = ["cpu", pytest.param("cuda", marks=ON_GPU)]
+IMAGES = {"convolutions": ((4, 4, 2),), "hidden": (16,), "dueling": True, "layer_norm": True}
+
+
+class Noise:
+    """Random observations, rewards and ends: whatever is learned from them, both ways must learn the same."""
+
+    def __init__(self, image: bool) -> None:
+        shape, dtype, stack = ((4, 12, 12), "uint8", 4) if image else ((3,), "float32", 1)
+        self.spec = EnvSpec("Noise", shape, dtype, stack, 3, ("a", "b", "c"), 4, 1, 100, None)
+        self.last = np.zeros(4, bool)
+
+    def reset(self, seed: int) -> Step:
+        self.rng = np.random.default_rng(seed)
+        return self._say(np.ones(4, bool))
+
+    def step(self, action: Any) -> Step:
+        return self._say(self.last)
+
+    def _say(self, first: Any) -> Step:
+        self.last = ~first & (self.rng.random(4) < 0.1)
+        obs = self.rng.integers(0, 256, (4, *self.spec.obs_shape))
+        obs = obs.astype(np.uint8) if self.spec.obs_dtype == "uint8" else (obs / 255).astype(np.float32)
+        reward = np.where(first, 0, self.rng.normal(size=4)).astype(np.float32)
+        return Step(obs, reward, np.where(self.last, 0, 1).astype(np.float32), first, self.last)
+
+    def save(self) -> Any:
+        return {"last": self.last, "rng": self.rng.bit_generator.state}
+
+    def load(self, state: Any) -> None:
+        self.last = state["last"].copy()
+        self.rng = np.random.default_rng()
+        self.rng.bit_generator.state = state["rng"]
+
+    def close(self) -> None:
+        pass
+
+
+def make(image: bool, device: str = "cpu", **settings: Any) -> Algorithm:
+    basis = {"learning_starts": 256, "batch_size": 16, "train_freq": 32, "n_step": 3, "buffer_size": 2000}
+    shape = IMAGES if image else {"hidden": (16,)}
+    config = Config(**{**basis, **shape, **settings})
+    algorithm = Algorithm(config, Noise(image), Streams(0), Hardware(device, 2))
+    algorithm._now = algorithm.env.reset(7)
+    return algorithm
+
+
+def weights(algorithm: Algorithm) -> dict[str, Any]:
+    return {name: p.detach().cpu() for name, p in algorithm.learner.weights.named_parameters()}
+
+
+SETTINGS: list[dict[str, Any]] = [
+    {"double": True, "target_epsilon": 0.1, "n_step_final": 1, "horizon_steps": 600},
+    {"prioritized": True, "learning_rate_final": 1e-5, "learning_rate_steps": 900, "reward_scale": "auto"},
+    {"random_shift": 2, "optimizer": "rmsprop", "max_grad_norm": None, "value_transform": "sqrt"},
+    {"max_grad_norm": 0.01, "loss": "mse", "overlap": False},
+]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("image", [True, False])
+def test_the_updates_are_those_of_the_processor(image: bool, settings: dict[str, Any], device: str) -> None:
+    plain, there = make(image, **settings), make(image, device, **settings)
+    if device == "cpu":
+        there._recorded = Updates(there.learner, there._aims, there.replay, 16, torch.device("cpu"))
+    for _ in range(4):
+        one, other = plain.step(), there.step()
+    assert plain.updates == there.updates > 10
+    assert plain.env_steps == there.env_steps
+    exact = {"rtol": 1e-5, "atol": 1e-6} if device == "cpu" else {"rtol": 1e-2, "atol": 1e-3}
+    for name in ("loss/td", "loss/grad_norm", "q/mean"):
+        assert one[name] == pytest.approx(other[name], rel=exact["rtol"], abs=10 * exact["atol"])
+    for name, parameter in weights(plain).items():
+        torch.testing.assert_close(weights(there)[name], parameter, **exact)
+
+
+def test_images_are_moved_alike_one_by_one_and_all_at_once() -> None:
+    rng = np.random.default_rng(0)
+    obs = torch.from_numpy(rng.integers(0, 256, (9, 2, 7, 5), dtype=np.uint8))
+    moved = rng.integers(-3, 4, (9, 2))
+    assert torch.equal(shifted_there(obs, torch.from_numpy(moved)), shifted(obs, moved))
+
+
+def test_on_a_processor_work_is_only_called() -> None:
+    calls: list[int] = []
+    work = Recorded(lambda: calls.append(1), torch.device("cpu"))
+    for _ in range(recorded.PLAIN_CALLS + 3):
+        work()
+    assert len(calls) == recorded.PLAIN_CALLS + 3 and not work.ready
+
+
+# On a GPU
+
+
+@ON_GPU
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_recording_gives_what_plain_calls_give(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = make(True, "cuda", precision=precision, prioritized=True)
+    for _ in range(4):
+        one.step()
+    assert one._recorded is not None and one._recorded.ready
+    monkeypatch.setattr(recorded, "PLAIN_CALLS", 10**9)
+    other = make(True, "cuda", precision=precision, prioritized=True)
+    for _ in range(4):
+        other.step()
+    assert other._recorded is not None and not other._recorded.ready
+    for name, parameter in weights(one).items():
+        torch.testing.assert_close(weights(other)[name], parameter, rtol=0, atol=0)
+
+
+@ON_GPU
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_a_run_goes_on_where_it_was_saved(optimizer: str) -> None:
+    whole, first = (make(True, "cuda", optimizer=optimizer, prioritized=True) for _ in range(2))
+    for _ in range(3):
+        whole.step()
+        first.step()
+    then = make(True, "cuda", optimizer=optimizer, prioritized=True)
+    then.load(first.save())
+    then._explore.bit_generator.state = first._explore.bit_generator.state
+    then.replay._rng.bit_generator.state = first.replay._rng.bit_generator.state
+    for _ in range(3):
+        whole.step()
+        then.step()
+    for name, parameter in weights(whole).items():
+        torch.testing.assert_close(weights(then)[name], parameter, rtol=0, atol=0)
