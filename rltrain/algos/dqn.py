@@ -28,21 +28,20 @@ from torch import Tensor
 from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos._dqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Config
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, crossed
-from rltrain.deep import precision
+from rltrain.deep import actor, precision
+from rltrain.deep.actor import Actor, Exploration, Played
 from rltrain.deep.device import resolve
 from rltrain.deep.helper import Helper
 from rltrain.deep.helper_work import HelperWork
 from rltrain.deep.learner import Learner, Learnt, Rule, Samples, arrays, set_arrays
 from rltrain.deep.networks import Conv, NetworkShape, QNetwork, copy_weights, parameter_count
-from rltrain.deep.recorded import ActingStream, Targets, Updates
+from rltrain.deep.recorded import Targets, Updates
 from rltrain.deep.replay import Batch, Prioritised, Replay, replay_bytes
 from rltrain.envs.episodes import Episodes
 from rltrain.errors import DivergedError
 from rltrain.rng import Streams, derive
 
 __all__ = ["DEFAULT_BUDGET", "DEFAULT_NUM_ENVS", "TASK", "Algorithm", "Config", "cost", "load_policy"]
-
-Played = tuple[Step, Array, Step]  # one step of every environment: what was seen, what was done, what was seen next
 
 STEP_ENV_STEPS = 256  # environment steps that one `step` of the algorithm spans, about a second of an Atari game
 MANY_CORES = 1024  # torch takes as many as `run.threads` allows
@@ -88,21 +87,23 @@ class Algorithm:
             device=self.device,
         )
         self.shape = network_shape(config, env.spec)
-        self._acting = ActingStream(self.device)
         self.chosen: dict[str, str] = {}
         arithmetic: str = config.precision
         if arithmetic == "auto":
             arithmetic, why = precision.choose(env.spec, self.shape, self.device, config.batch_size)
             self.chosen["precision"] = f"{arithmetic}: {why}"
         self._build(arithmetic)
-        self._helper = Helper("collect", partial(torch.set_num_threads, 1)) if self.overlap else None
+        # Games that come in parts are played by as many threads, so that one decides while the other's are stepped.
+        self._actors = [Actor(part, self.device) for part in getattr(env, "parts", (env,))]
+        one_thread = partial(torch.set_num_threads, 1)
+        self._helpers = [Helper("collect", one_thread) for _ in self._actors] if self.overlap else []
 
         self.env_steps = 0
         self.updates = 0
         self._learned_steps = config.learning_starts  # environment steps up to which updates were made
         # `reward_scale: auto`: known when learning starts. Any other scale is in what the memory holds.
         self.auto_scale: float | None = None
-        self._now = env.reset(derive(rng.seed, "train"))
+        self._go_on_from(env.reset(derive(rng.seed, "train")))
 
     def _build(self, chosen: str) -> None:
         """The networks, in the chosen arithmetic."""
@@ -154,46 +155,61 @@ class Algorithm:
     def _round(self) -> list[Learnt]:
         before = self.env_steps
         copy_weights(self.learner.weights, self.frozen)
-        self._acting.begin_round()
-        if self._helper is None:
+        plan = self._explored()
+        for player, random, action in zip(self._actors, *(self._by_part(column) for column in plan), strict=True):
+            player.begin_round(self.frozen, Exploration(random, action))
+        if not self._helpers:
             for _ in range(self.collect_steps):
-                self._remember(*self._act())
+                self._remember(actor.together([player.step() for player in self._actors]))
             learnt = self._learn(self._due(), None)
         else:
             # What is learned from stood in the memory when the round began, what is played enters it when the round is
             # over.
             due = self._due()
-            work = HelperWork(self._helper, self._act, self.collect_steps)
+            works = [
+                HelperWork(helper, player.step, self.collect_steps)
+                for helper, player in zip(self._helpers, self._actors, strict=True)
+            ]
             try:
                 if self._recorded is not None and self._recorded.ready:
-                    work.play()  # the processor has nothing else to do
-                learnt = self._learn(due, work)
-                played = work.played()
+                    for work in works:
+                        work.play()  # the processor has nothing else to do
+                learnt = self._learn(due, works[0])
+                played = zip(*[work.played() for work in works], strict=True)
             except BaseException:
-                work.abandon()
+                for work in works:
+                    work.abandon()
                 raise
-            for then in played:
-                self._remember(*then)
+            for parts in played:
+                self._remember(actor.together(parts))
         if crossed(before, self.env_steps, self.config.target_update_interval):
             copy_weights(self.learner.weights, self.target)
         return learnt
 
     # Acting
 
-    def _act(self) -> Played:
-        """One step of every environment with the weights of the round's start: what was seen, done, and seen next."""
-        now, spec = self._now, self.spec
-        with torch.inference_mode(), self._acting.stream():
-            action = self.frozen(torch.from_numpy(now.obs).to(self.device)).argmax(1).cpu().numpy()
-        epsilon = np.full(spec.num_envs, schedules.epsilon(self.config, self.env_steps))
+    def _explored(self) -> Exploration:
+        """Where the round's actions are random, and which they are then."""
+        shape = (self.collect_steps, self.spec.num_envs)
+        epsilon = np.full(self.spec.num_envs, schedules.epsilon(self.config, self.env_steps))
         epsilon[-1] = max(epsilon[-1], self.config.exploration_one_env_eps)
-        random = self._explore.random(spec.num_envs) < epsilon
-        action = np.where(random, self._explore.integers(0, spec.num_actions, spec.num_envs), action)
-        self._now = self.env.step(action)
-        self.env_steps += int((~now.last).sum())
-        return now, action, self._now
+        return Exploration(
+            self._explore.random(shape) < epsilon, self._explore.integers(0, self.spec.num_actions, shape)
+        )
 
-    def _remember(self, now: Step, action: Array, then: Step) -> None:
+    def _by_part(self, column: Array) -> list[Array]:
+        """[K, N] -> [K, n] of each part of the environments."""
+        return np.split(column, len(self._actors), axis=1)
+
+    def _go_on_from(self, now: Step) -> None:
+        """What all environments say."""
+        sizes = [self.spec.num_envs // len(self._actors)] * len(self._actors)
+        for player, step in zip(self._actors, actor.split(now, sizes), strict=True):
+            player.now = step
+
+    def _remember(self, played: Played) -> None:
+        now, action, then = played
+        self.env_steps += int((~now.last).sum())
         self.episodes.add(then)
         reward = then.reward
         if self.config.reward_clip is not None:
@@ -295,7 +311,7 @@ class Algorithm:
             "updates": self.updates,
             "learned_steps": self._learned_steps,
             "auto_scale": self.auto_scale,
-            "now": dict(zip(Step._fields, self._now, strict=True)),
+            "now": actor.joined([player.now for player in self._actors])._asdict(),
             "episodes": self.episodes.save(),
             "replay": self.replay.save(),
             "env": self.env.save(),
@@ -310,7 +326,7 @@ class Algorithm:
         self.updates = state["updates"]
         self._learned_steps = state["learned_steps"]
         self.auto_scale = state.get("auto_scale")
-        self._now = Step(**state["now"])
+        self._go_on_from(Step(**state["now"]))
         self.episodes.load(state["episodes"])
         self.replay.load(state["replay"])
         self.env.load(state["env"])

@@ -7,12 +7,15 @@ some (pytorch issues 163347, 183815), so it is tried before it is trusted. The c
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
 
 from rltrain.core import EnvSpec
 from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, initialise
+from rltrain.deep.recorded import PLAIN_CALLS, Recorded
 
 MIN_SPEEDUP = 1.15
 MAX_DISAGREEMENT = 0.05  # of the largest value; bfloat16 keeps 8 bits, about 0.4 % a product
@@ -38,8 +41,10 @@ def choose(spec: EnvSpec, shape: NetworkShape, device: torch.device, batch_size:
     obs = torch.randint(0, 256, (batch_size, *spec.obs_shape), dtype=torch.uint8, generator=generator).to(device)
     seconds = {}
     for name, network in (("float32", full.to(device)), ("bfloat16", half.to(device))):
-        _train_once(network, obs)
-        seconds[name] = min(_train_once(network, obs) for _ in range(7))
+        train = Recorded(partial(_train_once, network, obs), device)  # on a GPU updates are recorded
+        for _ in range(PLAIN_CALLS + 1):
+            train()
+        seconds[name] = min(_seconds(train, device) for _ in range(7))
     with torch.inference_mode():
         q, q_half = full(obs), half(obs)
     return judge(seconds["float32"], seconds["bfloat16"], ((q - q_half).abs().max() / (q.abs().max() + 1e-6)).item())
@@ -59,10 +64,16 @@ def judge(float32_seconds: float, bfloat16_seconds: float, disagreement: float) 
     return Choice("bfloat16" if right and fast else "float32", measured)
 
 
-def _train_once(network: QNetwork, obs: torch.Tensor) -> float:
-    """Seconds of one forward and backward pass."""
-    start = time.perf_counter()
+def _train_once(network: QNetwork, obs: torch.Tensor) -> None:
+    """One forward and backward pass."""
     torch.autograd.grad(network(obs).square().mean(), list(network.parameters()))
-    if obs.is_cuda:
-        torch.cuda.synchronize()
+
+
+def _seconds(work: Callable[[], None], device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    start = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
     return time.perf_counter() - start

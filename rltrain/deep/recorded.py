@@ -7,8 +7,7 @@ lie in the GPU's memory already; what goes there is where they are, 200 bytes a 
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -72,30 +71,6 @@ class Recorded:
         with torch.cuda.stream(aside):
             self._work()
         here.wait_stream(aside)
-
-
-class ActingStream:
-    """On a GPU acting does not queue behind the updates of the same round. On a CPU it is nothing."""
-
-    def __init__(self, device: torch.device) -> None:
-        on_gpu = device.type == "cuda"
-        self._stream = torch.cuda.Stream(device) if on_gpu else None
-        self._begun = torch.cuda.Event() if on_gpu else None
-
-    def begin_round(self) -> None:
-        """What this thread has given the GPU so far comes before all acting."""
-        if self._begun is not None:
-            self._begun.record()
-
-    @contextlib.contextmanager
-    def stream(self) -> Iterator[None]:
-        """Where to act, in whichever thread."""
-        if self._stream is None or self._begun is None:
-            yield
-            return
-        with torch.cuda.stream(self._stream):
-            self._stream.wait_event(self._begun)
-            yield
 
 
 class Updates:

@@ -56,7 +56,10 @@ def make(
 
         return book.make(settings, count, training)
     from rltrain.envs.atari import Atari
+    from rltrain.envs.halves import LEAST_ENVS, Halves
 
+    if training and threads > 2 and count % 2 == 0 and count >= LEAST_ENVS:
+        return Halves(settings, count, threads)
     return Atari(settings, count, threads, training)
 
 

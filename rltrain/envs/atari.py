@@ -49,7 +49,9 @@ class Atari:
         threads: int = 1,
         training: bool = True,
         colour: bool = False,
+        first_lane: int = 0,
     ) -> None:
+        """`first_lane`: the number of the first game, where these are a part of more."""
         size = (settings.screen_size, settings.screen_size)
         if colour:
             size = open_rom(settings.id).getScreenDims()  # (height, width)
@@ -81,6 +83,7 @@ class Atari:
         self._life_ends_return = settings.terminal_on_life_loss and training
         self._reseed_every = settings.reseed_every
 
+        self._first_lane = first_lane
         self._seed: int | None = None
         self._life = np.zeros(num_envs, dtype=np.int64)  # seeded resets of each lane so far
         self._journal = Journal(num_envs, len(names))
@@ -119,6 +122,11 @@ class Atari:
     def close(self) -> None:
         self._envs.close()
 
+    @property
+    def obs(self) -> Array:
+        """What is seen now."""
+        return self._obs
+
     def save(self) -> State:
         """The seeds and the actions since, and a hash of the frames to check the replay against."""
         return {
@@ -129,7 +137,12 @@ class Atari:
         }
 
     def load(self, state: State) -> None:
-        """Replay every lane's journal: all end together, and a shorter one starts late. Thousands of steps a second."""
+        self.replay(state)
+        if self._seed is not None:
+            check_frames(self.spec.id, fingerprint(self._obs), state["sha256"])
+
+    def replay(self, state: State) -> None:
+        """Every lane's journal: all end together, and a shorter one starts late. Thousands of steps a second."""
         if state["life"].shape != (self.spec.num_envs,):
             raise CheckpointError(f"saved with {len(state['life'])} environments, now {self.spec.num_envs}")
         self._seed = state["seed"]
@@ -145,15 +158,13 @@ class Atari:
             starting = lengths == left
             if starting.any():
                 self._begin(starting)
-        if fingerprint(self._obs) != state["sha256"]:
-            raise CheckpointError(
-                f"{self.spec.id}: the replay did not reproduce the saved frames; is ale-py another version?"
-            )
 
     def _begin(self, lanes: Array) -> None:
         """Reset these lanes, [N] bool, with the seeds of their lives. The others are left untouched."""
         assert self._seed is not None
-        seeds = [derive(self._seed, int(lane), int(self._life[lane])) for lane in np.flatnonzero(lanes)]
+        seeds = [
+            derive(self._seed, self._first_lane + int(lane), int(self._life[lane])) for lane in np.flatnonzero(lanes)
+        ]
         self._obs, info = self._envs.reset(seed=np.array(seeds, dtype=np.int64), options={"reset_mask": lanes})
         self._lives = info["lives"]
         self._last = self._last & ~lanes
@@ -163,6 +174,12 @@ class Atari:
         self._lives = info["lives"]
         self._last = terminated | truncated
         return reward, terminated
+
+
+def check_frames(game: str, replayed: str, saved: str) -> None:
+    """Two fingerprints. CheckpointError if they differ."""
+    if replayed != saved:
+        raise CheckpointError(f"{game}: the replay did not reproduce the saved frames; is ale-py another version?")
 
 
 def describe(settings: EnvironmentConfig, num_envs: int) -> EnvSpec:

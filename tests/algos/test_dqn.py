@@ -206,7 +206,11 @@ def test_one_environment_goes_on_exploring() -> None:
     )
     algorithm.env_steps = 10
     algorithm.frozen.advantage.bias.data[:] = torch.tensor([100.0, 0.0])  # action 0 is the greedy one
-    chosen = np.array([algorithm._act()[1] for _ in range(400)])
+    played = []
+    algorithm._remember = played.append  # type: ignore[method-assign]
+    while len(played) < 400:
+        algorithm._round()
+    chosen = np.array([step.action for step in played])
     share = (chosen == 1).mean(axis=0)
     assert share[:2].tolist() == [0.0, 0.0]
     assert share[2] == pytest.approx(0.25, abs=0.1)  # half of the random actions are greedy too
@@ -308,7 +312,7 @@ def test_the_result_does_not_depend_on_who_does_what() -> None:
     states = []
     for helper in (None, OneThread(eager=True), OneThread(eager=False)):
         algorithm = make(Bell(4, 7, True, image=True), **SETTINGS)
-        algorithm._helper = helper or algorithm._helper
+        algorithm._helpers = [helper] if helper else algorithm._helpers
         for _ in range(4):
             algorithm.step()
         states.append(digest(algorithm.save()))

@@ -40,7 +40,9 @@ def test_a_processor_without_the_instructions_is_not_tried(monkeypatch: pytest.M
 
 def test_both_are_tried_where_they_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
-    monkeypatch.setattr(precision, "_train_once", lambda network, _: 1.0 if network.dtype == torch.float32 else 0.5)
+    tried: list[torch.dtype] = []
+    monkeypatch.setattr(precision, "_train_once", lambda network, _: tried.append(network.dtype))
+    monkeypatch.setattr(precision, "_seconds", lambda *_: 1.0 if tried[-1] == torch.float32 else 0.5)
     choice = precision.choose(IMAGE, SHAPE, CPU, 8)
     assert choice.name == "bfloat16"
     assert choice.why.startswith("500.0 ms a pass in bfloat16, 1000.0 in float32, values")

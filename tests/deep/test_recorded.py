@@ -9,9 +9,10 @@ import torch
 from rltrain.algos.dqn import Algorithm, Config
 from rltrain.core import EnvSpec, Hardware, Step
 from rltrain.deep import recorded
+from rltrain.deep.actor import joined
 from rltrain.deep.recorded import Recorded, Updates
 from rltrain.deep.replay import shifted, shifted_there
-from rltrain.rng import Streams
+from rltrain.rng import Streams, derive
 
 ON_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 DEVICES = ["cpu", pytest.param("cuda", marks=ON_GPU)]
@@ -21,23 +22,24 @@ IMAGES = {"convolutions": ((4, 4, 2),), "hidden": (16,), "dueling": True, "layer
 class Noise:
     """Random observations, rewards and ends: whatever is learned from them, both ways must learn the same."""
 
-    def __init__(self, image: bool) -> None:
+    def __init__(self, image: bool, num_envs: int = 4) -> None:
         shape, dtype, stack = ((4, 12, 12), "uint8", 4) if image else ((3,), "float32", 1)
-        self.spec = EnvSpec("Noise", shape, dtype, stack, 3, ("a", "b", "c"), 4, 1, 100, None)
-        self.last = np.zeros(4, bool)
+        self.spec = EnvSpec("Noise", shape, dtype, stack, 3, ("a", "b", "c"), num_envs, 1, 100, None)
+        self.last = np.zeros(num_envs, bool)
 
     def reset(self, seed: int) -> Step:
         self.rng = np.random.default_rng(seed)
-        return self._say(np.ones(4, bool))
+        return self._say(np.ones(len(self.last), bool))
 
     def step(self, action: Any) -> Step:
         return self._say(self.last)
 
     def _say(self, first: Any) -> Step:
-        self.last = ~first & (self.rng.random(4) < 0.1)
-        obs = self.rng.integers(0, 256, (4, *self.spec.obs_shape))
+        n = len(self.last)
+        self.last = ~first & (self.rng.random(n) < 0.1)
+        obs = self.rng.integers(0, 256, (n, *self.spec.obs_shape))
         obs = obs.astype(np.uint8) if self.spec.obs_dtype == "uint8" else (obs / 255).astype(np.float32)
-        reward = np.where(first, 0, self.rng.normal(size=4)).astype(np.float32)
+        reward = np.where(first, 0, self.rng.normal(size=n)).astype(np.float32)
         return Step(obs, reward, np.where(self.last, 0, 1).astype(np.float32), first, self.last)
 
     def save(self) -> Any:
@@ -52,13 +54,22 @@ class Noise:
         pass
 
 
+class Halves(Noise):
+    """The same in two parts."""
+
+    def __init__(self, image: bool) -> None:
+        super().__init__(image)
+        self.parts = [Noise(image, 2), Noise(image, 2)]
+
+    def reset(self, seed: int) -> Step:
+        return joined([part.reset(seed + i) for i, part in enumerate(self.parts)])
+
+
 def make(image: bool, device: str = "cpu", **settings: Any) -> Algorithm:
     basis = {"learning_starts": 256, "batch_size": 16, "train_freq": 32, "n_step": 3, "buffer_size": 2000}
     shape = IMAGES if image else {"hidden": (16,)}
     config = Config(**{**basis, **shape, **settings})
-    algorithm = Algorithm(config, Noise(image), Streams(0), Hardware(device, 2))
-    algorithm._now = algorithm.env.reset(7)
-    return algorithm
+    return Algorithm(config, Noise(image), Streams(0), Hardware(device, 2))
 
 
 def weights(algorithm: Algorithm) -> dict[str, Any]:
@@ -104,6 +115,26 @@ def test_on_a_processor_work_is_only_called() -> None:
     for _ in range(recorded.PLAIN_CALLS + 3):
         work()
     assert len(calls) == recorded.PLAIN_CALLS + 3 and not work.ready
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("overlap", [True, False])
+def test_parts_are_played_each_by_its_own(overlap: bool, device: str) -> None:
+    """The memory holds what each of them said, in its place."""
+    config = Config(learning_starts=200, batch_size=16, train_freq=32, overlap=overlap, **IMAGES)
+    algorithm = Algorithm(config, Halves(True), Streams(0), Hardware(device, 2))
+    for _ in range(3):
+        algorithm.step()
+    assert algorithm.updates > 0 and len(algorithm._actors) == 2
+    replay = algorithm.replay
+    for i in range(2):
+        alone = Noise(True, 2)
+        now = alone.reset(derive(0, "train") + i)
+        for t in range(replay.steps):
+            rows = slice(4 * t + 2 * i, 4 * t + 2 * i + 2)
+            np.testing.assert_array_equal(replay._frames[rows].cpu().reshape(2, 12, 12), now.obs[:, -1])
+            now = alone.step(None)
+            np.testing.assert_allclose(replay._reward[rows], now.reward)
 
 
 # On a GPU

@@ -1,0 +1,74 @@
+"""Atari games in two halves: the games of one vector, and what is saved of them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rltrain import envs
+from rltrain.core import Env, Step
+from rltrain.envs.atari import Atari
+from rltrain.envs.halves import LEAST_ENVS, Halves
+from rltrain.errors import CheckpointError
+from rltrain.settings import EnvironmentConfig
+
+SETTINGS = EnvironmentConfig(id="ALE/MsPacman-v5", screen_size=36, reseed_every=20, max_episode_steps=15)
+
+
+def play(env: Env, steps: int, seed: int = 0) -> list[Step]:
+    rng = np.random.default_rng(seed)
+    return [env.step(rng.integers(0, env.spec.num_actions, env.spec.num_envs)) for _ in range(steps)]
+
+
+def check_same(one: Any, other: Any) -> None:
+    for name, a, b in zip(Step._fields, one, other, strict=True):
+        np.testing.assert_array_equal(a, b, err_msg=name)
+
+
+def test_the_games_are_those_of_one_vector_and_either_goes_on_from_the_other() -> None:
+    halves, whole = Halves(SETTINGS, 4, 2), Atari(SETTINGS, 4, 2)
+    check_same(halves.reset(3), whole.reset(3))
+    for one, other in zip(play(halves, 50), play(whole, 50), strict=True):
+        check_same(one, other)
+    saved = halves.save()
+    for name, value in whole.save().items():
+        np.testing.assert_equal(saved[name], value)
+    then, other_then = Halves(SETTINGS, 4, 2), Atari(SETTINGS, 4, 2)
+    then.load(whole.save())
+    other_then.load(saved)
+    for one, other, third in zip(play(halves, 20, 1), play(then, 20, 1), play(other_then, 20, 1), strict=True):
+        check_same(one, other)
+        check_same(one, third)
+
+
+def test_a_half_can_be_stepped_alone() -> None:
+    halves, whole = Halves(SETTINGS, 4, 2), Atari(SETTINGS, 4, 2)
+    halves.reset(3)
+    whole.reset(3)
+    action = np.array([1, 2, 3, 4])
+    for _ in range(5):
+        halves.parts[1].step(action[2:])
+    for _ in range(5):
+        halves.parts[0].step(action[:2])
+    for _ in range(5):
+        last = whole.step(action)
+    check_same(play(halves, 1)[0], play(whole, 1)[0])
+    assert last.obs.any()
+
+
+def test_frames_that_differ_are_refused() -> None:
+    halves = Halves(SETTINGS, 4, 2)
+    halves.reset(0)
+    play(halves, 3)
+    with pytest.raises(CheckpointError, match="did not reproduce"):
+        Halves(SETTINGS, 4, 2).load({**halves.save(), "sha256": "0"})
+    with pytest.raises(CheckpointError, match="saved with 4 environments, now 6"):
+        Halves(SETTINGS, 6, 2).load(halves.save())
+
+
+def test_many_games_on_many_cores_are_halved() -> None:
+    made = [envs.make(SETTINGS, num_envs=n, threads=t) for n, t in ((LEAST_ENVS, 3), (LEAST_ENVS, 1), (4, 3))]
+    assert [type(env) for env in made] == [Halves, Atari, Atari]
+    assert [env.spec.num_envs for env in made] == [LEAST_ENVS, LEAST_ENVS, 4]
+    for env in made:
+        env.close()
