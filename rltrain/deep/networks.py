@@ -116,7 +116,10 @@ class QNetwork(nn.Module):
         """Observations in the network's dtype and memory layout. Pixels keep 0..255 if a `PixelConv` reads them."""
         if not self.is_image:
             return obs.to(self.dtype)
-        pixels = _channels_last(obs).to(self.dtype)
+        if obs.is_cuda:
+            pixels = obs.to(self.dtype, memory_format=torch.channels_last)
+        else:
+            pixels = _channels_last(obs).to(self.dtype)
         return pixels if isinstance(self.trunk[0], PixelConv) else pixels.mul_(1 / 255)
 
 

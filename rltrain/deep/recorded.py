@@ -20,6 +20,7 @@ from rltrain.deep.learner import Learner, Learnt, Samples
 from rltrain.deep.networks import QNetwork
 from rltrain.deep.replay import Batch, Replay, shifted_there
 
+AHEAD = 2  # updates that the GPU has been given and has not done: a full queue keeps out whoever wants to act
 PLAIN_CALLS = 3  # before the recording: libraries and the optimiser make at first what a recording may not make
 
 
@@ -90,6 +91,7 @@ class Updates:
         self._rate = torch.zeros((), device=device)
         self._found = torch.zeros(m + 3, device=device)  # td errors, loss, mean value, gradient norm
         self._update = Recorded(self._one, device)
+        self._done = [torch.cuda.Event(blocking=True) for _ in range(AHEAD)] if device.type == "cuda" else []
 
     @property
     def ready(self) -> bool:
@@ -108,9 +110,13 @@ class Updates:
         self._rate.fill_(learning_rate)
         into = [self._frame, self._moved, self._action, self._reward, self._discount, self._weight]
         for i in range(len(batches)):
+            if self._done:
+                self._done[i % AHEAD].synchronize()
             torch._foreach_copy_(into, [frame[i], moved[i], action[i], *numbers[i]])
             self._update()
             found[i].copy_(self._found)
+            if self._done:
+                self._done[i % AHEAD].record()
         return [Learnt(one[: self._m], *one[self._m :]) for one in found]
 
     def _there(self, columns: Sequence[Array]) -> Tensor:
