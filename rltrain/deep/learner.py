@@ -175,7 +175,7 @@ def _back_through(
         gradient = convolutions.before_relu(gradient, tape.outputs[i])
         jobs.append(submit(partial(convolutions.weight_gradients, layers[i], gradient, tape.inputs[i])))
         if i > 0:
-            gradient = convolutions.input_gradient(layers[i], gradient, tape.inputs[i])
+            gradient = convolutions.input_gradient(layers[i], gradient, tape.outputs[i - 1])
     return [part for job in _taken_from_the_end(jobs) for part in job]
 
 

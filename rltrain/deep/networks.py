@@ -52,7 +52,8 @@ class QNetwork(nn.Module):
             channels, *sides = spec.obs_shape
             for i, conv in enumerate(shape.convolutions):
                 pad = [_same_padding(side, conv) if shape.padding == "same" else 0 for side in sides]
-                kind = nn.Conv2d if i else PixelConv
+                tiles = conv.kernel == conv.stride and not any(pad)
+                kind = (TileConv if tiles else nn.Conv2d) if i else (PixelTileConv if tiles else PixelConv)
                 trunk.append(kind(channels, conv.channels, conv.kernel, conv.stride, (pad[0], pad[1])))
                 trunk.append(nn.ReLU(inplace=True))
                 channels = conv.channels
@@ -116,11 +117,12 @@ class QNetwork(nn.Module):
         """Observations in the network's dtype and memory layout. Pixels keep 0..255 if a `PixelConv` reads them."""
         if not self.is_image:
             return obs.to(self.dtype)
-        if obs.is_cuda:
-            pixels = obs.to(self.dtype, memory_format=torch.channels_last)
-        else:
-            pixels = _channels_last(obs).to(self.dtype)
-        return pixels if isinstance(self.trunk[0], PixelConv) else pixels.mul_(1 / 255)
+        pixels = obs.contiguous(memory_format=torch.channels_last) if obs.is_cuda else _channels_last(obs)
+        first = self.trunk[0]
+        if isinstance(first, PixelTileConv):
+            return first.tiles_of_pixels(pixels).to(self.dtype)
+        pixels = pixels.to(self.dtype)
+        return pixels if isinstance(first, PixelConv) else pixels.mul_(1 / 255)
 
 
 def _channels_last(obs: Tensor) -> Tensor:
@@ -140,6 +142,66 @@ class PixelConv(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.conv2d(input, self.weight * (1 / 255), self.bias, self.stride, self.padding)
+
+
+class TileConv(nn.Conv2d):
+    """A convolution whose windows tile its input: kernel = stride, no padding. It is the product of two matrices.
+
+    That is as fast as a library's convolution forwards and two to three times as fast backwards.
+    """
+
+    @property
+    def matrix(self) -> Tensor:
+        """The weights [out, k k C], in the order of a tile."""
+        return self.weight.permute(0, 2, 3, 1).reshape(self.out_channels, -1)
+
+    def tiles(self, x: Tensor) -> Tensor:
+        """[M, C, H, W] -> [M, h, w, k k C]. Rows and columns that no tile reaches are left out."""
+        return self.tiles_of(x)
+
+    def tiles_of(self, x: Tensor) -> Tensor:
+        k, m, c = self.kernel_size[0], len(x), x.shape[1]
+        h, w = x.shape[2] // k, x.shape[3] // k
+        rows = x.permute(0, 2, 3, 1)[:, : h * k, : w * k]
+        return rows.reshape(m, h, k, w, k * c).transpose(2, 3).reshape(m, h, w, k * k * c)
+
+    def untiled(self, tiles: Tensor, like: Tensor) -> Tensor:
+        """The inverse of `tiles`, zeros where no tile reaches; `like` [M, C, H, W] has the shape."""
+        (m, h, w, _), k, c = tiles.shape, self.kernel_size[0], like.shape[1]
+        rows = tiles.view(m, h, w, k, k * c).transpose(2, 3).reshape(m, h * k, w * k, c)
+        rest = (0, 0, 0, like.shape[3] - w * k, 0, like.shape[2] - h * k)
+        return functional.pad(rows, rest).permute(0, 3, 1, 2)
+
+    def of_tiles(self, tiles: Tensor) -> Tensor:
+        """[M, h, w, k k C] -> [M, out, h, w]."""
+        sums = torch.addmm(self._bias, tiles.flatten(0, 2), self.matrix.t())
+        return sums.view(*tiles.shape[:3], self.out_channels).permute(0, 3, 1, 2)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.of_tiles(self.tiles(input))
+
+    @property
+    def _bias(self) -> Tensor:
+        assert self.bias is not None
+        return self.bias
+
+
+class PixelTileConv(TileConv):
+    """The same of pixels / 255, as `PixelConv`. Its input, by `QNetwork.prepare`, is tiles already."""
+
+    @property
+    def matrix(self) -> Tensor:
+        return super().matrix * (1 / 255)
+
+    def tiles(self, x: Tensor) -> Tensor:
+        return x
+
+    def tiles_of_pixels(self, pixels: Tensor) -> Tensor:
+        """uint8 [M, C, H, W] in channels_last order -> [M, h, w, k k C]. Four bytes are moved as one number."""
+        if pixels.shape[1] != 4:
+            return self.tiles_of(pixels)
+        numbers = pixels.permute(0, 2, 3, 1).view(torch.int32).permute(0, 3, 1, 2)  # [M, 1, H, W]
+        return self.tiles_of(numbers).view(torch.uint8)
 
 
 def initialise(network: QNetwork, generator: torch.Generator) -> None:

@@ -65,10 +65,11 @@ def test_a_long_gradient_is_cut_to_its_length() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("layer_norm", [False, True])
 @pytest.mark.parametrize("hidden", [(16,), (16, 8)])
+@pytest.mark.parametrize("convolutions", [[Conv(4, 4, 2), Conv(4, 3, 1)], [Conv(4, 3, 3), Conv(6, 3, 3)]])
 def test_two_threads_make_the_update_that_one_makes(
-    hidden: tuple[int, ...], layer_norm: bool, dtype: torch.dtype
+    convolutions: list[Conv], hidden: tuple[int, ...], layer_norm: bool, dtype: torch.dtype
 ) -> None:
-    shape = NetworkShape([Conv(4, 4, 2), Conv(4, 3, 1)], "valid", hidden, True, layer_norm)
+    shape = NetworkShape(convolutions, "valid", hidden, True, layer_norm)
     rule = Rule("huber", 1.0, 0.01, "adam", 1e-2)
     one, two = (learner(IMAGE, shape, dtype, rule) for _ in range(2))
     stream = torch.Generator().manual_seed(1)

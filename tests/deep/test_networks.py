@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from torch.nn import functional
 
 from rltrain.algos.dqn import Config, network_shape
 from rltrain.core import EnvSpec
-from rltrain.deep.networks import QNetwork, initialise, parameter_count
+from rltrain.deep import convolutions
+from rltrain.deep.networks import PixelTileConv, QNetwork, TileConv, initialise, parameter_count
 
 ATARI = EnvSpec("ALE/MsPacman-v5", (4, 84, 84), "uint8", 4, 9, ("x",) * 9, 1, 4, None, None)
 BOOK = EnvSpec("ALE/MsPacman-v5", (1, 88, 80), "uint8", 1, 9, ("x",) * 9, 1, 3, None, None)
@@ -63,6 +65,32 @@ def test_prepared_pixels_are_the_same_pixels(channels: int) -> None:
     prepared = network.prepare(obs)
     assert torch.equal(prepared, obs.float())
     assert prepared.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_windows_that_tile_are_the_convolution(channels: int) -> None:
+    """Values and gradients are those of torch's own; rows and columns that no window reaches get none."""
+    spec = EnvSpec("Probe", (channels, 17, 13), "uint8", 1, 9, ("x",) * 9, 1, 4, None, None)
+    network = QNetwork(spec, network_shape(Config(convolutions=((5, 3, 3), (7, 2, 2)), hidden=()), spec))
+    first, second = network.convolutions()
+    assert isinstance(first, PixelTileConv) and type(second) is TileConv
+    obs = torch.randint(0, 256, (6, channels, 17, 13), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    plain = functional.conv2d(obs / 255, first.weight, first.bias, 3).relu()
+    plain = functional.conv2d(plain, second.weight, second.bias, 2).relu().flatten(1)
+    ours = network.trunk(network.prepare(obs))
+    torch.testing.assert_close(ours, plain)
+    direction = torch.randn(plain.shape, generator=torch.Generator().manual_seed(1))
+    weights = list(network.trunk.parameters())
+    for a, b in zip(
+        torch.autograd.grad(ours, weights, direction), torch.autograd.grad(plain, weights, direction), strict=True
+    ):
+        torch.testing.assert_close(a, b)
+    tape = convolutions.forward(network.convolutions(), network.prepare(obs))
+    torch.testing.assert_close(tape.outputs[-1].flatten(1), plain)
+    gradient = convolutions.input_gradient(second, torch.ones_like(tape.outputs[1]), tape.outputs[0])
+    x = tape.outputs[0].clone().requires_grad_()
+    expected = torch.autograd.grad(functional.conv2d(x, second.weight, second.bias, 2).sum(), x)[0]
+    torch.testing.assert_close(gradient, expected)
 
 
 @pytest.mark.parametrize("layer_norm", [False, True])
