@@ -152,7 +152,7 @@ def run_side(command: Sequence[str]) -> dict[str, Any]:
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     figures["other_cpu"] = round(max(0.0, (busy_now - busy) - (_own_seconds() - own)) / wall, 2)
     figures["stolen"] = round((stolen_now - stolen) / wall, 2)
-    if figures["side"] != ALONE and abs(figures["updates"] * STEPS_PER_UPDATE / figures["steps"] - 1) > 0.02:
+    if figures.get("side") != ALONE and abs(figures["updates"] * STEPS_PER_UPDATE / figures["steps"] - 1) > 0.02:
         raise SystemExit(
             f"unequal work, nothing to compare: {figures['updates']} updates in {figures['steps']} agent steps,"
             f" expected one in {STEPS_PER_UPDATE}: {shlex.join(command)}"
