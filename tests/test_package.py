@@ -32,7 +32,9 @@ def test_dependencies_are_open_upward_and_every_one_is_pinned_for_the_tests():
     pinned = {re.sub(r"[-_.]+", "-", name).lower() for name in pins}
     for requirement in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
         name, rule = re.fullmatch(r"([A-Za-z0-9_-]+)(?:\[[a-z0-9]+\])?(.*)", requirement).groups()
-        assert rule == "" or re.fullmatch(r">=[0-9.]+(,!=[0-9.]+[*]?)*", rule), f"{requirement} closes the way to newer versions"
+        assert rule == "" or re.fullmatch(r">=[0-9.]+(,!=[0-9.]+[*]?)*", rule), (
+            f"{requirement} closes the way to newer versions"
+        )
         assert re.sub(r"[-_.]+", "-", name).lower() in pinned, f"{name} is not in constraints.txt"
     assert "+" not in pins["torch"], "a local version such as +cpu exists on no other machine"
 
