@@ -11,8 +11,8 @@ and settings that move while it learns (`_dqn_schedules`). No hidden layers: lin
 A round collects some steps and makes the updates that they are due. In a round every target is computed with the
 networks as they stood at its start. With `overlap` one core collects while the other learns: the actor's weights, the
 batches and the targets of a round all come from its start, so neither thread sees what the other is doing, and the
-result does not depend on their timing. On a GPU updates are recorded and launched whole (`deep.recorded`), and the cores
-play, many games in two halves.
+result does not depend on their timing. On a GPU updates are recorded and launched whole (`deep.recorded`), and the
+cores play, many games in two halves.
 """
 
 from __future__ import annotations
