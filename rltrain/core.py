@@ -7,7 +7,7 @@ returns is the whole state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -47,6 +47,11 @@ class Step(NamedTuple):
     discount: Array  # [N] float32, 0 where the task ended, 1 otherwise: a time limit keeps 1
     first: Array  # [N] bool, obs opens an episode: no transition leads here
     last: Array  # [N] bool, the episode stops here, for either reason
+
+
+def joined(steps: Sequence[Step]) -> Step:
+    """Environments side by side."""
+    return steps[0] if len(steps) == 1 else Step(*(np.concatenate(column) for column in zip(*steps, strict=True)))
 
 
 @dataclass(frozen=True)

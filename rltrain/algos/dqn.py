@@ -28,7 +28,7 @@ from torch import Tensor
 
 from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos._dqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Config
-from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, crossed
+from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, crossed, joined
 from rltrain.deep import actor, precision
 from rltrain.deep.actor import Actor, Exploration, Played
 from rltrain.deep.device import resolve
@@ -312,7 +312,7 @@ class Algorithm:
             "updates": self.updates,
             "learned_steps": self._learned_steps,
             "auto_scale": self.auto_scale,
-            "now": actor.joined([player.now for player in self._actors])._asdict(),
+            "now": joined([player.now for player in self._actors])._asdict(),
             "episodes": self.episodes.save(),
             "replay": self.replay.save(),
             "env": self.env.save(),

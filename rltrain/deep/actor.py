@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from rltrain.core import Array, Env, Step
+from rltrain.core import Array, Env, Step, joined
 from rltrain.deep.networks import QNetwork
 
 
@@ -78,12 +78,7 @@ def together(parts: Sequence[Played]) -> Played:
     return Played(joined(now), np.concatenate(action), joined(then))
 
 
-def joined(steps: Sequence[Step]) -> Step:
-    """Environments side by side."""
-    return steps[0] if len(steps) == 1 else Step(*(np.concatenate(column) for column in zip(*steps, strict=True)))
-
-
 def split(step: Step, sizes: Sequence[int]) -> list[Step]:
-    """The inverse of `joined`, for parts of so many environments."""
+    """The inverse of `core.joined`, for parts of so many environments."""
     ends = np.cumsum(sizes)[:-1]
     return [Step(*columns) for columns in zip(*(np.split(column, ends) for column in step), strict=True)]

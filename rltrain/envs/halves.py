@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rltrain.core import Array, State, Step
+from rltrain.core import Array, State, Step, joined
 from rltrain.envs.atari import Atari, check_frames
 from rltrain.envs.journal import fingerprint
 from rltrain.errors import CheckpointError
@@ -41,7 +41,7 @@ class Halves:
         with ThreadPoolExecutor(1) as pool:
             other = pool.submit(call, self.parts[1], 1)
             steps = [call(self.parts[0], 0), other.result()]
-        return Step(*(np.concatenate(column) for column in zip(*steps, strict=True)))
+        return joined(steps)
 
     def close(self) -> None:
         for half in self.parts:

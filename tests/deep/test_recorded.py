@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from rltrain.algos.dqn import Algorithm, Config
-from rltrain.core import EnvSpec, Hardware, Step
+from rltrain.core import EnvSpec, Hardware, Step, joined
 from rltrain.deep import recorded
-from rltrain.deep.actor import joined
 from rltrain.deep.recorded import Recorded, Updates
 from rltrain.deep.replay import shifted, shifted_there
 from rltrain.rng import Streams, derive
