@@ -29,7 +29,7 @@ from torch import Tensor
 from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos._dqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Config
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, crossed, joined
-from rltrain.deep import actor, precision
+from rltrain.deep import actor, allocator, precision
 from rltrain.deep.actor import Actor, Exploration, Played
 from rltrain.deep.device import resolve
 from rltrain.deep.helper import Helper
@@ -39,13 +39,14 @@ from rltrain.deep.networks import Conv, NetworkShape, QNetwork, copy_weights, pa
 from rltrain.deep.recorded import Targets, Updates
 from rltrain.deep.replay import Batch, Prioritised, Replay, replay_bytes
 from rltrain.envs.episodes import Episodes
-from rltrain.errors import DivergedError
+from rltrain.errors import CheckpointError, DivergedError
 from rltrain.rng import Streams, derive
 
 __all__ = ["DEFAULT_BUDGET", "DEFAULT_NUM_ENVS", "TASK", "Algorithm", "Config", "cost", "load_policy"]
 
 STEP_ENV_STEPS = 256  # environment steps that one `step` of the algorithm spans, about a second of an Atari game
 MANY_CORES = 1024  # torch takes as many as `run.threads` allows
+FEATURES = "height, width, channels"  # the order in which the first hidden layer reads what the convolutions give
 TARGET_ROWS = 64  # rows whose targets are computed at once: larger batches cost less a row
 
 
@@ -71,6 +72,8 @@ class Algorithm:
         self.rounds = max(1, STEP_ENV_STEPS // (self.collect_steps * env.spec.num_envs))
         # With overlap the second thread is ours; a small network is slower on two.
         torch.set_num_threads(1 if self.overlap or not is_image else hardware.threads)
+        if is_image:
+            allocator.keep_freed_memory()
 
         self._explore = rng.numpy("explore")
         self._init = rng.torch("init")
@@ -306,6 +309,7 @@ class Algorithm:
     def save(self) -> State:
         return {
             "precision": self.precision,
+            "features": FEATURES,
             "learner": self.learner.save(),
             "target": arrays(self.target),
             "env_steps": self.env_steps,
@@ -319,6 +323,7 @@ class Algorithm:
         }
 
     def load(self, state: State) -> None:
+        _check_features(state)
         if state["precision"] != self.precision and self._can_compute(state["precision"]):
             self._build(state["precision"])
         self.learner.load(state["learner"])
@@ -359,11 +364,18 @@ class Greedy:
 
 def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
     """The policy of a saved state, without its environments and its memory."""
+    _check_features(state)
     torch.set_num_threads(hardware.threads)
     device = resolve(hardware.device)
     network = QNetwork(spec, network_shape(config, spec))
     set_arrays(network, state["learner"]["weights"])
     return Greedy(network.to(device), device)
+
+
+def _check_features(state: State) -> None:
+    """CheckpointError for one of a version that had its weights in another order."""
+    if state.get("features") != FEATURES:
+        raise CheckpointError("saved by an earlier version of dqn, whose weights lie in another order")
 
 
 def network_shape(config: Config, spec: EnvSpec) -> NetworkShape:

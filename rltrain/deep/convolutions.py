@@ -11,7 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rltrain.deep.networks import PixelConv, PixelTileConv, TileConv
+from rltrain.deep import tiling
+from rltrain.deep.networks import PixelConv, TileConv
 
 
 class Tape(NamedTuple):
@@ -39,13 +40,17 @@ def before_relu(gradient: Tensor, output: Tensor) -> Tensor:
     return torch.ops.aten.threshold_backward(gradient, output, 0)
 
 
-def input_gradient(layer: nn.Conv2d, gradient: Tensor, x: Tensor) -> Tensor:
-    """d loss / d x, from the gradient at the layer's sums. x [M, C, H, W] is the output of the layer before."""
+def sums_gradient(layer: nn.Conv2d, gradient: Tensor, output: Tensor) -> Tensor:
+    """The gradient at the sums of the layer before, from that at this layer's.
+
+    output [M, C, H, W]: of the layer before, after its ReLU, which is this layer's input.
+    """
     if isinstance(layer, TileConv):
         with torch.no_grad():
-            rows = gradient.permute(0, 2, 3, 1)
-            return layer.untiled((_matrix(gradient) @ layer.matrix).view(*rows.shape[:3], -1), x)
-    return _backward(layer, gradient, x, [True, False, False])[0]
+            h, w = gradient.shape[2:]
+            tiles = (_matrix(gradient) @ layer.matrix).view(len(gradient), h, w, -1)
+            return tiling.untiled(tiles, output.permute(0, 2, 3, 1), layer.kernel_size[0]).permute(0, 3, 1, 2)
+    return before_relu(_backward(layer, gradient, output, [True, False, False])[0], output)
 
 
 def weight_gradients(layer: nn.Conv2d, gradient: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,8 +58,7 @@ def weight_gradients(layer: nn.Conv2d, gradient: Tensor, x: Tensor) -> tuple[Ten
     if isinstance(layer, TileConv):
         with torch.no_grad():
             rows = _matrix(gradient)
-            weight = (rows.t() @ x.flatten(0, 2)).view(layer.out_channels, *layer.kernel_size, -1).permute(0, 3, 1, 2)
-            return (weight * (1 / 255) if isinstance(layer, PixelTileConv) else weight), rows.sum(0)
+            return layer.weights(rows.t() @ x.flatten(0, 2)), rows.sum(0)
     _, weight, bias = _backward(layer, gradient, x, [False, True, True])
     return (weight * (1 / 255) if isinstance(layer, PixelConv) else weight), bias
 

@@ -79,12 +79,13 @@ class Learner:
         self._moving: Job[None] | None = None
 
     def update(self, samples: Samples, learning_rate: float | Tensor, submit: Submit | None) -> Learnt:
-        """One gradient step. With `submit`, call `wait` before the weights are read by anyone else."""
-        if submit is None or self.online.wide is None:
-            return self._update_here(samples, learning_rate)
-        return self._update_with_helper(samples, learning_rate, submit, self.online.wide)
+        """One gradient step. On a processor, call `wait` before the weights are read by anyone else."""
+        if self.online.wide is None or samples.x.is_cuda:
+            return self.plain_update(samples, learning_rate)
+        return self._update_in_parts(samples, learning_rate, submit or Job, self.online.wide)
 
-    def _update_here(self, samples: Samples, learning_rate: float | Tensor) -> Learnt:
+    def plain_update(self, samples: Samples, learning_rate: float | Tensor) -> Learnt:
+        """All by autograd, in this thread."""
         td_error, loss, value = self._loss(self.online.values(self.online.hidden(samples.x)), samples)
         gradients = torch.autograd.grad(loss, [*self._wide.online, *self._others.online])
         wide = len(self._wide.online)
@@ -94,22 +95,23 @@ class Learner:
         self._others.move(learning_rate, scale)
         return Learnt(td_error, loss.detach(), value, norm)
 
-    def _update_with_helper(
+    def _update_in_parts(
         self, samples: Samples, learning_rate: float | Tensor, submit: Submit, wide: torch.nn.Linear
     ) -> Learnt:
         layers = self.online.convolutions()
         tape = convolutions.forward(layers, samples.x)
-        last = tape.outputs[-1] if layers else samples.x
-        features = last.flatten(1)  # [M, F]
+        features = self.online.flatten(tape.outputs[-1] if layers else samples.x)  # [M, F]
         self.wait()  # for the wide layer's new weights
         with torch.no_grad():
             z = wide(features)  # [M, H]
         td_error, loss, value = self._loss(self.online.values(z.requires_grad_()), samples)
         dz, *tail_gradients = torch.autograd.grad(loss, [z, *self.online.tail_parameters()])
         wide_norm = submit(partial(self._take_wide, dz, features))
-        with torch.no_grad():
-            gradient = (dz @ wide.weight).view(last.shape)
-        trunk_gradients = _back_through(layers, tape, gradient, submit)
+        trunk_gradients: list[Tensor] = []
+        if layers:
+            with torch.no_grad():
+                gradient = self.online.flatten.back(dz @ wide.weight, tape.outputs[-1])
+            trunk_gradients = _back_through(layers, tape, gradient, submit)
         others_norm = self._others.take([*trunk_gradients, *tail_gradients])
         norm = torch.hypot(wide_norm.result(), others_norm)
         scale = clip_scale(norm, self.rule.max_grad_norm)
@@ -118,7 +120,12 @@ class Learner:
         return Learnt(td_error, loss.detach(), value, norm)
 
     def _take_wide(self, dz: Tensor, features: Tensor) -> Tensor:
-        return self._wide.take([dz.t() @ features, dz.sum(0)])
+        weight = self._wide.gradients[0]
+        if weight.dtype == dz.dtype:
+            torch.mm(dz.t(), features, out=weight)
+        else:
+            weight = dz.t() @ features
+        return self._wide.take([weight, dz.sum(0)])
 
     def _loss(self, q: Tensor, samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
         chosen = q.gather(1, samples.action[:, None]).squeeze(1)  # [M]
@@ -156,6 +163,10 @@ class _Part:
         self._separate = any(a is not b for a, b in zip(weights, online, strict=True))
         self.optimiser = Optimiser(rule.optimiser, weights, rule.optimiser_eps)
 
+    @property
+    def gradients(self) -> Sequence[Tensor]:
+        return self.optimiser.gradients
+
     def take(self, gradients: Sequence[Tensor]) -> Tensor:
         return self.optimiser.take(gradients)
 
@@ -169,13 +180,13 @@ class _Part:
 def _back_through(
     layers: Sequence[torch.nn.Conv2d], tape: convolutions.Tape, gradient: Tensor, submit: Submit
 ) -> list[Tensor]:
-    """Gradients of the convolutions' parameters, in order."""
+    """Gradients of the convolutions' parameters, in order, from that at what the last one gave."""
+    gradient = convolutions.before_relu(gradient, tape.outputs[-1])
     jobs: list[Job[tuple[Tensor, Tensor]]] = []  # from the last layer to the first
     for i in range(len(layers) - 1, -1, -1):
-        gradient = convolutions.before_relu(gradient, tape.outputs[i])
         jobs.append(submit(partial(convolutions.weight_gradients, layers[i], gradient, tape.inputs[i])))
         if i > 0:
-            gradient = convolutions.input_gradient(layers[i], gradient, tape.outputs[i - 1])
+            gradient = convolutions.sums_gradient(layers[i], gradient, tape.outputs[i - 1])
     return [part for job in _taken_from_the_end(jobs) for part in job]
 
 

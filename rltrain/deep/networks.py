@@ -7,7 +7,6 @@ et al. 2016). Defaults are Mnih et al. 2015.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rltrain.core import EnvSpec
+from rltrain.deep import tiling
 
 
 class Conv(NamedTuple):
@@ -58,9 +58,9 @@ class QNetwork(nn.Module):
                 trunk.append(nn.ReLU(inplace=True))
                 channels = conv.channels
                 sides = [(side + 2 * p - conv.kernel) // conv.stride + 1 for side, p in zip(sides, pad, strict=True)]
-            trunk.append(nn.Flatten())
             width = channels * sides[0] * sides[1]
-        self.trunk = nn.Sequential(*trunk).to(dtype)
+        self.flatten = Flatten()
+        self.trunk = nn.Sequential(*trunk, self.flatten).to(dtype)
         self.wide = nn.Linear(width, shape.hidden[0]).to(dtype) if shape.hidden else None
         layers: list[nn.Module] = []
         for i, hidden in enumerate(shape.hidden):
@@ -117,24 +117,23 @@ class QNetwork(nn.Module):
         """Observations in the network's dtype and memory layout. Pixels keep 0..255 if a `PixelConv` reads them."""
         if not self.is_image:
             return obs.to(self.dtype)
-        pixels = obs.contiguous(memory_format=torch.channels_last) if obs.is_cuda else _channels_last(obs)
         first = self.trunk[0]
         if isinstance(first, PixelTileConv):
-            return first.tiles_of_pixels(pixels).to(self.dtype)
-        pixels = pixels.to(self.dtype)
-        return pixels if isinstance(first, PixelConv) else pixels.mul_(1 / 255)
+            return tiling.pixel_tiles(obs, first.kernel_size[0]).to(self.dtype)
+        values = tiling.channels_last(obs).to(self.dtype)
+        return values if isinstance(first, PixelConv) else values.mul_(1 / 255)
 
 
-def _channels_last(obs: Tensor) -> Tensor:
-    """uint8 [M, C, H, W] in channels_last order. Four bytes are woven as one number: three times as fast as a copy."""
-    if obs.shape[1] != 4 or not obs.is_contiguous() or sys.byteorder != "little":
-        return obs.contiguous(memory_format=torch.channels_last)
-    planes = obs.to(torch.int32)
-    woven = planes[:, 0].contiguous()
-    for i in (1, 2, 3):
-        woven.add_(planes[:, i], alpha=1 << 8 * i)  # the highest byte wraps into the sign: the bits are right
-    m, c, h, w = obs.shape
-    return woven.view(torch.uint8).view(m, h, w, c).permute(0, 3, 1, 2)
+class Flatten(nn.Module):
+    """[M, C, H, W] -> [M, H W C], in the order of memory: nothing is copied. Vectors stay as they are."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x if x.dim() == 2 else x.permute(0, 2, 3, 1).flatten(1)
+
+    def back(self, gradient: Tensor, like: Tensor) -> Tensor:
+        """The gradient at the input, which has the shape of `like`, from that at the output."""
+        m, c, h, w = like.shape
+        return gradient.view(m, h, w, c).permute(0, 3, 1, 2)
 
 
 class PixelConv(nn.Conv2d):
@@ -155,22 +154,13 @@ class TileConv(nn.Conv2d):
         """The weights [out, k k C], in the order of a tile."""
         return self.weight.permute(0, 2, 3, 1).reshape(self.out_channels, -1)
 
+    def weights(self, matrix: Tensor) -> Tensor:
+        """The inverse of `matrix`, for its gradient."""
+        return matrix.view(self.out_channels, *self.kernel_size, -1).permute(0, 3, 1, 2)
+
     def tiles(self, x: Tensor) -> Tensor:
         """[M, C, H, W] -> [M, h, w, k k C]. Rows and columns that no tile reaches are left out."""
-        return self.tiles_of(x)
-
-    def tiles_of(self, x: Tensor) -> Tensor:
-        k, m, c = self.kernel_size[0], len(x), x.shape[1]
-        h, w = x.shape[2] // k, x.shape[3] // k
-        rows = x.permute(0, 2, 3, 1)[:, : h * k, : w * k]
-        return rows.reshape(m, h, k, w, k * c).transpose(2, 3).reshape(m, h, w, k * k * c)
-
-    def untiled(self, tiles: Tensor, like: Tensor) -> Tensor:
-        """The inverse of `tiles`, zeros where no tile reaches; `like` [M, C, H, W] has the shape."""
-        (m, h, w, _), k, c = tiles.shape, self.kernel_size[0], like.shape[1]
-        rows = tiles.view(m, h, w, k, k * c).transpose(2, 3).reshape(m, h * k, w * k, c)
-        rest = (0, 0, 0, like.shape[3] - w * k, 0, like.shape[2] - h * k)
-        return functional.pad(rows, rest).permute(0, 3, 1, 2)
+        return tiling.tiles(x.permute(0, 2, 3, 1), self.kernel_size[0])
 
     def of_tiles(self, tiles: Tensor) -> Tensor:
         """[M, h, w, k k C] -> [M, out, h, w]."""
@@ -187,21 +177,17 @@ class TileConv(nn.Conv2d):
 
 
 class PixelTileConv(TileConv):
-    """The same of pixels / 255, as `PixelConv`. Its input, by `QNetwork.prepare`, is tiles already."""
+    """The same of pixels / 255, as `PixelConv`. Its input is what `tiling.pixel_tiles` gives, tiles in the order C k k."""
 
     @property
     def matrix(self) -> Tensor:
-        return super().matrix * (1 / 255)
+        return self.weight.reshape(self.out_channels, -1) * (1 / 255)
+
+    def weights(self, matrix: Tensor) -> Tensor:
+        return matrix.view_as(self.weight) * (1 / 255)
 
     def tiles(self, x: Tensor) -> Tensor:
         return x
-
-    def tiles_of_pixels(self, pixels: Tensor) -> Tensor:
-        """uint8 [M, C, H, W] in channels_last order -> [M, h, w, k k C]. Four bytes are moved as one number."""
-        if pixels.shape[1] != 4:
-            return self.tiles_of(pixels)
-        numbers = pixels.permute(0, 2, 3, 1).view(torch.int32).permute(0, 3, 1, 2)  # [M, 1, H, W]
-        return self.tiles_of(numbers).view(torch.uint8)
 
 
 def initialise(network: QNetwork, generator: torch.Generator) -> None:

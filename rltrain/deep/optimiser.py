@@ -19,8 +19,8 @@ class Optimiser:
 
     def __init__(self, name: str, parameters: Sequence[torch.nn.Parameter], eps: float) -> None:
         self.parameters = list(parameters)
-        self._gradients = [torch.zeros_like(parameter) for parameter in self.parameters]
-        for parameter, gradient in zip(self.parameters, self._gradients, strict=True):
+        self.gradients = [torch.zeros_like(parameter) for parameter in self.parameters]
+        for parameter, gradient in zip(self.parameters, self.gradients, strict=True):
             parameter.grad = gradient
         self._optimiser: torch.optim.Optimizer | None = None
         if not self.parameters:
@@ -33,18 +33,23 @@ class Optimiser:
             self._optimiser = rmsprop(self.parameters, alpha=0.95, eps=eps, centered=True, capturable=on_gpu)
 
     def take(self, gradients: Sequence[Tensor]) -> Tensor:
-        """Keep these gradients, of any dtype, by parameter. Returns their norm, a scalar."""
+        """Keep these gradients, of any dtype, by parameter. Returns their norm, a scalar.
+
+        One that was written to `gradients` beforehand is not copied.
+        """
         if self._optimiser is None:
             return torch.zeros(())
-        torch._foreach_copy_(self._gradients, list(gradients))
-        return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(self._gradients)))
+        pairs = [(ours, given) for ours, given in zip(self.gradients, gradients, strict=True) if ours is not given]
+        if pairs:
+            torch._foreach_copy_(*map(list, zip(*pairs, strict=True)))
+        return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(self.gradients)))
 
     def step(self, learning_rate: float | Tensor, scale: float | Tensor = 1.0) -> None:
         """Move the parameters by the gradients that were taken, times `scale`. Scalar tensors are for a GPU."""
         if self._optimiser is None:
             return
         if isinstance(scale, Tensor) or scale != 1.0:
-            torch._foreach_mul_(self._gradients, scale)
+            torch._foreach_mul_(self.gradients, scale)
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate
         self._optimiser.step()

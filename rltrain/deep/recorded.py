@@ -131,6 +131,6 @@ class Updates:
                 obs = shifted_there(obs, self._moved)
             x, x_next = learner.online.prepare(obs).split(self._m)
             target = self._targets.of(self._reward, self._discount, x_next)
-        learnt = learner.update(Samples(x, self._action, target, self._weight), self._rate, None)
+        learnt = learner.plain_update(Samples(x, self._action, target, self._weight), self._rate)
         scalars = torch.stack([learnt.loss, learnt.value, learnt.norm])
         self._found.copy_(torch.cat([learnt.td_error, scalars]))

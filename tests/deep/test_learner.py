@@ -66,24 +66,29 @@ def test_a_long_gradient_is_cut_to_its_length() -> None:
 @pytest.mark.parametrize("layer_norm", [False, True])
 @pytest.mark.parametrize("hidden", [(16,), (16, 8)])
 @pytest.mark.parametrize("convolutions", [[Conv(4, 4, 2), Conv(4, 3, 1)], [Conv(4, 3, 3), Conv(6, 3, 3)]])
-def test_two_threads_make_the_update_that_one_makes(
+def test_the_parts_of_an_update_on_one_thread_or_two_are_what_autograd_gives(
     convolutions: list[Conv], hidden: tuple[int, ...], layer_norm: bool, dtype: torch.dtype
 ) -> None:
     shape = NetworkShape(convolutions, "valid", hidden, True, layer_norm)
     rule = Rule("huber", 1.0, 0.01, "adam", 1e-2)
-    one, two = (learner(IMAGE, shape, dtype, rule) for _ in range(2))
+    plain, one, two = made = [learner(IMAGE, shape, dtype, rule) for _ in range(3)]
     stream = torch.Generator().manual_seed(1)
     submit = Helper("test", partial(torch.set_num_threads, 1)).submit
     for _ in range(5):
         obs = torch.randint(0, 256, (8, 2, 12, 12), dtype=torch.uint8, generator=stream)
         target = torch.randn(8, generator=stream)
         action = torch.randint(0, 3, (8,), generator=stream)
-        samples = [Samples(made.online.prepare(obs), action, target, torch.ones(8)) for made in (one, two)]
-        ours, theirs = one.update(samples[0], 1e-3, None), two.update(samples[1], 1e-3, submit)
-        assert ours.norm > 0.01  # clipping is at work
-        torch.testing.assert_close(ours.norm, theirs.norm)
-    two.wait()
+        samples = [Samples(each.online.prepare(obs), action, target, torch.ones(8)) for each in made]
+        expected = plain.plain_update(samples[0], 1e-3)
+        assert expected.norm > 0.01  # clipping is at work
+        norms = [one.update(samples[1], 1e-3, None).norm, two.update(samples[2], 1e-3, submit).norm]
+        torch.testing.assert_close(norms[0], expected.norm)
+        assert norms[0] == norms[1]
+    for each in (one, two):
+        each.wait()
+        for a, b in zip(plain.weights.parameters(), each.weights.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-7)
+        for a, b in zip(plain.online.parameters(), each.online.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-2, atol=1e-5)
     for a, b in zip(one.weights.parameters(), two.weights.parameters(), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-7)
-    for a, b in zip(one.online.parameters(), two.online.parameters(), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-2, atol=1e-5)
+        assert torch.equal(a, b)
