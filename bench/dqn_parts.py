@@ -77,6 +77,7 @@ class Clock:
 def watch(clock: Clock, algorithm: Any) -> None:
     """The parts of a round of DQN."""
     learner = algorithm.learner
+    optimisers = [part.optimiser for part in (learner._wide, learner._others)]
     for owner, method, name in (
         (algorithm.env, "step", "environments"),
         *((player, "step", "acting") for player in algorithm._actors),
@@ -86,7 +87,8 @@ def watch(clock: Clock, algorithm: Any) -> None:
         (algorithm, "_input", "observations"),
         (algorithm, "_targets", "targets"),
         (learner, "update", "gradients"),
-        *((part.optimiser, method, "optimiser") for part in (learner._wide, learner._others) for method in ("take", "step")),
+        (learner, "wait", "gradients"),
+        *((optimiser, method, "optimiser") for optimiser in optimisers for method in ("take", "step")),
     ):
         clock.watch(owner, method, name)
 

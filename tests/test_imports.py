@@ -24,7 +24,7 @@ DOORS = {
     "torch": {"deep", "algos/dqn.py", "rng.py", "cli/doctor.py"},
     "gymnasium": {"envs"},
     "ale_py": {"envs"},
-    "numba": {"mdp", "envs", "deep/sum_tree.py"},
+    "numba": {"mdp", "envs", "deep/sum_tree.py", "deep/tiling.py"},
     "scipy": {"mdp", "cli/mdp/discounts_picture.py"},
     "matplotlib": {"report", "mdp", "cli"},
     "av": {"cli/show/recording.py"},

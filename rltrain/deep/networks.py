@@ -177,7 +177,7 @@ class TileConv(nn.Conv2d):
 
 
 class PixelTileConv(TileConv):
-    """The same of pixels / 255, as `PixelConv`. Its input is what `tiling.pixel_tiles` gives, tiles in the order C k k."""
+    """The same of pixels / 255, as `PixelConv`. Its input is what `tiling.pixel_tiles` gives."""
 
     @property
     def matrix(self) -> Tensor:

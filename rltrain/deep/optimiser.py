@@ -39,9 +39,9 @@ class Optimiser:
         """
         if self._optimiser is None:
             return torch.zeros(())
-        pairs = [(ours, given) for ours, given in zip(self.gradients, gradients, strict=True) if ours is not given]
-        if pairs:
-            torch._foreach_copy_(*map(list, zip(*pairs, strict=True)))
+        elsewhere = [i for i, gradient in enumerate(gradients) if gradient is not self.gradients[i]]
+        if elsewhere:
+            torch._foreach_copy_([self.gradients[i] for i in elsewhere], [gradients[i] for i in elsewhere])
         return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(self.gradients)))
 
     def step(self, learning_rate: float | Tensor, scale: float | Tensor = 1.0) -> None:

@@ -31,7 +31,7 @@ def channels_last(obs: Tensor) -> Tensor:
 
 
 def pixel_tiles(obs: Tensor, k: int) -> Tensor:
-    """uint8 [M, C, H, W] -> [M, h, w, C k k]: squares of k x k pixels. Rows and columns that none reaches are left out."""
+    """uint8 [M, C, H, W] -> [M, h, w, C k k]: squares of k x k pixels. What no square reaches is left out."""
     m, c, height, width = obs.shape
     h, w = height // k, width // k
     if obs.is_cuda or not obs.is_contiguous():

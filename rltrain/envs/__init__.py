@@ -24,9 +24,12 @@ def make(
     task: str = "env",
     num_envs: int | None = None,
     threads: int = 1,
+    in_parts: bool = False,
     training: bool = True,
 ) -> Env:
     """N environments side by side. `num_envs` overrides the setting; without `training` a lost life cuts nothing.
+
+    Emulators are played by `threads`; many of them, if `in_parts`, as two vectors that may be stepped apart.
 
     `task` is the algorithm's TASK: what is not "env" sees the numbers of states. MissingError for an unknown id, ROM or
     package, InputError for settings that the environment refuses.
@@ -58,7 +61,7 @@ def make(
     from rltrain.envs.atari import Atari
     from rltrain.envs.halves import LEAST_ENVS, Halves
 
-    if training and threads > 2 and count % 2 == 0 and count >= LEAST_ENVS:
+    if training and in_parts and threads > 2 and count % 2 == 0 and count >= LEAST_ENVS:
         return Halves(settings, count, threads)
     return Atari(settings, count, threads, training)
 

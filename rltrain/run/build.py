@@ -45,12 +45,12 @@ def build(experiment: Experiment) -> Parts:
 
 
 def world(experiment: Experiment, cores: int = 1) -> Env:
-    """What the algorithm learns from. A second core is the learner's; one that learns on a GPU leaves it the others."""
-    threads = 1
+    """What the algorithm learns from, played by all cores; where it learns on a GPU, by all but one, and in parts."""
+    gpu = False
     if cores > 2 and experiment.task == "env":
         registry.load(experiment.algorithm_name)  # its torch knows whether there is a GPU
-        threads = 1 if machine.device(experiment.run.device) == "cpu" else cores - 1
-    return envs.make(experiment.environment, task=experiment.task, threads=threads)
+        gpu = machine.device(experiment.run.device) != "cpu"
+    return envs.make(experiment.environment, task=experiment.task, threads=cores - gpu, in_parts=gpu)
 
 
 def algorithm(experiment: Experiment, settings: BaseModel, env: Env, rng: Streams, hardware: Hardware) -> Algorithm:

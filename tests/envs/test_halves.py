@@ -66,9 +66,10 @@ def test_frames_that_differ_are_refused() -> None:
         Halves(SETTINGS, 6, 2).load(halves.save())
 
 
-def test_many_games_on_many_cores_are_halved() -> None:
-    made = [envs.make(SETTINGS, num_envs=n, threads=t) for n, t in ((LEAST_ENVS, 3), (LEAST_ENVS, 1), (4, 3))]
-    assert [type(env) for env in made] == [Halves, Atari, Atari]
-    assert [env.spec.num_envs for env in made] == [LEAST_ENVS, LEAST_ENVS, 4]
+def test_many_games_on_many_cores_are_halved_if_parts_are_wanted() -> None:
+    wanted = ((LEAST_ENVS, 3, True), (LEAST_ENVS, 3, False), (LEAST_ENVS, 1, True), (4, 3, True))
+    made = [envs.make(SETTINGS, num_envs=n, threads=threads, in_parts=parts) for n, threads, parts in wanted]
+    assert [type(env) for env in made] == [Halves, Atari, Atari, Atari]
+    assert [env.spec.num_envs for env in made] == [LEAST_ENVS, LEAST_ENVS, LEAST_ENVS, 4]
     for env in made:
         env.close()
