@@ -80,6 +80,14 @@ class Config(BaseModel):
     target_epsilon: float = Field(
         0.0, ge=0, le=1, description="Targets take the next action to be random this often (Expected Sarsa); 0: never."
     )
+    munchausen: bool = Field(
+        False, description="Targets of a soft policy that is paid for being sure of its actions (Munchausen DQN)."
+    )
+    munchausen_alpha: float = Field(
+        0.9, ge=0, le=1, description="Share of tau x log-probability of an action that is added to its reward."
+    )
+    munchausen_tau: float = Field(0.03, gt=0, description="Temperature of the soft policy, in units of value.")
+    munchausen_clip: float = Field(1.0, gt=0, description="tau x log-probability counts as at least minus this.")
     dueling: bool = Field(False, description="State value and advantages in separate heads.")
     n_step: int = Field(1, ge=1, le=100, description="Rewards summed before bootstrapping.")
     n_step_final: int | None = Field(
@@ -129,4 +137,12 @@ class Config(BaseModel):
     def _a_horizon_that_can_move(self) -> Config:
         if self.gamma_final is not None and self.gamma == 1:
             raise ValueError("gamma_final needs a gamma below 1: 1 - gamma moves by equal ratios")
+        return self
+
+    @model_validator(mode="after")
+    def _one_kind_of_target(self) -> Config:
+        others = {"double": self.double, "target_epsilon": self.target_epsilon, "value_transform": self.value_transform}
+        for name, value in others.items():
+            if self.munchausen and value not in (False, 0.0, "none"):
+                raise ValueError(f"munchausen has targets of its own: it cannot be combined with {name}")
         return self

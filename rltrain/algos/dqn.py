@@ -5,8 +5,9 @@
 Source: Mnih et al. 2015, "Human-level control through deep reinforcement learning". Options, each off by default:
 Double (van Hasselt et al. 2016), dueling heads (Wang et al. 2016), n-step returns (Sutton 1988; Hessel et al. 2018),
 prioritised replay (Schaul et al. 2016), the square-root value transform (Pohlen et al. 2018), targets of a policy that
-explores (Expected Sarsa: van Seijen et al. 2009), a wider Huber loss, images moved at random (Kostrikov et al. 2021),
-and settings that move while it learns (`_dqn_schedules`). No hidden layers: linear approximate Q-learning.
+explores (Expected Sarsa: van Seijen et al. 2009), Munchausen targets (Vieillard et al. 2020), a wider Huber loss,
+images moved at random (Kostrikov et al. 2021), and settings that move while it learns (`_dqn_schedules`). No hidden
+layers: linear approximate Q-learning.
 
 A round collects some steps and makes the updates that they are due. In a round every target is computed with the
 networks as they stood at its start. With `overlap` one core collects while the other learns: the actor's weights, the
@@ -35,6 +36,7 @@ from rltrain.deep.device import resolve
 from rltrain.deep.helper import Helper
 from rltrain.deep.helper_work import HelperWork
 from rltrain.deep.learner import Learner, Learnt, Rule, Samples, arrays, set_arrays
+from rltrain.deep.losses import Munchausen
 from rltrain.deep.networks import Conv, NetworkShape, QNetwork, copy_weights, parameter_count
 from rltrain.deep.recorded import Targets, Updates
 from rltrain.deep.replay import Batch, Prioritised, Replay, replay_bytes
@@ -119,7 +121,9 @@ class Algorithm:
         for network in (self.target, self.frozen):
             copy_weights(self.learner.weights, network)
         selector = self.frozen if config.double else None
-        self._aims = Targets(self.target, selector, config.value_transform == "sqrt", config.target_epsilon)
+        self._aims = Targets(
+            self.target, selector, config.value_transform == "sqrt", config.target_epsilon, munchausen(config)
+        )
         self._record()
 
     def _record(self) -> None:
@@ -295,9 +299,11 @@ class Algorithm:
     def _targets(self, chunk: list[Batch]) -> Tensor:
         """Regression targets, [rows of the chunk]."""
         rows = Batch(*(np.concatenate(column) for column in zip(*chunk, strict=True)))
+        reward, discount, action = map(torch.from_numpy, (rows.reward, rows.discount, rows.action))
         with torch.inference_mode():
-            x = self.target.prepare(self.replay.observations(rows.next_row, rows.next_moved))
-            return self._aims.of(torch.from_numpy(rows.reward), torch.from_numpy(rows.discount), x)
+            x_next = self.target.prepare(self.replay.observations(rows.next_row, rows.next_moved))
+            x = self._input(rows) if self.config.munchausen else None
+            return self._aims.of(reward, discount, x_next, x, action)
 
     # What it has learned
 
@@ -385,6 +391,13 @@ def network_shape(config: Config, spec: EnvSpec) -> NetworkShape:
         hidden = (512,) if spec.obs_dtype == "uint8" else (64, 64)
     convolutions = [Conv(*conv) for conv in config.convolutions]
     return NetworkShape(convolutions, config.padding, hidden, config.dueling, config.layer_norm)
+
+
+def munchausen(config: Config) -> Munchausen | None:
+    """The rule of Munchausen targets; None: plain ones."""
+    if not config.munchausen:
+        return None
+    return Munchausen(config.munchausen_alpha, config.munchausen_tau, config.munchausen_clip)
 
 
 def overlaps(config: Config, spec: EnvSpec) -> bool:

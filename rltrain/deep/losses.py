@@ -9,6 +9,8 @@ needed.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -43,6 +45,30 @@ def q_target(
         value = (1 - epsilon) * value + epsilon * q_next.mean(1)
     target = reward + discount * value
     return squash(target) if transform else target
+
+
+class Munchausen(NamedTuple):
+    """Munchausen reinforcement learning (Vieillard et al. 2020). Their Atari settings: 0.9, 0.03, 1."""
+
+    alpha: float  # share of the action's log-probability that is added to its reward
+    tau: float  # temperature of the policy softmax(Q / tau)
+    clip: float  # tau log-probability counts as at least minus this
+
+
+def munchausen_target(
+    reward: Tensor, discount: Tensor, q_next: Tensor, q_now: Tensor, action: Tensor, rule: Munchausen
+) -> Tensor:
+    """Regression targets [M] of a soft policy that is paid for being sure of what it did.
+
+        reward + alpha max(tau log pi(action | now), -clip)
+               + discount sum_a pi(a | next) (Q(next, a) - tau log pi(a | next)),   pi = softmax(Q / tau)
+
+    reward, discount, action [M]; q_next, q_now [M, A] of the target network. Of n steps the first action is paid.
+    The sum is tau log sum_a exp(Q(next, a) / tau).
+    """
+    sure = rule.tau * (q_now / rule.tau).log_softmax(1).gather(1, action[:, None]).squeeze(1)  # [M]
+    value = rule.tau * (q_next / rule.tau).logsumexp(1)  # [M]
+    return reward + rule.alpha * sure.clamp(min=-rule.clip) + discount * value
 
 
 def huber(td_error: Tensor, delta: float = 1.0) -> Tensor:

@@ -31,11 +31,19 @@ class Targets(NamedTuple):
     selector: QNetwork | None  # Double: this one chooses the next action
     transform: bool
     epsilon: float
+    munchausen: losses.Munchausen | None = None
 
-    def of(self, reward: Tensor, discount: Tensor, x: Tensor) -> Tensor:
-        """Regression targets [M]. reward, discount [M]; x: the next observations, prepared."""
-        q_next = self.network.of_prepared(x)
-        q_select = q_next if self.selector is None else self.selector.of_prepared(x)
+    def of(self, reward: Tensor, discount: Tensor, x_next: Tensor, x: Tensor | None, action: Tensor) -> Tensor:
+        """Regression targets [M]. reward, discount, action [M]; x_next: the next observations, prepared.
+
+        x: those that the actions were taken on, which Munchausen targets ask for.
+        """
+        q_next = self.network.of_prepared(x_next)
+        if self.munchausen is not None:
+            assert x is not None
+            q_now = self.network.of_prepared(x)
+            return losses.munchausen_target(reward, discount, q_next, q_now, action, self.munchausen)
+        q_select = q_next if self.selector is None else self.selector.of_prepared(x_next)
         return losses.q_target(reward, discount, q_next, q_select, transform=self.transform, epsilon=self.epsilon)
 
 
@@ -130,7 +138,7 @@ class Updates:
             if self._replay.random_shift:
                 obs = shifted_there(obs, self._moved)
             x, x_next = learner.online.prepare(obs).split(self._m)
-            target = self._targets.of(self._reward, self._discount, x_next)
+            target = self._targets.of(self._reward, self._discount, x_next, x, self._action)
         learnt = learner.plain_update(Samples(x, self._action, target, self._weight), self._rate)
         scalars = torch.stack([learnt.loss, learnt.value, learnt.norm])
         self._found.copy_(torch.cat([learnt.td_error, scalars]))

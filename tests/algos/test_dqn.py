@@ -13,6 +13,7 @@ from rltrain.algos.dqn import Algorithm, Config, load_policy
 from rltrain.core import Array, Env, EnvSpec, Hardware, State, Step
 from rltrain.deep import precision
 from rltrain.deep.helper import Helper, Job
+from rltrain.deep.losses import Munchausen, munchausen_target
 from rltrain.deep.replay import shifted
 from rltrain.errors import DivergedError
 from rltrain.rng import Streams
@@ -198,6 +199,27 @@ def test_what_is_learned_from_and_bootstrapped_from_is_moved() -> None:
     with torch.inference_mode():
         value = algorithm.target(shifted(seen_next, batch.next_moved)).max(1).values
     torch.testing.assert_close(algorithm._targets([batch]), 1 + 0.5 * value)
+
+
+def test_munchausen_targets_look_at_both_ends_of_a_transition() -> None:
+    settings = {"convolutions": ((4, 3, 2),), "hidden": (8,), "learning_starts": 0, "batch_size": 4, "gamma": 0.5}
+    rule = {"munchausen": True, "munchausen_alpha": 0.7, "munchausen_tau": 0.2, "munchausen_clip": 0.1}
+    algorithm = make(Bell(2, 10**6, True, image=True), random_shift=2, overlap=False, **settings, **rule)
+    algorithm.step()
+    batch = algorithm.replay.draw(1, 32)[0]
+    seen = shifted(algorithm.replay.observations(batch.row), batch.moved)
+    seen_next = shifted(algorithm.replay.observations(batch.next_row), batch.next_moved)
+    with torch.inference_mode():
+        q_now, q_next = algorithm.target(seen), algorithm.target(seen_next)
+    numbers = [torch.from_numpy(column) for column in (batch.reward, batch.discount)]
+    expected = munchausen_target(*numbers, q_next, q_now, torch.from_numpy(batch.action), Munchausen(0.7, 0.2, 0.1))
+    torch.testing.assert_close(algorithm._targets([batch]), expected)
+
+
+@pytest.mark.parametrize("other", [{"double": True}, {"target_epsilon": 0.1}, {"value_transform": "sqrt"}])
+def test_munchausen_targets_are_alone(other: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"munchausen .* {next(iter(other))}"):
+        Config(munchausen=True, **other)
 
 
 def test_one_environment_goes_on_exploring() -> None:

@@ -80,6 +80,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"prioritized": True, "learning_rate_final": 1e-5, "learning_rate_steps": 900, "reward_scale": "auto"},
     {"random_shift": 2, "optimizer": "rmsprop", "max_grad_norm": None, "value_transform": "sqrt"},
     {"max_grad_norm": 0.01, "loss": "mse", "overlap": False},
+    {"munchausen": True, "munchausen_tau": 0.1, "random_shift": 2, "prioritized": True},
 ]
 
 
