@@ -33,11 +33,12 @@ from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, 
 from rltrain.deep import actor, allocator, precision
 from rltrain.deep.actor import Actor, Exploration, Played
 from rltrain.deep.device import resolve
+from rltrain.deep.greedy import Greedy
 from rltrain.deep.helper import Helper
 from rltrain.deep.helper_work import HelperWork
-from rltrain.deep.learner import Learner, Learnt, Rule, Samples, arrays, set_arrays
+from rltrain.deep.learner import Learner, Learnt, Rule, Samples, arrays, mean, set_arrays
 from rltrain.deep.losses import Munchausen
-from rltrain.deep.networks import Conv, NetworkShape, QNetwork, copy_weights, parameter_count
+from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, parameter_count, shape_of
 from rltrain.deep.recorded import Targets, Updates
 from rltrain.deep.replay import Batch, Prioritised, Replay, replay_bytes
 from rltrain.envs.episodes import Episodes
@@ -144,7 +145,7 @@ class Algorithm:
 
     def step(self) -> Metrics:
         learnt = [update for _ in range(self.rounds) for update in self._round()]
-        loss = _mean([update.loss for update in learnt])
+        loss = mean([update.loss for update in learnt])
         if learnt and not np.isfinite(loss):
             raise DivergedError(
                 f"the loss became {loss} after {self.updates:,} updates; "
@@ -153,8 +154,8 @@ class Algorithm:
         return {
             **self.episodes.metrics(),
             "loss/td": loss,
-            "loss/grad_norm": _mean([update.norm for update in learnt]),
-            "q/mean": _mean([update.value for update in learnt]),
+            "loss/grad_norm": mean([update.norm for update in learnt]),
+            "q/mean": mean([update.value for update in learnt]),
             "epsilon": schedules.epsilon(self.config, self.env_steps),
             "replay/fill": len(self.replay) / (self.replay.capacity_steps * self.spec.num_envs),
             **({"reward/scale": self.auto_scale or math.nan} if self.config.reward_scale == "auto" else {}),
@@ -329,7 +330,7 @@ class Algorithm:
         }
 
     def load(self, state: State) -> None:
-        _check_features(state)
+        _check_features(self.spec, state)
         if state["precision"] != self.precision and self._can_compute(state["precision"]):
             self._build(state["precision"])
         self.learner.load(state["learner"])
@@ -349,28 +350,9 @@ class Algorithm:
         return arithmetic != "bfloat16" or self.config.precision != "auto" or precision.has_bfloat16(self.device)
 
 
-class Greedy:
-    """The action of the highest value."""
-
-    score_name = "Q"
-
-    def __init__(self, network: QNetwork, device: torch.device) -> None:
-        self.network, self.device = network, device
-
-    def act(self, obs: Array) -> Array:
-        return self._values(obs).argmax(1).cpu().numpy()
-
-    def scores(self, obs: Array) -> Array:
-        return self._values(obs).cpu().numpy()
-
-    def _values(self, obs: Array) -> Tensor:
-        with torch.inference_mode():
-            return self.network(torch.from_numpy(obs).to(self.device))
-
-
 def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
     """The policy of a saved state, without its environments and its memory."""
-    _check_features(state)
+    _check_features(spec, state)
     torch.set_num_threads(hardware.threads)
     device = resolve(hardware.device)
     network = QNetwork(spec, network_shape(config, spec))
@@ -378,19 +360,15 @@ def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware)
     return Greedy(network.to(device), device)
 
 
-def _check_features(state: State) -> None:
-    """CheckpointError for one of a version that had its weights in another order."""
-    if state.get("features") != FEATURES:
+def _check_features(spec: EnvSpec, state: State) -> None:
+    """CheckpointError for one of a version that had the weights for images in another order."""
+    if spec.obs_dtype == "uint8" and state.get("features") != FEATURES:
         raise CheckpointError("saved by an earlier version of dqn, whose weights lie in another order")
 
 
 def network_shape(config: Config, spec: EnvSpec) -> NetworkShape:
     """The network that these settings mean for these observations."""
-    hidden = config.hidden
-    if hidden is None:
-        hidden = (512,) if spec.obs_dtype == "uint8" else (64, 64)
-    convolutions = [Conv(*conv) for conv in config.convolutions]
-    return NetworkShape(convolutions, config.padding, hidden, config.dueling, config.layer_norm)
+    return shape_of(spec, config.convolutions, config.padding, config.hidden, config.dueling, config.layer_norm)
 
 
 def munchausen(config: Config) -> Munchausen | None:
@@ -416,7 +394,3 @@ def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
         "checkpoint_bytes": 4 * 4 * parameters + replay // compression,
         "cores": 2 if overlaps(config, spec) else 1 if spec.obs_dtype != "uint8" else MANY_CORES,
     }
-
-
-def _mean(values: list[Tensor]) -> float:
-    return float(torch.stack(values).mean()) if values else float("nan")

@@ -1,7 +1,8 @@
 """What an experiment will cost before it is paid: memory, disk, time.
 
-An algorithm's module may offer `cost(config, spec) -> {"parameters", "replay_bytes", "checkpoint_bytes", "cores"}`, and
-leave out any of them. `cores` are those that a run keeps busy at most; one, where it does not say.
+An algorithm's module may offer `cost(config, spec)` with "parameters", "replay_bytes" or "rollout_bytes",
+"checkpoint_bytes" and "cores", and leave out any of them. `cores` are those that a run keeps busy at most; one, where
+it does not say.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def check_memory(experiment: Experiment, cost: Mapping[str, int], available: int
 
 def memory_bytes(cost: Mapping[str, int]) -> int:
     """What the process will hold at most."""
-    return PROCESS_BYTES + 4 * NETWORK_COPIES * cost.get("parameters", 0) + cost.get("replay_bytes", 0)
+    experience = cost.get("replay_bytes", 0) + cost.get("rollout_bytes", 0)
+    return PROCESS_BYTES + 4 * NETWORK_COPIES * cost.get("parameters", 0) + experience
 
 
 def available_bytes() -> int:

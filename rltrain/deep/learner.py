@@ -205,3 +205,8 @@ def set_arrays(network: QNetwork, saved: Mapping[str, Array]) -> None:
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             parameter.copy_(torch.from_numpy(saved[name]))
+
+
+def mean(values: Sequence[Tensor]) -> float:
+    """Of scalars; NaN of none."""
+    return float(torch.stack(list(values)).mean()) if values else float("nan")

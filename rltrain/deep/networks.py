@@ -36,6 +36,20 @@ class NetworkShape(NamedTuple):
     layer_norm: bool  # before each hidden layer's ReLU
 
 
+def shape_of(
+    spec: EnvSpec,
+    convolutions: Sequence[tuple[int, int, int]],
+    padding: str,
+    hidden: Sequence[int] | None,
+    dueling: bool,
+    layer_norm: bool,
+) -> NetworkShape:
+    """From settings. No `hidden`: (512,) for images, (64, 64) for vectors."""
+    if hidden is None:
+        hidden = (512,) if spec.obs_dtype == "uint8" else (64, 64)
+    return NetworkShape([Conv(*conv) for conv in convolutions], padding, hidden, dueling, layer_norm)
+
+
 class QNetwork(nn.Module):
     """obs [M, *obs] uint8 or float32 -> values [M, A] float32.
 

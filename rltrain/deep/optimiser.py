@@ -12,7 +12,7 @@ from rltrain.core import State
 
 
 class Optimiser:
-    """Adam (Kingma and Ba 2015), or RMSProp as Mnih et al. 2015 used it: centred, decay 0.95.
+    """Adam (Kingma and Ba 2015), RAdam (Liu et al. 2020), or RMSProp as Mnih et al. 2015 used it: centred, decay 0.95.
 
     It may have no parameters; then it does nothing.
     """
@@ -28,6 +28,8 @@ class Optimiser:
         on_gpu = self.parameters[0].is_cuda  # there a step may be recorded: nothing of it may look at a number
         if name == "adam":
             self._optimiser = torch.optim.Adam(self.parameters, eps=eps, fused=True, capturable=on_gpu)
+        elif name == "radam":
+            self._optimiser = torch.optim.RAdam(self.parameters, eps=eps, foreach=True, capturable=on_gpu)
         else:
             rmsprop = torch.optim.RMSprop
             self._optimiser = rmsprop(self.parameters, alpha=0.95, eps=eps, centered=True, capturable=on_gpu)

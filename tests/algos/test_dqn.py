@@ -15,7 +15,7 @@ from rltrain.deep import precision
 from rltrain.deep.helper import Helper, Job
 from rltrain.deep.losses import Munchausen, munchausen_target
 from rltrain.deep.replay import shifted
-from rltrain.errors import DivergedError
+from rltrain.errors import CheckpointError, DivergedError
 from rltrain.rng import Streams
 
 CPU = Hardware("cpu", 2)
@@ -432,6 +432,17 @@ def test_a_run_that_chose_bfloat16_goes_on_in_float32_where_there_is_none(monkey
         other.step()
     for a, b in zip(ours.learner.weights.parameters(), other.learner.weights.parameters(), strict=True):
         assert a.dtype == b.dtype == torch.float32
+
+
+def test_a_checkpoint_with_its_features_in_another_order_is_refused() -> None:
+    settings = {"convolutions": ((4, 3, 2),), "hidden": (8,)}
+    algorithm = make(Bell(2, 5, True, image=True), **settings)
+    state = {key: value for key, value in algorithm.save().items() if key != "features"}
+    for load in (algorithm.load, lambda old: load_policy(algorithm.config, algorithm.spec, old, CPU)):
+        with pytest.raises(CheckpointError, match="earlier version"):
+            load(state)
+    vectors = make(Bell(2, 5, True))
+    vectors.load({key: value for key, value in vectors.save().items() if key != "features"})
 
 
 def test_the_policy_of_a_saved_state_acts_as_the_algorithm_does() -> None:

@@ -1,0 +1,244 @@
+"""Parallelised Q-network: Q-learning from what was just played.
+
+    return_t = reward_t + discount_t ((1 - lambda) max_a Q(s_t+1, a) + lambda return_t+1)
+
+Source: Gallici et al. 2024, "Simplifying Deep Temporal Difference Learning"; the returns are Peng's Q(lambda) (Peng and
+Williams 1994). There is no replay memory and no target network. All environments play some steps with a network that
+stands still; then every transition is learned from a few times, towards the return that this network gave it. Layer
+normalisation keeps the values from running away, which is what a target network is for elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from rltrain.algos._pqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Config
+from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step
+from rltrain.deep import allocator
+from rltrain.deep.device import resolve
+from rltrain.deep.greedy import Greedy
+from rltrain.deep.helper import Helper
+from rltrain.deep.learner import Learner, Learnt, Rule, Samples, mean, set_arrays
+from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, parameter_count, shape_of
+from rltrain.envs.episodes import Episodes
+from rltrain.errors import DivergedError
+from rltrain.rng import Streams, derive
+
+__all__ = ["DEFAULT_BUDGET", "DEFAULT_NUM_ENVS", "TASK", "Algorithm", "Config", "cost", "load_policy"]
+
+
+class Rollout(NamedTuple):
+    """What N environments played in T steps."""
+
+    obs: Array  # [T, N, *obs]
+    action: Array  # [T, N] int64
+    reward: Array  # [T, N] float32, raw
+    discount: Array  # [T, N] float32, 0 where the task ended
+    stops: Array  # [T, N] bool, the episode stops with this step, for either reason
+    played: Array  # [T, N] bool, False where the step only opened an episode
+    value: Array  # [T + 1, N] float32, the highest value at each observation and at the one that follows
+
+
+class Algorithm:
+    """PQN on N environments."""
+
+    def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
+        self.config, self.spec, self.env = config, env.spec, env
+        self.device = resolve(hardware.device)
+        is_image = env.spec.obs_dtype == "uint8"
+        on_two_threads = is_image and self.device.type == "cpu" and hardware.threads > 1
+        torch.set_num_threads(1 if on_two_threads or not is_image else hardware.threads)
+        if is_image:
+            allocator.keep_freed_memory()
+        self._helper = Helper("learn", partial(torch.set_num_threads, 1)) if on_two_threads else None
+        self._explore, self._order = rng.numpy("explore"), rng.numpy("order")
+        rule = Rule(config.loss, config.huber_delta, config.max_grad_norm, config.optimizer, config.optimizer_eps)
+        self.shape = network_shape(config, env.spec)
+        self.learner = Learner(env.spec, self.shape, torch.float32, rule, self.device, rng.torch("init"))
+        self.episodes = Episodes(env.spec.num_envs)
+        self.env_steps = self.updates = 0
+        self.auto_scale: float | None = None  # `reward_scale: auto`: known when the first rewards were seen
+        self.now = env.reset(derive(rng.seed, "train"))
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        return {"env_steps": self.env_steps, "episodes": self.episodes.total, "updates": self.updates}
+
+    @property
+    def done(self) -> bool:
+        return False
+
+    def step(self) -> Metrics:
+        """A rollout, and the updates that it is worth."""
+        rollout = self._collect()
+        learnt = self._learn(rollout)
+        loss = mean([update.loss for update in learnt])
+        if learnt and not np.isfinite(loss):
+            raise DivergedError(
+                f"the loss became {loss} after {self.updates:,} updates; "
+                "lower algorithm.learning_rate, or clip or scale the rewards"
+            )
+        return {
+            **self.episodes.metrics(),
+            "loss/td": loss,
+            "loss/grad_norm": mean([update.norm for update in learnt]),
+            "q/mean": mean([update.value for update in learnt]),
+            "epsilon": self.epsilon,
+            **({"reward/scale": self.auto_scale or math.nan} if self.config.reward_scale == "auto" else {}),
+        }
+
+    @property
+    def epsilon(self) -> float:
+        """The chance of a random action, along a straight line."""
+        first, final = self.config.exploration_initial_eps, self.config.exploration_final_eps
+        return _line(first, final, self.config.exploration_steps, self.env_steps)
+
+    @property
+    def learning_rate(self) -> float:
+        config = self.config
+        final = config.learning_rate if config.learning_rate_final is None else config.learning_rate_final
+        return _line(config.learning_rate, final, config.learning_rate_steps, self.env_steps)
+
+    # Acting
+
+    def _collect(self) -> Rollout:
+        t, n = self.config.rollout_steps, self.spec.num_envs
+        random = self._explore.random((t, n)) < self.epsilon
+        chosen = self._explore.integers(0, self.spec.num_actions, (t, n))
+        rollout = Rollout(
+            obs=np.empty((t, n, *self.spec.obs_shape), self.spec.obs_dtype),
+            action=np.empty((t, n), np.int64),
+            reward=np.empty((t, n), np.float32),
+            discount=np.empty((t, n), np.float32),
+            stops=np.empty((t, n), np.bool_),
+            played=np.empty((t, n), np.bool_),
+            value=np.empty((t + 1, n), np.float32),
+        )
+        for i in range(t):
+            rollout.value[i], greedy = self._best(self.now)
+            action = np.where(random[i], chosen[i], greedy)
+            then = self.env.step(action)
+            rollout.obs[i], rollout.action[i] = self.now.obs, action
+            rollout.reward[i], rollout.discount[i] = then.reward, then.discount
+            rollout.stops[i], rollout.played[i] = then.last, ~self.now.last
+            self.episodes.add(then)
+            self.now = then
+        rollout.value[t], _ = self._best(self.now)
+        self.env_steps += int(rollout.played.sum())
+        return rollout
+
+    def _best(self, step: Step) -> tuple[Array, Array]:
+        """The highest value [N] and its action [N]."""
+        with torch.inference_mode():
+            value, action = self.learner.online(torch.from_numpy(step.obs).to(self.device)).max(1)
+        return value.cpu().numpy(), action.cpu().numpy()
+
+    # Learning
+
+    def _learn(self, rollout: Rollout) -> list[Learnt]:
+        """`epochs` times all that was played, in batches; the few that fill no batch are left out."""
+        target = torch.from_numpy(
+            returns(self._learned_reward(rollout), rollout, self.config.gamma, self.config.trace_decay).ravel()
+        )
+        obs, action = rollout.obs.reshape(-1, *self.spec.obs_shape), torch.from_numpy(rollout.action.ravel())
+        rows = np.flatnonzero(rollout.played)
+        size = min(self.config.batch_size, len(rows))
+        weight = torch.ones(size, device=self.device)
+        rate, learnt = self.learning_rate, []
+        submit = None if self._helper is None else partial(self._helper.submit, urgent=True)
+        for _ in range(self.config.epochs):
+            order = self._order.permutation(rows)
+            for start in range(0, len(order) - size + 1, size) if size else ():
+                batch = order[start : start + size]
+                x = self.learner.online.prepare(torch.from_numpy(obs[batch]).to(self.device))
+                row = torch.from_numpy(batch)
+                samples = Samples(x, action[row].to(self.device), target[row].to(self.device), weight)
+                learnt.append(self.learner.update(samples, rate, submit))
+        self.learner.wait()
+        self.updates += len(learnt)
+        return learnt
+
+    def _learned_reward(self, rollout: Rollout) -> Array:
+        """Clipped, then scaled, [T, N]."""
+        reward = rollout.reward
+        if self.config.reward_clip is not None:
+            reward = np.clip(reward, -self.config.reward_clip, self.config.reward_clip)
+        if self.config.reward_scale != "auto":
+            return reward * np.float32(self.config.reward_scale)
+        if self.auto_scale is None:
+            size = np.abs(reward[reward != 0], dtype=np.float64)
+            self.auto_scale = 1 / float(size.mean()) if size.size else None
+        return reward * np.float32(self.auto_scale or 1.0)
+
+    # What it has learned
+
+    def policy(self) -> Policy:
+        network = QNetwork(self.spec, self.shape).to(self.device)
+        copy_weights(self.learner.weights, network)
+        return Greedy(network, self.device)
+
+    def save(self) -> State:
+        return {
+            "learner": self.learner.save(),
+            "env_steps": self.env_steps,
+            "updates": self.updates,
+            "auto_scale": self.auto_scale,
+            "now": self.now._asdict(),
+            "episodes": self.episodes.save(),
+            "env": self.env.save(),
+        }
+
+    def load(self, state: State) -> None:
+        self.learner.load(state["learner"])
+        self.env_steps, self.updates = state["env_steps"], state["updates"]
+        self.auto_scale = state["auto_scale"]
+        self.now = Step(**state["now"])
+        self.episodes.load(state["episodes"])
+        self.env.load(state["env"])
+
+
+def returns(reward: Array, rollout: Rollout, gamma: float, trace_decay: float) -> Array:
+    """lambda-returns [T, N] float32. reward [T, N]: as learned from. Where an episode is cut the value takes over."""
+    value = rollout.value
+    out = np.empty_like(reward)
+    after = value[-1]
+    for t in range(len(reward) - 1, -1, -1):
+        mixed = np.where(rollout.stops[t], value[t + 1], (1 - trace_decay) * value[t + 1] + trace_decay * after)
+        out[t] = after = reward[t] + np.float32(gamma) * rollout.discount[t] * mixed
+    return out
+
+
+def _line(first: float, last: float, over: int, steps: int) -> float:
+    return first + min(1.0, steps / over) * (last - first)
+
+
+def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
+    """The policy of a saved state, without its environments."""
+    torch.set_num_threads(hardware.threads)
+    device = resolve(hardware.device)
+    network = QNetwork(spec, network_shape(config, spec))
+    set_arrays(network, state["learner"]["weights"])
+    return Greedy(network.to(device), device)
+
+
+def network_shape(config: Config, spec: EnvSpec) -> NetworkShape:
+    """The network that these settings mean for these observations."""
+    return shape_of(spec, config.convolutions, config.padding, config.hidden, config.dueling, config.layer_norm)
+
+
+def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
+    """What a run of these settings needs: parameters, bytes of a rollout and of a checkpoint, cores; at most."""
+    parameters = parameter_count(QNetwork(spec, network_shape(config, spec)))
+    obs_bytes = int(np.prod(spec.obs_shape)) * (1 if spec.obs_dtype == "uint8" else 4)
+    return {
+        "parameters": parameters,
+        "rollout_bytes": config.rollout_steps * spec.num_envs * (obs_bytes + 32),
+        "checkpoint_bytes": 4 * 3 * parameters,
+        "cores": 2 if spec.obs_dtype == "uint8" else 1,
+    }
