@@ -10,11 +10,10 @@ The settings of bench/peers/sb3_dqn.py: 84x84x4, frame skip 4, the Nature networ
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import resource
 import time
 from typing import TYPE_CHECKING
+
+from peers.dqn_side import report
 
 if TYPE_CHECKING:
     from rltrain.algos.dqn import Algorithm
@@ -73,7 +72,8 @@ def build(given: argparse.Namespace) -> Algorithm:
     ]
     experiment = config.loads(SETTINGS, "bench/ours_dqn.py", overrides)
     threads = given.threads or len(os.sched_getaffinity(0))
-    env = envs.make(experiment.environment, threads=1 if given.device == "cpu" else max(1, threads - 1))
+    gpu = given.device != "cpu"  # as `rltrain train` does
+    env = envs.make(experiment.environment, threads=max(1, threads - gpu), in_parts=gpu)
     algorithm = registry.load("dqn").Algorithm(experiment.algorithm, env, Streams(0), Hardware(given.device, threads))
     fill(algorithm)
     return algorithm
@@ -139,38 +139,9 @@ def learn(given: argparse.Namespace) -> dict[str, float]:
 def main() -> None:
     given = arguments()
     figures = play(given) if given.alone else learn(given)
-    import ale_py
-    import gymnasium
-    import numpy
-    import torch
-
-    import rltrain
-
-    print(
-        json.dumps(
-            {
-                "side": "environments" if given.alone else "rltrain",
-                "envs": given.envs,
-                "precision": given.precision,
-                "steps_per_second": round(figures["steps"] / figures["seconds"], 2),
-                "steps": figures["steps"],
-                "updates": figures["updates"],
-                "seconds": round(figures["seconds"], 3),
-                "threads": torch.get_num_threads(),
-                "device": given.device,
-                "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-                "versions": {
-                    "python": platform.python_version(),
-                    "rltrain": rltrain.__version__,
-                    "torch": torch.__version__,
-                    "gymnasium": gymnasium.__version__,
-                    "ale-py": ale_py.__version__,
-                    "numpy": numpy.__version__,
-                },
-            }
-        ),
-        flush=True,
-    )
+    side = "environments" if given.alone else "rltrain"
+    packages = ("rltrain", "torch", "gymnasium", "ale-py", "numpy")
+    report(side, given, figures, packages, envs=given.envs, precision=given.precision)
 
 
 if __name__ == "__main__":

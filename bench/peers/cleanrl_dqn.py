@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
-import platform
-import resource
 import runpy
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from dqn_side import report
 
 UPDATE_EVERY = 4  # agent steps
 
@@ -57,7 +56,6 @@ def main() -> None:
     given = arguments()
     import ale_py
     import gymnasium
-    import numpy
     import torch
 
     if given.threads:
@@ -110,30 +108,9 @@ def main() -> None:
     ):
         runpy.run_path(str(script), run_name="__main__")
     (start, before), (end, after) = marks
-    print(
-        json.dumps(
-            {
-                "side": "cleanrl",
-                "envs": 1,
-                "precision": "float32",
-                "steps_per_second": round(given.steps / (end - start), 2),
-                "steps": given.steps,
-                "updates": after - before,
-                "seconds": round(end - start, 3),
-                "threads": torch.get_num_threads(),
-                "device": given.device,
-                "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-                "versions": {
-                    "python": platform.python_version(),
-                    "torch": torch.__version__,
-                    "gymnasium": gymnasium.__version__,
-                    "ale-py": ale_py.__version__,
-                    "numpy": numpy.__version__,
-                },
-            }
-        ),
-        flush=True,
-    )
+    figures = {"steps": given.steps, "updates": after - before, "seconds": end - start}
+    packages = ("torch", "gymnasium", "ale-py", "numpy")
+    report("cleanrl", given, figures, packages, envs=1, precision="float32")
 
 
 if __name__ == "__main__":

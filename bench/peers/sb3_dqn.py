@@ -11,11 +11,10 @@ JSON line.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import resource
 import time
 from typing import Any
+
+from dqn_side import report
 
 UPDATE_EVERY = 4  # agent steps
 
@@ -92,12 +91,6 @@ def fill(replay: Any) -> None:
 def main() -> None:
     given = arguments()
     agent = build(given)
-    import ale_py
-    import gymnasium
-    import numpy
-    import stable_baselines3
-    import torch
-
     agent.learn(given.warm)
     steps, updates = agent.num_timesteps, agent._n_updates
     start = time.perf_counter()
@@ -105,32 +98,9 @@ def main() -> None:
     seconds = time.perf_counter() - start
     steps, updates = agent.num_timesteps - steps, agent._n_updates - updates
     agent.env.close()  # waits for the worker processes, so that their processor time is counted
-    print(
-        json.dumps(
-            {
-                "side": "sb3",
-                "envs": given.envs,
-                "subproc": given.subproc,
-                "precision": "float32",
-                "steps_per_second": round(steps / seconds, 2),
-                "steps": steps,
-                "updates": updates,
-                "seconds": round(seconds, 3),
-                "threads": torch.get_num_threads(),
-                "device": given.device,
-                "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-                "versions": {
-                    "python": platform.python_version(),
-                    "stable-baselines3": stable_baselines3.__version__,
-                    "torch": torch.__version__,
-                    "gymnasium": gymnasium.__version__,
-                    "ale-py": ale_py.__version__,
-                    "numpy": numpy.__version__,
-                },
-            }
-        ),
-        flush=True,
-    )
+    figures = {"steps": steps, "updates": updates, "seconds": seconds}
+    packages = ("stable-baselines3", "torch", "gymnasium", "ale-py", "numpy")
+    report("sb3", given, figures, packages, envs=given.envs, subproc=given.subproc, precision="float32")
 
 
 if __name__ == "__main__":
