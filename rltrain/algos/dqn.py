@@ -180,9 +180,9 @@ class Algorithm:
                 for helper, player in zip(self._helpers, self._actors, strict=True)
             ]
             try:
-                if self._recorded is not None and self._recorded.ready:
-                    for work in works:
-                        work.play()  # the processor has nothing else to do
+                beside = works if self._recorded is not None and self._recorded.ready else works[1:]
+                for work in beside:
+                    work.play()  # it has nothing else to do
                 learnt = self._learn(due, works[0])
                 played = zip(*[work.played() for work in works], strict=True)
             except BaseException:

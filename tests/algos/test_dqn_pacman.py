@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 STEPS = 200_000
-# Mean raw score of the last 100 training games at that point. Four runs of this network, all of seed 0, with 2 to 8
-# samples a step, had 963 to 1,167; runs of other networks and seeds that lagged had half of it. Random play has 271.
+# Mean raw score of the last 100 training games at that point. Runs of seed 0 with this network and its neighbours, with
+# half a sample to 8 a step, had 904 to 1,167; other networks and seeds that lagged had half of it. Random play has 271.
 LOWEST, HIGHEST = 500.0, 1_700.0
 
 
