@@ -60,6 +60,7 @@ ELSEWHERE = (
 )  # shown below the rows, or not worth a column
 TABULAR = ("error/max", "bound")  # a metric of those that tell how far a table is from the truth
 MOST_COLUMNS = 6
+WIDTHS = (8, 23, 8, 9, 8, 13)  # below the rows: three names and their values; "9,999,999 of 10,000,000" fits
 POPULATION = "population/best"  # a metric of those that try many policies at a time
 
 
@@ -252,7 +253,7 @@ class Live80:
         bar = Table.grid(padding=(0, 1))
         bar.add_row(ProgressBar(total=1.0, completed=share, width=66), words.percent(share))
         grid = Table.grid(padding=(0, 1))
-        for width in (8, 20, 8, 11, 8, 14):
+        for width in WIDTHS:
             grid.add_column(width=width, no_wrap=True)
         if is_tabular(metrics):
             return [bar, *self._of_a_table(counters, metrics, progress), *self._below()]
@@ -281,7 +282,7 @@ class Live80:
     ) -> list[RenderableType]:
         """What stands below the rows of a run that keeps a table of values."""
         grid = Table.grid(padding=(0, 1))
-        for width in (8, 20, 8, 11, 8, 14):
+        for width in WIDTHS:
             grid.add_column(width=width, no_wrap=True)
         unit = measure(self._facts.budget)
         goal = self._facts.budget.get(unit)

@@ -179,7 +179,9 @@ WORLDS_OF_THEIR_OWN = {  # environments and options that the run of each algorit
 }
 
 
-@pytest.mark.parametrize("name", WORLDS_OF_THEIR_OWN)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "baseline" else name for name in WORLDS_OF_THEIR_OWN]
+)
 def test_a_killed_run_in_a_world_of_its_own(name: str, tmp_path: Path) -> None:
     algorithm, environment, counter, budget = WORLDS_OF_THEIR_OWN[name]
     lines = [f"algorithm: {algorithm}", f"environment: {environment}", "run:"]
@@ -212,7 +214,9 @@ def test_saving_often_changes_nothing(tmp_path: Path) -> None:
     compare(runs / "often", runs / "never")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_signal_saves_and_the_resumed_run_ends_the_same(number: int, code: int, tmp_path: Path) -> None:
     config = config_of("dqn", tmp_path)
     finish(rltrain("train", str(config), "--name", "whole", cwd=tmp_path))

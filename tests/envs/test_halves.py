@@ -7,6 +7,7 @@ import pytest
 
 from rltrain import envs
 from rltrain.core import Env, Step
+from rltrain.envs import atari, halves
 from rltrain.envs.atari import Atari
 from rltrain.envs.halves import LEAST_ENVS, Halves
 from rltrain.errors import CheckpointError
@@ -26,50 +27,49 @@ def check_same(one: Any, other: Any) -> None:
 
 
 def test_the_games_are_those_of_one_vector_and_either_goes_on_from_the_other() -> None:
-    halves, whole = Halves(SETTINGS, 4, 2), Atari(SETTINGS, 4, 2)
-    check_same(halves.reset(3), whole.reset(3))
-    for one, other in zip(play(halves, 50), play(whole, 50), strict=True):
+    parted, whole = Halves(SETTINGS, 4, 2), Atari(SETTINGS, 4, 2)
+    check_same(parted.reset(3), whole.reset(3))
+    for one, other in zip(play(parted, 50), play(whole, 50), strict=True):
         check_same(one, other)
-    saved = halves.save()
+    saved = parted.save()
     for name, value in whole.save().items():
         np.testing.assert_equal(saved[name], value)
     then, other_then = Halves(SETTINGS, 4, 2), Atari(SETTINGS, 4, 2)
     then.load(whole.save())
     other_then.load(saved)
-    for one, other, third in zip(play(halves, 20, 1), play(then, 20, 1), play(other_then, 20, 1), strict=True):
+    for one, other, third in zip(play(parted, 20, 1), play(then, 20, 1), play(other_then, 20, 1), strict=True):
         check_same(one, other)
         check_same(one, third)
 
 
 def test_a_half_can_be_stepped_alone() -> None:
-    halves, whole = Halves(SETTINGS, 4, 2), Atari(SETTINGS, 4, 2)
-    halves.reset(3)
+    parted, whole = Halves(SETTINGS, 4, 2), Atari(SETTINGS, 4, 2)
+    parted.reset(3)
     whole.reset(3)
     action = np.array([1, 2, 3, 4])
     for _ in range(5):
-        halves.parts[1].step(action[2:])
+        parted.parts[1].step(action[2:])
     for _ in range(5):
-        halves.parts[0].step(action[:2])
+        parted.parts[0].step(action[:2])
     for _ in range(5):
         last = whole.step(action)
-    check_same(play(halves, 1)[0], play(whole, 1)[0])
+    check_same(play(parted, 1)[0], play(whole, 1)[0])
     assert last.obs.any()
 
 
 def test_frames_that_differ_are_refused() -> None:
-    halves = Halves(SETTINGS, 4, 2)
-    halves.reset(0)
-    play(halves, 3)
+    parted = Halves(SETTINGS, 4, 2)
+    parted.reset(0)
+    play(parted, 3)
     with pytest.raises(CheckpointError, match="did not reproduce"):
-        Halves(SETTINGS, 4, 2).load({**halves.save(), "sha256": "0"})
+        Halves(SETTINGS, 4, 2).load({**parted.save(), "sha256": "0"})
     with pytest.raises(CheckpointError, match="saved with 4 environments, now 6"):
-        Halves(SETTINGS, 6, 2).load(halves.save())
+        Halves(SETTINGS, 6, 2).load(parted.save())
 
 
-def test_many_games_on_many_cores_are_halved_if_parts_are_wanted() -> None:
+def test_many_games_on_many_cores_are_halved_if_parts_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(halves, "Halves", lambda settings, count, threads: "halves")
+    monkeypatch.setattr(atari, "Atari", lambda settings, count, threads, training: "one")
     wanted = ((LEAST_ENVS, 3, True), (LEAST_ENVS, 3, False), (LEAST_ENVS, 1, True), (4, 3, True))
     made = [envs.make(SETTINGS, num_envs=n, threads=threads, in_parts=parts) for n, threads, parts in wanted]
-    assert [type(env) for env in made] == [Halves, Atari, Atari, Atari]
-    assert [env.spec.num_envs for env in made] == [LEAST_ENVS, LEAST_ENVS, LEAST_ENVS, 4]
-    for env in made:
-        env.close()
+    assert made == ["halves", "one", "one", "one"]
