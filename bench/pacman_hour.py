@@ -95,8 +95,8 @@ def check_settings(given: argparse.Namespace, folder: Path) -> None:
 def train(given: argparse.Namespace, seed: int) -> Path:
     """The run of this seed, complete, or diverged."""
     folder: Path = given.runs_dir / f"{given.name}-seed{seed}"
-    words: list[str | Path] = ["train", given.config, *given.set, "--seed", str(seed), "--name", folder.name]
-    words += ["--runs-dir", given.runs_dir]
+    words: list[str | Path] = ["train", from_here(given.config), *given.set, "--seed", str(seed), "--name", folder.name]
+    words += ["--runs-dir", from_here(given.runs_dir)]
     if folder.exists():
         check_settings(given, folder)
         words = ["resume", folder]
@@ -110,6 +110,11 @@ def train(given: argparse.Namespace, seed: int) -> Path:
         if code not in (0, DIVERGED) and not finished(given, folder):
             raise SystemExit(f"the run ended with {code}: {folder}")
     return folder
+
+
+def from_here(path: Path) -> Path:
+    """As the run will note it: without the place of this checkout."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 def finished(given: argparse.Namespace, folder: Path) -> bool:
