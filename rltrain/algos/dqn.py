@@ -36,13 +36,13 @@ from rltrain.deep.device import resolve
 from rltrain.deep.greedy import Greedy
 from rltrain.deep.helper import Helper
 from rltrain.deep.helper_work import HelperWork
-from rltrain.deep.learner import Learner, Learnt, Rule, Samples, arrays, mean, set_arrays
+from rltrain.deep.learner import Learner, Learnt, Rule, Samples, arrays, set_arrays, summary
 from rltrain.deep.losses import Munchausen
 from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, parameter_count, shape_of
 from rltrain.deep.recorded import Targets, Updates
 from rltrain.deep.replay import Batch, Prioritised, Replay, replay_bytes
 from rltrain.envs.episodes import Episodes
-from rltrain.errors import CheckpointError, DivergedError
+from rltrain.errors import CheckpointError
 from rltrain.rng import Streams, derive
 
 __all__ = ["DEFAULT_BUDGET", "DEFAULT_NUM_ENVS", "TASK", "Algorithm", "Config", "cost", "load_policy"]
@@ -145,17 +145,9 @@ class Algorithm:
 
     def step(self) -> Metrics:
         learnt = [update for _ in range(self.rounds) for update in self._round()]
-        loss = mean([update.loss for update in learnt])
-        if learnt and not np.isfinite(loss):
-            raise DivergedError(
-                f"the loss became {loss} after {self.updates:,} updates; "
-                "lower algorithm.learning_rate, or clip or scale the rewards"
-            )
         return {
             **self.episodes.metrics(),
-            "loss/td": loss,
-            "loss/grad_norm": mean([update.norm for update in learnt]),
-            "q/mean": mean([update.value for update in learnt]),
+            **summary(learnt, self.updates),
             "epsilon": schedules.epsilon(self.config, self.env_steps),
             "replay/fill": len(self.replay) / (self.replay.capacity_steps * self.spec.num_envs),
             **({"reward/scale": self.auto_scale or math.nan} if self.config.reward_scale == "auto" else {}),
@@ -182,7 +174,7 @@ class Algorithm:
             try:
                 beside = works if self._recorded is not None and self._recorded.ready else works[1:]
                 for work in beside:
-                    work.play()  # it has nothing else to do
+                    work.play()  # their threads have nothing else to do
                 learnt = self._learn(due, works[0])
                 played = zip(*[work.played() for work in works], strict=True)
             except BaseException:

@@ -24,10 +24,9 @@ from rltrain.deep import allocator
 from rltrain.deep.device import resolve
 from rltrain.deep.greedy import Greedy
 from rltrain.deep.helper import Helper
-from rltrain.deep.learner import Learner, Learnt, Rule, Samples, mean, set_arrays
+from rltrain.deep.learner import Learner, Learnt, Rule, Samples, set_arrays, summary
 from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, parameter_count, shape_of
 from rltrain.envs.episodes import Episodes
-from rltrain.errors import DivergedError
 from rltrain.rng import Streams, derive
 
 __all__ = ["DEFAULT_BUDGET", "DEFAULT_NUM_ENVS", "TASK", "Algorithm", "Config", "cost", "load_policy"]
@@ -78,17 +77,9 @@ class Algorithm:
         """A rollout, and the updates that it is worth."""
         rollout = self._collect()
         learnt = self._learn(rollout)
-        loss = mean([update.loss for update in learnt])
-        if learnt and not np.isfinite(loss):
-            raise DivergedError(
-                f"the loss became {loss} after {self.updates:,} updates; "
-                "lower algorithm.learning_rate, or clip or scale the rewards"
-            )
         return {
             **self.episodes.metrics(),
-            "loss/td": loss,
-            "loss/grad_norm": mean([update.norm for update in learnt]),
-            "q/mean": mean([update.value for update in learnt]),
+            **summary(learnt, self.updates),
             "epsilon": self.epsilon,
             **({"reward/scale": self.auto_scale or math.nan} if self.config.reward_scale == "auto" else {}),
         }

@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltrain.core import Array, EnvSpec, State
+from rltrain.core import Array, EnvSpec, Metrics, State
 from rltrain.deep import convolutions, losses
 from rltrain.deep.helper import Job
 from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, initialise
 from rltrain.deep.optimiser import Optimiser, clip_scale
+from rltrain.errors import DivergedError
 
 Result = TypeVar("Result")
 Submit = Callable[[Callable[[], Any]], Job[Any]]  # offers work to the helper
@@ -207,6 +208,20 @@ def set_arrays(network: QNetwork, saved: Mapping[str, Array]) -> None:
             parameter.copy_(torch.from_numpy(saved[name]))
 
 
-def mean(values: Sequence[Tensor]) -> float:
-    """Of scalars; NaN of none."""
+def summary(learnt: Sequence[Learnt], updates: int) -> Metrics:
+    """What a run shows of its newest updates, NaN of none; `updates` were made in all. DivergedError."""
+    found = {
+        "loss/td": _mean([update.loss for update in learnt]),
+        "loss/grad_norm": _mean([update.norm for update in learnt]),
+        "q/mean": _mean([update.value for update in learnt]),
+    }
+    if learnt and not np.isfinite(found["loss/td"]):
+        raise DivergedError(
+            f"the loss became {found['loss/td']} after {updates:,} updates; "
+            "lower algorithm.learning_rate, or clip or scale the rewards"
+        )
+    return found
+
+
+def _mean(values: Sequence[Tensor]) -> float:
     return float(torch.stack(list(values)).mean()) if values else float("nan")

@@ -1,5 +1,6 @@
 """Single updates against numbers worked out by hand, and two threads against one."""
 
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -62,6 +63,16 @@ def test_a_long_gradient_is_cut_to_its_length() -> None:
     torch.testing.assert_close(parameter.grad, torch.tensor([1.5, 2.0]))
 
 
+@pytest.fixture
+def one_torch_thread() -> Iterator[None]:
+    """As an algorithm sets it: more of them add in another order, and not in the helper."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_torch_thread")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("layer_norm", [False, True])
 @pytest.mark.parametrize("hidden", [(16,), (16, 8)])
