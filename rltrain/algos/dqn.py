@@ -172,7 +172,9 @@ class Algorithm:
                 for helper, player in zip(self._helpers, self._actors, strict=True)
             ]
             try:
-                beside = works if self._recorded is not None and self._recorded.ready else works[1:]
+                beside = works[1:]
+                if self._recorded is not None:  # while it is being recorded no one else may use the GPU
+                    beside = works if self._recorded.ready else []
                 for work in beside:
                     work.play()  # their threads have nothing else to do
                 learnt = self._learn(due, works[0])

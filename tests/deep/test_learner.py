@@ -17,8 +17,10 @@ IMAGE = EnvSpec("Probe", (2, 12, 12), "uint8", 2, 3, ("a", "b", "c"), 1, 1, None
 RULE = Rule("huber", 1.0, None, "adam", 1e-8)
 
 
-def learner(spec: EnvSpec, shape: NetworkShape, dtype: torch.dtype = torch.float32, rule: Rule = RULE) -> Learner:
-    return Learner(spec, shape, dtype, rule, torch.device("cpu"), torch.Generator().manual_seed(0))
+def learner(
+    spec: EnvSpec, shape: NetworkShape, dtype: torch.dtype = torch.float32, rule: Rule = RULE, device: str = "cpu"
+) -> Learner:
+    return Learner(spec, shape, dtype, rule, torch.device(device), torch.Generator().manual_seed(0))
 
 
 def linear() -> Learner:
@@ -103,3 +105,19 @@ def test_the_parts_of_an_update_on_one_thread_or_two_are_what_autograd_gives(
             torch.testing.assert_close(a, b, rtol=1e-2, atol=1e-5)
     for a, b in zip(one.weights.parameters(), two.weights.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("convolutions", [[Conv(4, 4, 2), Conv(4, 3, 1)], [Conv(4, 4, 4), Conv(6, 3, 3)]])
+def test_an_update_on_a_gpu_is_that_of_the_processor(convolutions: list[Conv]) -> None:
+    shape = NetworkShape(convolutions, "valid", (16,), True, True)
+    here, there = learner(IMAGE, shape), learner(IMAGE, shape, device="cuda")
+    stream = torch.Generator().manual_seed(1)
+    for _ in range(3):
+        obs = torch.randint(0, 256, (8, 2, 12, 12), dtype=torch.uint8, generator=stream)
+        others = torch.randint(0, 3, (8,), generator=stream), torch.randn(8, generator=stream), torch.ones(8)
+        seen = here.update(Samples(here.online.prepare(obs), *others), 1e-3, None)
+        x = there.online.prepare(obs.cuda())
+        seen_there = there.update(Samples(x, *(each.cuda() for each in others)), 1e-3, None)
+        torch.testing.assert_close(seen_there.td_error.cpu(), seen.td_error, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(seen_there.norm.cpu(), seen.norm, rtol=1e-4, atol=1e-5)

@@ -141,14 +141,18 @@ def test_parts_are_played_each_by_its_own(overlap: bool, device: str) -> None:
 
 
 @ON_GPU
+@pytest.mark.parametrize("convolutions", [((4, 4, 2),), ((4, 3, 3), (4, 2, 2))])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_recording_gives_what_plain_calls_give(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = make(True, "cuda", precision=precision, prioritized=True)
+def test_a_recording_gives_what_plain_calls_give(
+    precision: str, convolutions: tuple[tuple[int, int, int], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"precision": precision, "convolutions": convolutions, "prioritized": True}
+    one = make(True, "cuda", **settings)
     for _ in range(4):
         one.step()
     assert one._recorded is not None and one._recorded.ready
     monkeypatch.setattr(recorded, "PLAIN_CALLS", 10**9)
-    other = make(True, "cuda", precision=precision, prioritized=True)
+    other = make(True, "cuda", **settings)
     for _ in range(4):
         other.step()
     assert other._recorded is not None and not other._recorded.ready
