@@ -30,7 +30,7 @@ from torch import Tensor
 from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos._dqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Config
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, crossed, joined
-from rltrain.deep import actor, allocator, precision
+from rltrain.deep import actor, precision
 from rltrain.deep.actor import Actor, Exploration, Played
 from rltrain.deep.device import resolve
 from rltrain.deep.greedy import Greedy
@@ -75,8 +75,6 @@ class Algorithm:
         self.rounds = max(1, STEP_ENV_STEPS // (self.collect_steps * env.spec.num_envs))
         # With overlap the second thread is ours; a small network is slower on two.
         torch.set_num_threads(1 if self.overlap or not is_image else hardware.threads)
-        if is_image:
-            allocator.keep_freed_memory()
 
         self._explore = rng.numpy("explore")
         self._init = rng.torch("init")

@@ -20,7 +20,6 @@ import torch
 
 from rltrain.algos._pqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Config
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step
-from rltrain.deep import allocator
 from rltrain.deep.device import resolve
 from rltrain.deep.greedy import Greedy
 from rltrain.deep.helper import Helper
@@ -53,8 +52,6 @@ class Algorithm:
         is_image = env.spec.obs_dtype == "uint8"
         on_two_threads = is_image and self.device.type == "cpu" and hardware.threads > 1
         torch.set_num_threads(1 if on_two_threads or not is_image else hardware.threads)
-        if is_image:
-            allocator.keep_freed_memory()
         self._helper = Helper("learn", partial(torch.set_num_threads, 1)) if on_two_threads else None
         self._explore, self._order = rng.numpy("explore"), rng.numpy("order")
         rule = Rule(config.loss, config.huber_delta, config.max_grad_norm, config.optimizer, config.optimizer_eps)

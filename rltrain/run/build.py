@@ -14,7 +14,7 @@ from rltrain.config import MODEL_FOLDER, Experiment
 from rltrain.core import Algorithm, Env, Hardware
 from rltrain.errors import CheckpointError, DiskError, InputError
 from rltrain.rng import Streams
-from rltrain.run import machine
+from rltrain.run import allocator, machine
 from rltrain.run.disk import disk_errors
 
 
@@ -33,6 +33,7 @@ def build(experiment: Experiment) -> Parts:
     run = experiment.run
     threads = run.threads or machine.cores()
     rng = Streams(run.seed)
+    allocator.keep_freed_memory()
     env = world(experiment, threads)
     made = algorithm(experiment, experiment.algorithm, env, rng, Hardware(run.device, threads))
     cadences = {"budget": run.budget, "evaluate.every": run.evaluate.every, "save.every": run.save.every}

@@ -1,11 +1,9 @@
 """Numbers moved between images and tiles: each where a reader would look for it."""
 
-import ctypes
-
 import pytest
 import torch
 
-from rltrain.deep import allocator, tiling
+from rltrain.deep import tiling
 
 STREAM = torch.Generator().manual_seed(0)
 
@@ -50,9 +48,3 @@ def test_tiles_of_numbers_and_their_way_back(shape: tuple[int, ...], dtype: torc
     source = x.clone().requires_grad_()
     (expected,) = torch.autograd.grad(tiling.tiles(source.relu(), k), source, gradient)
     assert torch.equal(tiling.untiled(gradient, x, k), expected)
-
-
-def test_a_c_library_without_the_switch_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    allocator.keep_freed_memory()
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
-    allocator.keep_freed_memory()
