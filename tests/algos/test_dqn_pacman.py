@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 STEPS = 200_000
 # Mean raw score of the last 100 training games at that point. Runs of seed 0 with this network and its neighbours, with
-# half a sample to 8 a step, had 904 to 1,167; other networks and seeds that lagged had half of it. Random play has 271.
+# half a sample to 8 a step, had 904 to 1,235; other networks and seeds that lagged had half of it. Random play has 271.
 LOWEST, HIGHEST = 500.0, 1_700.0
 
 
