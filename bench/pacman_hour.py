@@ -6,7 +6,8 @@ under `nature` and `sticky`, with the run's newest weights; no run trains with t
 
 An interrupted command goes on where it was: a run that is complete is not trained again, one that is not is resumed
 from its newest checkpoint, and what was trained since that is neither kept nor counted. The result file is written
-after every seed and keeps seeds of earlier commands, if they are of the same settings. A run that diverges stays.
+after every seed and keeps seeds of earlier commands, if they are of the same settings, time and number of games; they
+are not measured again. A run that diverges stays.
 
     python bench/pacman_hour.py --seeds 0 1 2 --save
     python bench/pacman_hour.py --seeds 0 --set algorithm.double=false --name no-double --save
@@ -35,6 +36,7 @@ PROTOCOLS = ("nature", "sticky")
 EVAL_SEED = 1_000_000
 MARKS = (1000, 2311)  # scores whose minute is noted: Mnih et al. 2015 report 2,311
 DIVERGED = 6  # exit code of a run whose loss is no number
+NO_BUDGET = 10**12  # steps: the time ends the run
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -104,7 +106,7 @@ def train(given: argparse.Namespace, seed: int) -> Path:
         words += ["-n", str(given.steps)]
     else:
         left = 60 * given.minutes - learned(folder)["elapsed_seconds"]
-        words += ["--max-wall", f"{max(1, round(left))}s"]
+        words += ["-n", str(NO_BUDGET), "--max-wall", f"{max(1, round(left))}s"]
     if not finished(given, folder):
         code = rltrain(*words, "--quiet")
         if code not in (0, DIVERGED) and not finished(given, folder):
@@ -157,7 +159,6 @@ def measure(given: argparse.Namespace, seed: int) -> dict[str, Any]:
         "date": time.strftime("%Y-%m-%d"),
         "machine": machine() | {"versions": facts["machine"], "other_cpu": round(others, 2)},
         "chosen": facts.get("chosen", {}),
-        "games": given.episodes,
         "env_steps": meta["counters"]["env_steps"],
         "updates": meta["counters"]["updates"],
         "seconds": round(meta["elapsed_seconds"], 1),
@@ -181,38 +182,45 @@ def over_seeds(rows: Sequence[Mapping[str, Any]], protocol: str) -> dict[str, An
     return found
 
 
-def earlier(path: Path, settings: str) -> dict[int, dict[str, Any]]:
-    """Seeds that the result file has. SystemExit if they are of other settings."""
+def earlier(path: Path, fixed: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+    """Seeds that the result file has. SystemExit if what is `fixed` differs there."""
     if not path.exists():
         return {}
     result = json.loads(path.read_text())
-    if result["config"] != settings:
-        raise SystemExit(f"{path} is of other settings; remove it, or use --name")
+    for name, value in fixed.items():
+        if result.get(name) != value:
+            raise SystemExit(f"{path} is of another {name}; remove it, or use --name")
     return {row["seed"]: row for row in result["seeds"]}
 
 
-def settings_of(run: Path) -> str:
-    """Its config without what differs between the seeds of one measurement."""
-    lines = (run / "config.yaml").read_text().splitlines()
-    return "\n".join(line for line in lines if not line.lstrip().startswith(("seed:", "max_wall:"))) + "\n"
+def fixed_of(given: argparse.Namespace) -> dict[str, Any]:
+    """What the seeds of one measurement have in common: the limit, the games, the config."""
+    from rltrain import config
+
+    limit = f"{given.steps} steps" if given.steps else f"{given.minutes} minutes"
+    lines = config.load(given.config, given.set).to_yaml().splitlines()
+    settings = "\n".join(line for line in lines if not line.lstrip().startswith(("seed:", "max_wall:")))
+    return {"limit": limit, "episodes": given.episodes, "config": settings + "\n"}
 
 
 def main() -> None:
     given = arguments()
     path = RESULTS / f"{given.name}.json"
-    rows: list[dict[str, Any]] = []
+    fixed = fixed_of(given)
+    rows = list(earlier(path, fixed).values()) if given.save else []
     for seed in given.seeds:
+        if seed in {row["seed"] for row in rows}:
+            print(f"seed {seed}: {path.name} has it")
+            continue
         row = measure(given, seed)
         scores = ", ".join(f"{protocol} {row[protocol]['mean']:.0f}" for protocol in PROTOCOLS)
         print(f"seed {seed}: {row['env_steps']:,} steps in {row['seconds'] / 60:.1f} minutes, {scores}", flush=True)
-        settings = settings_of(given.runs_dir / f"{given.name}-seed{seed}")
-        kept = {row["seed"]: row for row in rows} | (earlier(path, settings) if given.save else {}) | {seed: row}
-        rows = [kept[number] for number in sorted(kept)]
+        rows = sorted([*rows, row], key=lambda row: row["seed"])
         if given.save:
             result = {protocol: over_seeds(rows, protocol) for protocol in PROTOCOLS}
             path.parent.mkdir(parents=True, exist_ok=True)
             beside = path.with_suffix(".tmp")
-            beside.write_text(json.dumps({**result, "seeds": rows, "config": settings}, indent=1) + "\n")
+            beside.write_text(json.dumps({**result, "seeds": rows, **fixed}, indent=1) + "\n")
             beside.replace(path)
     for protocol in PROTOCOLS:
         found = over_seeds(rows, protocol)

@@ -29,6 +29,7 @@ ATARI_KEYS = (
 )
 MODEL_SUFFIXES = (".yaml", ".yml", ".npz", ".csv", ".mdp", ".pomdp")  # of files that hold a known model
 Count = Annotated[int, Field(ge=1, le=10**15)]
+Width = Annotated[int, Field(ge=1, le=65536)]  # of a network's layer, a window, a stride
 Counts = Annotated[dict[str, Count], Field(min_length=1)]
 
 

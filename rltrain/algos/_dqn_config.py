@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from rltrain.settings import STRICT
+from rltrain.settings import STRICT, Width
 
 TASK = "env"
 DEFAULT_BUDGET = {"env_steps": 1_000_000}
@@ -51,7 +51,9 @@ class Config(BaseModel):
     train_freq_steps: int = Field(500_000, ge=1, description="Environment steps over which the rate of updates moves.")
     gradient_steps: int = Field(1, ge=1, description="Updates every train_freq environment steps.")
     target_update_interval: int = Field(
-        10_000, ge=1, description="Environment steps between copies to the target network."
+        10_000,
+        ge=1,
+        description="Environment steps between copies to the target network; at most one a round (collect_steps).",
     )
     exploration_initial_eps: float = Field(1.0, ge=0, le=1, description="Chance of a random action at the start.")
     exploration_final_eps: float = Field(
@@ -115,11 +117,11 @@ class Config(BaseModel):
     value_transform: Literal["none", "sqrt"] = Field(
         "none", description="sqrt: learn h(Q), a square-root scale for raw scores."
     )
-    convolutions: tuple[tuple[int, int, int], ...] = Field(
+    convolutions: tuple[tuple[Width, Width, Width], ...] = Field(
         NATURE_CONVOLUTIONS, description="Images only: [channels, kernel, stride] of each convolution."
     )
     padding: Literal["valid", "same"] = Field("valid", description="Images only: whether convolutions pad their input.")
-    hidden: tuple[int, ...] | None = Field(
+    hidden: tuple[Width, ...] | None = Field(
         None, description="Widths of hidden layers. None: [512] for images, [64, 64] else."
     )
     layer_norm: bool = Field(False, description="Layer normalisation before each hidden layer's ReLU.")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from rltrain.settings import STRICT
+from rltrain.settings import STRICT, Width
 
 TASK = "env"
 DEFAULT_BUDGET = {"env_steps": 1_000_000}
@@ -60,11 +60,11 @@ class Config(BaseModel):
         "rollout that has any, but for zeros, have mean size 1.",
     )
     dueling: bool = Field(False, description="State value and advantages in separate heads.")
-    convolutions: tuple[tuple[int, int, int], ...] = Field(
+    convolutions: tuple[tuple[Width, Width, Width], ...] = Field(
         NATURE_CONVOLUTIONS, description="Images only: [channels, kernel, stride] of each convolution."
     )
     padding: Literal["valid", "same"] = Field("valid", description="Images only: whether convolutions pad their input.")
-    hidden: tuple[int, ...] | None = Field(
+    hidden: tuple[Width, ...] | None = Field(
         None, description="Widths of hidden layers. None: [512] for images, [64, 64] else."
     )
     layer_norm: bool = Field(

@@ -32,9 +32,9 @@ from rltrain.algos._dqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Co
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, crossed, joined
 from rltrain.deep import actor, precision
 from rltrain.deep.actor import Actor, Exploration, Played
-from rltrain.deep.device import resolve
+from rltrain.deep.device import prepare_thread, resolve
 from rltrain.deep.greedy import Greedy
-from rltrain.deep.helper import Helper
+from rltrain.deep.helper import Helper, Nobody
 from rltrain.deep.helper_work import HelperWork
 from rltrain.deep.learner import Learner, Learnt, Rule, Samples, arrays, set_arrays, summary
 from rltrain.deep.losses import Munchausen
@@ -100,8 +100,10 @@ class Algorithm:
         self._build(arithmetic)
         # Games that come in parts are played by as many threads, so that one decides while the other's are stepped.
         self._actors = [Actor(part, self.device) for part in getattr(env, "parts", (env,))]
-        one_thread = partial(torch.set_num_threads, 1)
-        self._helpers = [Helper("collect", one_thread) for _ in self._actors] if self.overlap else []
+        prepare = partial(prepare_thread, self.device)
+        alone = hardware.threads == 1  # the same order of a round, in this thread
+        helpers = [Nobody() if alone else Helper("collect", prepare) for _ in self._actors]
+        self._helpers = helpers if self.overlap else []
 
         self.env_steps = 0
         self.updates = 0

@@ -20,7 +20,7 @@ import torch
 
 from rltrain.algos._pqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Config
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step
-from rltrain.deep.device import resolve
+from rltrain.deep.device import prepare_thread, resolve
 from rltrain.deep.greedy import Greedy
 from rltrain.deep.helper import Helper
 from rltrain.deep.learner import Learner, Learnt, Rule, Samples, set_arrays, summary
@@ -52,7 +52,7 @@ class Algorithm:
         is_image = env.spec.obs_dtype == "uint8"
         on_two_threads = is_image and self.device.type == "cpu" and hardware.threads > 1
         torch.set_num_threads(1 if on_two_threads or not is_image else hardware.threads)
-        self._helper = Helper("learn", partial(torch.set_num_threads, 1)) if on_two_threads else None
+        self._helper = Helper("learn", partial(prepare_thread, self.device)) if on_two_threads else None
         self._explore, self._order = rng.numpy("explore"), rng.numpy("order")
         rule = Rule(config.loss, config.huber_delta, config.max_grad_norm, config.optimizer, config.optimizer_eps)
         self.shape = network_shape(config, env.spec)

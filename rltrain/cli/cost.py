@@ -70,6 +70,8 @@ def check_memory(experiment: Experiment, cost: Mapping[str, int], available: int
                 f"{message}: lower algorithm.buffer_size from {settings['buffer_size']:,} to at most {fits:,} "
                 f"(algorithm.buffer_size={fits})"
             )
+    if cost.get("rollout_bytes", 0) > needed / 2:
+        raise OutOfMemoryError(f"{message}: lower algorithm.rollout_steps or environment.num_envs")
     raise OutOfMemoryError(f"{message}: free some, or use a smaller network")
 
 
@@ -115,7 +117,7 @@ def probe(experiment: Experiment, seconds: float) -> dict[str, Any]:
     """Train for a few seconds, in memory only. Returns counts a second, and the seconds that the budget will take."""
     from rltrain.core import Hardware
     from rltrain.rng import Streams
-    from rltrain.run import build, machine
+    from rltrain.run import allocator, build, machine
 
     settings = experiment.algorithm.model_dump()
     smaller = {key: min(value, settings[key]) for key, value in PROBE_SETTINGS.items() if key in settings}
@@ -123,7 +125,8 @@ def probe(experiment: Experiment, seconds: float) -> dict[str, Any]:
         smaller["exploration_initial_eps"] = settings["exploration_final_eps"]  # to act costs more than to guess
     config = experiment.algorithm.model_copy(update=smaller)
     threads = experiment.run.threads or machine.cores()
-    env = build.world(experiment)
+    allocator.keep_freed_memory()
+    env = build.world(experiment, threads)
     try:
         hardware = Hardware(experiment.run.device, threads)
         algorithm = build.algorithm(experiment, config, env, Streams(experiment.run.seed), hardware)

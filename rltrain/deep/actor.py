@@ -58,7 +58,8 @@ class Actor:
         return Played(self._newest(now), action, self._newest(self.now))
 
     def _newest(self, step: Step) -> Step:
-        return step._replace(obs=step.obs[:, -1:]) if self._env.spec.frame_stack > 1 else step
+        """Copied, so that the other frames of the stacks need not be kept until the round is over."""
+        return step._replace(obs=step.obs[:, -1:].copy()) if self._env.spec.frame_stack > 1 else step
 
     @contextlib.contextmanager
     def _beside(self) -> Iterator[None]:

@@ -18,4 +18,17 @@ def resolve(name: str) -> torch.device:
         )
     if device.type == "cuda":
         torch.backends.cudnn.deterministic = True  # the same sums in every run
+    use(device)
     return device
+
+
+def use(device: torch.device) -> None:
+    """In this thread: streams, events and recordings that name no device are this one's."""
+    if device.index is not None:
+        torch.cuda.set_device(device)
+
+
+def prepare_thread(device: torch.device) -> None:
+    """A thread that helps the learner's: one core, the same device."""
+    torch.set_num_threads(1)
+    use(device)

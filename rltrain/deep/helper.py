@@ -68,6 +68,19 @@ class Helper:
         self._queue.wait_until_idle()
 
 
+class Nobody(Helper):
+    """No second thread: every job is done by the thread that needs it."""
+
+    def __init__(self) -> None:
+        pass
+
+    def submit(self, work: Callable[[], Result], urgent: bool = False) -> Job[Result]:
+        return Job(work)
+
+    def abandon(self) -> None:
+        pass
+
+
 class _Queue:
     """What the two threads share."""
 

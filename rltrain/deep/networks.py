@@ -7,6 +7,7 @@ et al. 2016). Defaults are Mnih et al. 2015.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from torch.nn import functional
 
 from rltrain.core import EnvSpec
 from rltrain.deep import tiling
+from rltrain.errors import InputError
 
 
 class Conv(NamedTuple):
@@ -30,7 +32,7 @@ class NetworkShape(NamedTuple):
     """Everything that decides a network's parameters."""
 
     convolutions: Sequence[Conv]
-    padding: str  # "valid", or "same": output side = input side / stride, rounded up
+    padding: str  # "valid", or "same": zeros around, for an output side of at least input side / stride
     hidden: Sequence[int]
     dueling: bool
     layer_norm: bool  # before each hidden layer's ReLU
@@ -44,10 +46,30 @@ def shape_of(
     dueling: bool,
     layer_norm: bool,
 ) -> NetworkShape:
-    """From settings. No `hidden`: (512,) for images, (64, 64) for vectors."""
+    """From settings. No `hidden`: (512,) for images, (64, 64) for vectors. InputError for what cannot be built."""
     if hidden is None:
         hidden = (512,) if spec.obs_dtype == "uint8" else (64, 64)
-    return NetworkShape([Conv(*conv) for conv in convolutions], padding, hidden, dueling, layer_norm)
+    shape = NetworkShape([Conv(*conv) for conv in convolutions], padding, hidden, dueling, layer_norm)
+    width = math.prod(_image_sides(spec, shape)[-1]) if spec.obs_dtype == "uint8" else spec.obs_shape[0]
+    if dueling and [width, *hidden][-1] < 2:
+        raise InputError("algorithm.hidden: dueling heads share the units of the last layer; it needs at least 2")
+    return shape
+
+
+def _image_sides(spec: EnvSpec, shape: NetworkShape) -> list[tuple[int, int, int]]:
+    """Channels, height and width of the picture and of what each convolution gives. InputError if one does not fit."""
+    found = [(spec.obs_shape[0], spec.obs_shape[1], spec.obs_shape[2])]
+    for i, conv in enumerate(shape.convolutions):
+        _, *sides = found[-1]
+        padded = [side + 2 * _padding(shape, side, conv) for side in sides]
+        if min(padded) < conv.kernel:
+            raise InputError(
+                f"algorithm.convolutions: the window of layer {i + 1} is {conv.kernel} x {conv.kernel}, what it would "
+                f"look at {sides[0]} x {sides[1]}; use smaller windows or strides, `padding: same`, or larger images"
+            )
+        height, width = ((side - conv.kernel) // conv.stride + 1 for side in padded)
+        found.append((conv.channels, height, width))
+    return found
 
 
 class QNetwork(nn.Module):
@@ -63,16 +85,15 @@ class QNetwork(nn.Module):
         trunk: list[nn.Module] = []
         width = spec.obs_shape[0]
         if self.is_image:
-            channels, *sides = spec.obs_shape
+            pictures = _image_sides(spec, shape)
             for i, conv in enumerate(shape.convolutions):
-                pad = [_same_padding(side, conv) if shape.padding == "same" else 0 for side in sides]
+                channels, *sides = pictures[i]
+                pad = [_padding(shape, side, conv) for side in sides]
                 tiles = conv.kernel == conv.stride and not any(pad)
                 kind = (TileConv if tiles else nn.Conv2d) if i else (PixelTileConv if tiles else PixelConv)
                 trunk.append(kind(channels, conv.channels, conv.kernel, conv.stride, (pad[0], pad[1])))
                 trunk.append(nn.ReLU(inplace=True))
-                channels = conv.channels
-                sides = [(side + 2 * p - conv.kernel) // conv.stride + 1 for side, p in zip(sides, pad, strict=True)]
-            width = channels * sides[0] * sides[1]
+            width = math.prod(pictures[-1])
         self.flatten = Flatten()
         self.trunk = nn.Sequential(*trunk, self.flatten).to(dtype)
         self.wide = nn.Linear(width, shape.hidden[0]).to(dtype) if shape.hidden else None
@@ -223,8 +244,10 @@ def copy_weights(source: nn.Module, target: nn.Module) -> None:
         torch._foreach_copy_(list(target.parameters()), list(source.parameters()))
 
 
-def _same_padding(side: int, conv: Conv) -> int:
-    """Zeros on each side such that the output has side / stride values, rounded up."""
+def _padding(shape: NetworkShape, side: int, conv: Conv) -> int:
+    """Zeros on each side: with `same`, the fewest for an output of at least side / stride values."""
+    if shape.padding == "valid":
+        return 0
     out = -(-side // conv.stride)
     missing = max(0, (out - 1) * conv.stride + conv.kernel - side)
     return -(-missing // 2)

@@ -2,7 +2,7 @@
 
 An update is some 200 small operations, and a GPU waits for the processor between any two. So the update is recorded
 once, as a CUDA graph, and then replayed: it reads its rows and writes its results at places that never move. The frames
-lie in the GPU's memory already; what goes there is where they are, 200 bytes a transition.
+lie in the GPU's memory already; what goes there is where they are, some 120 bytes a transition.
 """
 
 from __future__ import annotations

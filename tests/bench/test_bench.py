@@ -205,14 +205,33 @@ def test_what_an_hour_asks_for_must_be_what_is_there(tmp_path: Path, monkeypatch
     asked: list[Any] = []
     monkeypatch.setattr(hour, "rltrain", lambda *words: asked.append(words) or 0)
     hour.train(given, 0)
-    assert asked == [("resume", folder, "--max-wall", "600s", "--quiet")]
+    assert asked == [("resume", folder, "-n", str(hour.NO_BUDGET), "--max-wall", "600s", "--quiet")]
 
 
 def test_seeds_of_other_settings_are_not_averaged(tmp_path: Path) -> None:
     hour = load("pacman_hour")
     path = tmp_path / "result.json"
-    assert hour.earlier(path, "a") == {}
-    path.write_text(json.dumps({"config": "a", "seeds": [{"seed": 3}]}))
-    assert hour.earlier(path, "a") == {3: {"seed": 3}}
-    with pytest.raises(SystemExit, match="other settings"):
-        hour.earlier(path, "b")
+    fixed = hour.fixed_of(hour.arguments(["--minutes", "20"]))
+    assert hour.earlier(path, fixed) == {}
+    path.write_text(json.dumps({**fixed, "seeds": [{"seed": 3}]}))
+    assert hour.earlier(path, fixed) == {3: {"seed": 3}}
+    for words, name in (
+        (["--minutes", "21"], "limit"),
+        (["--minutes", "20", "--episodes", "9"], "episodes"),
+        (["--minutes", "20", "--name", "x", "--set", "algorithm.gamma=0.5"], "config"),
+    ):
+        with pytest.raises(SystemExit, match=f"another {name}"):
+            hour.earlier(path, hour.fixed_of(hour.arguments(words)))
+
+
+def test_a_seed_that_the_result_has_is_not_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hour = load("pacman_hour")
+    row = {"env_steps": 9, "seconds": 60.0, "nature": {"mean": 1.0}, "sticky": {"mean": 2.0}}
+    measured: list[int] = []
+    monkeypatch.setattr(hour, "RESULTS", tmp_path)
+    monkeypatch.setattr(hour, "measure", lambda _, seed: measured.append(seed) or {"seed": seed, **row})
+    for seeds in (["2"], ["0", "2"]):
+        monkeypatch.setattr(sys, "argv", ["pacman_hour.py", "--save", "--name", "x", "--seeds", *seeds])
+        hour.main()
+    assert measured == [2, 0]
+    assert [row["seed"] for row in json.loads((tmp_path / "x.json").read_text())["seeds"]] == [0, 2]

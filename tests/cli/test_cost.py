@@ -33,6 +33,12 @@ def test_without_room_for_any_replay_no_size_is_named():
     assert "buffer_size=" not in str(caught.value)
 
 
+def test_a_rollout_that_does_not_fit_is_named():
+    text = "algorithm: {name: pqn}\nenvironment: CartPole-v1"
+    with pytest.raises(OutOfMemoryError, match=r"algorithm\.rollout_steps"):
+        check_memory(config.loads(text, "test.yaml"), {"rollout_bytes": 10**10}, 10**9)
+
+
 def test_the_limits_of_the_control_group_and_of_those_around_it_count(tmp_path):
     root, membership = tmp_path / "cgroup", tmp_path / "membership"
     (root / "a" / "b").mkdir(parents=True)

@@ -1,13 +1,19 @@
 """Shapes, parameter counts, and arithmetic of the networks."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
+from pydantic import ValidationError
 from torch.nn import functional
 
 from rltrain.algos.dqn import Config, network_shape
+from rltrain.algos.pqn import Config as PqnConfig
 from rltrain.core import EnvSpec
 from rltrain.deep import convolutions
 from rltrain.deep.networks import PixelTileConv, QNetwork, TileConv, initialise, parameter_count
+from rltrain.errors import InputError
 
 ATARI = EnvSpec("ALE/MsPacman-v5", (4, 84, 84), "uint8", 4, 9, ("x",) * 9, 1, 4, None, None)
 BOOK = EnvSpec("ALE/MsPacman-v5", (1, 88, 80), "uint8", 1, 9, ("x",) * 9, 1, 3, None, None)
@@ -111,3 +117,27 @@ def test_initial_weights_come_from_the_stream_alone() -> None:
         initialise(network, torch.Generator().manual_seed(3))
     for a, b in zip(networks[0].parameters(), networks[1].parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sides", "names"),
+    [
+        ({}, 32, "algorithm.convolutions: the window of layer 3 is 3 x 3, what it would look at 2 x 2"),
+        ({}, 24, "algorithm.convolutions: the window of layer 3 is 3 x 3, what it would look at 1 x 1"),
+        ({"convolutions": ((4, 9, 1),)}, 8, "algorithm.convolutions: the window of layer 1"),
+        ({"hidden": (1,), "dueling": True}, 84, "algorithm.hidden: dueling"),
+    ],
+)
+def test_a_network_that_cannot_be_built_is_refused(settings: dict[str, Any], sides: int, names: str) -> None:
+    spec = replace(ATARI, obs_shape=(4, sides, sides))
+    with pytest.raises(InputError, match=names):
+        network_shape(Config(**settings), spec)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"hidden": (0,)}, {"convolutions": ((32, 8, 0),)}, {"convolutions": ((-1, 8, 4),)}]
+)
+def test_widths_and_strides_are_positive(settings: dict[str, Any]) -> None:
+    for config in (Config, PqnConfig):
+        with pytest.raises(ValidationError):
+            config(**settings)

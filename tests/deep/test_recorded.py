@@ -1,5 +1,6 @@
 """Updates from fixed places: the same numbers as updates batch by batch, recorded on a GPU or not."""
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -135,6 +136,22 @@ def test_parts_are_played_each_by_its_own(overlap: bool, device: str) -> None:
             np.testing.assert_array_equal(replay._frames[rows].cpu().reshape(2, 12, 12), now.obs[:, -1])
             now = alone.step(None)
             np.testing.assert_allclose(replay._reward[rows], now.reward)
+
+
+def test_one_thread_gives_the_numbers_of_two() -> None:
+    """With `run.threads: 1` no second thread is started, and the order of a round stays."""
+    config = Config(learning_starts=200, batch_size=16, train_freq=32, overlap=True, prioritized=True, **IMAGES)
+    before = threading.active_count()
+    one = Algorithm(config, Noise(True), Streams(0), Hardware("cpu", 1))
+    assert threading.active_count() == before
+    two = Algorithm(config, Noise(True), Streams(0), Hardware("cpu", 2))
+    for algorithm in (one, two):
+        for _ in range(3):
+            algorithm.step()
+        algorithm.learner.wait()
+    assert one.updates == two.updates > 0
+    for name, parameter in weights(one).items():
+        assert torch.equal(weights(two)[name], parameter)
 
 
 # On a GPU
