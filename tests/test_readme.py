@@ -253,3 +253,12 @@ def test_the_picture_is_whole_and_fetches_nothing() -> None:
 def test_the_changelog_begins_with_this_version() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.findall(r"^## \[(.*?)\]", text, re.MULTILINE)[0] == rltrain.__version__
+
+
+def test_the_table_of_dqn_names_every_setting() -> None:
+    from rltrain.algos._dqn_config import Config
+
+    section = README.split("## DQN on Atari")[1].split("| `environment.` |")[0]
+    cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")][1:]
+    named = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(named) == sorted(Config.model_fields)
