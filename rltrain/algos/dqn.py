@@ -325,8 +325,12 @@ class Algorithm:
 
     def load(self, state: State) -> None:
         _check_features(self.spec, state)
-        if state["precision"] != self.precision and self._can_compute(state["precision"]):
-            self._build(state["precision"])
+        if state["precision"] != self.precision:
+            why = "the processor has no instructions for the run's bfloat16"
+            if self._can_compute(state["precision"]):
+                self._build(state["precision"])
+                why = "as the run began"
+            self.chosen["precision"] = f"{self.precision}: {why}"
         self.learner.load(state["learner"])
         set_arrays(self.target, state["target"])
         self.env_steps = state["env_steps"]

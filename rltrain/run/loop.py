@@ -143,6 +143,10 @@ class Run:
             raise CheckpointError(
                 f"{what}; it was written by another version of rltrain or of the algorithm"
             ) from error
+        for name, choice in getattr(self.algorithm, "chosen", {}).items():
+            before = facts.get("chosen", {}).get(name, "").split(":")[0]
+            if before != choice.split(":")[0]:
+                self._warnings.append(f"{name} was {before}, and is {choice}")
         self._saved = self._now
         self._elapsed_before = float(loaded.meta.get("elapsed_seconds", 0.0))
 

@@ -428,6 +428,7 @@ def test_a_run_that_chose_bfloat16_goes_on_in_float32_where_there_is_none(monkey
         other = fresh()
         other.load(ours.save())
         assert other.precision == name
+        assert other.chosen["precision"].startswith(f"{name}: ")
         assert other.save()["precision"] == name
         other.step()
     for a, b in zip(ours.learner.weights.parameters(), other.learner.weights.parameters(), strict=True):

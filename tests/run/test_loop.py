@@ -62,6 +62,22 @@ def test_what_was_left_to_the_machine_is_in_the_folder(tmp_path: Path, monkeypat
     assert facts["chosen"] == {"precision": "float32: a test"}
 
 
+def test_another_choice_on_a_resume_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(basic.Algorithm, "chosen", {"precision": "bfloat16: a test"}, raising=False)
+    run = create(tmp_path)
+    next(run.advance())
+    run.close()
+    for choice, expected in (
+        ("bfloat16: another reason", []),
+        ("float32: it is slow", ["bfloat16, and is float32: it is slow"]),
+    ):
+        monkeypatch.setattr(basic.Algorithm, "chosen", {"precision": choice}, raising=False)
+        again = Run.resume(run.folder)
+        texts = [event.text for event in again.advance() if event.kind == "warning"]
+        again.close()
+        assert texts == [f"precision was {text}" for text in expected]
+
+
 def test_a_finished_run_resumed_does_nothing(tmp_path: Path) -> None:
     run = create(tmp_path)
     list(run.advance())
