@@ -40,7 +40,7 @@ from rltrain.deep.learner import Learner, Learnt, Rule, Samples, arrays, set_arr
 from rltrain.deep.losses import Munchausen
 from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, parameter_count, shape_of
 from rltrain.deep.recorded import Targets, Updates
-from rltrain.deep.replay import Batch, Prioritised, Replay, replay_bytes
+from rltrain.deep.replay import Batch, Prioritised, Replay, frame_bytes, replay_bytes
 from rltrain.envs.episodes import Episodes
 from rltrain.errors import CheckpointError
 from rltrain.rng import Streams, derive
@@ -384,11 +384,13 @@ def overlaps(config: Config, spec: EnvSpec) -> bool:
 def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
     """What a run of these settings needs: parameters, bytes of replay memory and of a checkpoint, cores; at most."""
     parameters = parameter_count(QNetwork(spec, network_shape(config, spec)))
-    replay = replay_bytes(config.buffer_size, spec, max(config.n_step, config.n_step_final or 1), config.prioritized)
+    n_step = max(config.n_step, config.n_step_final or 1)
+    replay = replay_bytes(config.buffer_size, spec, n_step, config.prioritized)
     compression = 8 if spec.obs_dtype == "uint8" else 1  # chunks of real frames shrink tenfold
     return {
         "parameters": parameters,
         "replay_bytes": replay,
+        "frame_bytes": frame_bytes(config.buffer_size, spec, n_step),
         "checkpoint_bytes": 4 * 4 * parameters + replay // compression,
         "cores": 2 if overlaps(config, spec) else 1 if spec.obs_dtype != "uint8" else MANY_CORES,
     }

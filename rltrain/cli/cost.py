@@ -2,13 +2,15 @@
 
 An algorithm's module may offer `cost(config, spec)` with "parameters", "replay_bytes" or "rollout_bytes",
 "checkpoint_bytes" and "cores", and leave out any of them. `cores` are those that a run keeps busy at most; one, where
-it does not say.
+it does not say. "frame_bytes" of the replay lie on the GPU of a run that has one.
 """
 
 from __future__ import annotations
 
+import bisect
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from rltrain.core import EnvSpec
 
 PROCESS_BYTES = 700_000_000  # Python, torch, emulators and batches of a run without its replay memory
+GPU_BYTES = 2_000_000_000  # libraries, networks and batches of a run there, without its replay memory
 NETWORK_COPIES = 6  # online, target, gradients, two moments, what acts; 4 bytes a parameter
 CGROUP = Path("/sys/fs/cgroup")
 # A probe must reach its first update soon and needs no long memory. Settings are called this in every algorithm that
@@ -28,11 +31,16 @@ PATIENCE_SECONDS = 20.0  # for the first update of a probe
 
 
 def costs(experiment: Experiment, spec: EnvSpec) -> dict[str, int]:
-    """parameters, replay_bytes, checkpoint_bytes and cores; empty where the algorithm does not say."""
+    """parameters, replay_bytes, gpu_bytes of them, checkpoint_bytes, cores; empty where the algorithm does not say."""
     from rltrain import registry
+    from rltrain.run import machine
 
     cost = vars(registry.load(experiment.algorithm_name)).get("cost")
-    return dict(cost(experiment.algorithm, spec)) if cost is not None else {}
+    if cost is None:
+        return {}
+    found = dict(cost(experiment.algorithm, spec))
+    frames = found.pop("frame_bytes", 0)
+    return found | {"gpu_bytes": frames if machine.device(experiment.run.device) != "cpu" else 0}
 
 
 def refuse_what_does_not_fit(experiment: Experiment, resumed: bool = False) -> tuple[EnvSpec, dict[str, int]]:
@@ -41,43 +49,82 @@ def refuse_what_does_not_fit(experiment: Experiment, resumed: bool = False) -> t
     Nothing can be lowered of a run that is `resumed`: it keeps its settings.
     """
     from rltrain import envs
+    from rltrain.run import machine
 
     spec = envs.describe(experiment.environment, task=experiment.task)
     if experiment.task == "mdp":
         envs.known_model(experiment.environment, experiment.algorithm_name)
     cost = costs(experiment, spec)
-    check_memory(experiment, cost, available_bytes(), resumed)
+
+    def with_memory_of(transitions: int) -> dict[str, int]:
+        settings = experiment.algorithm.model_copy(update={"buffer_size": transitions})
+        return costs(replace(experiment, algorithm=settings), spec)
+
+    check_memory(experiment, cost, available_bytes(), resumed, with_memory_of)
+    if cost.get("gpu_bytes"):
+        available = machine.gpu_available_bytes(experiment.run.device)
+        check_gpu_memory(experiment, cost, available, resumed, with_memory_of)
     return spec, cost
 
 
-def check_memory(experiment: Experiment, cost: Mapping[str, int], available: int, resumed: bool = False) -> None:
-    """The rule of `refuse_what_does_not_fit`, for a given amount of memory."""
+def check_memory(
+    experiment: Experiment,
+    cost: Mapping[str, int],
+    available: int,
+    resumed: bool,
+    with_memory_of: Callable[[int], Mapping[str, int]],
+) -> None:
+    """The rule of `refuse_what_does_not_fit`, for a given amount of memory.
+
+    `with_memory_of`: the cost with a replay memory of so many transitions.
+    """
     from rltrain.cli import words
 
     needed = memory_bytes(cost)
     if needed <= available:
         return
     message = f"this run needs about {words.size(needed)} of memory and {words.size(available)} are available"
-    if resumed:
-        raise OutOfMemoryError(f"{message}: free some; a resumed run keeps its settings, so nothing can be lowered")
-    replay = cost.get("replay_bytes", 0)
-    settings = experiment.algorithm.model_dump()
-    if replay and "buffer_size" in settings:
-        room = available - (needed - replay)
-        fits = int(settings["buffer_size"] * room / replay) // 1000 * 1000
-        if fits > 0:
-            raise OutOfMemoryError(
-                f"{message}: lower algorithm.buffer_size from {settings['buffer_size']:,} to at most {fits:,} "
-                f"(algorithm.buffer_size={fits})"
-            )
+    _name_what_fits(experiment, message, lambda size: memory_bytes(with_memory_of(size)) <= available, resumed)
     if cost.get("rollout_bytes", 0) > needed / 2:
         raise OutOfMemoryError(f"{message}: lower algorithm.rollout_steps or environment.num_envs")
     raise OutOfMemoryError(f"{message}: free some, or use a smaller network")
 
 
+def check_gpu_memory(
+    experiment: Experiment,
+    cost: Mapping[str, int],
+    available: int,
+    resumed: bool,
+    with_memory_of: Callable[[int], Mapping[str, int]],
+) -> None:
+    """The same of the GPU, which holds the frames of the replay memory."""
+    from rltrain.cli import words
+
+    needed = cost["gpu_bytes"] + GPU_BYTES
+    if needed > available:
+        have = f"{words.size(available)} are available"
+        message = f"this run needs about {words.size(needed)} of the GPU's memory and {have}"
+        room = available - GPU_BYTES
+        _name_what_fits(experiment, message, lambda size: with_memory_of(size)["gpu_bytes"] <= room, resumed)
+        raise OutOfMemoryError(f"{message}: free some, or use run.device=cpu")
+
+
+def _name_what_fits(experiment: Experiment, message: str, fits: Callable[[int], bool], resumed: bool) -> None:
+    """OutOfMemoryError with the largest replay memory in thousands that fits; returns if none does."""
+    if resumed:
+        raise OutOfMemoryError(f"{message}: free some; a resumed run keeps its settings, so nothing can be lowered")
+    present = experiment.algorithm.model_dump().get("buffer_size", 0)
+    largest = bisect.bisect_left(range(1, present // 1000 + 1), True, key=lambda size: not fits(1000 * size)) * 1000
+    if largest > 0:
+        raise OutOfMemoryError(
+            f"{message}: lower algorithm.buffer_size from {present:,} to at most {largest:,} "
+            f"(algorithm.buffer_size={largest})"
+        )
+
+
 def memory_bytes(cost: Mapping[str, int]) -> int:
-    """What the process will hold at most."""
-    experience = cost.get("replay_bytes", 0) + cost.get("rollout_bytes", 0)
+    """What the process will hold at most, a GPU's memory apart."""
+    experience = cost.get("replay_bytes", 0) - cost.get("gpu_bytes", 0) + cost.get("rollout_bytes", 0)
     return PROCESS_BYTES + 4 * NETWORK_COPIES * cost.get("parameters", 0) + experience
 
 

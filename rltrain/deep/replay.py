@@ -309,12 +309,19 @@ def shifted_there(obs: torch.Tensor, moved: torch.Tensor) -> torch.Tensor:
     return obs[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
 
 
-def replay_bytes(capacity: int, spec: EnvSpec, n_step: int, prioritised: bool) -> int:
-    """Bytes that `Replay` of these settings holds, without allocating it."""
+def frame_bytes(capacity: int, spec: EnvSpec, n_step: int) -> int:
+    """Bytes of the frames that `Replay` of these settings holds, which lie on the learner's device."""
     steps = (
         capacity // spec.num_envs + spec.frame_stack + 2 * max(spec.frame_stack + n_step, CHUNK_ROWS // spec.num_envs)
     )
     frame = spec.obs_shape[1:] if spec.frame_stack > 1 else spec.obs_shape
-    frame_bytes = int(np.prod(frame)) * (1 if spec.obs_dtype == "uint8" else 4)
-    row = frame_bytes + (8 if spec.num_actions > 256 else 1) + 4 + 3 + (32 if prioritised else 0)
-    return steps * spec.num_envs * row
+    return steps * spec.num_envs * int(np.prod(frame)) * (1 if spec.obs_dtype == "uint8" else 4)
+
+
+def replay_bytes(capacity: int, spec: EnvSpec, n_step: int, prioritised: bool) -> int:
+    """Bytes of all that it holds, without allocating it."""
+    frame = spec.obs_shape[1:] if spec.frame_stack > 1 else spec.obs_shape
+    each = int(np.prod(frame)) * (1 if spec.obs_dtype == "uint8" else 4)
+    frames = frame_bytes(capacity, spec, n_step)
+    row = (8 if spec.num_actions > 256 else 1) + 4 + 3 + (32 if prioritised else 0)
+    return frames + frames // each * row

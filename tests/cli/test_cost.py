@@ -5,8 +5,9 @@ import re
 import pytest
 
 from rltrain import config
-from rltrain.cli.cost import PROCESS_BYTES, cgroup_limits, check_memory, memory_bytes
+from rltrain.cli.cost import PROCESS_BYTES, cgroup_limits, check_memory, memory_bytes, refuse_what_does_not_fit
 from rltrain.errors import OutOfMemoryError
+from rltrain.run import machine
 
 
 def experiment(buffer_size):
@@ -21,22 +22,43 @@ def cost(buffer_size):
 def test_the_size_that_is_named_fits_and_a_larger_one_does_not():
     available = 3_000_000_000
     with pytest.raises(OutOfMemoryError, match=r"algorithm\.buffer_size") as caught:
-        check_memory(experiment(1_000_000), cost(1_000_000), available)
+        check_memory(experiment(1_000_000), cost(1_000_000), available, False, cost)
     fits = int(re.search(r"algorithm\.buffer_size=(\d+)", str(caught.value))[1])
-    check_memory(experiment(fits), cost(fits), available)
+    check_memory(experiment(fits), cost(fits), available, False, cost)
     assert memory_bytes(cost(fits + 1000)) > available
 
 
 def test_without_room_for_any_replay_no_size_is_named():
     with pytest.raises(OutOfMemoryError, match="free some") as caught:
-        check_memory(experiment(1_000_000), cost(1_000_000), PROCESS_BYTES // 2)
+        check_memory(experiment(1_000_000), cost(1_000_000), PROCESS_BYTES // 2, False, cost)
     assert "buffer_size=" not in str(caught.value)
+
+
+def test_frames_on_a_gpu_are_the_gpus(monkeypatch):
+    text = "algorithm: {name: dqn, buffer_size: 1_000_000}\nenvironment: ALE/MsPacman-v5"
+    frames = 1_000_000 * 84 * 84
+    asked = config.loads(text, "test.yaml", ["run.device=cuda:1"])
+    monkeypatch.setattr("rltrain.cli.cost.available_bytes", lambda: frames // 2)
+    monkeypatch.setattr(machine, "gpu_available_bytes", lambda name: {"cuda:1": 2 * frames}[name])
+    _, found = refuse_what_does_not_fit(asked)  # it would not fit beside the processor
+    assert frames < found["gpu_bytes"] < 1.01 * frames
+    assert memory_bytes(found) == memory_bytes(found | {"gpu_bytes": 0}) - found["gpu_bytes"]
+    with pytest.raises(OutOfMemoryError, match="of memory and"):
+        refuse_what_does_not_fit(config.loads(text, "test.yaml", ["run.device=cpu"]))
+
+    monkeypatch.setattr(machine, "gpu_available_bytes", lambda _: frames)
+    with pytest.raises(OutOfMemoryError, match="of the GPU's memory") as caught:
+        refuse_what_does_not_fit(asked)
+    fits = int(re.search(r"algorithm\.buffer_size=(\d+)", str(caught.value))[1])
+    refuse_what_does_not_fit(config.loads(text, "test.yaml", ["run.device=cuda:1", f"algorithm.buffer_size={fits}"]))
+    with pytest.raises(OutOfMemoryError, match="keeps its settings"):
+        refuse_what_does_not_fit(asked, resumed=True)
 
 
 def test_a_rollout_that_does_not_fit_is_named():
     text = "algorithm: {name: pqn}\nenvironment: CartPole-v1"
     with pytest.raises(OutOfMemoryError, match=r"algorithm\.rollout_steps"):
-        check_memory(config.loads(text, "test.yaml"), {"rollout_bytes": 10**10}, 10**9)
+        check_memory(config.loads(text, "test.yaml"), {"rollout_bytes": 10**10}, 10**9, False, cost)
 
 
 def test_the_limits_of_the_control_group_and_of_those_around_it_count(tmp_path):
