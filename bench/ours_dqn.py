@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from peers.dqn_side import report
 
@@ -58,23 +58,19 @@ def arguments() -> argparse.Namespace:
 
 
 def build(given: argparse.Namespace) -> Algorithm:
-    """The algorithm, its environments started and its replay memory full."""
-    import os
-
-    from rltrain import config, envs, registry
-    from rltrain.core import Hardware
-    from rltrain.rng import Streams
+    """The algorithm as `rltrain train` builds it, its environments started and its replay memory full."""
+    from rltrain import config
+    from rltrain.run import build as parts
 
     overrides = [
         f"algorithm.buffer_size={given.replay}",
         f"algorithm.precision={given.precision}",
         f"environment.num_envs={given.envs}",
+        f"run.device={given.device}",
     ]
-    experiment = config.loads(SETTINGS, "bench/ours_dqn.py", overrides)
-    threads = given.threads or len(os.sched_getaffinity(0))
-    gpu = given.device != "cpu"  # as `rltrain train` does
-    env = envs.make(experiment.environment, threads=max(1, threads - gpu), in_parts=gpu)
-    algorithm = registry.load("dqn").Algorithm(experiment.algorithm, env, Streams(0), Hardware(given.device, threads))
+    if given.threads:
+        overrides.append(f"run.threads={given.threads}")
+    algorithm = cast("Algorithm", parts.build(config.loads(SETTINGS, "bench/ours_dqn.py", overrides)).algorithm)
     fill(algorithm)
     return algorithm
 
