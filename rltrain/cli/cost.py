@@ -63,7 +63,7 @@ def refuse_what_does_not_fit(experiment: Experiment, resumed: bool = False) -> t
     check_memory(experiment, cost, available_bytes(), resumed, with_memory_of)
     if cost.get("gpu_bytes"):
         available = machine.gpu_available_bytes(experiment.run.device)
-        check_gpu_memory(experiment, cost, available, resumed, with_memory_of)
+        check_memory(experiment, cost, available, resumed, with_memory_of, on_gpu=True)
     return spec, cost
 
 
@@ -73,40 +73,25 @@ def check_memory(
     available: int,
     resumed: bool,
     with_memory_of: Callable[[int], Mapping[str, int]],
+    on_gpu: bool = False,
 ) -> None:
-    """The rule of `refuse_what_does_not_fit`, for a given amount of memory.
+    """The rule of `refuse_what_does_not_fit`, for a given amount of memory, the machine's or the GPU's.
 
     `with_memory_of`: the cost with a replay memory of so many transitions.
     """
     from rltrain.cli import words
 
-    needed = memory_bytes(cost)
+    bytes_of, whose = (gpu_memory_bytes, "the GPU's memory") if on_gpu else (memory_bytes, "memory")
+    needed = bytes_of(cost)
     if needed <= available:
         return
-    message = f"this run needs about {words.size(needed)} of memory and {words.size(available)} are available"
-    _name_what_fits(experiment, message, lambda size: memory_bytes(with_memory_of(size)) <= available, resumed)
+    message = f"this run needs about {words.size(needed)} of {whose} and {words.size(available)} are available"
+    _name_what_fits(experiment, message, lambda size: bytes_of(with_memory_of(size)) <= available, resumed)
+    if on_gpu:
+        raise OutOfMemoryError(f"{message}: free some, or use run.device=cpu")
     if cost.get("rollout_bytes", 0) > needed / 2:
         raise OutOfMemoryError(f"{message}: lower algorithm.rollout_steps or environment.num_envs")
     raise OutOfMemoryError(f"{message}: free some, or use a smaller network")
-
-
-def check_gpu_memory(
-    experiment: Experiment,
-    cost: Mapping[str, int],
-    available: int,
-    resumed: bool,
-    with_memory_of: Callable[[int], Mapping[str, int]],
-) -> None:
-    """The same of the GPU, which holds the frames of the replay memory."""
-    from rltrain.cli import words
-
-    needed = cost["gpu_bytes"] + GPU_BYTES
-    if needed > available:
-        have = f"{words.size(available)} are available"
-        message = f"this run needs about {words.size(needed)} of the GPU's memory and {have}"
-        room = available - GPU_BYTES
-        _name_what_fits(experiment, message, lambda size: with_memory_of(size)["gpu_bytes"] <= room, resumed)
-        raise OutOfMemoryError(f"{message}: free some, or use run.device=cpu")
 
 
 def _name_what_fits(experiment: Experiment, message: str, fits: Callable[[int], bool], resumed: bool) -> None:
@@ -126,6 +111,11 @@ def memory_bytes(cost: Mapping[str, int]) -> int:
     """What the process will hold at most, a GPU's memory apart."""
     experience = cost.get("replay_bytes", 0) - cost.get("gpu_bytes", 0) + cost.get("rollout_bytes", 0)
     return PROCESS_BYTES + 4 * NETWORK_COPIES * cost.get("parameters", 0) + experience
+
+
+def gpu_memory_bytes(cost: Mapping[str, int]) -> int:
+    """What it will hold on the GPU: the frames of the replay memory, and the rest."""
+    return GPU_BYTES + cost["gpu_bytes"]
 
 
 def available_bytes() -> int:

@@ -314,14 +314,17 @@ def frame_bytes(capacity: int, spec: EnvSpec, n_step: int) -> int:
     steps = (
         capacity // spec.num_envs + spec.frame_stack + 2 * max(spec.frame_stack + n_step, CHUNK_ROWS // spec.num_envs)
     )
-    frame = spec.obs_shape[1:] if spec.frame_stack > 1 else spec.obs_shape
-    return steps * spec.num_envs * int(np.prod(frame)) * (1 if spec.obs_dtype == "uint8" else 4)
+    return steps * spec.num_envs * _bytes_of_one(spec)
 
 
 def replay_bytes(capacity: int, spec: EnvSpec, n_step: int, prioritised: bool) -> int:
     """Bytes of all that it holds, without allocating it."""
-    frame = spec.obs_shape[1:] if spec.frame_stack > 1 else spec.obs_shape
-    each = int(np.prod(frame)) * (1 if spec.obs_dtype == "uint8" else 4)
     frames = frame_bytes(capacity, spec, n_step)
     row = (8 if spec.num_actions > 256 else 1) + 4 + 3 + (32 if prioritised else 0)
-    return frames + frames // each * row
+    return frames + frames // _bytes_of_one(spec) * row
+
+
+def _bytes_of_one(spec: EnvSpec) -> int:
+    """Of a frame, or of an observation that is no stack of frames."""
+    frame = spec.obs_shape[1:] if spec.frame_stack > 1 else spec.obs_shape
+    return int(np.prod(frame)) * (1 if spec.obs_dtype == "uint8" else 4)
