@@ -49,7 +49,6 @@ def refuse_what_does_not_fit(experiment: Experiment, resumed: bool = False) -> t
     Nothing can be lowered of a run that is `resumed`: it keeps its settings.
     """
     from rltrain import envs
-    from rltrain.run import machine
 
     spec = envs.describe(experiment.environment, task=experiment.task)
     if experiment.task == "mdp":
@@ -62,7 +61,9 @@ def refuse_what_does_not_fit(experiment: Experiment, resumed: bool = False) -> t
 
     check_memory(experiment, cost, available_bytes(), resumed, with_memory_of)
     if cost.get("gpu_bytes"):
-        available = machine.gpu_available_bytes(experiment.run.device)
+        from rltrain.deep import device  # what has frames on a GPU has imported torch
+
+        available = device.free_bytes(experiment.run.device)
         check_memory(experiment, cost, available, resumed, with_memory_of, on_gpu=True)
     return spec, cost
 

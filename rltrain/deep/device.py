@@ -22,6 +22,11 @@ def resolve(name: str) -> torch.device:
     return device
 
 
+def free_bytes(name: str) -> int:
+    """Free memory of the GPU of this name. MissingError if it is not there."""
+    return int(torch.cuda.mem_get_info(resolve(name))[0])
+
+
 def use(device: torch.device) -> None:
     """In this thread: streams, events and recordings that name no device are this one's."""
     if device.index is not None:

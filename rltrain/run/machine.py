@@ -32,12 +32,6 @@ def device(name: str) -> str:
     return "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
 
 
-def gpu_available_bytes(name: str) -> int:
-    """Free memory of the GPU that `device` names, by the torch that the algorithm has imported."""
-    cuda = sys.modules["torch"].cuda
-    return int(cuda.mem_get_info(None if name in ("auto", "cuda") else name)[0])
-
-
 def changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """What differs, as "torch 2.12.0 -> 2.13.0"; empty if a resumed run is exact."""
     return [f"{name} {then.get(name, '-')} -> {now[name]}" for name in now if then.get(name) != now[name]]

@@ -6,8 +6,8 @@ import pytest
 
 from rltrain import config
 from rltrain.cli.cost import PROCESS_BYTES, cgroup_limits, check_memory, memory_bytes, refuse_what_does_not_fit
-from rltrain.errors import OutOfMemoryError
-from rltrain.run import machine
+from rltrain.deep import device
+from rltrain.errors import MissingError, OutOfMemoryError
 
 
 def experiment(buffer_size):
@@ -39,20 +39,25 @@ def test_frames_on_a_gpu_are_the_gpus(monkeypatch):
     frames = 1_000_000 * 84 * 84
     asked = config.loads(text, "test.yaml", ["run.device=cuda:1"])
     monkeypatch.setattr("rltrain.cli.cost.available_bytes", lambda: frames // 2)
-    monkeypatch.setattr(machine, "gpu_available_bytes", lambda name: {"cuda:1": 2 * frames}[name])
+    monkeypatch.setattr(device, "free_bytes", lambda name: {"cuda:1": 2 * frames}[name])
     _, found = refuse_what_does_not_fit(asked)  # it would not fit beside the processor
     assert frames < found["gpu_bytes"] < 1.01 * frames
     assert memory_bytes(found) == memory_bytes(found | {"gpu_bytes": 0}) - found["gpu_bytes"]
     with pytest.raises(OutOfMemoryError, match="of memory and"):
         refuse_what_does_not_fit(config.loads(text, "test.yaml", ["run.device=cpu"]))
 
-    monkeypatch.setattr(machine, "gpu_available_bytes", lambda _: frames)
+    monkeypatch.setattr(device, "free_bytes", lambda _: frames)
     with pytest.raises(OutOfMemoryError, match="of the GPU's memory") as caught:
         refuse_what_does_not_fit(asked)
     fits = int(re.search(r"algorithm\.buffer_size=(\d+)", str(caught.value))[1])
     refuse_what_does_not_fit(config.loads(text, "test.yaml", ["run.device=cuda:1", f"algorithm.buffer_size={fits}"]))
     with pytest.raises(OutOfMemoryError, match="keeps its settings"):
         refuse_what_does_not_fit(asked, resumed=True)
+
+
+def test_a_gpu_that_is_not_there_is_said_in_one_line():
+    with pytest.raises(MissingError, match="cuda:99 is not there"):
+        refuse_what_does_not_fit(config.load("configs/dqn_pacman_gpu.yaml", ["run.device=cuda:99"]))
 
 
 def test_a_rollout_that_does_not_fit_is_named():
