@@ -72,7 +72,17 @@ class Config(BaseModel):
         "adam", description="Adam, or the centred RMSProp of Mnih et al. 2015."
     )
     optimizer_eps: float = Field(1e-8, gt=0, description="Added to the optimiser's denominator.")
-    loss: Literal["huber", "mse"] = Field("huber", description="huber: quadratic to huber_delta, then linear.")
+    loss: Literal["huber", "mse", "hl_gauss"] = Field(
+        "huber",
+        description="huber: quadratic to huber_delta, then linear. hl_gauss: values are histograms, learned by their "
+        "cross-entropy.",
+    )
+    num_bins: int = Field(51, ge=2, le=1024, description="hl_gauss: bins of a value's histogram.")
+    v_min: float = Field(-10.0, description="hl_gauss: least value that the histogram can say.")
+    v_max: float = Field(10.0, description="hl_gauss: largest value that the histogram can say.")
+    bin_sigma: float = Field(
+        0.75, gt=0, le=100, description="hl_gauss: width of the Gaussian around a target, in widths of a bin."
+    )
     huber_delta: float = Field(
         1.0, gt=0, description="Error from which huber is linear: a larger one learns means, a smaller one medians."
     )
@@ -139,6 +149,12 @@ class Config(BaseModel):
     def _a_horizon_that_can_move(self) -> Config:
         if self.gamma_final is not None and self.gamma == 1:
             raise ValueError("gamma_final needs a gamma below 1: 1 - gamma moves by equal ratios")
+        return self
+
+    @model_validator(mode="after")
+    def _bins_from_low_to_high(self) -> Config:
+        if self.v_min >= self.v_max:
+            raise ValueError("v_min must be below v_max: the histogram's bins lie between them")
         return self
 
     @model_validator(mode="after")

@@ -6,8 +6,8 @@ Source: Mnih et al. 2015, "Human-level control through deep reinforcement learni
 Double (van Hasselt et al. 2016), dueling heads (Wang et al. 2016), n-step returns (Sutton 1988; Hessel et al. 2018),
 prioritised replay (Schaul et al. 2016), the square-root value transform (Pohlen et al. 2018), targets of a policy that
 explores (Expected Sarsa: van Seijen et al. 2009), Munchausen targets (Vieillard et al. 2020), a wider Huber loss,
-images moved at random (Kostrikov et al. 2021), and settings that move while it learns (`_dqn_schedules`). No hidden
-layers: linear approximate Q-learning.
+values as histograms (HL-Gauss: Farebrother et al. 2024), images moved at random (Kostrikov et al. 2021), and settings
+that move while it learns (`_dqn_schedules`). No hidden layers: linear approximate Q-learning.
 
 A round collects some steps and makes the updates that they are due. In a round every target is computed with the
 networks as they stood at its start. With `overlap` one core collects while the other learns: the actor's weights, the
@@ -36,6 +36,7 @@ from rltrain.deep.device import prepare_thread, resolve
 from rltrain.deep.greedy import Greedy
 from rltrain.deep.helper import Helper, Nobody
 from rltrain.deep.helper_work import HelperWork
+from rltrain.deep.histogram import Bins
 from rltrain.deep.learner import Learner, Learnt, Rule, Samples, arrays, set_arrays, summary
 from rltrain.deep.losses import Munchausen
 from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, parameter_count, shape_of
@@ -366,7 +367,10 @@ def _check_features(spec: EnvSpec, state: State) -> None:
 
 def network_shape(config: Config, spec: EnvSpec) -> NetworkShape:
     """The network that these settings mean for these observations."""
-    return shape_of(spec, config.convolutions, config.padding, config.hidden, config.dueling, config.layer_norm)
+    bins = None
+    if config.loss == "hl_gauss":
+        bins = Bins(config.v_min, config.v_max, config.num_bins, config.bin_sigma)
+    return shape_of(spec, config.convolutions, config.padding, config.hidden, config.dueling, config.layer_norm, bins)
 
 
 def munchausen(config: Config) -> Munchausen | None:

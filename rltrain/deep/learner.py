@@ -19,6 +19,7 @@ from torch import Tensor
 from rltrain.core import Array, EnvSpec, Metrics, State
 from rltrain.deep import convolutions, losses
 from rltrain.deep.helper import Job
+from rltrain.deep.histogram import histogram
 from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, initialise
 from rltrain.deep.optimiser import Optimiser, clip_scale
 from rltrain.errors import DivergedError
@@ -48,7 +49,7 @@ class Learnt(NamedTuple):
 class Rule(NamedTuple):
     """How an update is made."""
 
-    loss: str  # "huber" or "mse"
+    loss: str  # "huber", "mse", or "hl_gauss" of a network with bins
     huber_delta: float
     max_grad_norm: float | None
     optimiser: str
@@ -87,7 +88,7 @@ class Learner:
 
     def plain_update(self, samples: Samples, learning_rate: float | Tensor) -> Learnt:
         """All by autograd, in this thread."""
-        td_error, loss, value = self._loss(self.online.values(self.online.hidden(samples.x)), samples)
+        td_error, loss, value = self._loss(self.online.outputs(self.online.hidden(samples.x)), samples)
         gradients = torch.autograd.grad(loss, [*self._wide.online, *self._others.online])
         wide = len(self._wide.online)
         norm = torch.hypot(self._wide.take(gradients[:wide]), self._others.take(gradients[wide:]))
@@ -105,7 +106,7 @@ class Learner:
         self.wait()  # for the wide layer's new weights
         with torch.no_grad():
             z = wide(features)  # [M, H]
-        td_error, loss, value = self._loss(self.online.values(z.requires_grad_()), samples)
+        td_error, loss, value = self._loss(self.online.outputs(z.requires_grad_()), samples)
         dz, *tail_gradients = torch.autograd.grad(loss, [z, *self.online.tail_parameters()])
         wide_norm = submit(partial(self._take_wide, dz, features))
         trunk_gradients: list[Tensor] = []
@@ -128,12 +129,23 @@ class Learner:
             weight = dz.t() @ features
         return self._wide.take([weight, dz.sum(0)])
 
-    def _loss(self, q: Tensor, samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
-        chosen = q.gather(1, samples.action[:, None]).squeeze(1)  # [M]
-        td_error = samples.target - chosen
-        each = losses.huber(td_error, self.rule.huber_delta) if self.rule.loss == "huber" else losses.squared(td_error)
+    def _loss(self, outputs: Tensor, samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
+        """TD errors [M], the loss and the mean value of the actions. outputs [M, A, 1 or B]."""
+        at = samples.action[:, None, None].expand(-1, 1, outputs.shape[2])
+        chosen = outputs.gather(1, at).squeeze(1)  # [M, 1 or B]
+        if self.online.bins is None:
+            value = chosen.squeeze(1)
+            td_error = samples.target - value
+            is_huber = self.rule.loss == "huber"
+            each = losses.huber(td_error, self.rule.huber_delta) if is_huber else losses.squared(td_error)
+        else:
+            log_shares, bins = chosen.log_softmax(1), self.online.bins
+            wanted = histogram(samples.target, self.online.edges, bins.sigma * bins.width)
+            each = -(wanted * log_shares).sum(1)
+            value = self.online.means(log_shares.detach())
+            td_error = samples.target - value
         loss = (each * samples.weight).mean()
-        return td_error.detach(), loss, chosen.detach().mean()
+        return td_error.detach(), loss, value.detach().mean()
 
     def wait(self) -> None:
         """Until the last update is complete."""

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from rltrain.core import EnvSpec
 from rltrain.deep import tiling
+from rltrain.deep.histogram import Bins, first_logits
 from rltrain.errors import InputError
 
 
@@ -36,6 +37,7 @@ class NetworkShape(NamedTuple):
     hidden: Sequence[int]
     dueling: bool
     layer_norm: bool  # before each hidden layer's ReLU
+    bins: Bins | None = None  # each value is the mean of a histogram; None: a number
 
 
 def shape_of(
@@ -45,11 +47,12 @@ def shape_of(
     hidden: Sequence[int] | None,
     dueling: bool,
     layer_norm: bool,
+    bins: Bins | None = None,
 ) -> NetworkShape:
     """From settings. No `hidden`: (512,) for images, (64, 64) for vectors. InputError for what cannot be built."""
     if hidden is None:
         hidden = (512,) if spec.obs_dtype == "uint8" else (64, 64)
-    shape = NetworkShape([Conv(*conv) for conv in convolutions], padding, hidden, dueling, layer_norm)
+    shape = NetworkShape([Conv(*conv) for conv in convolutions], padding, hidden, dueling, layer_norm, bins)
     width = math.prod(_image_sides(spec, shape)[-1]) if spec.obs_dtype == "uint8" else spec.obs_shape[0]
     if dueling and [width, *hidden][-1] < 2:
         raise InputError("algorithm.hidden: dueling heads share the units of the last layer; it needs at least 2")
@@ -77,6 +80,9 @@ class QNetwork(nn.Module):
 
     `dtype` is the arithmetic of the convolutions and hidden layers; the last layer stays float32.
     """
+
+    centres: Tensor  # [B] and [B + 1], of the bins of a histogram
+    edges: Tensor
 
     def __init__(self, spec: EnvSpec, shape: NetworkShape, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
@@ -106,8 +112,13 @@ class QNetwork(nn.Module):
         self.rest = nn.Sequential(*layers).to(dtype)
         # Dueling: the last layer's first half says how good the state is, the rest how the actions compare.
         self.state_units = width // 2 if shape.dueling else 0
-        self.advantage = nn.Linear(width - self.state_units, spec.num_actions)
-        self.value = nn.Linear(self.state_units, 1) if shape.dueling else None
+        self.bins = shape.bins
+        each = 1 if shape.bins is None else shape.bins.number  # numbers out for a value
+        self.advantage = nn.Linear(width - self.state_units, spec.num_actions * each)
+        self.value = nn.Linear(self.state_units, each) if shape.dueling else None
+        if shape.bins is not None:
+            self.register_buffer("centres", shape.bins.centres(), persistent=False)
+            self.register_buffer("edges", shape.bins.edges(), persistent=False)
         if self.is_image:
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on a CPU
 
@@ -125,11 +136,20 @@ class QNetwork(nn.Module):
 
     def values(self, z: Tensor) -> Tensor:
         """What `hidden` gives -> values [M, A]."""
+        return self.means(self.outputs(z).log_softmax(2)) if self.bins is not None else self.outputs(z).squeeze(2)
+
+    def outputs(self, z: Tensor) -> Tensor:
+        """What `hidden` gives -> values [M, A, 1], or logits of their bins [M, A, B]."""
         x = self.rest(z).float()
-        advantage: Tensor = self.advantage(x[:, self.state_units :])
+        each = 1 if self.bins is None else self.bins.number
+        advantage: Tensor = self.advantage(x[:, self.state_units :]).unflatten(1, (-1, each))
         if self.value is None:
             return advantage
-        return self.value(x[:, : self.state_units]) + advantage - advantage.mean(1, keepdim=True)
+        return self.value(x[:, : self.state_units])[:, None] + advantage - advantage.mean(1, keepdim=True)
+
+    def means(self, log_shares: Tensor) -> Tensor:
+        """Of histograms [..., B]: values [...]."""
+        return log_shares.exp() @ self.centres
 
     def convolutions(self) -> list[nn.Conv2d]:
         """The layers of the trunk. A ReLU follows each."""
@@ -232,6 +252,9 @@ def initialise(network: QNetwork, generator: torch.Generator) -> None:
             bound = module.weight[0].numel() ** -0.5
             for parameter in module.parameters():
                 parameter.data.copy_(torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator))
+    if network.bins is not None:
+        head = network.advantage if network.value is None else network.value
+        head.bias.data.view(-1, network.bins.number).add_(first_logits(network.bins))
 
 
 def parameter_count(network: QNetwork) -> int:

@@ -8,6 +8,7 @@ import torch
 
 from rltrain.core import EnvSpec
 from rltrain.deep.helper import Helper
+from rltrain.deep.histogram import Bins
 from rltrain.deep.learner import Learner, Rule, Samples
 from rltrain.deep.networks import Conv, NetworkShape
 from rltrain.deep.optimiser import Optimiser, clip_scale
@@ -79,11 +80,12 @@ def one_torch_thread() -> Iterator[None]:
 @pytest.mark.parametrize("layer_norm", [False, True])
 @pytest.mark.parametrize("hidden", [(16,), (16, 8)])
 @pytest.mark.parametrize("convolutions", [[Conv(4, 4, 2), Conv(4, 3, 1)], [Conv(4, 3, 3), Conv(6, 3, 3)]])
+@pytest.mark.parametrize("bins", [None, Bins(-3.0, 3.0, 7, 0.75)])
 def test_the_parts_of_an_update_on_one_thread_or_two_are_what_autograd_gives(
-    convolutions: list[Conv], hidden: tuple[int, ...], layer_norm: bool, dtype: torch.dtype
+    convolutions: list[Conv], hidden: tuple[int, ...], layer_norm: bool, dtype: torch.dtype, bins: Bins | None
 ) -> None:
-    shape = NetworkShape(convolutions, "valid", hidden, True, layer_norm)
-    rule = Rule("huber", 1.0, 0.01, "adam", 1e-2)
+    shape = NetworkShape(convolutions, "valid", hidden, True, layer_norm, bins)
+    rule = Rule("hl_gauss" if bins else "huber", 1.0, 0.01, "adam", 1e-2)
     plain, one, two = made = [learner(IMAGE, shape, dtype, rule) for _ in range(3)]
     stream = torch.Generator().manual_seed(1)
     submit = Helper("test", partial(torch.set_num_threads, 1)).submit

@@ -82,6 +82,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"random_shift": 2, "optimizer": "rmsprop", "max_grad_norm": None, "value_transform": "sqrt"},
     {"max_grad_norm": 0.01, "loss": "mse", "overlap": False},
     {"munchausen": True, "munchausen_tau": 0.1, "random_shift": 2, "prioritized": True},
+    {"loss": "hl_gauss", "double": True, "prioritized": True},
 ]
 
 

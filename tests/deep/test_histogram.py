@@ -1,0 +1,83 @@
+"""Values as histograms, against numbers worked out by hand."""
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+
+from rltrain.core import EnvSpec
+from rltrain.deep.histogram import Bins, first_logits, histogram
+from rltrain.deep.learner import Learner, Rule, Samples
+from rltrain.deep.networks import NetworkShape, QNetwork, initialise
+
+SPEC = EnvSpec("Probe", (2,), "float32", 1, 2, ("a", "b"), 1, 1, None, None)
+BINS = Bins(-2.0, 2.0, 4, 0.5)
+
+
+def normal(x: float) -> float:
+    """The distribution function of the standard normal."""
+    return (1 + math.erf(x / math.sqrt(2))) / 2
+
+
+def test_bins_have_equal_widths() -> None:
+    assert BINS.width == 1
+    torch.testing.assert_close(BINS.edges(), torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0]))
+    torch.testing.assert_close(BINS.centres(), torch.tensor([-1.5, -0.5, 0.5, 1.5]))
+
+
+def test_a_bin_has_the_gaussians_share_of_it() -> None:
+    shares = histogram(torch.tensor([0.25, -3.0]), BINS.edges(), 0.5)
+    # around 0.25, in standard deviations: edges at -4.5, -2.5, -0.5, 1.5, 3.5
+    whole = normal(3.5) - normal(-4.5)
+    cuts = [normal(edge) for edge in (-4.5, -2.5, -0.5, 1.5, 3.5)]
+    by_hand = [(b - a) / whole for a, b in pairwise(cuts)]
+    torch.testing.assert_close(shares[0], torch.tensor(by_hand))
+    # below all bins counts as -2, half of whose Gaussian is cut away
+    ends = [normal(2 * k) - 0.5 for k in range(5)]
+    torch.testing.assert_close(shares[1], torch.tensor([(b - a) / ends[4] for a, b in pairwise(ends)]))
+
+
+def test_its_mean_is_the_value_where_the_ends_are_far() -> None:
+    bins = Bins(-30.0, 300.0, 110, 0.75)
+    value = torch.tensor([-20.0, 0.0, 0.4, 7.0, 160.0, 290.0])
+    mean = histogram(value, bins.edges(), bins.sigma * bins.width) @ bins.centres()
+    torch.testing.assert_close(mean, value, rtol=0, atol=5e-3)
+
+
+@pytest.mark.parametrize("dueling", [False, True])
+def test_values_of_a_new_network_are_near_zero(dueling: bool) -> None:
+    bins = Bins(-12.0, 291.0, 101, 0.75)
+    assert first_logits(bins).exp().sum().item() == pytest.approx(1, abs=1e-5)
+    network = QNetwork(SPEC, NetworkShape((), "valid", (64,), dueling, False, bins))
+    initialise(network, torch.Generator().manual_seed(0))
+    values = network(torch.randn(20, 2, generator=torch.Generator().manual_seed(1)))
+    assert values.shape == (20, 2)
+    assert values.abs().max() < 1  # the middle of the bins is at 139.5
+
+
+def test_an_update_moves_logits_by_the_difference_of_histograms() -> None:
+    made = Learner(
+        SPEC,
+        NetworkShape((), "valid", (), False, False, BINS),
+        torch.float32,
+        Rule("hl_gauss", 1.0, None, "adam", 1e-8),
+        torch.device("cpu"),
+        torch.Generator().manual_seed(0),
+    )
+    with torch.no_grad():
+        made.weights.advantage.weight.zero_()
+        made.weights.advantage.bias.copy_(torch.tensor([0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0]))
+    x, target, weight = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([0.25, -1.0]), torch.tensor([1.0, 0.5])
+    torch.testing.assert_close(made.weights.values(x)[0, 0].item(), 0.0)
+    shares = torch.stack([torch.full((4,), 0.25), torch.tensor([1.0, 2.0, 3.0, 4.0]).softmax(0)])
+    wanted = histogram(target, BINS.edges(), 0.5)
+    seen = made.update(Samples(x, torch.tensor([0, 1]), target, weight), 0.0, None)
+    each = -(wanted * shares.log()).sum(1)
+    assert seen.loss.item() == pytest.approx(((each[0] + 0.5 * each[1]) / 2).item())
+    value = shares @ BINS.centres()
+    torch.testing.assert_close(seen.td_error, target - value)
+    assert seen.value.item() == pytest.approx(value.mean().item())
+    # of cross-entropy at logits: shares minus those wanted
+    by_hand = torch.cat([shares[0] - wanted[0], 0.5 * (shares[1] - wanted[1])]) / 2
+    torch.testing.assert_close(made.weights.advantage.bias.grad, by_hand)
