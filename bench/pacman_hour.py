@@ -24,11 +24,14 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from learning_curve import read_rows, seconds_at
 from measuring import machine, machine_seconds, own_seconds
+
+if TYPE_CHECKING:
+    from rltrain.config import Experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results" / "pacman"
@@ -187,6 +190,7 @@ def earlier(path: Path, fixed: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
     if not path.exists():
         return {}
     result = json.loads(path.read_text())
+    result["config"] = as_of_today(result.get("config", ""))
     for name, value in fixed.items():
         if result.get(name) != value:
             raise SystemExit(f"{path} is of another {name}; remove it, or use --name")
@@ -198,9 +202,24 @@ def fixed_of(given: argparse.Namespace) -> dict[str, Any]:
     from rltrain import config
 
     limit = f"{given.steps} steps" if given.steps else f"{given.minutes} minutes"
-    lines = config.load(given.config, given.set).to_yaml().splitlines()
-    settings = "\n".join(line for line in lines if not line.lstrip().startswith(("seed:", "max_wall:")))
-    return {"limit": limit, "episodes": given.episodes, "config": settings + "\n"}
+    return {"limit": limit, "episodes": given.episodes, "config": settings_of(config.load(given.config, given.set))}
+
+
+def settings_of(experiment: Experiment) -> str:
+    """Its YAML, without what differs from seed to seed."""
+    lines = experiment.to_yaml().splitlines()
+    return "".join(f"{line}\n" for line in lines if not line.lstrip().startswith(("seed:", "max_wall:")))
+
+
+def as_of_today(text: str) -> str:
+    """What `settings_of` once gave, with the defaults of settings that came later; as it is if it means nothing now."""
+    from rltrain import config
+    from rltrain.errors import InputError
+
+    try:
+        return settings_of(config.loads(text, "the result file's config"))
+    except InputError:
+        return text
 
 
 def main() -> None:

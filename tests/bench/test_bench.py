@@ -215,6 +215,9 @@ def test_seeds_of_other_settings_are_not_averaged(tmp_path: Path) -> None:
     assert hour.earlier(path, fixed) == {}
     path.write_text(json.dumps({**fixed, "seeds": [{"seed": 3}]}))
     assert hour.earlier(path, fixed) == {3: {"seed": 3}}
+    older = fixed["config"].replace("  loss: huber\n", "")  # written before there was such a setting
+    path.write_text(json.dumps({**fixed, "config": older, "seeds": [{"seed": 3}]}))
+    assert hour.earlier(path, fixed) == {3: {"seed": 3}}
     for words, name in (
         (["--minutes", "21"], "limit"),
         (["--minutes", "20", "--episodes", "9"], "episodes"),
