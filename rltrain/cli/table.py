@@ -381,9 +381,11 @@ def chosen(metrics: Mapping[str, float]) -> dict[str, tuple[str, Form]]:
 
 
 def remaining(progress: Mapping[str, float]) -> float:
-    """Seconds to go, at the average speed so far."""
+    """Seconds to go, at the average speed so far; no more than `run.max_wall` allows."""
     share = progress["share"]
-    return progress["elapsed_seconds"] * (1 - share) / share if share > 0 else math.nan
+    left = progress["elapsed_seconds"] * (1 - share) / share if share > 0 else math.inf
+    left = min(left, progress.get("wall_seconds_left", math.inf))
+    return left if left < math.inf else math.nan
 
 
 def evaluated(event: Event) -> float:

@@ -201,14 +201,23 @@ class Run:
         )
 
     def progress(self) -> dict[str, float]:
-        """share: of the budget, 0..1. elapsed_seconds: of all sessions. steps_per_second: or sweeps, lately."""
+        """share: of the budget, 0..1. elapsed_seconds: of all sessions. steps_per_second: or sweeps, lately.
+
+        With a `max_wall` also wall_seconds_left: of this session.
+        """
         share = max(self.counters[name] / limit for name, limit in self.budget.items())
         speed = float("nan")
         if len(self._recent) > 1:
             (t0, n0), (t1, n1) = self._recent[0], self._recent[-1]
             speed = (n1 - n0) / (t1 - t0) if t1 > t0 else speed
-        elapsed = self._elapsed_before + time.monotonic() - self._started
-        return {"share": min(1.0, share), "elapsed_seconds": elapsed, "steps_per_second": speed}
+        here = time.monotonic() - self._started
+        found = {
+            "share": min(1.0, share),
+            "elapsed_seconds": self._elapsed_before + here,
+            "steps_per_second": speed,
+        }
+        limit = self.experiment.run.max_wall
+        return found if limit is None else {**found, "wall_seconds_left": max(0.0, config.parse_duration(limit) - here)}
 
     def close(self, state: str | None = None) -> None:
         """Free the folder and its reserve. `state` goes to status.json: diverged, crashed, disk."""

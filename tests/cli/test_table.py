@@ -200,3 +200,13 @@ def test_a_generation_shows_its_best_its_median_and_its_spread(run):
     for part in ("456.2", "498", "121", "77.5", "0.0625", "0.8125", "champion", "replayed", "150"):
         assert part in text, part
     assert "of the champion's own games" in text
+
+
+def test_the_time_left_ends_with_the_budget_or_the_wall():
+    progress = {"share": 0.25, "elapsed_seconds": 100.0}
+    assert table.remaining(progress) == 300.0
+    assert table.remaining({**progress, "wall_seconds_left": 40.0}) == 40.0
+    assert table.remaining({**progress, "wall_seconds_left": 4000.0}) == 300.0
+    nothing_yet = {"share": 0.0, "elapsed_seconds": 1.0}
+    assert math.isnan(table.remaining(nothing_yet))
+    assert table.remaining({**nothing_yet, "wall_seconds_left": 40.0}) == 40.0

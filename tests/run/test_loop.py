@@ -105,7 +105,9 @@ def test_a_larger_budget_goes_on(tmp_path: Path) -> None:
 
 def test_the_wall_clock_stops_it(tmp_path: Path) -> None:
     run = create(tmp_path, "run.max_wall=1s", "run.budget.episodes=100000000")
+    assert 0 < run.progress()["wall_seconds_left"] <= 1
     events = list(run.advance())
+    assert run.progress()["wall_seconds_left"] == 0
     run.close()
     assert [event.kind for event in events[-2:]] == ["save", "end"]
     assert events[-1].text == "stopped by wall"
