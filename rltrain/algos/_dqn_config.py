@@ -78,8 +78,8 @@ class Config(BaseModel):
         "cross-entropy.",
     )
     num_bins: int = Field(51, ge=2, le=1024, description="hl_gauss: bins of a value's histogram.")
-    v_min: float = Field(-10.0, description="hl_gauss: least value that the histogram can say.")
-    v_max: float = Field(10.0, description="hl_gauss: largest value that the histogram can say.")
+    v_min: float = Field(-10.0, ge=-1e9, le=1e9, description="hl_gauss: least value that the histogram can say.")
+    v_max: float = Field(10.0, ge=-1e9, le=1e9, description="hl_gauss: largest value that the histogram can say.")
     bin_sigma: float = Field(
         0.75, gt=0, le=100, description="hl_gauss: width of the Gaussian around a target, in widths of a bin."
     )
