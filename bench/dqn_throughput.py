@@ -80,7 +80,9 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--busy", action="store_true", help="another process counts on one core all the while")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each side; below 5 is only a trial [5]")
-    parser.add_argument("--steps", type=int, default=1600, help="agent steps in the measured window [1600]")
+    parser.add_argument(
+        "--steps", type=int, default=1600, help="agent steps in the measured window; ours with more than 8 games: for 8"
+    )
     parser.add_argument("--warm", type=int, default=400, help="agent steps before it [400]")
     parser.add_argument("--envs", type=int, default=8, help="environments of ours [8]")
     parser.add_argument("--cleanrl", type=Path, metavar="DIR", help="a checkout of CleanRL, to be a peer as well")
@@ -102,7 +104,11 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def commands(given: argparse.Namespace) -> dict[str, list[str]]:
     """Side -> command, in the order of running: ours and peers by turns."""
-    same = ["--steps", given.steps, "--warm", given.warm, "--threads", given.threads, "--device", given.device]
+    at = ["--threads", given.threads, "--device", given.device]
+    same = ["--steps", given.steps, "--warm", given.warm, *at]
+    # A round of many games would fill a window that is meant for eight.
+    more = max(1, given.envs // 8)
+    own = ["--steps", more * given.steps, "--warm", more * given.warm, *at]
     peers = {
         name: [PEER_PYTHON, ROOT / "bench/peers/sb3_dqn.py", *PEERS[name], *same]
         for name in given.peer or ["sb3-8", "sb3-subproc-8"]
@@ -111,12 +117,12 @@ def commands(given: argparse.Namespace) -> dict[str, list[str]]:
         peers["cleanrl"] = [PEER_PYTHON, ROOT / "bench/peers/cleanrl_dqn.py", "--checkout", given.cleanrl, *same]
     ours = {
         f"ours-{precision}": [
-            sys.executable, ROOT / "bench/ours_dqn.py", "--envs", given.envs, "--precision", precision, *same
+            sys.executable, ROOT / "bench/ours_dqn.py", "--envs", given.envs, "--precision", precision, *own
         ]
         for precision in given.precision or possible(given.device)
     }  # fmt: skip
     if given.alone:
-        ours[ALONE] = [sys.executable, ROOT / "bench/ours_dqn.py", "--envs", given.envs, "--alone", *same]
+        ours[ALONE] = [sys.executable, ROOT / "bench/ours_dqn.py", "--envs", given.envs, "--alone", *own]
     order: list[tuple[str, list[Any]]] = []
     left, right = list(peers.items()), list(ours.items())
     while left or right:
