@@ -40,7 +40,7 @@ class Config(BaseModel):
     horizon_steps: int = Field(
         100_000,
         ge=1,
-        description="Steps, from the run's first, over which gamma and n_step move to their last values.",
+        description="Steps, from the run's first or a reset, over which gamma and n_step move to their last values.",
     )
     train_freq: int = Field(4, ge=1, description="Environment steps between updates.")
     train_freq_final: int | None = Field(
@@ -86,6 +86,14 @@ class Config(BaseModel):
     huber_delta: float = Field(
         1.0, gt=0, description="Error from which huber is linear: a larger one learns means, a smaller one medians."
     )
+    reset_every: int | None = Field(
+        None,
+        ge=1,
+        description="Steps between resets: convolutions keep reset_keep of themselves, later layers and the optimiser "
+        "begin anew, and so does the horizon. None: never.",
+    )
+    reset_until: int | None = Field(None, ge=1, description="No reset after so many steps. None: to the end.")
+    reset_keep: float = Field(0.5, ge=0, le=1, description="Share of the convolutions' weights that a reset keeps.")
     double: bool = Field(
         False, description="Double DQN: the online network chooses the next action, the target values it."
     )

@@ -21,6 +21,19 @@ def learning_rate(config: Config, env_steps: int) -> float:
     return config.learning_rate + share * (config.learning_rate_final - config.learning_rate)
 
 
+def resets(config: Config, env_steps: int) -> int:
+    """How often the network was to begin anew in so many steps."""
+    if config.reset_every is None:
+        return 0
+    return min(env_steps, config.reset_until or env_steps) // config.reset_every
+
+
+def horizon_share(config: Config, env_steps: int) -> float:
+    """How far n_step and gamma have moved, 0 to 1. They start again where the network does."""
+    since = env_steps - resets(config, env_steps) * (config.reset_every or 0)
+    return min(1.0, since / config.horizon_steps)
+
+
 def n_step(config: Config, env_steps: int) -> int:
     """Rewards summed before bootstrapping, by equal ratios in equal times, rounded.
 
@@ -29,7 +42,7 @@ def n_step(config: Config, env_steps: int) -> int:
     """
     if config.n_step_final is None:
         return config.n_step
-    share = min(1.0, env_steps / config.horizon_steps)
+    share = horizon_share(config, env_steps)
     return round(config.n_step * (config.n_step_final / config.n_step) ** share)
 
 
@@ -40,7 +53,7 @@ def gamma(config: Config, env_steps: int) -> float:
     """
     if config.gamma_final is None:
         return config.gamma
-    share = min(1.0, env_steps / config.horizon_steps)
+    share = horizon_share(config, env_steps)
     return 1 - (1 - config.gamma) ** (1 - share) * (1 - config.gamma_final) ** share
 
 

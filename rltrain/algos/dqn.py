@@ -6,8 +6,9 @@ Source: Mnih et al. 2015, "Human-level control through deep reinforcement learni
 Double (van Hasselt et al. 2016), dueling heads (Wang et al. 2016), n-step returns (Sutton 1988; Hessel et al. 2018),
 prioritised replay (Schaul et al. 2016), the square-root value transform (Pohlen et al. 2018), targets of a policy that
 explores (Expected Sarsa: van Seijen et al. 2009), Munchausen targets (Vieillard et al. 2020), a wider Huber loss,
-values as histograms (HL-Gauss: Farebrother et al. 2024), images moved at random (Kostrikov et al. 2021), and settings
-that move while it learns (`_dqn_schedules`). No hidden layers: linear approximate Q-learning.
+values as histograms (HL-Gauss: Farebrother et al. 2024), images moved at random (Kostrikov et al. 2021), networks that
+begin anew (Nikishin et al. 2022; Schwarzer et al. 2023), and settings that move while it learns (`_dqn_schedules`). No
+hidden layers: linear approximate Q-learning.
 
 A round collects some steps and makes the updates that they are due. In a round every target is computed with the
 networks as they stood at its start. With `overlap` one core collects while the other learns: the actor's weights, the
@@ -187,6 +188,9 @@ class Algorithm:
             for parts in played:
                 self._remember(actor.together(parts))
         if crossed(before, self.env_steps, self.config.target_update_interval):
+            copy_weights(self.learner.weights, self.target)
+        if schedules.resets(self.config, before) < schedules.resets(self.config, self.env_steps):
+            self.learner.restart(self._init, self.config.reset_keep)
             copy_weights(self.learner.weights, self.target)
         return learnt
 

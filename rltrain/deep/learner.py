@@ -20,7 +20,7 @@ from rltrain.core import Array, EnvSpec, Metrics, State
 from rltrain.deep import convolutions, losses
 from rltrain.deep.helper import Job
 from rltrain.deep.histogram import histogram
-from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, initialise
+from rltrain.deep.networks import NetworkShape, QNetwork, begin_anew, copy_weights, initialise
 from rltrain.deep.optimiser import Optimiser, clip_scale
 from rltrain.errors import DivergedError
 
@@ -152,6 +152,13 @@ class Learner:
         if self._moving is not None:
             self._moving.result()
             self._moving = None
+
+    def restart(self, generator: torch.Generator, keep: float) -> None:
+        """A new network but for this share of the convolutions, and a new optimiser."""
+        begin_anew(self.weights, generator, keep)
+        copy_weights(self.weights, self.online)
+        self._wide.optimiser.restart()
+        self._others.optimiser.restart()
 
     def save(self) -> State:
         return {

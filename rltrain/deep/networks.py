@@ -248,6 +248,8 @@ class PixelTileConv(TileConv):
 def initialise(network: QNetwork, generator: torch.Generator) -> None:
     """Weights and biases uniform in +-1/sqrt(fan in), torch's own default, drawn from a named stream."""
     for module in network.modules():
+        if isinstance(module, nn.LayerNorm):
+            module.reset_parameters()
         if isinstance(module, nn.Conv2d | nn.Linear):
             bound = module.weight[0].numel() ** -0.5
             for parameter in module.parameters():
@@ -255,6 +257,20 @@ def initialise(network: QNetwork, generator: torch.Generator) -> None:
     if network.bins is not None:
         head = network.advantage if network.value is None else network.value
         head.bias.data.view(-1, network.bins.number).add_(first_logits(network.bins))
+
+
+def begin_anew(network: QNetwork, generator: torch.Generator, keep: float) -> None:
+    """All is drawn as at the start, but convolutions keep this share of what they were.
+
+    Source: Schwarzer et al. 2023, "Bigger, Better, Faster", section 3; resets: Nikishin et al. 2022, "The Primacy Bias
+    in Deep Reinforcement Learning"; shrink and perturb: Ash and Adams 2020.
+    """
+    convolutions = list(network.trunk.parameters())
+    before = [parameter.detach().clone() for parameter in convolutions]
+    initialise(network, generator)
+    with torch.no_grad():
+        for parameter, old in zip(convolutions, before, strict=True):
+            parameter.lerp_(old, keep)
 
 
 def parameter_count(network: QNetwork) -> int:

@@ -56,6 +56,13 @@ class Optimiser:
             group["lr"] = learning_rate
         self._optimiser.step()
 
+    def restart(self) -> None:
+        """As before the first step. In place: a recorded step goes on with it."""
+        states = [] if self._optimiser is None else self._optimiser.state.values()
+        for state in states:
+            for value in state.values():
+                value.zero_()
+
     def save(self) -> State:
         """Per parameter, in order: the optimiser's own arrays by name; empty before the first step."""
         state = {} if self._optimiser is None else self._optimiser.state

@@ -159,6 +159,37 @@ def test_a_horizon_grows_by_equal_ratios_and_n_shrinks_so() -> None:
     assert (schedules.gamma(constant, 700), schedules.n_step(constant, 700)) == (0.9, 4)
 
 
+def test_a_horizon_begins_again_with_the_network() -> None:
+    config = Config(
+        gamma=0.96, gamma_final=0.99, n_step=12, n_step_final=3, horizon_steps=200, reset_every=300, reset_until=700
+    )
+    steps = (0, 299, 300, 599, 600, 900, 9999)
+    assert [schedules.resets(config, n) for n in steps] == [0, 0, 1, 1, 2, 2, 2]
+    assert [schedules.n_step(config, n) for n in (0, 100, 299, 300, 400, 700, 900)] == [12, 6, 3, 12, 6, 6, 3]
+    assert [schedules.gamma(config, n) for n in (299, 300, 400)] == pytest.approx([0.99, 0.96, 0.98])
+    assert schedules.resets(Config(), 9999) == 0
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+def test_a_reset_comes_once_at_its_step(overlap: bool) -> None:
+    settings = {"learning_starts": 8, "train_freq": 4, "batch_size": 4, "hidden": (8,), "overlap": overlap}
+    plain = make(Bell(2, 10**6, True), **settings)
+    reset = make(Bell(2, 10**6, True), **settings, reset_every=48, reset_until=50)
+    for _ in range(200):
+        before = [p.detach().clone() for p in reset.learner.weights.parameters()]
+        plain._round()
+        reset._round()
+        same = all(map(torch.equal, plain.learner.weights.parameters(), reset.learner.weights.parameters()))
+        assert same == (reset.env_steps < 48)
+        if reset.env_steps >= 48:
+            break
+    bound = reset.learner.weights.wide.weight.shape[1] ** -0.5
+    moved = [(p - q).abs().max() for p, q in zip(reset.learner.weights.parameters(), before, strict=True)]
+    assert min(moved) > 0 and reset.learner.weights.wide.weight.abs().max() <= bound
+    for mine, target in zip(reset.learner.weights.parameters(), reset.target.parameters(), strict=True):
+        assert torch.equal(mine, target)
+
+
 def test_updates_grow_rarer_along_a_line() -> None:
     config = Config(train_freq=4, train_freq_final=8, train_freq_steps=800)
     # 1/4 falls to 1/8: 3/16 a step on the way, so 150 in 800 steps, then one every 8.

@@ -61,6 +61,8 @@ algorithm:
   target_epsilon: 0.05
   huber_delta: 2.0
   random_shift: 4
+  reset_every: 1500
+  reset_until: 3500
   double: true
   dueling: true
   layer_norm: true

@@ -56,6 +56,28 @@ def test_the_first_adam_step_is_the_learning_rate() -> None:
     torch.testing.assert_close(made.weights.advantage.bias.detach(), before + torch.tensor([0.1, -0.1]))
 
 
+@pytest.mark.parametrize("optimiser", ["adam", "rmsprop"])
+def test_a_learner_that_restarts_is_a_new_one(optimiser: str) -> None:
+    """With no share of the convolutions kept: the weights and the steps after it."""
+    shape = NetworkShape((Conv(4, 4, 4),), "valid", (8,), True, True)
+    old, new = (learner(IMAGE, shape, rule=RULE._replace(optimiser=optimiser)) for _ in range(2))
+    obs = torch.randint(0, 256, (6, 2, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+    def update(made: Learner) -> None:
+        samples = Samples(made.online.prepare(obs), torch.arange(6) % 3, torch.ones(6), torch.ones(6))
+        made.update(samples, 1e-2, None)
+        made.wait()
+
+    for _ in range(3):
+        update(old)
+    old.restart(torch.Generator().manual_seed(0), 0.0)
+    for _ in range(2):
+        for one, other in zip(old.weights.parameters(), new.weights.parameters(), strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=0)
+        update(old)
+        update(new)
+
+
 def test_a_long_gradient_is_cut_to_its_length() -> None:
     parameter = torch.nn.Parameter(torch.zeros(2))
     optimiser = Optimiser("rmsprop", [parameter], eps=1.0)

@@ -12,7 +12,16 @@ from rltrain.algos.dqn import Config, network_shape
 from rltrain.algos.pqn import Config as PqnConfig
 from rltrain.core import EnvSpec
 from rltrain.deep import convolutions
-from rltrain.deep.networks import PixelTileConv, QNetwork, TileConv, initialise, parameter_count
+from rltrain.deep.networks import (
+    Conv,
+    NetworkShape,
+    PixelTileConv,
+    QNetwork,
+    TileConv,
+    begin_anew,
+    initialise,
+    parameter_count,
+)
 from rltrain.errors import InputError
 
 ATARI = EnvSpec("ALE/MsPacman-v5", (4, 84, 84), "uint8", 4, 9, ("x",) * 9, 1, 4, None, None)
@@ -107,6 +116,19 @@ def test_bfloat16_gives_nearly_the_same_values(layer_norm: bool) -> None:
         initialise(network, torch.Generator().manual_seed(3))
     obs = torch.randint(0, 256, (4, 4, 84, 84), dtype=torch.uint8, generator=torch.Generator().manual_seed(4))
     torch.testing.assert_close(full(obs), half(obs), atol=0.01, rtol=0.05)
+
+
+def test_a_network_that_begins_anew_keeps_a_share_of_its_convolutions() -> None:
+    shape = NetworkShape([Conv(4, 4, 4), Conv(4, 3, 2)], "valid", (8,), True, True)
+    network, fresh = QNetwork(ATARI, shape), QNetwork(ATARI, shape)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.fill_(10.0)
+    begin_anew(network, torch.Generator().manual_seed(3), keep=0.25)
+    initialise(fresh, torch.Generator().manual_seed(3))
+    for name, parameter in fresh.named_parameters():
+        expected = 0.25 * 10.0 + 0.75 * parameter if name.startswith("trunk") else parameter
+        torch.testing.assert_close(dict(network.named_parameters())[name], expected)
 
 
 def test_initial_weights_come_from_the_stream_alone() -> None:

@@ -83,6 +83,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"max_grad_norm": 0.01, "loss": "mse", "overlap": False},
     {"munchausen": True, "munchausen_tau": 0.1, "random_shift": 2, "prioritized": True},
     {"loss": "hl_gauss", "double": True, "prioritized": True},
+    {"reset_every": 600, "layer_norm": True, "horizon_steps": 300, "n_step_final": 1},
 ]
 
 
