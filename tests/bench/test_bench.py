@@ -32,6 +32,7 @@ def load(name: str) -> ModuleType:
 
 throughput = load("dqn_throughput")
 curve = load("learning_curve")
+points = load("pacman_points")
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,7 @@ curve = load("learning_curve")
         "ours_dqn.py",
         "learning_curve.py",
         "pacman_hour.py",
+        "pacman_points.py",
         "peers/sb3_dqn.py",
         "cartpole.py",
         "peers/sb3_cartpole.py",
@@ -51,6 +53,22 @@ def test_help_works_without_the_peers(script: str) -> None:
     done = subprocess.run([sys.executable, BENCH / script, "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"usage: {Path(script).name}")
+
+
+@pytest.mark.parametrize(
+    ("reward", "parts"),
+    [
+        (10.0, {"pellet": 1}),
+        (60.0, {"power pill": 1, "pellet": 1}),
+        (210.0, {"first ghost": 1, "pellet": 1}),
+        (1600.0, {"fourth ghost": 1}),
+        (110.0, {"fruit": 1, "pellet": 1}),
+        (0.0, {}),
+        (5.0, {"unknown": 5}),
+    ],
+)
+def test_a_reward_of_pacman_is_taken_apart(reward: float, parts: dict[str, int]) -> None:
+    assert points.parts(reward) == parts
 
 
 def test_paired_ratio_is_the_median_of_the_rounds_not_the_ratio_of_medians() -> None:
