@@ -48,7 +48,7 @@ def play(run: Path, protocol: str, games: int, seed: int) -> dict[str, Any]:
     _, played, epsilon = evaluation.conditions(experiment.environment, protocol, None)
     env = envs.make(played, num_envs=games, threads=2, training=False)
     state = load_path(run).state["algorithm"]
-    load_policy = vars(registry.load(experiment.algorithm.name))["load_policy"]
+    load_policy = vars(registry.load(experiment.algorithm_name))["load_policy"]
     policy = load_policy(experiment.algorithm, env.spec, state, Hardware("cpu", 2))
     stream = np.random.default_rng(seed)
     kinds: list[Counter[str]] = [Counter() for _ in range(games)]
@@ -86,10 +86,11 @@ def main() -> None:
     given = parser.parse_args()
     rows = [play(run, given.protocol, given.games, given.seed) for run in given.runs]
     table = Table(title=f"Means of {given.games} games under {given.protocol}")
-    for column in rows[0]:
-        table.add_column(column, justify="left" if column == "run" else "right")
+    table.add_column("a game")
     for row in rows:
-        table.add_row(*map(str, row.values()))
+        table.add_column(row["run"], justify="right")
+    for name in list(rows[0])[1:]:
+        table.add_row(name, *(str(row[name]) for row in rows))
     Console().print(table)
     if given.save:
         names = " ".join(f"runs/{row['run']}" for row in rows)
