@@ -80,11 +80,11 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--busy", action="store_true", help="another process counts on one core all the while")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each side; below 5 is only a trial [5]")
-    parser.add_argument(
-        "--steps", type=int, default=1600, help="agent steps in the measured window; ours with more than 8 games: for 8"
-    )
+    parser.add_argument("--steps", type=int, default=1600, help="agent steps in the measured window [1600]")
     parser.add_argument("--warm", type=int, default=400, help="agent steps before it [400]")
-    parser.add_argument("--envs", type=int, default=8, help="environments of ours [8]")
+    parser.add_argument(
+        "--envs", type=int, default=8, help="environments of ours [8]; --steps and --warm of ours grow with every 8"
+    )
     parser.add_argument("--cleanrl", type=Path, metavar="DIR", help="a checkout of CleanRL, to be a peer as well")
     parser.add_argument("--alone", action="store_true", help="also our environments without a learner, as their limit")
     parser.add_argument(
