@@ -79,8 +79,13 @@ def find(runs_dir: Path, run: str | Path) -> Path:
         raise InputError(f"{folders[0]} is not a run: it holds no {MARKER}")
     known = names(runs_dir)
     wanted = given if MEMBER.fullmatch(given) else Path(given).name
-    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5) or known[-3:]
-    hint = f"did you mean {' or '.join(near)}?" if near else "there are none yet"
+    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
+    if near:
+        hint = f"did you mean {' or '.join(near)}?"
+    elif known:
+        hint = f"it has {', '.join(known[-3:])}" + (f" and {len(known) - 3} more" if len(known) > 3 else "")
+    else:
+        hint = "there are none yet"
     raise InputError(f"no run {given[:200]!r} in {runs_dir}; {hint}")
 
 

@@ -71,6 +71,8 @@ def test_a_miss_names_the_nearest(tmp_path: Path) -> None:
         run(tmp_path, name)
     with pytest.raises(InputError, match=r"no run 'dqn-pcman-1' .*did you mean dqn-pacman-1\?"):
         folders.find(tmp_path, "dqn-pcman-1")
+    with pytest.raises(InputError, match=r"no run 'zzz' .*; it has basic-cartpole-1, dqn-pacman-1$"):
+        folders.find(tmp_path, "zzz")
     with pytest.raises(InputError, match="there are none yet"):
         folders.find(tmp_path / "nowhere", "x")
 
