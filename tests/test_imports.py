@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "rltrain"
 FLOORS = [  # from the ground up; rooms of one floor do not know each other
-    {"core", "errors", "rng", "spelling", "yaml_subset", "settings"},
+    {"core", "errors", "plain_files", "rng", "spelling", "yaml_subset", "settings"},
     {"config", "config_draft", "config_faults", "config_schema"},
     {"deep", "mdp", "policies"},
     {"envs"},  # a known model may be sampled: the one door between the two rooms

@@ -10,6 +10,7 @@ import typer
 from rltrain.cli.output import complain, say, say_json
 from rltrain.cli.train import RunsDir
 from rltrain.errors import CheckpointError, InputError
+from rltrain.plain_files import read_json
 
 if TYPE_CHECKING:
     from rltrain.config import Experiment
@@ -133,8 +134,6 @@ def saved(checkpoint: str, runs_dir: Path, last: bool) -> Saved:
 
 def locate(checkpoint: str, runs_dir: Path, last: bool) -> tuple[Path, str]:
     """The checkpoint folder that is meant, and why; the run's own folder stands for its newest whole checkpoint."""
-    import json
-
     from rltrain.run import folder
 
     path = Path(checkpoint)
@@ -146,7 +145,7 @@ def locate(checkpoint: str, runs_dir: Path, last: bool) -> tuple[Path, str]:
     if last:
         return run, "the newest, as asked for with --last"
     try:
-        best = json.loads((run / "status.json").read_text())["best"]
+        best = read_json(run / "status.json")["best"]
         found = run / "checkpoints" / f"ckpt-{best['step']:012d}"
     except (OSError, ValueError, KeyError, TypeError):
         return run, "the newest: never evaluated while it trained"

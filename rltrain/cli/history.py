@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from rltrain.plain_files import json_lines
 
 
 @dataclass(frozen=True)
@@ -80,17 +81,13 @@ def recall(folder: Path, counters: Collection[str], measure: str) -> list[Row]:
 
 
 def _row(values: Mapping[str, Any], counters: Collection[str], measure: str) -> Row:
-    numbers = {key: math.nan if value is None else value for key, value in values.items()}
-    counts = {key: int(numbers.get(key, 0)) for key in counters}
+    counts = {key: value if type(value := values.get(key)) is int else 0 for key in counters}
+    numbers = {key: float(value) if isinstance(value, int | float) else math.nan for key, value in values.items()}
     return Row(counts.get(measure, 0), counts, {key: value for key, value in numbers.items() if key not in counters})
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
     try:
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                values = json.loads(line)
-                if isinstance(values, dict):
-                    yield values
-    except (OSError, ValueError):
+        yield from json_lines(path)
+    except OSError:
         return

@@ -11,6 +11,7 @@ import typer
 
 from rltrain.cli.output import Output, say, say_json
 from rltrain.cli.train import RunsDir
+from rltrain.plain_files import read_json, read_plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,7 +64,7 @@ def describe_run(run: Path, now: float) -> dict[str, Any]:
     from rltrain.run import folder
 
     try:
-        config = yaml_subset.read((run / folder.MARKER).read_text(encoding="utf-8")).value
+        config = yaml_subset.read(read_plain(run / folder.MARKER, yaml_subset.MAX_BYTES).decode()).value
     except (OSError, ValueError):
         config = None
     status = _read_json(run / "status.json")
@@ -179,10 +180,8 @@ def _show_runs(console: Console, runs: list[dict[str, Any]]) -> None:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    import json
-
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = read_json(path)
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

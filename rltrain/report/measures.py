@@ -7,7 +7,6 @@ y    return: the mean of the last training games · eval: the mean of an evaluat
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +15,7 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import InputError
+from rltrain.plain_files import json_lines
 from rltrain.report import reading
 from rltrain.report.reading import Record, finite
 from rltrain.spelling import did_you_mean
@@ -120,14 +120,12 @@ def seconds(path: Path, table: str, counter: str) -> dict[int, float]:
     """When each count was reached, in seconds of training. Of a count that was reached again after a kill, the last."""
     found: dict[int, float] = {}
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            for line in file:
-                try:
-                    row = json.loads(line)
-                    if row["table"] == table:
-                        found[int(row[counter])] = float(row["elapsed_seconds"])
-                except (ValueError, KeyError, TypeError):
-                    continue  # a torn line
+        for row in json_lines(path):
+            try:
+                if row["table"] == table:
+                    found[int(row[counter])] = float(row["elapsed_seconds"])
+            except (ValueError, KeyError, TypeError, OverflowError):
+                continue  # not a row of ours
     except OSError as error:
         raise InputError(f"--x seconds: {path}: cannot be read: {error.strerror or error}") from error
     return found

@@ -5,7 +5,6 @@ Long files are thinned evenly while they are read, so that a picture of a run of
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 from rltrain import yaml_subset
 from rltrain.errors import InputError
+from rltrain.plain_files import json_lines, read_json, read_plain
 from rltrain.settings import MODEL_SUFFIXES
 
 MOST_POINTS = 2_000  # of a line: more than a picture shows
@@ -65,7 +65,7 @@ def config_of(folder: Path) -> dict[str, Any]:
     """The complete configuration. InputError if the file is not one that a run wrote."""
     path = folder / "config.yaml"
     try:
-        config = yaml_subset.read(path.read_text(encoding="utf-8")).value
+        config = yaml_subset.read(read_plain(path, yaml_subset.MAX_BYTES).decode()).value
         if config["algorithm"]["name"] and config["environment"]["id"] and next(iter(config["run"]["budget"])):
             return dict(config)
     except (OSError, ValueError, KeyError, TypeError, StopIteration):
@@ -76,7 +76,7 @@ def config_of(folder: Path) -> dict[str, Any]:
 def references(folder: Path) -> tuple[dict[str, float], float | None]:
     """The means of baselines.json by name, and the threshold; nothing where they are unknown."""
     try:
-        found = json.loads((folder / "baselines.json").read_text(encoding="utf-8"))
+        found = read_json(folder / "baselines.json")
         means = {name: mean for name, mean in found["baselines"].items() if math.isfinite(mean)}
         threshold = found["reward_threshold"]
         return means, float(threshold) if threshold is not None else None
@@ -115,16 +115,11 @@ def finite(values: Collection[float]) -> bool:
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            for line in file:
-                try:
-                    row = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(row, dict):
-                    yield row
+        yield from json_lines(path)
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _number(value: Any) -> float:

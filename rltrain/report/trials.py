@@ -6,6 +6,7 @@ points.csv has a row for each point that was tried: its parameters, its `score` 
 from __future__ import annotations
 
 import csv
+import io
 import math
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import InputError
+from rltrain.plain_files import read_plain
 from rltrain.report import canvas, returns
 from rltrain.report.canvas import COLOURS, GREY
 from rltrain.report.reading import Record
 
 POINTS = "points.csv"
+MAX_BYTES = 1 << 27  # of it: two million points
 MEASURED = ("score", "games")  # all other columns are parameters
 TRIED = "policies"  # the counter of points tried
 COLOUR_MAP = "viridis"  # even to the eye, in grey and for the colour-blind
@@ -43,10 +46,11 @@ def draw(run: Record) -> Any:
 def read(path: Path) -> tuple[list[str], Array, Array]:
     """The parameters' names, their values [n, P] and scores [n]; a row that is no row of numbers is left out."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.reader(file))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+        text = read_plain(path, MAX_BYTES).decode()
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    except (OSError, ValueError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(f"{path}: cannot be read: {reason}") from error
     head = rows[0] if rows else []
     if "score" not in head:
         raise InputError(f"{path}: its first line names no column `score`")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rltrain import envs
 from rltrain.config import Experiment
+from rltrain.plain_files import read_json
 from rltrain.rng import derive
 from rltrain.run.build import write_small
 from rltrain.run.evaluation import UNLIMITED_STEPS, baselines, default_protocol
@@ -50,7 +51,7 @@ def write(experiment: Experiment, folder: Path, threads: int = 1) -> None:
 def _protocol_of(path: Path) -> str | None:
     """By which the games of a file were played; None where there is none that can be read."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
     except (OSError, ValueError):
         return None
     return found.get("protocol") if isinstance(found, dict) else None

@@ -21,13 +21,13 @@ from typing import Any
 
 from rltrain.config import MODEL_FOLDER, Experiment, load
 from rltrain.errors import CheckpointError, InputError
+from rltrain.plain_files import read_json
 from rltrain.run import folder as folders
 from rltrain.run.build import experiment_of, keep_model, write_small
 from rltrain.run.disk import disk_errors
 
 CONFIG = "experiment.yaml"
 MOST_SEEDS = 1_000
-MAX_BYTES = 10_000_000  # of seeds.json
 CHANGEABLE = ("budget", "evaluate", "save", "max_wall")  # of the run block: may change on a resume
 
 
@@ -150,7 +150,7 @@ def _end(experiment: Experiment) -> tuple[Any, Any]:
 def status(folder: Path) -> Mapping[str, Any]:
     """The status.json of a run; empty if there is none."""
     try:
-        value = json.loads((folder / "status.json").read_text(encoding="utf-8"))
+        value = read_json(folder / "status.json")
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
@@ -164,11 +164,10 @@ def _before_a_run(path: Path) -> bool:
 def _read(folder: Path) -> dict[str, Any]:
     path = folder / folders.GROUP_MARKER
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"larger than {MAX_BYTES:,} bytes")
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = read_json(path)
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise CheckpointError(f"{path}: cannot be read: {reason}") from error
     if not isinstance(value, dict):
         raise CheckpointError(f"{path}: expected an object")
     return value

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from rltrain.plain_files import last_json_line
 from rltrain.run.group import status
 
 State = Literal["waiting", "running", "finished", "stopped", "diverged", "failed"]
-
-TAIL_BYTES = 4_096  # of a file that grows: the last line is nearly always in them
-MOST_TAIL_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -56,19 +53,9 @@ def progress(folder: Path) -> Progress:
 def last_row(path: Path) -> Mapping[str, Any]:
     """The last whole line of a file of JSON lines; empty if there is none. Long files are read from their end."""
     try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            length = min(size, TAIL_BYTES)
-            while True:
-                file.seek(size - length)
-                lines = file.read(length).split(b"\n")[:-1]  # what follows the last line end is still being written
-                if len(lines) > 1 or length == size or length >= MOST_TAIL_BYTES:
-                    break
-                length = min(size, 4 * length)
-        value = json.loads(lines[-1]) if lines else {}
+        return last_json_line(path)
     except (OSError, ValueError):
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _number(value: Any) -> float:
