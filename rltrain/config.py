@@ -147,7 +147,7 @@ def _model_file(path: Path, beside: Path) -> str | None:
 
 def differences(old: Experiment, new: Experiment) -> list[tuple[str, Any, Any]]:
     """(key, old value, new value) of every setting that differs; None where a side lacks it."""
-    before, after = (dict(_leaves(experiment.to_dict())) for experiment in (old, new))
+    before, after = (dict(leaves(experiment.to_dict())) for experiment in (old, new))
     keys = [*before, *(key for key in after if key not in before)]
     return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
 
@@ -225,11 +225,11 @@ def _filled_in(experiment: Experiment, members: Mapping[str, Any]) -> Experiment
     return replace(experiment, environment=environment, run=run)
 
 
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted key, value) of everything that is no block; an empty block is a value."""
     for key, value in tree.items():
         if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
+            yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 

@@ -101,7 +101,7 @@ def json_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def last_json_line(path: Path, most: int = 1 << 24) -> dict[str, Any]:
-    """The last whole line of a file of JSON lines, read from its end; empty where there is none. OSError as `json_lines`.
+    """The last whole line of a file of JSON lines, read from its end; empty where there is none. Raises OSError.
 
     `most` bytes are looked at, at most. ValueError if the line is not JSON.
     """

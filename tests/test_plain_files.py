@@ -1,4 +1,4 @@
-"""Files that a stranger may have made: what is no regular file, too large, or not JSON is refused and never waited for."""
+"""Files that a stranger may have made: what is not regular, too large, or no JSON is refused and never waited for."""
 
 import os
 import socket

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rltrain import __version__
 from rltrain.cli.output import complain
-from rltrain.errors import OutOfMemoryError, RltrainError
+from rltrain.errors import DiskError, OutOfMemoryError, RltrainError
 
 
 class Crash(Exception):
@@ -32,10 +32,12 @@ def keeping_crashes(folder: Path) -> Iterator[None]:
     except Exception as error:
         if out_of_memory(error):
             raise OutOfMemoryError(_memory_text(error)) from error
+        from rltrain.run.own_files import write_small
+
         place = folder / "crash.txt"
         try:
-            place.write_text(_report(error), encoding="utf-8", errors="backslashreplace")
-        except OSError:
+            write_small(place, _report(error))
+        except DiskError:
             raise error from None  # the folder is what failed; the traceback goes to the screen
         raise Crash(
             f"rltrain crashed: {_one_line(error)}\n"

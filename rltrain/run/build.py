@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,10 +11,11 @@ from pydantic import BaseModel
 from rltrain import config, envs, registry
 from rltrain.config import MODEL_FOLDER, Experiment
 from rltrain.core import Algorithm, Env, Hardware
-from rltrain.errors import CheckpointError, DiskError, InputError
+from rltrain.errors import CheckpointError, InputError
 from rltrain.rng import Streams
 from rltrain.run import allocator, machine
-from rltrain.run.disk import disk_errors
+from rltrain.run.disk import REAL, Disk, disk_errors
+from rltrain.run.own_files import copy_file, make_own_folder, own_file
 
 
 class Parts(NamedTuple):
@@ -64,23 +64,24 @@ def algorithm(experiment: Experiment, settings: BaseModel, env: Env, rng: Stream
     return made
 
 
-def keep_model(experiment: Experiment, folder: Path) -> None:
+def keep_model(experiment: Experiment, folder: Path, disk: Disk = REAL) -> None:
     """Copy the model's file into the run folder, so that the run goes on whatever becomes of the original."""
     if not experiment.environment.is_model:
         return
     source = Path(experiment.environment.id)
     target = folder / MODEL_FOLDER / source.name
-    part = target.with_name(f".{target.name}.part")
+    make_own_folder(disk, target.parent)
     with disk_errors(f"cannot copy the model to {target}"):
-        target.parent.mkdir(exist_ok=True)
-        shutil.copyfile(source, part)
-        part.replace(target)
+        copy_file(disk, source, target, follow=True)
 
 
 def experiment_of(folder: Path, overrides: Sequence[str], file: str = "config.yaml") -> Experiment:
-    """The run's configuration with what may change on a resume changed. InputError if more than that would."""
+    """The run's configuration with what may change on a resume changed. InputError if more than that would.
+
+    Nothing is written: the caller keeps it once the run has been loaded.
+    """
     path = folder / file
-    if not path.exists():
+    if not own_file(path):
         raise CheckpointError(f"{folder}: no {file} here; it is not a run folder")
     old = config.load(path)
     new = config.load(path, overrides)
@@ -92,16 +93,4 @@ def experiment_of(folder: Path, overrides: Sequence[str], file: str = "config.ya
     first, now = (next(iter(experiment.run.budget or {}), None) for experiment in (old, new))
     if now != first:  # it names the checkpoints, so that the newest can be told
         raise InputError(f"run.budget: a resumed run goes on counting {first}; name it first, before {now}")
-    if changed:
-        write_small(path, new.to_yaml())
     return new
-
-
-def write_small(path: Path, text: str) -> None:
-    """Replace a small file, whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text)
-        part.replace(path)
-    except OSError as error:
-        raise DiskError(f"{path}: cannot be written: {error.strerror or error}") from error

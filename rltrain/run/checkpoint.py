@@ -27,6 +27,7 @@ from rltrain.errors import CheckpointError, DiskError
 from rltrain.run import machine, state_codec
 from rltrain.run.disk import REAL, Damaged, Disk, disk_errors, entry, remove_tree, replace_file, write_file
 from rltrain.run.manifest import FILES, MAX_STEP, BlobEntry, Manifest, versions
+from rltrain.run.own_files import make_own_folder, own_folder
 from rltrain.run.reading import (
     NAME,
     Loaded,
@@ -45,7 +46,7 @@ __all__ = ["Checkpoints", "Loaded", "load_path", "versions"]
 
 
 class Checkpoints:
-    """The checkpoints of one run: the newest `keep`, and those protected."""
+    """The checkpoints of one run: the newest `keep`, and those protected. The first save makes their folders."""
 
     def __init__(self, folder: Path, keep: int = 2, disk: Disk = REAL) -> None:
         if keep < 1:
@@ -55,12 +56,8 @@ class Checkpoints:
         self._home = folder / "checkpoints"
         self._chunks = folder / "chunks"
         self._known: dict[str, BlobEntry] = {}  # blobs that are durable on the disk
-        with disk_errors(f"cannot make the checkpoint folders in {folder}"):
-            missing = [path for path in (self._home, self._chunks) if not path.is_dir()]
-            for path in missing:
-                disk.make_folder(path)
-            if missing:
-                disk.sync_folder(folder)
+        for path in (self._home, self._chunks):
+            own_folder(path)
 
     def save(self, step: int, state: State, meta: Mapping[str, Any], protect: Sequence[str] = ()) -> str:
         """Saves durably, then removes what is too old; `protect` names checkpoints to keep. Returns the new one's name.
@@ -73,6 +70,8 @@ class Checkpoints:
         text, arrays, blobs = state_codec.split(state)
         contents = dict(zip(FILES, (text, arrays), strict=True))
         with disk_errors(f"cannot save a checkpoint in {self._home}"):
+            for path in (self._home, self._chunks):
+                make_own_folder(self._disk, path)
             self._remove_leftovers()
             written = self._write_blobs(blobs)
             manifest = Manifest(

@@ -1,9 +1,11 @@
-"""The door between checkpoints and the disk: the only module whose functions change checkpoint files.
+"""The door between a run folder and the disk: the only module whose functions change files of a run.
 
 `Disk` lists the system calls. Everything else is built from them, so a test that hands over another `Disk` can fail any
 one of them, or forget what was never synced, and see what a person would find afterwards.
 
-Reading trusts nothing: regular files only, no symbolic link, size checked before a byte is read, a limit on every size.
+Nothing outside the folder is touched, whatever a stranger put into it: no symbolic link is followed, what is written
+anew is made anew, what grows is a regular file of one name, and a tree is removed without leaving it. Reading trusts
+nothing: regular files only, size checked before a byte is read, a limit on every size.
 
 Source: the model is SQLite's VFS and its crash tests (sqlite.org/testing.html, sections 3.2 and 3.3).
 """
@@ -14,12 +16,13 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from rltrain.errors import DiskError
+from rltrain.plain_files import check_plain
 
 PIECE = 1 << 20  # bytes a read asks for
 UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}  # odd network mounts
@@ -55,6 +58,8 @@ class Disk(Protocol):
 
     def make_folder(self, path: Path) -> None: ...
     def create(self, path: Path) -> int: ...  # a descriptor for writing; the file must be new
+    def append(self, path: Path) -> int: ...  # a descriptor that writes at the end of a regular file, new or not
+    def truncate(self, descriptor: int, size: int) -> None: ...
     def write(self, descriptor: int, data: memoryview) -> int: ...  # how many bytes were taken
     def sync(self, descriptor: int) -> None: ...
     def close(self, descriptor: int) -> None: ...
@@ -74,6 +79,20 @@ class RealDisk:
 
     def create(self, path: Path) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+    def append(self, path: Path) -> int:
+        # O_NONBLOCK: a FIFO of that name must not wait for a reader that never comes.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o666)
+        try:
+            check_plain(descriptor, path)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        os.ftruncate(descriptor, size)
 
     def write(self, descriptor: int, data: memoryview) -> int:
         return os.write(descriptor, data)
@@ -120,28 +139,30 @@ def entry(data: bytes) -> FileEntry:
     return FileEntry(len(data), hashlib.sha256(data).hexdigest())
 
 
-def write_file(disk: Disk, path: Path, data: bytes) -> None:
-    """Writes a new file and waits until its bytes are durable. Its name is so only after `sync_folder`."""
+def write_file(disk: Disk, path: Path, data: bytes | Iterable[bytes], durable: bool = True) -> None:
+    """Writes a new file; if `durable`, waits until its bytes are on the disk. Its name is there after `sync_folder`."""
     descriptor = disk.create(path)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[disk.write(descriptor, rest) :]
-        disk.sync(descriptor)
+        for piece in (data,) if isinstance(data, bytes) else data:
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[disk.write(descriptor, rest) :]
+        if durable:
+            disk.sync(descriptor)
     finally:
         disk.close(descriptor)
 
 
-def replace_file(disk: Disk, path: Path, data: bytes) -> None:
+def replace_file(disk: Disk, path: Path, data: bytes | Iterable[bytes], durable: bool = True) -> None:
     """Gives `path` this content, so that at any moment either the old or the new one is there, whole.
 
-    The caller syncs the folder when the name must outlive a power loss.
+    The caller syncs the folder when the name must outlive a power loss. Not `durable`: after one, it may be empty.
     """
     aside = path.with_name(f"tmp-{path.name}")
     with suppress(FileNotFoundError):
         disk.remove(aside)  # of a process that was killed here
     try:
-        write_file(disk, aside, data)
+        write_file(disk, aside, data, durable)
         disk.rename(aside, path)
     except OSError:
         with suppress(OSError):
@@ -150,7 +171,10 @@ def replace_file(disk: Disk, path: Path, data: bytes) -> None:
 
 
 def remove_tree(disk: Disk, folder: Path) -> None:
-    """Removes a folder and all in it; a symbolic link is removed, not followed."""
+    """Removes a folder and all in it; a symbolic link is removed, not followed, also in place of the folder itself."""
+    if folder.is_symlink():
+        disk.remove(folder)
+        return
     with os.scandir(folder) as entries:
         found = sorted(entries, key=lambda item: item.name)
     for item in found:

@@ -8,19 +8,20 @@ no clock.
 from __future__ import annotations
 
 import difflib
-import errno
 import fcntl
 import os
 import re
+import secrets
 import socket
-import stat
 import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from rltrain.errors import BusyError, InputError
-from rltrain.run.disk import UNSUPPORTED, disk_errors
+from rltrain.errors import BusyError, CheckpointError, InputError, RltrainError
+from rltrain.plain_files import check_plain
+from rltrain.run.disk import REAL, UNSUPPORTED, Disk, disk_errors, remove_tree
+from rltrain.run.own_files import own_file, own_folder
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 MEMBER = re.compile(NAME.pattern + r"/s[0-9]{1,19}")  # a run among those of several seeds
@@ -28,26 +29,41 @@ NAME_RULE = "letters, digits, '.', '_' and '-', beginning with a letter or digit
 MARKER = "config.yaml"  # what makes a folder a run
 GROUP_MARKER = "seeds.json"  # what makes a folder the home of runs of several seeds
 BALLAST_BYTES = 16 << 20
+BEFORE = re.compile(  # what lies in a folder before MARKER or GROUP_MARKER does, whenever its process is killed
+    r"\.lock|\.ballast|\.probe-.*|\..*\.part|tmp-.*|run\.json|experiment\.yaml|model|checkpoints|chunks"
+)
+EMPTY_BEFORE = ("checkpoints", "chunks")
+FOLDERS = ("checkpoints", "chunks", "events", "model")  # of a run
+GROWING = ("metrics.jsonl", "metrics.csv", "eval.jsonl", "eval.csv", "timings.jsonl")  # of a run
 
 
-def create(runs_dir: Path, name: str | None, default_stem: str) -> Path:
-    """Makes a new run folder and returns it. Without a name it is the stem and the next free number: dqn-1, dqn-2, …"""
+def create(runs_dir: Path, name: str | None, default_stem: str, disk: Disk = REAL) -> Path:
+    """Makes a new run folder and returns it. Without a name it is the stem and the next free number: dqn-1, dqn-2, …
+
+    A folder of this name in which no run ever began, since its process was stopped before, is taken over, emptied.
+    """
     if name is not None and not NAME.fullmatch(name):
         raise InputError(f"--name {name[:100]!r}: a run's name is {NAME_RULE}")
     with disk_errors(f"cannot make a run folder in {runs_dir}"):
         runs_dir.mkdir(parents=True, exist_ok=True)
         if name is not None:
+            folder = runs_dir / name
             try:
-                (runs_dir / name).mkdir()
+                disk.make_folder(folder)
+                disk.sync_folder(runs_dir)
             except FileExistsError:
-                hint = f"choose another --name, or go on with it: rltrain resume {runs_dir / name}"
-                raise InputError(f"--name {name}: {runs_dir / name} exists; {hint}") from None
-            return runs_dir / name
+                if not is_unbegun(folder):
+                    holds = (folder / MARKER).is_file() or (folder / GROUP_MARKER).is_file()
+                    go_on = f", or go on with it: rltrain resume {folder}" if holds else ""
+                    raise InputError(f"--name {name}: {folder} exists; choose another --name{go_on}") from None
+                clear_unbegun(folder)
+            return folder
         stem = _as_stem(default_stem)
         while True:  # another process may take the number first
             folder = runs_dir / f"{stem}-{_last_number(runs_dir, stem) + 1}"
             with suppress(FileExistsError):
-                folder.mkdir()
+                disk.make_folder(folder)
+                disk.sync_folder(runs_dir)
                 return folder
 
 
@@ -62,6 +78,39 @@ def _last_number(runs_dir: Path, stem: str) -> int:
     return max((int(match[1]) for match in found if match), default=0)
 
 
+def is_unbegun(folder: Path) -> bool:
+    """Whether nobody's work is lost with this folder: it is empty, or holds what comes before a run or a group begins.
+
+    .lock is there from the first moment; config.yaml makes a run and seeds.json a group, and they are written last. A
+    process may be about to do so: see `Lock`.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    full = [name for name in EMPTY_BEFORE if (folder / name).is_dir() and os.listdir(folder / name)]
+    found = os.listdir(folder)
+    return not found or (".lock" in found and not full and all(map(BEFORE.fullmatch, found)))
+
+
+def clear_unbegun(folder: Path, *, remove: bool = False) -> None:
+    """Empties a folder in which no run began, or removes it. BusyError while a process is at its beginning."""
+    if not is_unbegun(folder):
+        return
+    with Lock(folder), disk_errors(f"cannot clear {folder}, in which no run began"):
+        if not is_unbegun(folder):  # a process that held the lock has begun one
+            return
+        for entry in folder.iterdir():
+            if entry.name != ".lock" or remove:
+                remove_tree(REAL, entry) if entry.is_dir() else REAL.remove(entry)
+        if remove:
+            folder.rmdir()
+
+
+def forget_unbegun(folder: Path) -> None:
+    """Removes what is left of a run that never began, if that can be done; else it is in nobody's way."""
+    with suppress(OSError, RltrainError):
+        clear_unbegun(folder, remove=True)
+
+
 def find(runs_dir: Path, run: str | Path) -> Path:
     """The folder of a run that is given by its name or its path. Raises InputError with the nearest names."""
     given = str(run)
@@ -70,13 +119,18 @@ def find(runs_dir: Path, run: str | Path) -> Path:
     folders = [path for path in candidates if os.path.isdir(path)]
     for folder in folders:
         if os.path.isfile(folder / MARKER):
+            if folder.is_symlink() and os.path.isfile(folder.parent / GROUP_MARKER):
+                raise CheckpointError(link_for_member(folder))
             return folder
     if folders and os.path.isfile(folders[0] / GROUP_MARKER):
         one = next((name for name in names(folders[0].parent) if name.startswith(f"{folders[0].name}/")), None)
         hint = f"name one of them, such as {folders[0].parent / one}" if one else "none has begun yet"
         raise InputError(f"{folders[0]} is the home of runs of several seeds; {hint}")
     if folders and given:
-        raise InputError(f"{folders[0]} is not a run: it holds no {MARKER}")
+        hint = ""
+        if is_unbegun(folders[0]):
+            hint = f"; none ever began: begin it with rltrain train CONFIG --name {folders[0].name}"
+        raise InputError(f"{folders[0]} is not a run: it holds no {MARKER}{hint}")
     known = names(runs_dir)
     wanted = given if MEMBER.fullmatch(given) else Path(given).name
     near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
@@ -87,6 +141,11 @@ def find(runs_dir: Path, run: str | Path) -> Path:
     else:
         hint = "there are none yet"
     raise InputError(f"no run {given[:200]!r} in {runs_dir}; {hint}")
+
+
+def link_for_member(folder: Path) -> str:
+    """What is wrong with a run among those of several seeds that lies elsewhere."""
+    return f"{folder} is a symbolic link, where the run of a seed belongs; put a copy of the run in its place"
 
 
 def names(runs_dir: Path) -> list[str]:
@@ -108,6 +167,15 @@ def _as_counted(name: str) -> list[tuple[bool, int, str]]:
     return [(False, int(part), "") if part[0] in "0123456789" else (True, 0, part) for part in parts]
 
 
+def check_own(folder: Path) -> None:
+    """CheckpointError if something in a run folder is no plain part of it: a link that leads elsewhere, a FIFO."""
+    with disk_errors(f"cannot read {folder}"):
+        for name in FOLDERS:
+            own_folder(folder / name)
+        for name in (MARKER, *GROWING):
+            own_file(folder / name)
+
+
 class Lock:
     """`with Lock(folder):` only one process at a time. Raises BusyError that names the other one."""
 
@@ -116,6 +184,9 @@ class Lock:
         self._descriptor = -1
 
     def __enter__(self) -> Lock:
+        if own_file(self._folder / ".lock") > 1:
+            name = self._folder / ".lock"
+            raise CheckpointError(f"{name} has a second name (a hard link); remove it: it is made anew")
         with disk_errors(f"cannot lock {self._folder}"):
             self._descriptor = _open_lock(self._folder, os.O_RDWR | os.O_CREAT)
             try:
@@ -172,19 +243,23 @@ def is_locked(folder: Path) -> bool:
 
 
 def _open_lock(folder: Path, flags: int) -> int:
-    descriptor = os.open(folder / ".lock", flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    path = folder / ".lock"
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    try:
+        check_plain(descriptor, path)
+    except OSError:
         os.close(descriptor)
-        raise OSError(errno.EINVAL, ".lock is not a regular file")
+        raise
     return descriptor
 
 
 def probe(folder: Path) -> list[str]:
     """Tries, in the run's first second, all that a save will need. Returns warnings; raises DiskError."""
-    first, second = folder / f".probe-{os.getpid()}-1", folder / f".probe-{os.getpid()}-2"
+    number = secrets.token_hex(4)
+    first, second = folder / f".probe-{number}-1", folder / f".probe-{number}-2"
     lacking = []
     with disk_errors(f"cannot save in {folder}"):
-        descriptor = os.open(first, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        descriptor = REAL.create(first)
         try:
             os.write(descriptor, b"rltrain")
             for what, attempt in (("fsync", os.fsync), ("locks", _try_lock)):
@@ -218,13 +293,13 @@ def create_ballast(folder: Path, size: int = BALLAST_BYTES) -> bool:
     """Sets space aside for the last save on a disk that fills up. False if there is no room for it."""
     path = folder / ".ballast"
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        with suppress(FileNotFoundError):
+            REAL.remove(path)  # of a process that was killed
+        descriptor = REAL.create(path)
     except OSError:
         return False
     try:
-        while (length := os.lseek(descriptor, 0, os.SEEK_END)) < size:
-            os.write(descriptor, os.urandom(min(1 << 20, size - length)))  # zeros might take no space
-        os.fsync(descriptor)
+        os.posix_fallocate(descriptor, 0, size)  # blocks, without writing them
     except OSError:
         with suppress(OSError):
             os.unlink(path)

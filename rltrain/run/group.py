@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rltrain.config import MODEL_FOLDER, Experiment, load
+from rltrain.config import Experiment, load
 from rltrain.errors import CheckpointError, InputError
 from rltrain.plain_files import read_json
 from rltrain.run import folder as folders
-from rltrain.run.build import experiment_of, keep_model, write_small
+from rltrain.run.build import experiment_of, keep_model
 from rltrain.run.disk import disk_errors
+from rltrain.run.own_files import own_file, write_small
 
 CONFIG = "experiment.yaml"
 MOST_SEEDS = 1_000
@@ -56,16 +57,16 @@ class Group:
 
     def clear(self, seed: int) -> None:
         """Remove what a process left that died before it had a run. Not while one may be at its beginning."""
-        folder = self.member(seed)
-        if self.begun(seed):
-            return
-        if folder.is_dir() and not folders.is_locked(folder) and all(map(_before_a_run, folder.iterdir())):
-            with disk_errors(f"cannot remove {folder}, which holds no run"):
-                shutil.rmtree(folder)
+        if folders.is_unbegun(self.member(seed)):
+            folders.forget_unbegun(self.member(seed))
 
     def experiment(self, overrides: Sequence[str] = ()) -> Experiment:
         """The configuration, with what may change on a resume changed for good. InputError if more than that would."""
-        return experiment_of(self.folder, overrides, CONFIG) if overrides else load(self.config)
+        if not overrides:
+            return load(self.config)
+        changed = experiment_of(self.folder, overrides, CONFIG)
+        write_small(self.config, changed.to_yaml())
+        return changed
 
     def finished(self, seed: int, experiment: Experiment) -> bool:
         """Whether this run has come to the end that the group's configuration sets now."""
@@ -102,11 +103,16 @@ def create(experiment: Experiment, seeds: Sequence[int], runs_dir: Path, name: s
     """A new group in a new folder, called as a run would be."""
     stem = f"{experiment.algorithm_name}-{experiment.environment.name.split('/')[-1]}"
     folder = folders.create(runs_dir, name, stem)
-    keep_model(experiment, folder)
-    write_small(folder / CONFIG, experiment.to_yaml())
-    created = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    facts = {"format": 1, "command": command, "created": created, "seeds": list(seeds), "results": None}
-    write_small(folder / folders.GROUP_MARKER, json.dumps(facts, indent=2) + "\n")
+    try:
+        with folders.Lock(folder):
+            keep_model(experiment, folder)
+            write_small(folder / CONFIG, experiment.to_yaml())
+            created = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+            facts = {"format": 1, "command": command, "created": created, "seeds": list(seeds), "results": None}
+            write_small(folder / folders.GROUP_MARKER, json.dumps(facts, indent=2) + "\n")  # last: it makes the group
+    except BaseException:
+        folders.forget_unbegun(folder)
+        raise
     return Group(folder, tuple(seeds))
 
 
@@ -133,7 +139,12 @@ def read(folder: Path) -> Group:
     ):
         rule = f"expected `seeds`, a list of 1 to {MOST_SEEDS:,} different whole numbers"
         raise CheckpointError(f"{folder / folders.GROUP_MARKER}: {rule}")
-    return Group(folder, tuple(seeds))
+    group = Group(folder, tuple(seeds))
+    for seed in group.seeds:
+        if group.member(seed).is_symlink():
+            raise CheckpointError(folders.link_for_member(group.member(seed)))
+        own_file(group.log(seed))
+    return group
 
 
 def results(folder: Path) -> Mapping[str, Any] | None:
@@ -154,11 +165,6 @@ def status(folder: Path) -> Mapping[str, Any]:
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _before_a_run(path: Path) -> bool:
-    """Whether this is what a run writes before its config.yaml makes it one."""
-    return path.name.startswith(".") or path.name in ("run.json", MODEL_FOLDER)
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -21,11 +21,14 @@ from rltrain.config import Experiment
 from rltrain.core import EnvSpec, Metrics, State, crossed
 from rltrain.errors import CheckpointError, DiskError
 from rltrain.rng import derive
+from rltrain.run import edits, facts, log_repair, machine
 from rltrain.run import folder as folders
-from rltrain.run import machine
-from rltrain.run.build import Parts, build, experiment_of, keep_model, write_small
+from rltrain.run.build import Parts, build, experiment_of, keep_model
 from rltrain.run.checkpoint import Checkpoints
+from rltrain.run.disk import REAL, Disk
+from rltrain.run.edits import model_hash
 from rltrain.run.evaluation import Evaluation, evaluate
+from rltrain.run.own_files import append, write_small
 from rltrain.run.sinks import Csv, JsonLines, Sink, TensorBoard
 from rltrain.run.tables import write_tables
 
@@ -48,19 +51,21 @@ class Event(NamedTuple):
 class Run:
     """An experiment, its algorithm, and their folder: `create` or `resume`, then `advance`, then `close`."""
 
-    def __init__(self, parts: Parts, folder: Path, lock: folders.Lock) -> None:
+    def __init__(self, parts: Parts, folder: Path, lock: folders.Lock, disk: Disk = REAL) -> None:
         self.experiment, self.rng, self.env, self.algorithm, self.threads = parts
-        self.folder, self._lock = folder, lock
+        self.folder, self._lock, self._disk = folder, lock, disk
         self.spec: EnvSpec = self.env.spec
         run = self.experiment.run
         self.budget: dict[str, int] = dict(run.budget or {})
         self.primary = next(iter(self.budget))  # the counter that names checkpoints
         self.sinks: dict[str, Sink] = {
-            "jsonl": JsonLines(folder),
-            "csv": Csv(folder),
-            "tensorboard": TensorBoard(folder),
+            "jsonl": JsonLines(folder, disk),
+            "csv": Csv(folder, disk),
+            "tensorboard": TensorBoard(folder, disk),
         }
-        self.checkpoints = Checkpoints(folder, run.save.keep)
+        self.checkpoints = Checkpoints(folder, run.save.keep, disk)
+        self._settings = self.experiment.to_dict()  # kept in each checkpoint: an edit of config.yaml is seen
+        self._model = model_hash(self.experiment)
         self.best: dict[str, Any] | None = None  # score and step of the best evaluation
         self.last_evaluation: dict[str, float] | None = None
         self._evaluation_due = False
@@ -71,6 +76,7 @@ class Run:
         self._started = time.monotonic()
         self._recent: list[tuple[float, int]] = []  # (seconds, environment steps) of the last steps, for the speed
         self._warnings: list[str] = []
+        self._facts: dict[str, Any] | None = None  # for run.json, once a step is made that is not exact
         self._unwritten = False  # the sinks hold numbers that the disk refused
         self._mean: float | None = None  # of the last training games, for a run that is never evaluated
         self._status_written = -1e9
@@ -78,43 +84,41 @@ class Run:
     # Beginnings
 
     @classmethod
-    def create(cls, experiment: Experiment, runs_dir: Path, name: str | None, command: str) -> Run:
-        """A new run in a new folder. DiskError at once if the folder cannot be written."""
+    def create(cls, experiment: Experiment, runs_dir: Path, name: str | None, command: str, disk: Disk = REAL) -> Run:
+        """A new run in a new folder. DiskError at once if the folder cannot be written; then none is left behind."""
         stem = f"{experiment.algorithm_name}-{experiment.environment.name.split('/')[-1]}"
         parts = build(experiment)  # before the folder: what cannot be built leaves nothing behind
-        folder = folders.create(runs_dir, name, stem)
-        run = cls(parts, folder, _locked(folder))
+        folder = folders.create(runs_dir, name, stem, disk)
+        run = cls(parts, folder, _locked(folder), disk)
         try:
             run._try_disk()
-            facts = {
-                "command": command,
-                "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-                "machine": run._machine(),
-            }
-            chosen = getattr(run.algorithm, "chosen", None)
-            facts |= {"chosen": chosen} if chosen else {}
-            write_small(folder / "run.json", json.dumps({"format": 1, **facts, **run._exactness()}, indent=2) + "\n")
-            keep_model(experiment, folder)
-            write_small(
-                folder / "config.yaml", experiment.to_yaml()
-            )  # last: it makes the folder a run that can be resumed
+            facts.write(folder, facts.begun(command, run._machine(), run._chosen), disk)
+            keep_model(experiment, folder, disk)
+            # Last, since it makes the folder a run that can be resumed.
+            write_small(folder / folders.MARKER, experiment.to_yaml(), disk)
         except BaseException:
             run.close()
+            folders.forget_unbegun(folder)
             raise
         return run
 
     @classmethod
-    def resume(cls, folder: Path, overrides: Sequence[str] = ()) -> Run:
+    def resume(cls, folder: Path, overrides: Sequence[str] = (), disk: Disk = REAL) -> Run:
         """Go on where the newest good checkpoint stands; from the beginning if the run was killed before its first."""
         lock = _locked(folder)
         try:
-            run = cls(build(experiment_of(folder, overrides)), folder, lock)
+            folders.check_own(folder)
+            experiment = experiment_of(folder, overrides)
+            written = config.load(folder / folders.MARKER)
+            run = cls(build(experiment), folder, lock, disk)
         except BaseException:
             lock.release()
             raise
         try:
             run._try_disk()
-            run._restore()
+            run._restore(written)
+            if run.experiment != written:
+                write_small(folder / folders.MARKER, run.experiment.to_yaml(), disk)
         except BaseException:
             run.close()
             raise
@@ -126,16 +130,14 @@ class Run:
         if not folders.create_ballast(self.folder):
             self._warnings.append("the disk is nearly full: no room for the reserve that the last save may need")
 
-    def _restore(self) -> None:
-        facts = json.loads((self.folder / "run.json").read_text())
-        changed = machine.changes(facts["machine"], self._machine())
-        if changed:
-            self._warnings.append(f"resumed on another machine, so not exact to the bit: {', '.join(changed)}")
+    def _restore(self, written: Experiment) -> None:
+        """Load the newest whole checkpoint; `written` is what config.yaml says. InputError if it was edited since."""
         if not self.checkpoints.names():
-            self._warnings.append("no checkpoint yet: the run starts from its beginning")
+            self._facts, warnings = facts.resumed(self.folder, self._machine(), self._chosen, self.counters)
+            self._warnings += [*warnings, "no checkpoint yet: the run starts from its beginning"]
             return
         loaded = self.checkpoints.load()
-        self._warnings += loaded.warnings
+        self._warnings += [*loaded.warnings, *edits.told(self.folder, loaded.meta, written)]
         try:
             self._load(loaded.state)
         except (KeyError, TypeError, IndexError) as error:
@@ -143,10 +145,8 @@ class Run:
             raise CheckpointError(
                 f"{what}; it was written by another version of rltrain or of the algorithm"
             ) from error
-        for name, choice in getattr(self.algorithm, "chosen", {}).items():
-            before = facts.get("chosen", {}).get(name, "").split(":")[0]
-            if before != choice.split(":")[0]:
-                self._warnings.append(f"{name} was {before}, and is {choice}")
+        self._facts, warnings = facts.resumed(self.folder, self._machine(), self._chosen, self.counters)
+        self._warnings += warnings
         self._saved = self._now
         self._elapsed_before = float(loaded.meta.get("elapsed_seconds", 0.0))
 
@@ -162,6 +162,9 @@ class Run:
             yield from self._evaluate()
         while not (self.finished or self.stop):
             self._write_status("running")
+            if self._facts is not None:  # not before: a run that is only looked at stays as exact as it was
+                facts.write(self.folder, self._facts, self._disk)
+                self._facts = None
             before = dict(self.counters)
             metrics = self.algorithm.step()
             yield from self._record("train", metrics)
@@ -251,9 +254,10 @@ class Run:
             text = f"{faults[0]}; training goes on, the numbers are kept in memory and written later"
             yield Event("warning", self.counters, {}, text)
         self._unwritten = bool(faults)
-        timing = {**self.counters, **self.progress(), "table": table}
-        with contextlib.suppress(OSError), open(self.folder / "timings.jsonl", "a") as file:
-            file.write(json.dumps(timing) + "\n")
+        timing = {name: value if math.isfinite(value) else None for name, value in self.progress().items()}
+        with contextlib.suppress(OSError):
+            line = json.dumps({**self.counters, **timing, "table": table}) + "\n"
+            append(self.folder / "timings.jsonl", line, self._disk)
 
     def _evaluate(self) -> Iterator[Event]:
         """Play evaluation games. Given up when a stop is requested: the resumed run plays them anew."""
@@ -300,8 +304,10 @@ class Run:
     def _load(self, state: State) -> None:
         self.algorithm.load(state["algorithm"])
         self.rng.load(state["rng"])
+        sinks, mended = log_repair.mend(self.folder, state["sinks"], self._disk)
+        self._warnings += mended
         for name, sink in self.sinks.items():
-            sink.load(state["sinks"][name])
+            sink.load(sinks[name])
         self.best = state["best"]
         self.last_evaluation = state["last_evaluation"]
         self._evaluation_due = state["evaluation_due"]
@@ -328,6 +334,8 @@ class Run:
             "counters": dict(self.counters),
             "best": self.best,
             "elapsed_seconds": self.progress()["elapsed_seconds"],
+            "config": self._settings,
+            **({"model": self._model} if self._model else {}),
         }
         protect = [] if self.best is None else [checkpoint_name(self.best["step"])]
         state = self._state()
@@ -365,10 +373,11 @@ class Run:
     def _machine(self) -> dict[str, str]:
         return machine.facts(self.threads, machine.device(self.experiment.run.device))
 
-    def _exactness(self) -> dict[str, Any]:
-        if machine.device(self.experiment.run.device) != "cpu":
-            return {"exact": False, "why": "sums on a GPU are not in a fixed order"}
-        return {"exact": True}
+    @property
+    def _chosen(self) -> Mapping[str, str]:
+        """What the settings left to the machine, and how that was decided."""
+        chosen: Mapping[str, str] = getattr(self.algorithm, "chosen", {})
+        return chosen
 
     def _drain_warnings(self) -> Iterator[Event]:
         while self._warnings:
@@ -382,10 +391,9 @@ class Run:
         score = self.last_evaluation["mean"] if self.last_evaluation else self._mean
         scored = "evaluation" if self.last_evaluation else "training"
         status = {"state": state, "counters": dict(self.counters), "score": score, "scored": scored, "best": self.best}
+        text = json.dumps({**status, "updated": time.time(), "pid": os.getpid()}) + "\n"
         with contextlib.suppress(DiskError):
-            write_small(
-                self.folder / "status.json", json.dumps({**status, "updated": time.time(), "pid": os.getpid()}) + "\n"
-            )
+            write_small(self.folder / "status.json", text, self._disk, durable=at_once)
 
 
 def checkpoint_name(step: int) -> str:

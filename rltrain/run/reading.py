@@ -14,6 +14,7 @@ from rltrain.errors import CheckpointError
 from rltrain.run import state_codec
 from rltrain.run.disk import REAL, Damaged, Disk, FileEntry, check_file, disk_errors, read_file
 from rltrain.run.manifest import FILES, MAX_MANIFEST, BlobEntry, Manifest
+from rltrain.run.own_files import own_folder
 
 NAME = re.compile(r"ckpt-([0-9]{12})(?:-([0-9]{1,6}))?")  # of a step; -2, -3 when it was saved again
 
@@ -37,7 +38,7 @@ def load_path(path: Path, disk: Disk = REAL) -> Loaded:
     """
     folder = path.resolve()
     home = folder / "checkpoints"
-    candidates = [home / name for name in reversed(checkpoint_names(home))] if home.is_dir() else [folder]
+    candidates = [home / name for name in reversed(checkpoint_names(home))] if own_folder(home) else [folder]
     bad: dict[str, Damaged] = {}
     with disk_errors(f"cannot read {path}"):
         for candidate in candidates:
@@ -115,6 +116,8 @@ def nothing_usable(where: Path, bad: Mapping[str, Damaged]) -> CheckpointError:
 
 def checkpoint_names(home: Path) -> list[str]:
     """The checkpoints in a folder, oldest first. They may be damaged."""
+    if not own_folder(home):
+        return []
     with disk_errors(f"cannot read {home}"):
         return sorted((path.name for path in home.iterdir() if NAME.fullmatch(path.name)), key=order)
 

@@ -1,26 +1,34 @@
 """Where a run's numbers go: JSON lines, CSV and TensorBoard events, all in the run folder.
 
-A sink only ever appends, and its state is how many bytes it has written. To load a state is to cut the file back to it,
-so a resumed log equals, byte for byte, that of a run which was never stopped (TensorBoard's wall-clock times apart).
+A sink only ever appends, and its state is how many bytes it has written and their hash. To load a state is to cut the
+file back to it, so a resumed log equals, byte for byte, that of a run which was never stopped (TensorBoard's wall-clock
+times apart). A file that somebody edited meanwhile is set aside first: see `log_repair`.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from rltrain.core import Metrics, State, Stateful
 from rltrain.errors import CheckpointError
+from rltrain.plain_files import open_plain
 from rltrain.run import events
-from rltrain.run.disk import REAL, disk_errors
+from rltrain.run.disk import PIECE, REAL, Disk, disk_errors
+from rltrain.run.own_files import make_own_folder, open_tail
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Digest
 
 Table = Literal["train", "eval"]
 STEMS: Mapping[Table, str] = {"train": "metrics", "eval": "eval"}  # a table's file is called after its stem
@@ -40,11 +48,14 @@ class Tail:
     Nothing is touched before the first byte; then whatever an earlier, killed process left beyond `size` is cut away.
     """
 
-    def __init__(self, path: Path, size: int = 0) -> None:
+    def __init__(self, path: Path, disk: Disk = REAL) -> None:
         self.path = path
-        self.size = size  # bytes that belong to the log
+        self.size = 0  # bytes that belong to the log
+        self._digest = hashlib.sha256()  # of them
+        self._disk = disk
         self._queue = bytearray()
         self._file: int | None = None
+        self._new = self._unsynced = False
 
     def append(self, data: bytes) -> None:
         """Write to the end, at once. DiskError if that fails; the data is kept for the next call."""
@@ -58,60 +69,88 @@ class Tail:
         with _writing(self.path):
             file = self._open()
             while self._queue:
-                written = os.write(file, self._queue)
+                with memoryview(self._queue) as queue:
+                    written = self._disk.write(file, queue)
+                    self._digest.update(queue[:written])
                 self.size += written
                 del self._queue[:written]
 
     def sync(self) -> None:
         """Bring everything queued to the disk itself."""
         self.drain()
-        if self._file is not None:
+        if self._file is not None and self._unsynced:
             with _writing(self.path):
-                REAL.sync(self._file)
+                self._disk.sync(self._file)
+                if self._new:
+                    self._disk.sync_folder(self.path.parent)
+            self._unsynced = self._new = False
 
-    def cut(self, size: int) -> None:
-        """Go back to a size that the file had. CheckpointError if bytes are missing."""
+    def state(self) -> State:
+        """What to come back to; nothing may be waiting, or a resumed run would miss it."""
+        self.drain()
+        return {"size": self.size, "sha256": self._digest.hexdigest()}
+
+    def cut(self, state: State | int) -> None:
+        """Go back to what the file was; of old checkpoints the size alone. CheckpointError if it is not that."""
         self.close()
-        present = self.path.stat().st_size if self.path.exists() else 0
-        if present < size:
-            raise CheckpointError(f"{self.path}: {present} bytes, but the checkpoint was made when it had {size}")
-        self.size = size
+        kept = prefix(self.path, state)
+        if kept is None:
+            raise CheckpointError(f"{self.path}: not the numbers that the checkpoint was made with")
+        self.size, self._digest = size_of(state), kept
         self._queue.clear()
-        if present > size:
+        if self.path.exists() and self.path.stat().st_size > self.size:
             with _writing(self.path):
                 self._open()
 
     def close(self) -> None:
         if self._file is not None:
-            os.close(self._file)
+            self._disk.close(self._file)
             self._file = None
 
     def _open(self) -> int:
         if self._file is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._file = os.open(self.path, flags, 0o644)
-            os.ftruncate(self._file, self.size)
-            REAL.sync_folder(self.path.parent)
+            self._new = not self.path.exists()
+            self._file = open_tail(self._disk, self.path)
+            self._disk.truncate(self._file, self.size)
+        self._unsynced = True
         return self._file
+
+
+def size_of(state: State | int) -> int:
+    """The bytes that a log had. Checkpoints of before 2026-12 hold nothing else."""
+    return int(state["size"]) if isinstance(state, Mapping) else state
+
+
+def prefix(path: Path, state: State | int) -> Digest | None:
+    """The hash of what a log held when this was its state; None if the file does not begin with that any more."""
+    digest, left = hashlib.sha256(), size_of(state)
+    try:
+        with open_plain(path) as file:
+            while left and (piece := file.read(min(PIECE, left))):
+                digest.update(piece)
+                left -= len(piece)
+    except FileNotFoundError:
+        pass
+    known = state.get("sha256") if isinstance(state, Mapping) else None
+    return None if left or known not in (None, digest.hexdigest()) else digest
 
 
 class JsonLines:
     """metrics.jsonl and eval.jsonl: an object a line, counters first. What is not a finite number is null."""
 
-    def __init__(self, folder: Path) -> None:
-        self._tails: dict[Table, Tail] = {table: Tail(folder / f"{stem}.jsonl") for table, stem in STEMS.items()}
+    def __init__(self, folder: Path, disk: Disk = REAL) -> None:
+        self._tails: dict[Table, Tail] = {table: Tail(folder / f"{stem}.jsonl", disk) for table, stem in STEMS.items()}
 
     def write(self, table: Table, counters: Mapping[str, int], metrics: Metrics) -> None:
         row = {key: value if math.isfinite(value) else None for key, value in _row(counters, metrics).items()}
-        self._tails[table].append(json.dumps(row, separators=(",", ":")).encode() + b"\n")
+        self._tails[table].append(json_line(row))
 
     def flush(self) -> None:
         for tail in self._tails.values():
             tail.sync()
 
     def save(self) -> State:
-        return {table: _size(tail) for table, tail in self._tails.items()}
+        return {table: tail.state() for table, tail in self._tails.items()}
 
     def load(self, state: State) -> None:
         for table, tail in self._tails.items():
@@ -125,8 +164,8 @@ class JsonLines:
 class Csv:
     """metrics.csv and eval.csv. The first row fixes the columns, later new keys are left out. NaN is an empty cell."""
 
-    def __init__(self, folder: Path) -> None:
-        self._tails: dict[Table, Tail] = {table: Tail(folder / f"{stem}.csv") for table, stem in STEMS.items()}
+    def __init__(self, folder: Path, disk: Disk = REAL) -> None:
+        self._tails: dict[Table, Tail] = {table: Tail(folder / f"{stem}.csv", disk) for table, stem in STEMS.items()}
         self._columns: dict[Table, list[str]] = {table: [] for table in STEMS}  # empty until the first row
 
     def write(self, table: Table, counters: Mapping[str, int], metrics: Metrics) -> None:
@@ -134,22 +173,19 @@ class Csv:
         text = b""
         if not self._columns[table]:
             self._columns[table] = list(row)
-            text = _csv_line(self._columns[table])
-        cells = [row.get(column, math.nan) for column in self._columns[table]]
-        self._tails[table].append(text + _csv_line(["" if math.isnan(cell) else repr(cell) for cell in cells]))
+            text = csv_line(self._columns[table])
+        self._tails[table].append(text + csv_row(row, self._columns[table]))
 
     def flush(self) -> None:
         for tail in self._tails.values():
             tail.sync()
 
     def save(self) -> State:
-        return {
-            table: {"size": _size(tail), "columns": list(self._columns[table])} for table, tail in self._tails.items()
-        }
+        return {table: {**tail.state(), "columns": list(self._columns[table])} for table, tail in self._tails.items()}
 
     def load(self, state: State) -> None:
         for table, tail in self._tails.items():
-            tail.cut(state[table]["size"])
+            tail.cut(state[table])
             self._columns[table] = list(state[table]["columns"])
 
     def close(self) -> None:
@@ -164,8 +200,9 @@ class TensorBoard:
     that is why, unlike the other sinks, this one starts a new file.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, disk: Disk = REAL) -> None:
         self._folder = folder / "events"
+        self._disk = disk
         self._step = 0  # the first step that is not yet written for good
         self._tail: Tail | None = None
 
@@ -175,8 +212,10 @@ class TensorBoard:
         scalars = {prefix + key: float(value) for key, value in metrics.items() if not math.isnan(value)}
         opening = b""
         if self._tail is None:
-            number = len(list(self._folder.glob("events.out.tfevents.*"))) + 1
-            self._tail = Tail(self._folder / f"events.out.tfevents.{number:010d}.rltrain")
+            with _writing(self._folder):
+                make_own_folder(self._disk, self._folder)
+            number = 1 + max(map(_event_number, os.listdir(self._folder)), default=0)
+            self._tail = Tail(self._folder / f"events.out.tfevents.{number:010d}.rltrain", self._disk)
             opening = events.version(time.time()) + events.session_start(time.time(), self._step)
         self._step = max(self._step, step + 1)
         self._tail.append(opening + events.scalars(time.time(), step, scalars))
@@ -205,16 +244,27 @@ def _row(counters: Mapping[str, int], metrics: Metrics) -> dict[str, int | float
     return row
 
 
-def _csv_line(cells: Sequence[str]) -> bytes:
+def json_line(row: Mapping[str, int | float | None]) -> bytes:
+    """A row of a file of JSON lines."""
+    return json.dumps(row, separators=(",", ":")).encode() + b"\n"
+
+
+def csv_row(row: Mapping[str, int | float], columns: Sequence[str]) -> bytes:
+    """A row of a CSV file: each number so that it reads back the same, NaN and what is missing empty."""
+    cells = [row.get(column, math.nan) for column in columns]
+    return csv_line(["" if math.isnan(cell) else repr(cell) for cell in cells])
+
+
+def csv_line(cells: Sequence[str]) -> bytes:
+    """Cells as a line of a CSV file."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue().encode()
 
 
-def _size(tail: Tail) -> int:
-    """The size to come back to; nothing may be waiting, or a resumed run would miss it."""
-    tail.drain()
-    return tail.size
+def _event_number(name: str) -> int:
+    found = re.fullmatch(r"events\.out\.tfevents\.([0-9]{1,15})\..*", name)
+    return int(found[1]) if found else 0
 
 
 def _writing(path: Path) -> AbstractContextManager[None]:

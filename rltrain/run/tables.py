@@ -17,7 +17,7 @@ import numpy as np
 from rltrain import registry
 from rltrain.config import Experiment
 from rltrain.core import Algorithm, Array, EnvSpec, State
-from rltrain.run.build import write_small
+from rltrain.run.own_files import write_small
 
 
 def write_tables(experiment: Experiment, spec: EnvSpec, state: State, folder: Path) -> None:

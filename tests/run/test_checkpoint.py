@@ -402,8 +402,8 @@ def test_load_path_reads_a_checkpoint_or_a_run_and_changes_nothing(three: Checkp
 
 def test_a_folder_that_cannot_be_made_is_a_disk_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DiskError, match="cannot make the checkpoint folders"):
-        Checkpoints(tmp_path / "file")
+    with pytest.raises(DiskError, match="cannot save a checkpoint"):
+        Checkpoints(tmp_path / "file").save(1, {}, {})
 
 
 def test_the_manifest_is_json_that_other_tools_read(small: Path) -> None:

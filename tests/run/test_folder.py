@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rltrain.errors import BusyError, DiskError, InputError
+from rltrain.errors import BusyError, CheckpointError, DiskError, InputError
 from rltrain.run import folder as folders
 from rltrain.run.folder import Lock
 
@@ -38,6 +38,7 @@ def test_names_count_up_and_are_never_used_again(tmp_path: Path) -> None:
 
 def test_a_given_name_is_taken_once(tmp_path: Path) -> None:
     assert folders.create(tmp_path, "first", "dqn") == tmp_path / "first"
+    (tmp_path / "first" / folders.MARKER).touch()
     with pytest.raises(InputError, match=r"exists; choose another --name, or go on with it: rltrain resume .*first"):
         folders.create(tmp_path, "first", "dqn")
 
@@ -100,7 +101,7 @@ def test_names_are_sorted_as_a_person_counts(tmp_path: Path) -> None:
 HOLDER = """
 import sys
 from pathlib import Path
-from rltrain.errors import BusyError
+from rltrain.errors import BusyError, CheckpointError, DiskError, InputError
 from rltrain.run.folder import Lock
 
 lock = Lock(Path(sys.argv[1]))
@@ -199,9 +200,83 @@ def test_a_glance_at_the_lock_turns_nobody_away(tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/etc/passwd"), os.mkdir])
 def test_a_lock_that_is_no_file_is_an_error_and_no_hang(tmp_path: Path, make) -> None:
     make(tmp_path / ".lock")
-    with pytest.raises(DiskError, match="cannot lock"), Lock(tmp_path):
+    with pytest.raises(CheckpointError, match=r"lock is a .*, where a file of the run belongs"), Lock(tmp_path):
         pass
     assert not folders.is_locked(tmp_path)
+
+
+def test_a_lock_with_a_second_name_is_refused_since_its_content_would_change_there_too(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("precious")
+    (tmp_path / ".lock").hardlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CheckpointError, match="second name"), Lock(tmp_path):
+        pass
+    assert (tmp_path / "elsewhere").read_text() == "precious"
+
+
+# Folders in which no run began
+
+BEGINNINGS = {
+    "empty": [],
+    "locked once": [".lock"],
+    "its facts": [".lock", ".ballast", "run.json", "tmp-config.yaml"],
+    "its model": [".lock", "run.json", "model/grid.yaml", "model/tmp-grid.yaml"],
+    "empty folders": [".lock", "checkpoints/", "chunks/"],
+    "a group's": [".lock", "experiment.yaml", "tmp-seeds.json"],
+    "an earlier version's": [".lock", ".probe-123-1", ".config.yaml.part"],
+}
+WORK = {
+    "a run": [".lock", "config.yaml"],
+    "a group": [".lock", "seeds.json"],
+    "checkpoints": [".lock", "run.json", "checkpoints/ckpt-000000000001/MANIFEST.json"],
+    "chunks": [".lock", "chunks/replay-0.bin"],
+    "notes": [".lock", "notes.txt"],
+    "somebody's models": ["model/grid.yaml"],
+    "numbers": [".lock", "metrics.jsonl"],
+}
+
+
+def lay_out(folder: Path, names: list[str]) -> None:
+    folder.mkdir()
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).mkdir() if name.endswith("/") else (folder / name).write_text("x")
+
+
+@pytest.mark.parametrize("what", BEGINNINGS)
+def test_a_folder_in_which_no_run_began_is_taken_over_empty(tmp_path: Path, what: str) -> None:
+    lay_out(tmp_path / "x", BEGINNINGS[what])
+    assert folders.create(tmp_path, "x", "dqn") == tmp_path / "x"
+    assert [path.name for path in (tmp_path / "x").iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("what", WORK)
+def test_a_folder_that_may_hold_work_is_never_taken_over(tmp_path: Path, what: str) -> None:
+    lay_out(tmp_path / "x", WORK[what])
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InputError, match="exists; choose another --name"):
+        folders.create(tmp_path, "x", "dqn")
+    folders.forget_unbegun(tmp_path / "x")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_in_which_a_process_is_at_its_beginning_is_busy(tmp_path: Path) -> None:
+    lay_out(tmp_path / "x", [])
+    with Lock(tmp_path / "x"), pytest.raises(BusyError):
+        folders.create(tmp_path, "x", "dqn")
+
+
+def test_what_is_forgotten_is_gone(tmp_path: Path) -> None:
+    lay_out(tmp_path / "x", BEGINNINGS["its model"])
+    folders.forget_unbegun(tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_link_to_a_folder_is_not_emptied(tmp_path: Path) -> None:
+    lay_out(tmp_path / "elsewhere", BEGINNINGS["its facts"])
+    (tmp_path / "x").symlink_to("elsewhere")
+    with pytest.raises(InputError, match="exists"):
+        folders.create(tmp_path, "x", "dqn")
+    assert (tmp_path / "elsewhere" / "run.json").exists()
 
 
 # The disk

@@ -75,6 +75,7 @@ def test_what_a_killed_beginning_left_is_removed_and_nothing_else(runs):
     for seed, file in ((1, "run.json"), (2, "my notes")):
         made.member(seed).mkdir()
         (made.member(seed) / file).write_text("")
+        (made.member(seed) / ".lock").touch()
     assert [made.begun(seed) for seed in made.seeds] == [True, False, False, False]
     assert all(made.member(seed).exists() for seed in (0, 1, 2))  # to ask removes nothing
     for seed in made.seeds:

@@ -20,9 +20,12 @@ from types import FrameType
 from rltrain.cli.seeds.progress import State
 from rltrain.config import Experiment
 from rltrain.errors import DivergedError
-from rltrain.run.disk import disk_errors
+from rltrain.plain_files import open_plain
+from rltrain.run.disk import REAL, disk_errors
 from rltrain.run.group import Group, status
+from rltrain.run.own_files import open_tail
 
+MOST_LOG = 1 << 24  # bytes of a log that are read at once
 STOPPED = (130, 143, -signal.SIGTERM)  # the last: asked to stop before it could save anything
 
 
@@ -111,7 +114,7 @@ class Children:
     def _begin(self, child: Child) -> None:
         log = self.group.log(child.seed)
         child.state, child.read = "running", log.stat().st_size if log.exists() else 0
-        with disk_errors(f"seed {child.seed} cannot be started"), log.open("ab") as out:
+        with disk_errors(f"seed {child.seed} cannot be started"), os.fdopen(open_tail(REAL, log), "ab") as out:
             child.process = subprocess.Popen(
                 self.command(child.seed), stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, process_group=0
             )
@@ -136,9 +139,9 @@ class Children:
     def _listen(self, child: Child) -> list[str]:
         """The warnings among the whole lines that the child has said since; the others are kept."""
         try:
-            with self.group.log(child.seed).open("rb") as file:
+            with open_plain(self.group.log(child.seed)) as file:
                 file.seek(child.read)
-                new = file.read()
+                new = file.read(MOST_LOG)
         except OSError:
             return []
         whole = new if child.code is not None else new[: new.rfind(b"\n") + 1]

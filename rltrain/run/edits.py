@@ -1,0 +1,65 @@
+"""Whether config.yaml still says what a checkpoint was made with.
+
+A checkpoint's manifest holds every setting and the hash of the model's file. What may change on a resume may be edited
+in the file as well, and is told; any other edit would continue another experiment under this one's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rltrain import config
+from rltrain.config import Experiment
+from rltrain.errors import InputError
+from rltrain.plain_files import open_plain
+from rltrain.run.disk import PIECE, disk_errors
+
+
+class Edit(NamedTuple):
+    """A setting that differs from what the checkpoint was made with."""
+
+    key: str
+    before: Any
+    now: Any
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.before!r} -> {self.now!r}"
+
+
+def since(meta: Mapping[str, Any], written: Experiment) -> list[Edit]:
+    """What differs between a checkpoint's settings and those of `written`. Nothing for checkpoints that keep none."""
+    settings = meta.get("config")
+    if not isinstance(settings, Mapping):
+        return []
+    before, now = (dict(config.leaves(tree)) for tree in (settings, written.to_dict()))
+    if written.environment.is_model:  # its path is another in each place; what it says must not be
+        for tree in (before, now):
+            tree["environment.id"] = Path(str(tree.get("environment.id"))).name
+        before["the model's sha256"], now["the model's sha256"] = meta.get("model"), model_hash(written)
+    # A setting that one of them lacks has been added since, or removed, by another version.
+    return [Edit(key, before[key], now[key]) for key in before if key in now and before[key] != now[key]]
+
+
+def told(folder: Path, meta: Mapping[str, Any], written: Experiment) -> list[str]:
+    """What a person should know of edits that may be made. InputError for others."""
+    found = since(meta, written)
+    refused = [str(edit) for edit in found if not config.is_safe(edit.key)]
+    if refused:
+        head = f"{folder / 'config.yaml'} was edited since the checkpoint; a resumed run keeps its settings"
+        hint = f"put them back, or try them in a run of its own: rltrain resume {folder} --fork NAME"
+        raise InputError("\n".join([f"{head}:", *refused, hint]))
+    return [f"config.yaml was edited: {edit}" for edit in found]
+
+
+def model_hash(experiment: Experiment) -> str | None:
+    """The sha256 of the model's file; None where there is none."""
+    if not experiment.environment.is_model:
+        return None
+    path, digest = Path(experiment.environment.id), hashlib.sha256()
+    with disk_errors(f"cannot read {path}"), open_plain(path, follow=True) as file:
+        while piece := file.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()

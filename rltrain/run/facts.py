@@ -1,0 +1,90 @@
+"""run.json: how a run began, on which machine, and up to where it is exact to the bit.
+
+Nothing that is learned depends on it. A run whose run.json is missing or unreadable goes on, says so, and is marked as
+not exact from there: what it began on is unknown.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rltrain.plain_files import read_json
+from rltrain.run import machine
+from rltrain.run.disk import REAL, Disk
+from rltrain.run.own_files import write_small
+
+FILE = "run.json"
+FORMAT = 1
+
+
+def begun(command: str, here: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, Any]:
+    """The facts of a run that begins. `here` is `machine.facts`; `chosen` what was left to the machine, by name."""
+    facts: dict[str, Any] = {"format": FORMAT, "command": command, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+    facts["machine"] = dict(here)
+    if chosen:
+        facts["chosen"] = dict(chosen)
+    if here["device"] != "cpu":
+        return facts | {"exact": False, "why": "sums on a GPU are not in a fixed order"}
+    return facts | {"exact": True}
+
+
+def resumed(
+    folder: Path, here: Mapping[str, str], chosen: Mapping[str, str], counters: Mapping[str, int]
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """The facts of a run that goes on with these counters, None if they stay as they are, and what a person is told.
+
+    A run that was exact to the bit and goes on elsewhere says from here on: exact false, why, exact_until. It stays so.
+    """
+    try:
+        facts = _checked(read_json(folder / FILE))
+    except FileNotFoundError:
+        return _lost(folder, "is missing", here, chosen, counters)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        return _lost(folder, f"cannot be used ({reason})", here, chosen, counters)
+    warnings, reasons = [], []
+    if changed := machine.changes(facts["machine"], here):
+        warnings.append(f"resumed on another machine, so not exact to the bit: {', '.join(changed)}")
+        reasons += changed
+    for name, choice in chosen.items():
+        before = str(facts.get("chosen", {}).get(name, ""))
+        if before.split(":")[0] != choice.split(":")[0]:
+            warnings.append(f"{name} was {before.split(':')[0]}, and is {choice}")
+            reasons.append(f"{name} {before.split(':')[0]} -> {choice.split(':')[0]}")
+    if not reasons or facts["exact"] is False:
+        return None, warnings
+    return facts | _inexact(f"resumed with {', '.join(reasons)}", counters), warnings
+
+
+def write(folder: Path, facts: Mapping[str, Any], disk: Disk = REAL) -> None:
+    """Write run.json. DiskError."""
+    write_small(folder / FILE, json.dumps(facts, indent=2) + "\n", disk)
+
+
+def _inexact(why: str, counters: Mapping[str, int]) -> dict[str, Any]:
+    return {"exact": False, "why": why, "exact_until": dict(counters)}
+
+
+def _lost(
+    folder: Path, what: str, here: Mapping[str, str], chosen: Mapping[str, str], counters: Mapping[str, int]
+) -> tuple[dict[str, Any], list[str]]:
+    why = f"run.json {what}: on which machine the run began is not known"
+    facts = begun("", here, chosen) | _inexact(why, counters)
+    return facts, [f"{folder / FILE} {what}: the run goes on, marked as not exact from here"]
+
+
+def _checked(value: Any) -> dict[str, Any]:
+    """The facts, if they are of the form that a run writes. ValueError."""
+    if not isinstance(value, dict):
+        raise ValueError("expected an object")
+    for name in ("machine", "chosen"):
+        part = value.get(name, {})
+        if not isinstance(part, dict) or not all(isinstance(item, str) for item in part.values()):
+            raise ValueError(f"expected `{name}`, an object of texts")
+    if not value.get("machine") or not isinstance(value.get("exact"), bool):
+        raise ValueError("expected `machine` and `exact`")
+    return value

@@ -1,0 +1,106 @@
+"""Logs that were edited, cut or deleted since the checkpoint: set aside under another name, and written anew.
+
+metrics.jsonl and metrics.csv (and eval.*) tell the same rows, so one of them is rewritten from the other. A spreadsheet
+that saves a CSV file with other line ends is the usual case. Where both were changed, the numbers of before are in the
+files set aside, and the logs go on without them: no run ends because of its logs.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from rltrain.core import State
+from rltrain.plain_files import json_lines, open_plain
+from rltrain.run.disk import REAL, Disk, disk_errors, entry, replace_file
+from rltrain.run.sinks import STEMS, csv_line, csv_row, json_line, prefix, size_of
+
+_WHOLE = re.compile(r"-?[0-9]+")
+
+
+def mend(folder: Path, sinks: State, disk: Disk = REAL) -> tuple[State, list[str]]:
+    """The sinks' state with which the logs in the folder agree, and a warning for each file that was mended. DiskError.
+
+    sinks    as a checkpoint holds it: {"jsonl": {table: size and hash}, "csv": {table: the same and columns}}
+    """
+    state: dict[str, Any] = {name: dict(part) for name, part in sinks.items()}
+    warnings: list[str] = []
+    for table, stem in STEMS.items():
+        rows_file, csv_file = folder / f"{stem}.jsonl", folder / f"{stem}.csv"
+        rows, cells = state["jsonl"][table], state["csv"][table]
+        rows_hold, cells_hold = prefix(rows_file, rows) is not None, prefix(csv_file, cells) is not None
+        if not rows_hold:
+            data = _json_from(csv_file, size_of(cells)) if cells_hold else b""
+            warnings.append(_replaced(disk, rows_file, data, csv_file.name if cells_hold else None))
+            state["jsonl"][table] = _state_of(data)
+        if not cells_hold:
+            columns = list(cells["columns"])
+            data = _csv_from(rows_file, size_of(rows), columns) if rows_hold else b""
+            warnings.append(_replaced(disk, csv_file, data, rows_file.name if rows_hold else None))
+            state["csv"][table] = {**_state_of(data), "columns": columns if data else []}
+    return state, warnings
+
+
+def _state_of(data: bytes) -> dict[str, int | str]:
+    known = entry(data)
+    return {"size": known.size, "sha256": known.sha256}
+
+
+def _csv_from(path: Path, size: int, columns: list[str]) -> bytes:
+    """The CSV file that tells the rows in the first `size` bytes of a file of JSON lines."""
+    lines = [csv_line(columns)] if columns else []
+    left = size
+    for row in json_lines(path):
+        left -= len(json_line(row))
+        if left < 0:
+            break
+        numbers = {name: value for name, value in row.items() if isinstance(value, int | float)}
+        lines.append(csv_row(numbers, columns))
+    return b"".join(lines)
+
+
+def _json_from(path: Path, size: int) -> bytes:
+    """The JSON lines that tell the rows in the first `size` bytes of a CSV file."""
+    with open_plain(path) as file:
+        rows = list(csv.reader(io.StringIO(file.read(size).decode("utf-8", "replace"), newline="")))
+    columns = rows[0] if rows else []
+    return b"".join(
+        json_line({name: _number(cell) for name, cell in zip(columns, row, strict=False)}) for row in rows[1:]
+    )
+
+
+def _number(cell: str) -> int | float | None:
+    if _WHOLE.fullmatch(cell):
+        return int(cell)
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return value if abs(value) < float("inf") else None
+
+
+def _replaced(disk: Disk, path: Path, data: bytes, source: str | None) -> str:
+    """Sets a file aside, writes it anew, and says so."""
+    aside = _unused(path)
+    with disk_errors(f"cannot mend {path}"):
+        there = os.path.lexists(path)
+        if there:
+            disk.rename(path, aside)
+        if data:
+            replace_file(disk, path, data)
+        disk.sync_folder(path.parent)
+    what = f"{path.name} was changed since the checkpoint, and is now {aside.name}" if there else f"{path.name} is gone"
+    how = f"written anew from {source}" if source else "it goes on without the numbers of before"
+    return f"{what}; {how}"
+
+
+def _unused(path: Path) -> Path:
+    """metrics-edited-1.csv, or the first such name that is free."""
+    number = 1
+    while os.path.lexists(aside := path.with_name(f"{path.stem}-edited-{number}{path.suffix}")):
+        number += 1
+    return aside
