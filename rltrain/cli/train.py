@@ -114,6 +114,9 @@ def resume_command(
     runs_dir: RunsDir = Path("runs"),
     max_wall: MaxWall = None,
     jobs: Jobs = None,
+    fork: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Go on in a new run of this name, where any setting may change.")
+    ] = None,
     quiet: QuietFlag = False,
     progress: ProgressFlag = False,
     stop_with_input: WithInput = False,
@@ -122,6 +125,8 @@ def resume_command(
     if stop_with_input:
         signals.stop_with_input()
     flags = as_overrides(total_timesteps, None, None, None, max_wall)
+    if fork is not None:
+        raise typer.Exit(fork_run(run, fork, [*(overrides or []), *flags], runs_dir=runs_dir, quiet=quiet, jobs=jobs))
     raise typer.Exit(go_on(run, [*(overrides or []), *flags], runs_dir=runs_dir, quiet=quiet, jobs=jobs))
 
 
@@ -204,6 +209,21 @@ def resume_run(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet
             refuse_what_does_not_fit(load(found / folder.MARKER), resumed=True)
         resumed = Run.resume(found, overrides)
     return drive(resumed, quiet)
+
+
+def fork_run(
+    run: str, name: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool = False, jobs: int | None = None
+) -> int:
+    """Go on with a copy of a run, with other settings. Returns the exit code."""
+    from rltrain.run import folder, group
+    from rltrain.run.fork import fork
+
+    if jobs is not None or group.find(runs_dir, run) is not None:
+        raise InputError(f"--fork {name}: it is for one run; name one of {run}, such as {run}/s0")
+    found = folder.find(runs_dir, run)
+    with keeping_crashes(found):
+        new = fork(found, overrides, runs_dir, name, shlex.join(["rltrain", *sys.argv[1:]]))
+    return resume_run(str(new), runs_dir=runs_dir, quiet=quiet)
 
 
 def drive(run: Run, quiet: bool) -> int:

@@ -89,7 +89,8 @@ def experiment_of(folder: Path, overrides: Sequence[str], file: str = "config.ya
     refused = [key for key, _, _ in changed if not config.is_safe(key)]
     if refused:
         lines = [f"{key}: {before!r} -> {after!r}" for key, before, after in changed if key in refused]
-        raise InputError("a resumed run keeps its settings; start a new run to change these:\n" + "\n".join(lines))
+        hint = f"go on with them in a run of its own: rltrain resume {folder} ... --fork NAME"
+        raise InputError("\n".join(["a resumed run keeps its settings; these would change:", *lines, hint]))
     first, now = (next(iter(experiment.run.budget or {}), None) for experiment in (old, new))
     if now != first:  # it names the checkpoints, so that the newest can be told
         raise InputError(f"run.budget: a resumed run goes on counting {first}; name it first, before {now}")

@@ -43,13 +43,19 @@ def since(meta: Mapping[str, Any], written: Experiment) -> list[Edit]:
     return [Edit(key, before[key], now[key]) for key in before if key in now and before[key] != now[key]]
 
 
+def kept(experiment: Experiment) -> dict[str, Any]:
+    """What a checkpoint's manifest holds of the configuration."""
+    model = model_hash(experiment)
+    return {"config": experiment.to_dict(), **({"model": model} if model else {})}
+
+
 def told(folder: Path, meta: Mapping[str, Any], written: Experiment) -> list[str]:
     """What a person should know of edits that may be made. InputError for others."""
     found = since(meta, written)
     refused = [str(edit) for edit in found if not config.is_safe(edit.key)]
     if refused:
         head = f"{folder / 'config.yaml'} was edited since the checkpoint; a resumed run keeps its settings"
-        hint = f"put them back, or try them in a run of its own: rltrain resume {folder} --fork NAME"
+        hint = f"put them back, or go on with them in a run of its own: rltrain resume {folder} --fork NAME"
         raise InputError("\n".join([f"{head}:", *refused, hint]))
     return [f"config.yaml was edited: {edit}" for edit in found]
 

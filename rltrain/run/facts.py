@@ -57,7 +57,7 @@ def resumed(
             reasons.append(f"{name} {before.split(':')[0]} -> {choice.split(':')[0]}")
     if not reasons or facts["exact"] is False:
         return None, warnings
-    return facts | _inexact(f"resumed with {', '.join(reasons)}", counters), warnings
+    return facts | inexact(f"resumed with {', '.join(reasons)}", counters), warnings
 
 
 def write(folder: Path, facts: Mapping[str, Any], disk: Disk = REAL) -> None:
@@ -65,7 +65,8 @@ def write(folder: Path, facts: Mapping[str, Any], disk: Disk = REAL) -> None:
     write_small(folder / FILE, json.dumps(facts, indent=2) + "\n", disk)
 
 
-def _inexact(why: str, counters: Mapping[str, int]) -> dict[str, Any]:
+def inexact(why: str, counters: Mapping[str, int]) -> dict[str, Any]:
+    """What run.json says of a run that is exact to the bit up to these counters, and why no further."""
     return {"exact": False, "why": why, "exact_until": dict(counters)}
 
 
@@ -73,7 +74,7 @@ def _lost(
     folder: Path, what: str, here: Mapping[str, str], chosen: Mapping[str, str], counters: Mapping[str, int]
 ) -> tuple[dict[str, Any], list[str]]:
     why = f"run.json {what}: on which machine the run began is not known"
-    facts = begun("", here, chosen) | _inexact(why, counters)
+    facts = begun("", here, chosen) | inexact(why, counters)
     return facts, [f"{folder / FILE} {what}: the run goes on, marked as not exact from here"]
 
 

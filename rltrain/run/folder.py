@@ -105,6 +105,12 @@ def clear_unbegun(folder: Path, *, remove: bool = False) -> None:
             folder.rmdir()
 
 
+def remove(folder: Path) -> None:
+    """Removes a run folder that this process made and could not finish, as far as that can be done."""
+    with suppress(OSError):
+        remove_tree(REAL, folder)
+
+
 def forget_unbegun(folder: Path) -> None:
     """Removes what is left of a run that never began, if that can be done; else it is in nobody's way."""
     with suppress(OSError, RltrainError):

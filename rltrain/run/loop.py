@@ -26,7 +26,6 @@ from rltrain.run import folder as folders
 from rltrain.run.build import Parts, build, experiment_of, keep_model
 from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.disk import REAL, Disk
-from rltrain.run.edits import model_hash
 from rltrain.run.evaluation import Evaluation, evaluate
 from rltrain.run.own_files import append, write_small
 from rltrain.run.sinks import Csv, JsonLines, Sink, TensorBoard
@@ -64,8 +63,7 @@ class Run:
             "tensorboard": TensorBoard(folder, disk),
         }
         self.checkpoints = Checkpoints(folder, run.save.keep, disk)
-        self._settings = self.experiment.to_dict()  # kept in each checkpoint: an edit of config.yaml is seen
-        self._model = model_hash(self.experiment)
+        self._kept = edits.kept(self.experiment)  # in each checkpoint, so that an edit of config.yaml is seen
         self.best: dict[str, Any] | None = None  # score and step of the best evaluation
         self.last_evaluation: dict[str, float] | None = None
         self._evaluation_due = False
@@ -334,8 +332,7 @@ class Run:
             "counters": dict(self.counters),
             "best": self.best,
             "elapsed_seconds": self.progress()["elapsed_seconds"],
-            "config": self._settings,
-            **({"model": self._model} if self._model else {}),
+            **self._kept,
         }
         protect = [] if self.best is None else [checkpoint_name(self.best["step"])]
         state = self._state()

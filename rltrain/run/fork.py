@@ -1,0 +1,63 @@
+"""A run that begins where another stands: its newest whole checkpoint under a new name, with other settings.
+
+The other run stays as it is. The new one is a run like any other, but no unbroken run from the beginning equals it, so
+its run.json says where it comes from and that it is not exact.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rltrain import config
+from rltrain.run import edits, facts, machine
+from rltrain.run import folder as folders
+from rltrain.run.build import keep_model
+from rltrain.run.checkpoint import Checkpoints
+from rltrain.run.disk import REAL, disk_errors
+from rltrain.run.own_files import copy_file, make_own_folder, own_file, own_folder, write_small
+
+EVENTS = "events"
+
+
+def fork(run: Path, overrides: Sequence[str], runs_dir: Path, name: str, command: str) -> Path:
+    """The folder of a new run, ready to be resumed. InputError, CheckpointError or DiskError; then none is left behind.
+
+    overrides   as for a new run: whatever the state can be loaded into
+    """
+    with folders.Lock(run):
+        folders.check_own(run)
+        experiment = config.load(run / folders.MARKER, overrides)
+        store = Checkpoints(run)
+        loaded = store.load()
+        new = folders.create(runs_dir, name, name)
+        try:
+            with folders.Lock(new):
+                changed = [str(edit) for edit in edits.since(loaded.meta, experiment)]
+                here = machine.facts(experiment.run.threads or machine.cores(), machine.device(experiment.run.device))
+                origin = {"run": str(run), "checkpoint": loaded.name, "changed": changed}
+                known = facts.begun(command, here, {}) | {"forked": origin}
+                counters = loaded.meta.get("counters", {})
+                facts.write(new, known | facts.inexact(f"forked from {run} at {loaded.name}", counters))
+                keep_model(experiment, new)
+                meta = {**loaded.meta, **edits.kept(experiment)}
+                Checkpoints(new, experiment.run.save.keep).save(loaded.step, loaded.state, meta)
+                _copy_logs(run, new)
+                write_small(new / folders.MARKER, experiment.to_yaml())  # last: it makes the folder a run
+        except BaseException:
+            folders.remove(new)
+            raise
+    return new
+
+
+def _copy_logs(run: Path, new: Path) -> None:
+    """The numbers so far. What is beyond the checkpoint is cut away when the new run is resumed."""
+    with disk_errors(f"cannot copy the numbers of {run}"):
+        for name in folders.GROWING:
+            if own_file(run / name):
+                copy_file(REAL, run / name, new / name)
+        if own_folder(run / EVENTS):
+            make_own_folder(REAL, new / EVENTS)
+            for name in sorted(os.listdir(run / EVENTS)):
+                copy_file(REAL, run / EVENTS / name, new / EVENTS / name)
