@@ -40,7 +40,7 @@ def resumed(
     A run that was exact to the bit and goes on elsewhere says from here on: exact false, why, exact_until. It stays so.
     """
     try:
-        facts = _checked(read_json(folder / FILE))
+        facts = read(folder)
     except FileNotFoundError:
         return _lost(folder, "is missing", here, chosen, counters)
     except (OSError, ValueError) as error:
@@ -58,6 +58,11 @@ def resumed(
     if not reasons or facts["exact"] is False:
         return None, warnings
     return facts | inexact(f"resumed with {', '.join(reasons)}", counters), warnings
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """What run.json says. OSError if it cannot be read, ValueError if it is not of the form that a run writes."""
+    return _checked(read_json(folder / FILE))
 
 
 def write(folder: Path, facts: Mapping[str, Any], disk: Disk = REAL) -> None:

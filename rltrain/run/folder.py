@@ -81,14 +81,14 @@ def _last_number(runs_dir: Path, stem: str) -> int:
 def is_unbegun(folder: Path) -> bool:
     """Whether nobody's work is lost with this folder: it is empty, or holds what comes before a run or a group begins.
 
-    .lock is there from the first moment; config.yaml makes a run and seeds.json a group, and they are written last. A
-    process may be about to do so: see `Lock`.
+    config.yaml makes a run and seeds.json a group; both are written last. A process may be about to do so: see `Lock`.
     """
     if folder.is_symlink() or not folder.is_dir():
         return False
     full = [name for name in EMPTY_BEFORE if (folder / name).is_dir() and os.listdir(folder / name)]
     found = os.listdir(folder)
-    return not found or (".lock" in found and not full and all(map(BEFORE.fullmatch, found)))
+    ours = set(found) - {"model", *EMPTY_BEFORE}  # a person may have called a folder so
+    return not found or bool(ours and not full and all(map(BEFORE.fullmatch, found)))
 
 
 def clear_unbegun(folder: Path, *, remove: bool = False) -> None:

@@ -93,7 +93,9 @@ def _replaced(disk: Disk, path: Path, data: bytes, source: str | None) -> str:
         if data:
             replace_file(disk, path, data)
         disk.sync_folder(path.parent)
-    what = f"{path.name} was changed since the checkpoint, and is now {aside.name}" if there else f"{path.name} is gone"
+    what = f"{path.name} is gone"
+    if there:
+        what = f"{path.name} is not what it was at the checkpoint, and is now {aside.name}"
     how = f"written anew from {source}" if source else "it goes on without the numbers of before"
     return f"{what}; {how}"
 

@@ -2,7 +2,8 @@
 
 It is a generator of events; whoever needs to watch consumes it. Between two steps nothing is in flight, and all that
 changes is in `Run._state`, so a run that is killed and resumed ends, bit for bit, where it would have ended anyway.
-Cadences are arithmetic on counters. Wall-clock times go to files of their own and decide nothing but `run.max_wall`.
+Cadences are arithmetic on counters. Wall-clock times go to files of their own, and nothing that is learned depends on
+them: they decide `run.max_wall`, and which of the saves that no config asks for are worth their time.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from rltrain.run.sinks import Csv, JsonLines, Sink, TensorBoard
 from rltrain.run.tables import write_tables
 
 SAVES_A_BUDGET = 20
+SAVING_SHARE = 0.01  # of a run's time that may go into saving, where its config leaves the cadence open
+MOST_SECONDS_UNSAVED = 600.0  # if saves are as dear as that
 MOST_STEPS_BETWEEN_SAVES = 50_000  # of the environments: about two minutes of an Atari run
 
 Kind = Literal["step", "busy", "eval", "save", "warning", "end"]  # busy: `text` says what now takes a while
@@ -78,6 +81,8 @@ class Run:
         self._unwritten = False  # the sinks hold numbers that the disk refused
         self._mean: float | None = None  # of the last training games, for a run that is never evaluated
         self._status_written = -1e9
+        self._saved_at = self._started  # when the last save or load ended
+        self._save_seconds = 0.0  # what the last one took
 
     # Beginnings
 
@@ -88,12 +93,14 @@ class Run:
         parts = build(experiment)  # before the folder: what cannot be built leaves nothing behind
         folder = folders.create(runs_dir, name, stem, disk)
         run = cls(parts, folder, _locked(folder), disk)
+        began = time.monotonic()
         try:
             run._try_disk()
             facts.write(folder, facts.begun(command, run._machine(), run._chosen), disk)
             keep_model(experiment, folder, disk)
             # Last, since it makes the folder a run that can be resumed.
             write_small(folder / folders.MARKER, experiment.to_yaml(), disk)
+            run._save_seconds = time.monotonic() - began  # a guess, until there is a save to time
         except BaseException:
             run.close()
             folders.forget_unbegun(folder)
@@ -147,14 +154,15 @@ class Run:
         self._warnings += warnings
         self._saved = self._now
         self._elapsed_before = float(loaded.meta.get("elapsed_seconds", 0.0))
+        self._save_seconds = float(loaded.meta.get("save_seconds", 0.0))
 
     # The loop
 
     def advance(self) -> Iterator[Event]:
         """Improve until the budget is spent, the algorithm is done, or a stop is requested. Saves at the end."""
-        self._started = time.monotonic()
+        self._started = self._saved_at = time.monotonic()
         yield from self._drain_warnings()
-        if not self.checkpoints.names():
+        if self._chosen and not self.checkpoints.names():
             yield from self._save(last=False)  # what was chosen at the start, such as the arithmetic, is chosen once
         if self._evaluation_due:
             yield from self._evaluate()
@@ -172,7 +180,7 @@ class Run:
             if self._due(self.experiment.run.evaluate.every, before):
                 self._evaluation_due = True
                 yield from self._evaluate()
-            if self._due(self._save_every, before) or self.best != best:
+            if self._save_due(before) or self.best != best:
                 yield from self._save(last=False)
         if self._saved != self._now:
             yield from self._save(last=True)
@@ -313,7 +321,7 @@ class Run:
     def _save(self, last: bool) -> Iterator[Event]:
         """Write a checkpoint. A full disk is a warning and the next save tries again; the last frees the ballast."""
         try:
-            yield self._save_once()
+            yield self._save_once(last)
         except DiskError as error:
             if not last:
                 yield Event(
@@ -321,9 +329,10 @@ class Run:
                 )
                 return
             folders.release_ballast(self.folder)
-            yield self._save_once()
+            yield self._save_once(last)
 
-    def _save_once(self) -> Event:
+    def _save_once(self, last: bool = False) -> Event:
+        began = time.monotonic()
         for sink in self.sinks.values():
             sink.flush()
         meta = {
@@ -332,14 +341,16 @@ class Run:
             "counters": dict(self.counters),
             "best": self.best,
             "elapsed_seconds": self.progress()["elapsed_seconds"],
+            "save_seconds": self._save_seconds,
             **self._kept,
         }
         protect = [] if self.best is None else [checkpoint_name(self.best["step"])]
         state = self._state()
         with contextlib.suppress(DiskError):  # the next save writes it whole
-            write_tables(self.experiment, self.spec, state["algorithm"], self.folder)
+            write_tables(self.experiment, self.spec, state["algorithm"], self.folder, durable=last)
         name = self.checkpoints.save(self.counters[self.primary], state, meta, protect)
-        self._saved = self._now
+        self._saved, self._saved_at = self._now, time.monotonic()
+        self._save_seconds = self._saved_at - began
         return Event("save", self.counters, {}, name)
 
     # Small parts
@@ -349,11 +360,16 @@ class Run:
         """What tells two moments of a run apart: an evaluation changes no counter."""
         return dict(self.counters), self._evaluation_due
 
-    @property
-    def _save_every(self) -> Mapping[str, int]:
+    def _save_due(self, before: Mapping[str, int]) -> bool:
+        """Whether to save after this step: as the config says, or at each part of the budget that is worth a save."""
         every = self.experiment.run.save.every
         if every is not None:
-            return every
+            return self._due(every, before)
+        worth = min(MOST_SECONDS_UNSAVED, self._save_seconds / SAVING_SHARE)
+        return self._due(self._parts_of_budget, before) and time.monotonic() - self._saved_at >= worth
+
+    @property
+    def _parts_of_budget(self) -> Mapping[str, int]:
         cadence = {name: max(1, limit // SAVES_A_BUDGET) for name, limit in self.budget.items()}
         if "env_steps" in cadence and self.experiment.task == "env":
             cadence["env_steps"] = min(cadence["env_steps"], MOST_STEPS_BETWEEN_SAVES)

@@ -16,12 +16,12 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from rltrain.core import Metrics, State, Stateful
-from rltrain.errors import CheckpointError
+from rltrain.errors import CheckpointError, DiskError
 from rltrain.plain_files import open_plain
 from rltrain.run import events
 from rltrain.run.disk import PIECE, REAL, Disk, disk_errors
@@ -162,7 +162,10 @@ class JsonLines:
 
 
 class Csv:
-    """metrics.csv and eval.csv. The first row fixes the columns, later new keys are left out. NaN is an empty cell."""
+    """metrics.csv and eval.csv. The first row fixes the columns, later new keys are left out. NaN is an empty cell.
+
+    They are not waited for at a checkpoint: what a power loss takes is written anew from the JSON lines.
+    """
 
     def __init__(self, folder: Path, disk: Disk = REAL) -> None:
         self._tails: dict[Table, Tail] = {table: Tail(folder / f"{stem}.csv", disk) for table, stem in STEMS.items()}
@@ -178,7 +181,7 @@ class Csv:
 
     def flush(self) -> None:
         for tail in self._tails.values():
-            tail.sync()
+            tail.drain()
 
     def save(self) -> State:
         return {table: {**tail.state(), "columns": list(self._columns[table])} for table, tail in self._tails.items()}
@@ -190,6 +193,8 @@ class Csv:
 
     def close(self) -> None:
         for tail in self._tails.values():
+            with suppress(DiskError):  # as above
+                tail.sync()
             tail.close()
 
 

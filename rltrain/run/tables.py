@@ -20,13 +20,13 @@ from rltrain.core import Algorithm, Array, EnvSpec, State
 from rltrain.run.own_files import write_small
 
 
-def write_tables(experiment: Experiment, spec: EnvSpec, state: State, folder: Path) -> None:
-    """folder/NAME.csv for each table of the algorithm's saved state. DiskError."""
+def write_tables(experiment: Experiment, spec: EnvSpec, state: State, folder: Path, durable: bool = True) -> None:
+    """folder/NAME.csv for each table of the algorithm's saved state; not `durable`: the next save is. DiskError."""
     tables = vars(registry.load(experiment.algorithm_name)).get("tables")
     if tables is None:
         return
     for name, columns in tables(experiment.algorithm, spec, state).items():
-        write_small(folder / f"{name}.csv", as_csv(columns))
+        write_small(folder / f"{name}.csv", as_csv(columns), durable=durable)
 
 
 def findings(experiment: Experiment, spec: EnvSpec, algorithm: Algorithm) -> list[str]:

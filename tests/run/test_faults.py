@@ -19,10 +19,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rltrain import config
 from rltrain.core import Blob
 from rltrain.errors import CheckpointError, DiskError
+from rltrain.run import facts
+from rltrain.run import folder as folders
 from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.disk import REAL, Disk, remove_tree
+from rltrain.run.loop import Run
 
 
 @pytest.fixture
@@ -65,6 +69,14 @@ class FaultyDisk:
     def create(self, path: Path) -> int:
         self.door()
         return REAL.create(path)
+
+    def append(self, path: Path) -> int:
+        self.door()
+        return REAL.append(path)
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        self.door()
+        REAL.truncate(descriptor, size)
 
     def write(self, descriptor: int, data: memoryview) -> int:
         if self.fails():
@@ -321,6 +333,16 @@ class Recorder(FaultyDisk):
         self.open_files[descriptor] = self.add(path)
         return descriptor
 
+    def append(self, path: Path) -> int:
+        new = not path.exists()
+        descriptor = super().append(path)
+        self.open_files[descriptor] = self.add(path) if new else self.inodes[path]
+        return descriptor
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        super().truncate(descriptor, size)
+        self.log.append(("cut", self.open_files[descriptor], size))
+
     def write(self, descriptor: int, data: memoryview) -> int:
         self.log.append(("write", self.open_files[descriptor], bytes(data)))
         return os.write(descriptor, data)
@@ -366,6 +388,8 @@ class Recorder(FaultyDisk):
             share = 1.0 if index < synced.get(inode, -1) else kept()
             if kind == "write":
                 files[inode] = files.get(inode, b"") + rest[0][: round(share * len(rest[0]))]
+            if kind == "cut" and share >= 0.5:
+                files[inode] = files.get(inode, b"")[: rest[0]]
             if kind == "name" and share >= 0.5:
                 folder = names.setdefault(inode, {})
                 for name, target in rest[0].items():
@@ -446,6 +470,54 @@ def test_the_power_loss_sees_what_the_usual_way_loses(tmp_path: Path) -> None:
     assert {b"old data", b"new data", b""} < found
 
 
+RUN = """
+algorithm: {name: qlearn}
+environment: model.yaml
+run: {budget: {env_steps: 400}, evaluate: {every: {env_steps: 200}, episodes: 1}, save: {every: {env_steps: 100}}}
+"""
+MODEL = "discount: 0.9\nstates:\n  s0: {go: s1, stay: s0}\n  s1: {go: s0 reward 1}\n"
+
+
+@pytest.mark.parametrize("every", [20, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_power_loss_at_any_moment_of_a_run(tmp_path: Path, every: int) -> None:
+    """The whole folder, from its making to its end: what is found is no run yet, or one that ends as the whole one."""
+    (tmp_path / "model.yaml").write_text(MODEL)
+    (runs := tmp_path / "runs").mkdir()
+    disk = Recorder(runs)
+    experiment = config.loads(RUN, str(tmp_path / "test.yaml"))
+    run = Run.create(experiment, runs, "x", "a test", disk)
+    promised = [(0, None), (len(disk.log), 0)]  # (calls made, environment steps reported as saved)
+    for event in run.advance():
+        if event.kind == "save":
+            promised.append((len(disk.log), run.counters["env_steps"]))
+    run.close()
+    logs = {name: (run.folder / name).read_bytes() for name in ("metrics.jsonl", "metrics.csv", "eval.jsonl")}
+    states = resumed = 0
+    draw = random.Random(0)
+    for length, found in power_losses(disk, tmp_path / "after"):
+        states += 1
+        if states % every:
+            continue
+        steps = [steps for calls, steps in promised if calls <= length][-1]
+        folder = found / "x"
+        if not (folder / "config.yaml").exists():
+            assert steps is None
+            assert not folder.exists() or folders.is_unbegun(folder) or not os.listdir(folder)
+            continue
+        assert config.load(folder / "config.yaml") == experiment.replace(f"environment.id={folder}/model/model.yaml")
+        if steps or draw.random() < 0.02:  # where nothing was saved yet, it begins anew
+            again = Run.resume(folder)
+            assert again.counters["env_steps"] >= (steps or 0)
+            assert facts.read(folder)["exact"] is True
+            if draw.random() < 0.1:
+                resumed += 1
+                for _ in again.advance():
+                    pass
+                assert {name: (folder / name).read_bytes() for name in logs} == logs
+            again.close()
+    assert states > 2_000 and resumed > 100 / every
+
+
 # The real thing
 
 
@@ -469,6 +541,7 @@ SAVER = """
 import sys
 from pathlib import Path
 import numpy as np
+from rltrain import config
 from rltrain.core import Blob
 from rltrain.run.checkpoint import Checkpoints
 
