@@ -10,18 +10,21 @@ from typing import Any
 
 import numpy as np
 
+from rltrain import lettering
 from rltrain.core import Array
 from rltrain.errors import InputError, MissingError
 from rltrain.mdp import picture_layout
 from rltrain.mdp.files import dot
 from rltrain.mdp.model import Model
 from rltrain.mdp.picture_layout import POINT, STATE
+from rltrain.spelling import brief
 
 SUFFIXES = (".svg", ".png")
 MOST = 60  # states
 MOST_GRID = 2500  # cells
 INCHES = 0.62  # a unit of the layout
 DPI = 160
+NAME = 24  # characters of a name
 BEST, BEST_FILL = dot.BEST, dot.BEST_FILL
 PLAIN, FILL, TEXT = "#555555", "#f6f6f4", "#1a1a1a"
 _CELL = re.compile(r"(\d{1,6}),(\d{1,6})")
@@ -45,7 +48,8 @@ def draw(
     import matplotlib
 
     # The same model gives the same bytes: no date, no random ids.
-    with matplotlib.rc_context({"svg.hashsalt": "rltrain", "svg.fonttype": "none"}):
+    settings = {"svg.hashsalt": "rltrain", "svg.fonttype": "none"}
+    with lettering.as_it_stands(figure), matplotlib.rc_context(settings):  # type: ignore[arg-type]
         meta = {"Date": None} if suffix == ".svg" else {}
         figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=meta, bbox_inches="tight", pad_inches=0.15)
 
@@ -110,7 +114,10 @@ def _figure(figure_module: Any, model: Model, policy: Array | None, value: Array
         if model.terminal[state]:
             axes.add_patch(Circle(at, STATE - 0.09, facecolor="none", edgecolor=TEXT, linewidth=1.0, zorder=4))
         _state_text(
-            axes, at, model.states[state], None if value is None or model.terminal[state] else float(value[state])
+            axes,
+            at,
+            brief(model.states[state], NAME),
+            None if value is None or model.terminal[state] else float(value[state]),
         )
     stems = [stem[0] + np.linspace(0, 1, 20)[:, None] * (stem[1] - stem[0]) for stem in places.stem]
     lines = np.concatenate([*places.arrow, *stems, *_start_arrows(axes, model, places)])
@@ -174,6 +181,7 @@ def _labels(axes: Any, model: Model, places: picture_layout.Layout, taken: Array
     jobs: list[tuple[str, Array, bool, float]] = []
     for pair in range(model.num_pairs):
         name, said = dot.labels(model, pair)
+        name = brief(name, NAME + 10)
         share = float(taken[pair])
         if 0 < share < 1:
             name += f" ({dot.number(share)})"

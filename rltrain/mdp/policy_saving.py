@@ -164,7 +164,7 @@ def _entries(model: Model, policy: Array) -> Iterator[tuple[str, Any]]:
 
 def _place(path: Path, data: Iterator[bytes]) -> None:
     """Whole or not at all."""
-    from rltrain.mdp.files import replacing
+    from rltrain.whole_files import replacing
 
     with replacing(path) as file:
         for piece in data:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rltrain.errors import DiskError, InputError, MissingError
+from rltrain import lettering
+from rltrain.errors import InputError, MissingError
 from rltrain.report.reading import COUNTERS
+from rltrain.spelling import shown
+from rltrain.whole_files import replacing
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito 2008: for all eyes
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (6, 2, 1, 2)))  # where there are more lines than colours
@@ -44,15 +46,15 @@ def colour(number: int) -> tuple[str, Any]:
     return COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)]
 
 
-def finish(figure: Any, shown: Sequence[Any], title: str, below: bool = False) -> None:
+def finish(figure: Any, drawn: Sequence[Any], title: str, below: bool = False) -> None:
     """What all pictures share: the title, a quiet frame, legends in the panels or, where they would cover, `below`."""
-    for panel in shown:
+    for panel in drawn:
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(alpha=0.25)
         if not below and panel.get_legend_handles_labels()[1]:
             panel.legend(loc="best", fontsize=9, edgecolor="none", framealpha=0.8)
     entries: dict[str, Any] = {}
-    for panel in shown if below else []:
+    for panel in drawn if below else []:
         handles, labels = panel.get_legend_handles_labels()
         entries |= dict(zip(labels, handles, strict=True))
     if entries:
@@ -62,7 +64,7 @@ def finish(figure: Any, shown: Sequence[Any], title: str, below: bool = False) -
         )
         width, height = figure.get_size_inches()
         figure.set_size_inches(width, height + ROW * -(-len(entries) // columns))
-    shown[0].set_title(title, loc="left", fontweight="bold", wrap=True)
+    drawn[0].set_title(title, loc="left", fontweight="bold", wrap=True)
 
 
 def counted(panel: Any, counter: str) -> None:
@@ -96,7 +98,7 @@ def suffix_of(path: Path) -> str:
     """The format that a file's name asks for. InputError if it is none of ours."""
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
-        raise InputError(f"{path}: a picture's name ends in {', '.join(f'.{name}' for name in FORMATS)}")
+        raise InputError(f"{shown(str(path))}: a picture's name ends in {', '.join(f'.{name}' for name in FORMATS)}")
     return suffix
 
 
@@ -105,13 +107,7 @@ def write(figure: Any, path: Path) -> Path:
     import matplotlib
 
     suffix = suffix_of(path)
-    part = path.with_name(f".{path.name}.part")
     undated: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-    try:
-        with matplotlib.rc_context(SETTINGS):  # type: ignore[arg-type]
-            figure.savefig(part, dpi=150, format=suffix, metadata=undated.get(suffix))
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise DiskError(f"{path}: cannot be written: {error.strerror or error}") from error
+    with replacing(path) as file, lettering.as_it_stands(figure), matplotlib.rc_context(SETTINGS):  # type: ignore[arg-type]
+        figure.savefig(file, dpi=150, format=suffix, metadata=undated.get(suffix))
     return path

@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from rltrain.cells import unguarded
 from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.plain_files import read_plain
 from rltrain.report import canvas, returns
 from rltrain.report.canvas import COLOURS, GREY
 from rltrain.report.reading import Record
+from rltrain.spelling import shown
 
 POINTS = "points.csv"
 MAX_BYTES = 1 << 27  # of it: two million points
@@ -50,10 +52,10 @@ def read(path: Path) -> tuple[list[str], Array, Array]:
         rows = list(csv.reader(io.StringIO(text, newline="")))
     except (OSError, ValueError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"{path}: cannot be read: {reason}") from error
-    head = rows[0] if rows else []
+        raise InputError(f"{shown(str(path))}: cannot be read: {reason}") from error
+    head = list(map(unguarded, rows[0])) if rows else []
     if "score" not in head:
-        raise InputError(f"{path}: its first line names no column `score`")
+        raise InputError(f"{shown(str(path))}: its first line names no column `score`")
     table = np.array([_numbers(row, len(head)) for row in rows[1:]]).reshape(-1, len(head))
     table = table[np.isfinite(table[:, head.index("score")])]
     columns = [place for place, name in enumerate(head) if name not in MEASURED]
@@ -130,9 +132,9 @@ def _each(run: Record, names: list[str], points: Array, score: Array) -> Any:
     layout = figure.add_gridspec(rows + 1, columns)
     best, value, how = best_of(run, names, points, score)
     with matplotlib.rc_context(canvas.SETTINGS):  # type: ignore[arg-type]
-        shown = [figure.add_subplot(layout[place // columns, place % columns]) for place in range(len(names))]
+        drawn = [figure.add_subplot(layout[place // columns, place % columns]) for place in range(len(names))]
         below = figure.add_subplot(layout[rows, :])
-    for place, (panel, name) in enumerate(zip(shown, names, strict=True)):
+    for place, (panel, name) in enumerate(zip(drawn, names, strict=True)):
         panel.scatter(points[:, place], score, s=6, color=COLOURS[0], alpha=0.4, linewidths=0, rasterized=True)
         panel.plot(best[place], value, marker="*", markersize=13, color=COLOURS[1], linestyle="none", zorder=5)
         panel.set_xlabel(f"{name} (best {best[place]:.3g})")
@@ -142,7 +144,7 @@ def _each(run: Record, names: list[str], points: Array, score: Array) -> Any:
             panel.set_ylabel("mean return")
     _best_so_far(below, run, score)
     below.plot([], [], marker="*", markersize=11, color=COLOURS[1], linestyle="none", label=f"{how}: {value:,.4g}")
-    canvas.finish(figure, [*shown, below], "", below=True)
+    canvas.finish(figure, [*drawn, below], "", below=True)
     figure.suptitle(f"{run.title}: {_tried(score)}", x=0.01, ha="left", fontweight="bold", fontsize=12)
     return figure
 

@@ -14,10 +14,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from rltrain.cells import unguarded
 from rltrain.core import State
 from rltrain.plain_files import json_lines, open_plain
 from rltrain.run.disk import REAL, Disk, disk_errors, entry, replace_file
-from rltrain.run.sinks import STEMS, csv_line, csv_row, json_line, prefix, size_of
+from rltrain.run.sinks import STEMS, csv_head, csv_row, json_line, prefix, size_of
 
 _WHOLE = re.compile(r"-?[0-9]+")
 
@@ -52,7 +53,7 @@ def _state_of(data: bytes) -> dict[str, int | str]:
 
 def _csv_from(path: Path, size: int, columns: list[str]) -> bytes:
     """The CSV file that tells the rows in the first `size` bytes of a file of JSON lines."""
-    lines = [csv_line(columns)] if columns else []
+    lines = [csv_head(columns)] if columns else []
     left = size
     for row in json_lines(path):
         left -= len(json_line(row))
@@ -67,7 +68,7 @@ def _json_from(path: Path, size: int) -> bytes:
     """The JSON lines that tell the rows in the first `size` bytes of a CSV file."""
     with open_plain(path) as file:
         rows = list(csv.reader(io.StringIO(file.read(size).decode("utf-8", "replace"), newline="")))
-    columns = rows[0] if rows else []
+    columns = list(map(unguarded, rows[0])) if rows else []
     return b"".join(
         json_line({name: _number(cell) for name, cell in zip(columns, row, strict=False)}) for row in rows[1:]
     )

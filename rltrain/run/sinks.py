@@ -20,6 +20,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from rltrain.cells import guarded
 from rltrain.core import Metrics, State, Stateful
 from rltrain.errors import CheckpointError, DiskError
 from rltrain.plain_files import open_plain
@@ -176,7 +177,7 @@ class Csv:
         text = b""
         if not self._columns[table]:
             self._columns[table] = list(row)
-            text = csv_line(self._columns[table])
+            text = csv_head(self._columns[table])
         self._tails[table].append(text + csv_row(row, self._columns[table]))
 
     def flush(self) -> None:
@@ -260,11 +261,16 @@ def csv_row(row: Mapping[str, int | float], columns: Sequence[str]) -> bytes:
     return csv_line(["" if math.isnan(cell) else repr(cell) for cell in cells])
 
 
-def csv_line(cells: Sequence[str]) -> bytes:
+def csv_head(columns: Sequence[str]) -> bytes:
+    """The names of columns as the first line of a CSV file."""
+    return csv_line([guarded(column) for column in columns])
+
+
+def csv_line(cells: Sequence[object]) -> bytes:
     """Cells as a line of a CSV file."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue().encode()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)  # both are quoted where they stand in a cell
+    return text.getvalue().encode()[:-2] + b"\n"
 
 
 def _event_number(name: str) -> int:

@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from rltrain import registry
+from rltrain.cells import guarded
 from rltrain.config import Experiment
 from rltrain.core import Algorithm, Array, EnvSpec, State
 from rltrain.run.own_files import write_small
+from rltrain.run.sinks import csv_head
 
 
 def write_tables(experiment: Experiment, spec: EnvSpec, state: State, folder: Path, durable: bool = True) -> None:
@@ -39,7 +41,8 @@ def findings(experiment: Experiment, spec: EnvSpec, algorithm: Algorithm) -> lis
 def as_csv(columns: Mapping[str, Array]) -> str:
     """Columns of one length as text: their names, then a line a row, each number so that it reads back the same."""
     text = io.StringIO()
+    text.write(csv_head(list(columns)).decode())
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*(np.asarray(column).tolist() for column in columns.values()), strict=True))
+    for row in zip(*(np.asarray(column).tolist() for column in columns.values()), strict=True):
+        writer.writerow(guarded(cell) if isinstance(cell, str) else cell for cell in row)
     return text.getvalue()

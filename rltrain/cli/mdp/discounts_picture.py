@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rltrain.errors import DiskError, MissingError
+from rltrain import lettering
+from rltrain.errors import MissingError
+from rltrain.whole_files import replacing
 
 if TYPE_CHECKING:
     from rltrain.core import Array
@@ -31,10 +33,10 @@ def draw(found: Discounts, path: Path) -> None:
         figure, axes = pyplot.subplots(figsize=(9, 5.4), layout="constrained")
         try:
             _fill(found, axes)
-            metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
-            figure.savefig(path, dpi=160, metadata=metadata)
-        except OSError as error:
-            raise DiskError(f"{path}: cannot be written: {error.strerror or error}") from error
+            suffix = path.suffix.lower().removeprefix(".")
+            metadata = {"Date": None} if suffix == "svg" else None
+            with replacing(path) as file, lettering.as_it_stands(figure):
+                figure.savefig(file, format=suffix, dpi=160, metadata=metadata)
         finally:
             pyplot.close(figure)
 

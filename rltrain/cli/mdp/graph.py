@@ -126,10 +126,11 @@ def _without_noise(value: Array, bound: float) -> Array:
 
 def draw(model: Model, shown: Shown, output: Path) -> None:
     """The picture in a file, whole or not at all. MissingError without matplotlib, DiskError when the disk refuses."""
-    from rltrain.mdp import files, picture
+    from rltrain.mdp import picture
     from rltrain.mdp.files import dot
+    from rltrain.whole_files import replacing
 
-    with files.replacing(output) as file:
+    with replacing(output) as file:
         if output.suffix.lower() in DOTS:
             file.writelines(line.encode() + b"\n" for line in dot.lines(model, shown.policy, shown.value))
         else:

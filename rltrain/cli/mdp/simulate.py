@@ -211,7 +211,7 @@ def apart(sample: Spread, exact: float) -> float:
 
 def write_steps(path: Path, model: Model, task: Task) -> None:
     """episode, step, state, action, reward, next: one line a step. Whole or not at all."""
-    from rltrain.mdp.files import replacing
+    from rltrain.whole_files import replacing
 
     with replacing(path) as file:
         for piece in _lines(model, task):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +17,7 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import DiskError, InputError, MissingError
+from rltrain.whole_files import refused, replacing_name
 
 SUFFIXES = (".mp4", ".gif")
 QUALITY = "18"  # of H.264, its constant rate factor: no difference is seen
@@ -41,7 +42,7 @@ class Recording:
     def __init__(self, path: Path, fps: float) -> None:
         check(path)
         self.path, self.fps, self.frames = path, fps, 0
-        self._part = path.with_name(f".{path.name}.part")
+        self._stack = ExitStack()  # closes what is written aside: to keep it, or with an error to leave no trace
         self._file: Mp4 | Gif | None = None
 
     def add(self, picture: Array) -> None:
@@ -49,7 +50,8 @@ class Recording:
         with _writing(self):
             if self._file is None:
                 kind = Gif if self.path.suffix.lower() == ".gif" else Mp4
-                self._file = kind(self._part, self.fps, picture.shape[0], picture.shape[1])
+                part = self._stack.enter_context(replacing_name(self.path))
+                self._file = kind(part, self.fps, picture.shape[0], picture.shape[1])
             self._file.add(picture)
         self.frames += 1
 
@@ -59,10 +61,16 @@ class Recording:
             return
         with _writing(self):
             self._file.close()
-            self._part.replace(self.path)
+            self._stack.close()
 
     def discard(self) -> None:
-        self._part.unlink(missing_ok=True)
+        """Leave no trace."""
+        with suppress(_Discarded), self._stack:
+            raise _Discarded
+
+
+class _Discarded(Exception):
+    """Ends the writing of a file that nobody wants."""
 
 
 class Mp4:
@@ -91,7 +99,6 @@ class Gif:
         self._shape = (height, width, 3)
         self._waiting: list[tuple[int, bytes]] = []  # tick and picture
         self._count = 0
-        path.touch()  # a folder that cannot be written is found out now
 
     def add(self, picture: Array) -> None:
         tick = round(self._count * GIF_TICKS / self._fps)
@@ -162,7 +169,7 @@ def _writing(recording: Recording) -> Iterator[None]:
         yield
     except OSError as error:  # PyAV's own errors of files are among them
         recording.discard()
-        raise DiskError(f"{recording.path}: cannot be written: {error.strerror or error}") from error
+        raise refused(recording.path, error) from error
     except BaseException:
         recording.discard()
         raise

@@ -7,19 +7,18 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
-import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from rltrain.errors import DiskError, InputError, OutOfMemoryError
+from rltrain.errors import InputError, OutOfMemoryError
 from rltrain.mdp import reachability
 from rltrain.mdp.model import Model
 from rltrain.spelling import nearest, shown
+from rltrain.whole_files import replacing
 
 FORMATS = {  # suffix -> the module that knows it
     ".yaml": "yaml_text",
@@ -36,8 +35,6 @@ FORMATS = {  # suffix -> the module that knows it
 READABLE = (".yaml", ".yml", ".npz", ".csv", ".mdp", ".pomdp")
 BOOK = Path(__file__).parents[1] / "book.yaml"  # the chapter's model
 MAX_TEXT = 2_000_000_000  # bytes of a text that is read
-
-_HINTS = {errno.ENOSPC: "free some space", errno.EDQUOT: "your quota is used up: free some space"}
 
 
 class Loaded(NamedTuple):
@@ -91,28 +88,6 @@ def check_target(path: Path, overwrite: bool) -> None:
         raise InputError(f"{text}: is a folder")
     if not overwrite and (path.exists() or path.is_symlink()):
         raise InputError(f"{text}: exists; --overwrite replaces it")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write, which becomes `path` when the block ends well and leaves no trace when it does not."""
-    aside = path.with_name(f".{path.name[:200]}.{os.getpid()}.tmp")
-    try:
-        with open(aside, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    except OSError as error:
-        with suppress(OSError):
-            os.unlink(aside)
-        hint = _HINTS.get(error.errno or 0)
-        what = f"{shown(str(path))} cannot be written: {error.strerror or error}"
-        raise DiskError(what + (f"; {hint}" if hint else "")) from error
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(aside)
-        raise
 
 
 def text_of(path: Path, limit: int = MAX_TEXT) -> str:
