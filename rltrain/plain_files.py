@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 MAX_SMALL = 10_000_000  # bytes of a small JSON file: seeds.json of 1,000 seeds has 300 kB
 MAX_LINE = 1 << 20  # bytes of a line of numbers: a row of metrics has hundreds
@@ -116,3 +117,17 @@ def last_json_line(path: Path, most: int = 1 << 24) -> dict[str, Any]:
             length = min(size, 4 * length)
     row = parse_json(lines[-1]) if lines else {}
     return row if isinstance(row, dict) else {}
+
+
+MOST_COUNT = 2**63  # whole numbers of ours stay below
+LARGEST = 1e100  # what measurements come to; beyond it sums of a few overflow
+
+
+def is_count(value: Any) -> TypeGuard[int]:
+    """Whether a value is a whole number as counters are."""
+    return type(value) is int and 0 <= value < MOST_COUNT
+
+
+def as_number(value: Any) -> float:
+    """A measurement; NaN for what is none: text, true, nothing, infinity, and numbers that nothing measured has."""
+    return float(value) if type(value) in (int, float) and -LARGEST <= value <= LARGEST else math.nan

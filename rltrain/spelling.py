@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal
+
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
     """The name most like `word`, whatever its case, or the one that has it as a part; None when none is like it."""
@@ -28,8 +30,33 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
 
 
 def shown(text: str) -> str:
-    """Text that any UTF-8 terminal prints: control characters and lone surrogates become backslash escapes."""
+    """Text in one line that any UTF-8 terminal prints as it stands, whoever wrote it.
+
+    What has no picture of its own becomes a backslash escape: control characters, those that turn the direction of
+    writing or have no width, line separators and lone surrogates.
+    """
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shown_lines(text: str) -> str:
+    """Text of several lines as `shown`; line ends and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else shown(c) for c in text)
+
+
+def brief(text: str, most: int) -> str:
+    """Text as `shown`, in at most so many characters."""
+    text = shown(text[: most + 1])
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def in_one_line(text: str, most: int = 500) -> str:
+    """What a library or a process said, as one line without its colours, cut where it is long."""
+    line = shown(" ".join(_COLOURS.sub("", text[: 20 * most]).split()))
+    return line if len(line) <= most else line[: most - 3] + "..."
 
 
 def described(value: Any) -> str:
@@ -47,4 +74,4 @@ def described(value: Any) -> str:
             return "a list"
         case float() if value.is_integer() and abs(value) < 2**53:
             return str(int(value))
-    return repr(value)
+    return brief(repr(value), 60)

@@ -19,6 +19,7 @@ from rltrain.cli.output import open_missing_streams
 from rltrain.cli.plot import plot_command
 from rltrain.cli.schema import schema_command
 from rltrain.cli.train import resume_command, train_command
+from rltrain.cli.warned import say_warnings_in_lines
 from rltrain.cli.watch import watch_command
 
 app = typer.Typer(
@@ -63,4 +64,5 @@ def _options(
 def main() -> None:
     """The entry point: `rltrain` and `python -m rltrain`."""
     open_missing_streams()
+    say_warnings_in_lines()
     sys.exit(exit_code_of(app))

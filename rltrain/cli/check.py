@@ -10,6 +10,7 @@ import typer
 from rltrain.cli.output import say, say_json
 from rltrain.cli.train import Overrides, RunsDir
 from rltrain.errors import CheckpointError, InputError
+from rltrain.spelling import shown
 
 
 def check_command(
@@ -27,11 +28,11 @@ def check_command(
             from rltrain.config import load
 
             load(target, overrides or [])
-            say(f"{target}: correct")  # at once: the cost may need torch, which takes a second to import
+            say(f"{shown(target)}: correct")  # at once: the cost may need torch, which takes a second to import
         report = check_config(target, overrides or [], runs_dir)
         if not json:
             for line in config_lines(report):
-                say(line)
+                say(shown(line))
         if seconds > 0:
             report["probe"] = probe_speed(target, overrides or [], seconds)
             if not json:
@@ -53,7 +54,7 @@ def check_command(
         say_json({"group": str(several.folder), "ok": ok, "runs": runs} if several else runs[0])
     else:
         for line in [line for run in runs for line in run_lines(run)]:
-            say(line)
+            say(shown(line))
     if not ok:
         raise typer.Exit(CheckpointError.exit_code)
 

@@ -10,7 +10,7 @@ import typer
 from rltrain.cli.output import complain, say, say_json
 from rltrain.cli.train import RunsDir
 from rltrain.errors import CheckpointError, InputError
-from rltrain.plain_files import read_json
+from rltrain.spelling import brief, shown
 
 if TYPE_CHECKING:
     from rltrain.config import Experiment
@@ -134,7 +134,7 @@ def saved(checkpoint: str, runs_dir: Path, last: bool) -> Saved:
 
 def locate(checkpoint: str, runs_dir: Path, last: bool) -> tuple[Path, str]:
     """The checkpoint folder that is meant, and why; the run's own folder stands for its newest whole checkpoint."""
-    from rltrain.run import folder
+    from rltrain.run import folder, told
 
     path = Path(checkpoint)
     if path.is_dir() and not (path / folder.MARKER).exists():
@@ -144,11 +144,10 @@ def locate(checkpoint: str, runs_dir: Path, last: bool) -> tuple[Path, str]:
     run = folder.find(runs_dir, checkpoint)
     if last:
         return run, "the newest, as asked for with --last"
-    try:
-        best = read_json(run / "status.json")["best"]
-        found = run / "checkpoints" / f"ckpt-{best['step']:012d}"
-    except (OSError, ValueError, KeyError, TypeError):
+    step = told.status(run).best_step
+    if step is None:
         return run, "the newest: never evaluated while it trained"
+    found = run / "checkpoints" / f"ckpt-{step:012d}"
     if not found.is_dir():
         return run, "the newest, since the best of the run is gone"
     return found, BEST
@@ -238,10 +237,10 @@ def show(result: dict[str, Any]) -> None:
         if exact["policy"] is not None:
             rows["policy"] = ", ".join(f"{state} {action}" for state, action in exact["policy"].items())
     rows["protocol"] = f"{fields['name']}: {rules}" + (f"; not for this environment: {unused}" if unused else "")
-    say(f"{result['algorithm']} on {result['environment']}")
+    say(shown(f"{result['algorithm']} on {result['environment']}"))
     for name, text in rows.items():
-        first, *rest = textwrap.wrap(text, 56, break_on_hyphens=False, break_long_words=False)
-        say(f"{name:<22}  {first}")
+        first, *rest = textwrap.wrap(shown(text), 56, break_on_hyphens=False, break_long_words=False) or [""]
+        say(f"{brief(name, 40):<22}  {first}")
         for line in rest:
             say(f"{'':<22}  {line}")
 

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rltrain.cli.output import Output, say, say_json
+from rltrain.cli.output import Output, console, say, say_json
 from rltrain.cli.train import RunsDir
-from rltrain.plain_files import read_json, read_plain
+from rltrain.spelling import brief, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+MOST_OF_A_NAME = 100  # characters in a row
+MOST_FAULTS = 3  # of a run that are said
 
 
 class Section(StrEnum):
@@ -59,70 +63,76 @@ def listing(sections: list[Section], runs_dir: Path) -> dict[str, list[Any]]:
 
 
 def describe_run(run: Path, now: float) -> dict[str, Any]:
-    """What a run's own files say of it. A folder that is half written is described as far as it goes."""
-    from rltrain import yaml_subset
-    from rltrain.run import folder
+    """What a run's own files say of it, and what is wrong with them: `faults`, a line each."""
+    from rltrain.run import folder, told
 
-    try:
-        config = yaml_subset.read(read_plain(run / folder.MARKER, yaml_subset.MAX_BYTES).decode()).value
-    except (OSError, ValueError):
-        config = None
-    status = _read_json(run / "status.json")
-    state = status.get("state")
+    config, status = told.config(run), told.status(run)
+    state = status.state
     if folder.is_locked(run):
         state = "running"
     elif state in (None, "running"):
         state = "killed"  # it never came to say how it ended
-    updated = status.get("updated")
-    best = status.get("best")
     return {
         "name": run.name,
-        "algorithm": _at(config, "algorithm", "name"),
-        "environment": environment_name(_at(config, "environment", "id")),
+        "algorithm": config.algorithm,
+        "environment": environment_name(config.environment),
         "state": state,
-        "counters": status.get("counters") or {},
-        "budget": _at(config, "run", "budget") or {},
-        "score": status.get("score"),
-        "scored": status.get("scored"),
-        "best": best.get("score") if isinstance(best, dict) else None,
-        "age_seconds": max(0.0, now - updated) if isinstance(updated, int | float) else None,
+        "counters": dict(status.counters),
+        "budget": dict(config.budget),
+        "score": status.score,
+        "scored": status.scored,
+        "best": status.best_score,
+        "age_seconds": None if status.updated is None else max(0.0, now - status.updated),
+        "faults": [*config.faults, *status.faults],
     }
 
 
-def environment_name(given: Any) -> Any:
+def environment_name(given: str | None) -> str | None:
     """The id, or of a model's file its name alone."""
     from rltrain.settings import MODEL_SUFFIXES
 
-    return Path(given).stem if isinstance(given, str) and given.endswith(MODEL_SUFFIXES) else given
+    return Path(given).stem if given is not None and given.endswith(MODEL_SUFFIXES) else given
 
 
 def show(report: dict[str, list[Any]], runs_dir: Path) -> None:
     """The same for a person."""
     import sys
 
-    from rich.console import Console
-
-    console = Console(file=Output(sys.stdout), highlight=False)  # type: ignore[arg-type]
+    printer = console(Output(sys.stdout))
     if "algorithms" in report:
         say("algorithms")
-        _show_algorithms(console, report["algorithms"])
+        _show_algorithms(printer, report["algorithms"])
     if "environments" in report:
         atari = [name for name in report["environments"] if name.startswith("ALE/")]
         others = newest([name for name in report["environments"] if not name.startswith("ALE/")])
         if len(report) > 1:
             say()
         say("environments: Gymnasium's (the newest version of each; some need an extra package)")
-        _show_words(console, others)
+        _show_words(printer, others)
         say(f"and {len(atari)} Atari games, as ALE/NAME-v5")
-        _show_words(console, [name.removeprefix("ALE/").removesuffix("-v5") for name in atari])
+        _show_words(printer, [name.removeprefix("ALE/").removesuffix("-v5") for name in atari])
     if "runs" in report:
         if len(report) > 1:
             say()
-        say(f"runs in {runs_dir}" if report["runs"] else f"runs in {runs_dir}: none yet")
+        where = shown(str(runs_dir))
+        say(f"runs in {where}" if report["runs"] else f"runs in {where}: none yet")
         if report["runs"]:
-            _show_runs(console, report["runs"])
+            _show_runs(printer, report["runs"])
+            for line in fault_lines(report["runs"]):
+                say(line)
             if any(run["scored"] == "training" and run["score"] is not None for run in report["runs"]):
                 say("  ~ never evaluated: the mean of the last training games")
+
+
+def fault_lines(runs: list[dict[str, Any]]) -> list[str]:
+    """What is wrong with the files of runs, below the table: a line a fault, a few of each run."""
+    lines = []
+    for run in runs:
+        name = brief(run["name"], MOST_OF_A_NAME)
+        lines += [f"  {name}: {fault}" for fault in run["faults"][:MOST_FAULTS]]
+        more = len(run["faults"]) - MOST_FAULTS
+        lines += [f"  {name}: and {more} more such faults; --json has all"] if more > 0 else []
+    return lines
 
 
 def newest(ids: list[str]) -> list[str]:
@@ -135,23 +145,23 @@ def newest(ids: list[str]) -> list[str]:
     return [name for _, name in found.values()]
 
 
-def _show_algorithms(console: Console, algorithms: list[dict[str, str]]) -> None:
+def _show_algorithms(printer: Console, algorithms: list[dict[str, str]]) -> None:
     from rich.table import Table
 
     table = Table(box=None, show_header=False, padding=(0, 2))
     for algorithm in algorithms:
         table.add_row(algorithm["name"], algorithm["summary"])
-    console.print(table)
+    printer.print(table)
 
 
-def _show_words(console: Console, words: list[str]) -> None:
+def _show_words(printer: Console, words: list[str]) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    console.print(Padding(Text(" ".join(words)), (0, 2)))
+    printer.print(Padding(Text(" ".join(words)), (0, 2)))
 
 
-def _show_runs(console: Console, runs: list[dict[str, Any]]) -> None:
+def _show_runs(printer: Console, runs: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -167,27 +177,11 @@ def _show_runs(console: Console, runs: list[dict[str, Any]]) -> None:
     for run in runs:
         shares = [run["counters"].get(name, 0) / limit for name, limit in run["budget"].items() if limit]
         table.add_row(
-            run["name"],
-            run["algorithm"] or "?",
-            run["environment"] or "?",
-            Text(run["state"], style=colours.get(run["state"], "red")),
+            *(brief(run[key] or "?", MOST_OF_A_NAME) for key in ("name", "algorithm", "environment")),
+            Text(brief(run["state"], 20), style=colours.get(run["state"], "red")),
             f"{100 * min(1.0, max(shares)):.0f} %" if shares else "-",
             ("~" if run["scored"] == "training" and run["score"] is not None else "") + words.score(run["score"]),
             words.score(run["best"]),
             words.age(run["age_seconds"]),
         )
-    console.print(table)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = read_json(path)
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _at(tree: Any, *keys: str) -> Any:
-    for key in keys:
-        tree = tree.get(key) if isinstance(tree, dict) else None
-    return tree
+    printer.print(table)

@@ -1,4 +1,11 @@
-"""Printing that cannot fail. A closed pipe or a lost terminal ends the printing, never the work behind it."""
+"""Printing that cannot fail, and that no text can misuse. All that reaches a terminal goes through here.
+
+A closed pipe or a lost terminal ends the printing, never the work behind it. Names and messages from run folders,
+models, configs and environments are text of strangers: an escape sequence in them would move the cursor, rewrite what
+stands above or set the title, an override of the direction of writing would turn a sentence round. So `Output` shows
+control characters instead of sending them. Who draws with sequences of our own, as tables and pictures do, asks for
+`drawing()` and has cleaned every text before: `console` does so for all that rich prints.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +14,45 @@ import json
 import math
 import os
 import sys
-from typing import Any, TextIO
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rltrain.spelling import shown_lines
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+    from rich.measure import Measurement
 
 
 class Output(io.TextIOBase):
-    """A text stream over another one. What its encoding lacks becomes an escape; after a failed write it is silent."""
+    """A text stream over another one. Control characters and what the encoding lacks become visible escapes.
 
-    def __init__(self, stream: TextIO) -> None:
+    After a failed write it is silent.
+    """
+
+    def __init__(self, stream: TextIO, *, drawing: bool = False) -> None:
         self._stream = stream
+        self._clean = not drawing
         self.alive = True
+
+    def drawing(self) -> Output:
+        """The stream for who draws with escape sequences and lets no text of others into them."""
+        return Output(self._stream, drawing=True)
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # rich asks, to choose between ─ and -
         return self._stream.encoding or "utf-8"
 
     def write(self, text: str) -> int:
+        written = len(text)
         if self.alive:
+            if self._clean:
+                text = shown_lines(text)
             try:
                 self._stream.write(text.encode(self.encoding, "backslashreplace").decode(self.encoding))
             except OSError:
                 self._die()
-        return len(text)
+        return written
 
     def flush(self) -> None:
         if self.alive:
@@ -81,7 +106,49 @@ def complain(text: str) -> None:
 
 def say_json(value: Any) -> None:
     """One JSON object on standard output, for programs. What is not a finite number is null."""
-    say(json.dumps(_plain(value), ensure_ascii=False, allow_nan=False))
+    unicode = Output(sys.stdout).encoding.lower().replace("-", "").startswith("utf")
+    text = json.dumps(_plain(value), ensure_ascii=not unicode, allow_nan=False)
+    say(text if text.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text))
+
+
+class Clean:
+    """Something that rich prints, with the control characters of its texts shown rather than sent.
+
+    It is laid out before: who cares for its width hands in text that is `shown` already.
+    """
+
+    def __init__(self, inner: RenderableType) -> None:
+        self.inner = inner
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.segment import Segment
+
+        for segment in console.render(self.inner, options):
+            yield segment if segment.control else Segment(shown_lines(segment.text), segment.style)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        from rich.measure import Measurement
+
+        return Measurement.get(console, options, self.inner)
+
+
+class _Cleaning:
+    """What rich asks of whoever wants to see all that is printed before it is."""
+
+    def process_renderables(self, renderables: Iterable[RenderableType]) -> Sequence[RenderableType]:
+        from rich.control import Control
+
+        return [each if isinstance(each, Control) else Clean(each) for each in renderables]
+
+
+def console(stream: Output, width: int | None = None) -> Console:
+    """rich over this stream: no text is markup, an emoji's name or worth a colour, and none reaches it uncleaned."""
+    from rich.console import Console
+
+    # mypy: all that rich asks of a file is there, and of a hook
+    made = Console(file=stream.drawing(), width=width, markup=False, emoji=False, highlight=False)  # type: ignore[arg-type]
+    made.push_render_hook(_Cleaning())  # type: ignore[arg-type]
+    return made
 
 
 def _line(stream: TextIO, text: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,13 +13,15 @@ import typer
 
 from rltrain.cli.output import complain, say, say_json
 from rltrain.cli.train import RunsDir
-from rltrain.errors import InputError, RltrainError
+from rltrain.errors import DiskError, InputError, RltrainError
+from rltrain.spelling import brief, shown
 
 if TYPE_CHECKING:
     from rltrain.report.groups import Group
     from rltrain.report.reading import Record
 
 PICTURE = "comparison.png"  # in the folder of the runs
+LABEL = 70  # characters of a group's name
 
 
 def plot_command(
@@ -70,8 +73,11 @@ def plot(
     records, empty = loaded(folders, forgiving=len(folders) > len(runs))
     folders = [record.folder for record in records]
     records = [with_baselines(records[0]), *records[1:]]
+    several = runs_dir / PICTURE if runs_dir.is_dir() else Path(PICTURE)
+    target = output or (folders[0] / curve.NAME if len(records) == 1 else several)
     if len(records) == 1 and x is None and y is None and smooth == 1:
-        path = curve.draw(folders[0], output)
+        with advised(output):
+            path = curve.draw(folders[0], target)
         with suppress(InputError):  # no game has ended yet: a picture that says so, and no score
             y = measures.choose_y(records, None)
         groups, notes = grouping.group(records, "none")
@@ -81,12 +87,20 @@ def plot(
     curves = {run.folder: measures.curve(run, across, up, smooth) for group in groups for run in group.runs}
     for folder, found in curves.items():
         if not len(found.x):
-            raise InputError(f"{folder}: no point of {up} has a known place on --x {across}")
+            raise InputError(f"{shown(str(folder))}: no point of {up} has a known place on --x {across}")
     figure = comparison.draw(groups, curves, across, up, smooth)
-    several = runs_dir / PICTURE if runs_dir.is_dir() else Path(PICTURE)
-    default = folders[0] / curve.NAME if len(records) == 1 else several
-    path = canvas.write(figure, output or default)
+    with advised(output):
+        path = canvas.write(figure, target)
     return {"picture": str(path), "y": up, "groups": results(groups, up), "notes": [*empty, *notes]}
+
+
+@contextmanager
+def advised(output: Path | None) -> Iterator[None]:
+    """Where the disk refuses a picture whose place nobody chose, say how to choose another."""
+    try:
+        yield
+    except DiskError as error:
+        raise DiskError(f"{error}" + ("" if output else "; -o FILE.png puts the picture elsewhere")) from error
 
 
 def loaded(folders: Sequence[Path], forgiving: bool) -> tuple[list[Record], list[str]]:
@@ -178,7 +192,8 @@ def _result(group: Group, y: str | None) -> dict[str, Any]:
         said["low"], said["high"] = (float(end) for end in spread.interval(last))
         said["interval"] = spread.said(len(last))
     elif y == "eval":
-        said["low"], said["high"] = (group.runs[0].evaluations[f"ci95/{end}"][-1] for end in ("low", "high"))
+        found_ends = (group.runs[0].evaluations.get(f"ci95/{end}", [math.nan])[-1] for end in ("low", "high"))
+        said["low"], said["high"] = found_ends
         said["interval"] = "95 % interval of the mean over its games"
     better = measures.better(y)
     said["best"] = better(np.concatenate(found)) if better else None
@@ -193,7 +208,7 @@ def show(report: dict[str, Any]) -> None:
     write = words.score if (report["y"] or "").split("/")[0] in ("eval", "return", "population") else words.number
     rows = [
         (
-            group["label"],
+            brief(group["label"], LABEL),
             str(len(group["runs"])),
             write(group["last"]),
             "-" if group["low"] is None else f"{write(group['low'])} to {write(group['high'])}",
@@ -201,7 +216,7 @@ def show(report: dict[str, Any]) -> None:
         )
         for group in groups
     ]
-    head = ("", "runs", f"last {report['y'] or 'score'}", "interval", "best")
+    head = ("", "runs", f"last {brief(report['y'] or 'score', LABEL)}", "interval", "best")
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     for row in (head, *rows):
         cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
@@ -210,4 +225,4 @@ def show(report: dict[str, Any]) -> None:
         say(f"interval: {text}")
     for note in report["notes"]:
         complain(f"note: {note}; it is left out")
-    say(f"picture: {report['picture']}")
+    say(f"picture: {shown(report['picture'])}")

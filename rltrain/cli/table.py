@@ -20,9 +20,10 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from rltrain.cli import words
+from rltrain.cli import output, words
 from rltrain.cli.history import History, Row
-from rltrain.cli.output import Output
+from rltrain.cli.output import Clean, Output
+from rltrain.spelling import shown
 
 if TYPE_CHECKING:
     from rltrain.run.loop import Event
@@ -102,7 +103,7 @@ class Quiet:
 
     def show(self, event: Event) -> None:
         if event.kind == "warning":
-            print(f"warning: {event.text}", file=self._stream, flush=True)
+            print(shown(f"warning: {event.text}"), file=self._stream, flush=True)
 
     def close(self) -> None:
         pass
@@ -157,7 +158,7 @@ class Lines:
         self._print("  ".join(parts))
 
     def _print(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        print(shown(text), file=self._stream, flush=True)
 
 
 class Live80:
@@ -176,7 +177,7 @@ class Live80:
             self._history.add(row)
             if row.score is not None:
                 self._scores.add(row.score, row.position)
-        self._live = Live(self.render(), console=console, auto_refresh=False, vertical_overflow="crop")
+        self._live = Live(Clean(self.render()), console=console, auto_refresh=False, vertical_overflow="crop")
         self._live.start(refresh=True)
 
     def show(self, event: Event) -> None:
@@ -201,14 +202,14 @@ class Live80:
 
     def _draw(self) -> None:
         self._drawn = self._clock()
-        self._live.update(self.render(), refresh=True)
+        self._live.update(Clean(self.render()), refresh=True)
 
     def render(self) -> RenderableType:
         rows = self._history.spread(self._console.size.height - FRAME_LINES)
         parts: list[RenderableType] = [self._past(rows)] if rows else [Text("  starting ...", style="dim")]
         parts.append(Rule(style="dim"))
         parts.extend(self._present(rows[-1] if rows else None))
-        title = Text.assemble((self._facts.title, "bold"), " · ", self._facts.folder)
+        title = Text.assemble((shown(self._facts.title), "bold"), " · ", shown(self._facts.folder))
         title.truncate(72, overflow="ellipsis")
         return Panel(
             Group(*parts),
@@ -329,7 +330,7 @@ def view(facts: Facts, stream: Output, quiet: bool) -> View:
     """The view that suits where the output goes."""
     if quiet:
         return Quiet(stream)
-    console = Console(file=stream, highlight=False)  # type: ignore[arg-type]  # all that rich asks of a file is there
+    console = output.console(stream)
     return Live80(facts, console) if console.is_terminal else Lines(facts, stream)
 
 
@@ -376,7 +377,7 @@ def chosen(metrics: Mapping[str, float]) -> dict[str, tuple[str, Form]]:
         return {key: columns[key] for key in known[:MOST_COLUMNS]}
     for key in metrics:
         if len(columns) < MOST_COLUMNS and key not in columns and key not in ELSEWHERE:
-            columns[key] = (key.rsplit("/", 1)[-1][:9], words.number)
+            columns[key] = (shown(key.rsplit("/", 1)[-1])[:9], words.number)
     return columns
 
 

@@ -16,6 +16,7 @@ from rltrain.cli import words
 from rltrain.cli.output import Output, say
 from rltrain.cli.train import RunsDir
 from rltrain.errors import InputError
+from rltrain.spelling import shown
 
 if TYPE_CHECKING:
     from rltrain.cli.show.caption import Subject
@@ -127,8 +128,8 @@ def watch(
         policy = policy_of(experiment, loaded, device, 1)  # one observation at a time needs no more
         score_name = policy.score_name if isinstance(policy, Scoring) else ""
         subject = Subject(title, env.spec.action_names, score_name, wish.episodes)
-        say(title)
-        say(f"{path} ({chosen})")
+        say(shown(title))
+        say(shown(f"{path} ({chosen})"))
         say(f"protocol {protocol}, epsilon {epsilon:g}, seed {wish.seed}")
         moments = play(policy, env, wish.episodes, epsilon, wish.seed)
         games = show(moments, wish, subject, env.fps, way, lambda: asked.reason is not None)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 
+WRITTEN_OUT = 1e15  # from here on numbers are written with an exponent, so that a cell stays a cell
+
 
 def count(value: float) -> str:
     """1,234,567"""
+    if abs(value) >= WRITTEN_OUT:
+        return f"{value:.3g}"
     return "-" if math.isnan(value) else f"{value:,.0f}"
 
 
@@ -42,6 +46,8 @@ def score(value: float | None) -> str:
     """A game score: whole where it is large, with decimals where they matter."""
     if value is None or math.isnan(value):
         return "-"
+    if abs(value) >= WRITTEN_OUT:
+        return f"{value:.3g}"
     if value == round(value) or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:,.1f}" if abs(value) >= 1 else f"{value:.3f}"  # a rate of success
@@ -54,7 +60,7 @@ def percent(fraction: float) -> str:
 
 def duration(seconds: float) -> str:
     """8:07, 1:02:03, 3 d 04:05"""
-    if not math.isfinite(seconds):
+    if not abs(seconds) < WRITTEN_OUT:
         return "-"
     minutes, rest = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)

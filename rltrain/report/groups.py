@@ -68,7 +68,7 @@ def _folders(runs: Sequence[Record]) -> list[str]:
 
 
 def seed_of(run: Record) -> int:
-    return int(run.config["run"].get("seed", 0))
+    return int(run.config["run"].get("seed") or 0)
 
 
 def flattened(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import InputError
-from rltrain.plain_files import json_lines
+from rltrain.plain_files import as_number, is_count, json_lines
 from rltrain.report import reading
 from rltrain.report.reading import Record, finite
 from rltrain.spelling import did_you_mean
@@ -93,7 +93,7 @@ def curve(run: Record, x: str, y: str, smooth: int = 1) -> Curve:
     up = np.array(rows.get(column, []), dtype=np.float64)
     if x == "seconds":
         clock = seconds(run.folder / "timings.jsonl", table, run.counter)
-        across = np.array([clock.get(int(count), np.nan) for count in across])
+        across = np.array([clock.get(int(count), np.nan) if np.isfinite(count) else np.nan for count in across])
     known = np.isfinite(across) & np.isfinite(up)
     across, up = across[known], smoothed(up[known], smooth)
     order = np.argsort(across, kind="stable")
@@ -121,11 +121,9 @@ def seconds(path: Path, table: str, counter: str) -> dict[int, float]:
     found: dict[int, float] = {}
     try:
         for row in json_lines(path):
-            try:
-                if row["table"] == table:
-                    found[int(row[counter])] = float(row["elapsed_seconds"])
-            except (ValueError, KeyError, TypeError, OverflowError):
-                continue  # not a row of ours
+            count = row.get(counter)
+            if row.get("table") == table and is_count(count):
+                found[count] = as_number(row.get("elapsed_seconds"))
     except OSError as error:
         raise InputError(f"--x seconds: {path}: cannot be read: {error.strerror or error}") from error
     return found

@@ -8,14 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from rltrain import yaml_subset
 from rltrain.errors import InputError
-from rltrain.plain_files import json_lines, read_json, read_plain
+from rltrain.plain_files import as_number, is_count, json_lines, read_json
+from rltrain.run import told
 from rltrain.settings import MODEL_SUFFIXES
+from rltrain.spelling import shown
 
+MOST_COLUMNS = 1_000  # of a file: ours have dozens
+MOST_BASELINES = 20  # that a picture has room for
 MOST_POINTS = 2_000  # of a line: more than a picture shows
 Series = dict[str, list[float]]  # columns of one length, NaN where a row lacks the value
 COUNTERS = {"env_steps": "steps", "seconds": "seconds of training"}  # how people call them; others as they are
@@ -56,30 +60,28 @@ def load(folder: Path) -> Record:
     counter = next(iter(config["run"]["budget"]))
     training = read(folder / "metrics.jsonl")
     if not training.get(counter):
-        raise InputError(f"{folder}: no numbers yet")
+        raise InputError(f"{shown(str(folder))}: no numbers yet")
     baselines, threshold = references(folder)
     return Record(folder, config, counter, training, read(folder / "eval.jsonl"), baselines, threshold)
 
 
 def config_of(folder: Path) -> dict[str, Any]:
     """The complete configuration. InputError if the file is not one that a run wrote."""
-    path = folder / "config.yaml"
-    try:
-        config = yaml_subset.read(read_plain(path, yaml_subset.MAX_BYTES).decode()).value
-        if config["algorithm"]["name"] and config["environment"]["id"] and next(iter(config["run"]["budget"])):
-            return dict(config)
-    except (OSError, ValueError, KeyError, TypeError, StopIteration):
-        pass
-    raise InputError(f"{path}: not the complete configuration that a run writes")
+    found = told.config(folder)
+    if found.value is None or found.faults:
+        rule = "not the complete configuration that a run writes"
+        raise InputError(f"{shown(str(folder))}: {rule}: {found.faults[0]}")
+    return dict(found.value)
 
 
 def references(folder: Path) -> tuple[dict[str, float], float | None]:
     """The means of baselines.json by name, and the threshold; nothing where they are unknown."""
     try:
         found = read_json(folder / "baselines.json")
-        means = {name: mean for name, mean in found["baselines"].items() if math.isfinite(mean)}
-        threshold = found["reward_threshold"]
-        return means, float(threshold) if threshold is not None else None
+        means = {name: as_number(mean) for name, mean in list(found["baselines"].items())[:MOST_BASELINES]}
+        threshold = as_number(found["reward_threshold"])
+        known = {name: mean for name, mean in means.items() if math.isfinite(mean)}
+        return known, threshold if math.isfinite(threshold) else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}, None
 
@@ -90,7 +92,11 @@ def read(path: Path, only: Collection[str] | None = None, most: int | None = MOS
     last: dict[str, Any] | None = None
     stride = 1
     for number, found in enumerate(_rows(path)):
-        row = found if only is None else {name: found[name] for name in only if name in found}
+        row = (
+            dict(islice(found.items(), MOST_COLUMNS))
+            if only is None
+            else {name: found[name] for name in only if name in found}
+        )
         if number % stride == 0:
             rows.append(row)
         if most is not None and len(rows) > 2 * most:
@@ -98,14 +104,14 @@ def read(path: Path, only: Collection[str] | None = None, most: int | None = MOS
         last = row
     if last is not None and rows[-1] is not last:
         rows.append(last)
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [_number(row.get(name)) for row in rows] for name in names}
+    names = dict.fromkeys(chain.from_iterable(rows))
+    return {name: [as_number(row.get(name)) for row in rows] for name in islice(names, MOST_COLUMNS)}
 
 
 def counters_of(path: Path) -> list[str]:
     """The names of the whole numbers in a file's first row: its counters. Measurements are written as floats."""
     first = next(_rows(path), {})
-    return [name for name, value in first.items() if type(value) is int]
+    return [name for name, value in islice(first.items(), MOST_COLUMNS) if is_count(value)]
 
 
 def finite(values: Collection[float]) -> bool:
@@ -119,8 +125,4 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
+        raise InputError(f"{shown(str(path))}: cannot be read: {error.strerror or error}") from error

@@ -22,6 +22,7 @@ from rltrain.errors import BusyError, CheckpointError, InputError, RltrainError
 from rltrain.plain_files import check_plain
 from rltrain.run.disk import REAL, UNSUPPORTED, Disk, disk_errors, remove_tree
 from rltrain.run.own_files import own_file, own_folder
+from rltrain.spelling import shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 MEMBER = re.compile(NAME.pattern + r"/s[0-9]{1,19}")  # a run among those of several seeds
@@ -146,7 +147,7 @@ def find(runs_dir: Path, run: str | Path) -> Path:
         hint = f"it has {', '.join(known[-3:])}" + (f" and {len(known) - 3} more" if len(known) > 3 else "")
     else:
         hint = "there are none yet"
-    raise InputError(f"no run {given[:200]!r} in {runs_dir}; {hint}")
+    raise InputError(f"no run {given[:200]!r} in {runs_dir}; {shown(hint)}")
 
 
 def link_for_member(folder: Path) -> str:

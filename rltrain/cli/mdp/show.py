@@ -73,10 +73,9 @@ def elapsed(seconds: float) -> str:
 
 def name(text: str) -> str:
     """A state's or action's name, as a terminal can print it, cut where it is long."""
-    from rltrain.spelling import shown
+    from rltrain.spelling import brief
 
-    text = shown(text)
-    return text if len(text) <= NAME else text[: NAME - 1] + "…"
+    return brief(text, NAME)
 
 
 def listed(first: Sequence[str], count: int) -> str:
@@ -133,9 +132,10 @@ def facts(lines: Iterable[tuple[str, str]]) -> None:
 def title(model: Model, *more: str) -> str:
     """book · 3 states, 6 pairs of state and action · discount 0.95"""
     from rltrain.cli import words
+    from rltrain.spelling import shown
 
     many = f"{words.many(model.num_states, 'state')}, {words.many(model.num_pairs, 'pair')}"
-    short = " · ".join([model.name or "the model", many, *more])
+    short = " · ".join([shown(model.name) or "the model", many, *more])
     long = short.replace(many, f"{many} of state and action", 1)
     return long if len(long) <= 80 else short
 
@@ -213,11 +213,9 @@ def rest_of_rows(model: Model, count: int) -> None:
 def _console() -> Any:
     import sys
 
-    from rich.console import Console
+    from rltrain.cli.output import Output, console
 
-    from rltrain.cli.output import Output
-
-    return Console(file=Output(sys.stdout), highlight=False)  # type: ignore[arg-type]
+    return console(Output(sys.stdout))
 
 
 def say_pieces(pieces: Iterable[str]) -> None:

@@ -24,6 +24,7 @@ from rltrain.plain_files import open_plain
 from rltrain.run.disk import REAL, disk_errors
 from rltrain.run.group import Group, status
 from rltrain.run.own_files import open_tail
+from rltrain.spelling import in_one_line
 
 MOST_LOG = 1 << 24  # bytes of a log that are read at once
 STOPPED = (130, 143, -signal.SIGTERM)  # the last: asked to stop before it could save anything
@@ -182,4 +183,4 @@ def last_words(child: Child) -> str:
             said.append(f"killed by {signal.Signals(-child.code).name}")
         if child.code == -signal.SIGKILL:
             said.append("perhaps because memory ran out; run fewer at once with --jobs")
-    return "; ".join(said[-4:]) or "it said nothing"
+    return in_one_line("; ".join(said[-4:]), 2_000) or "it said nothing"

@@ -11,9 +11,10 @@ from rltrain.cli import words
 from rltrain.cli.evaluate import evaluate_checkpoint
 from rltrain.cli.output import complain, say
 from rltrain.cli.seeds.result import across_lines
-from rltrain.errors import CheckpointError
+from rltrain.errors import CheckpointError, InputError, RltrainError
 from rltrain.run.across_seeds import across
 from rltrain.run.group import Group
+from rltrain.spelling import brief, shown
 
 
 def evaluate_seeds(
@@ -28,6 +29,7 @@ def evaluate_seeds(
 ) -> dict[str, Any]:
     """Play `episodes` games with each seed's policy. Returns what `--json` prints; a seed without one is left out."""
     runs: list[dict[str, Any]] = []
+    fault: RltrainError | None = None
     for own in group.seeds:
         if not group.begun(own):
             complain(f"warning: seed {own} has not begun, so it is left out")
@@ -37,11 +39,14 @@ def evaluate_seeds(
                 group.member(own).name, episodes, protocol, epsilon, seed, last=last, device=device,
                 runs_dir=group.folder, beside=not runs,
             )  # fmt: skip
-        except CheckpointError as error:
+        except (CheckpointError, InputError) as error:
+            fault = fault or error
             complain(f"warning: seed {own} is left out: {error}")
             continue
         runs.append({"training_seed": own, **result})
     found = across([run["mean"] for run in runs])
+    if found is None and isinstance(fault, InputError):  # what was asked for fits none of them
+        raise fault
     if found is None:
         raise CheckpointError(f"{group.folder}: none of its seeds has a checkpoint; rltrain resume {group.folder}")
     for run in runs[1:]:  # the same games, so the same baselines
@@ -53,18 +58,18 @@ def show_seeds(result: dict[str, Any]) -> None:
     """The same for a person."""
     runs = result["seeds"]
     first = runs[0]
-    say(f"{first['algorithm']} on {first['environment']} · {result['group']}")
+    say(shown(f"{first['algorithm']} on {first['environment']} · {result['group']}"))
     say(f"{'seed':>6} {'mean':>9} {'sd':>9} {'min':>9} {'max':>9}  checkpoint")
     for run in runs:
         scores = " ".join(f"{words.score(run[name]):>9}" for name in ("mean", "sd", "min", "max"))
-        say(f"{run['training_seed']:>6} {scores}  {run['checkpoint'].rsplit('/', 1)[-1]}")
+        say(f"{run['training_seed']:>6} {scores}  {shown(run['checkpoint'].rsplit('/', 1)[-1])}")
     found = across([run["mean"] for run in runs])
     assert found is not None
     left = f"; {result['left_out']} without a checkpoint not counted" if result["left_out"] else ""
     for line in across_lines(f"mean score of {first['episodes']} games", found, words.score, left):
         say(line)
     for name, mean in first["baselines"].items():
-        say(f"  baseline {name}: {words.score(mean)}")
+        say(f"  baseline {brief(name, 40)}: {words.score(mean)}")
     if first["reward_threshold"] is not None:
         reached = sum(run["mean"] >= first["reward_threshold"] for run in runs)
         say(f"  counts as solved at {words.score(first['reward_threshold'])}: {reached} of {len(runs)} seeds")

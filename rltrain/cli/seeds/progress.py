@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rltrain.plain_files import last_json_line
-from rltrain.run.group import status
+from rltrain.plain_files import as_number, is_count, last_json_line
+from rltrain.run import told
 
 State = Literal["waiting", "running", "finished", "stopped", "diverged", "failed"]
 
@@ -36,15 +36,13 @@ class Row:
 
 def progress(folder: Path) -> Progress:
     """Of the run in this folder. What cannot be read is left out."""
-    step, said = last_row(folder / "metrics.jsonl"), status(folder)
-    evaluated = _number(last_row(folder / "eval.jsonl").get("mean"))
-    known = said.get("best")
-    best = _number(known.get("score")) if isinstance(known, dict) else math.nan
-    scores = [score for score in (best, evaluated) if math.isfinite(score)]
+    step, best = last_row(folder / "metrics.jsonl"), told.status(folder).best_score
+    evaluated = as_number(last_row(folder / "eval.jsonl").get("mean"))
+    scores = [score for score in (math.nan if best is None else best, evaluated) if math.isfinite(score)]
     return Progress(
-        counters={name: value for name, value in step.items() if type(value) is int},  # metrics have a point
-        metrics={name: _number(value) for name, value in step.items() if type(value) is not int},
-        seconds=_number(last_row(folder / "timings.jsonl").get("elapsed_seconds")),
+        counters={name: value for name, value in step.items() if is_count(value)},  # metrics have a point
+        metrics={name: as_number(value) for name, value in step.items() if type(value) is not int},
+        seconds=as_number(last_row(folder / "timings.jsonl").get("elapsed_seconds")),
         last=evaluated if math.isfinite(evaluated) else None,
         best=max(scores, default=None),
     )
@@ -56,7 +54,3 @@ def last_row(path: Path) -> Mapping[str, Any]:
         return last_json_line(path)
     except (OSError, ValueError):
         return {}
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan

@@ -20,11 +20,12 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from rltrain.cli import table, words
-from rltrain.cli.output import Output
+from rltrain.cli import output, table, words
+from rltrain.cli.output import Clean, Output
 from rltrain.cli.seeds.asked import share_of
 from rltrain.cli.seeds.progress import Row
 from rltrain.cli.seeds.result import Measure, interval, together
+from rltrain.spelling import shown
 
 REDRAW_SECONDS = 0.5
 LINE_SECONDS = 10.0
@@ -91,7 +92,7 @@ class Quiet:
         pass
 
     def warn(self, seed: int, text: str) -> None:
-        print(f"warning: seed {seed}: {text}", file=self._stream, flush=True)
+        print(shown(f"warning: seed {seed}: {text}"), file=self._stream, flush=True)
 
     def close(self) -> None:
         pass
@@ -123,7 +124,7 @@ class Lines:
 
     def close(self) -> None:
         if self._moment is not None:
-            console = Console(file=self._stream, highlight=False, width=80)  # type: ignore[arg-type]
+            console = output.console(self._stream, width=80)
             console.print(seeds_table(self._facts, self._moment, len(self._moment.rows)))
 
     def _standing(self, row: Row, measure: Measure, first: bool) -> str:
@@ -146,7 +147,7 @@ class Lines:
         return "  ".join(parts)
 
     def _print(self, text: str) -> None:
-        print(text.rstrip(), file=self._stream, flush=True)
+        print(shown(text.rstrip()), file=self._stream, flush=True)
 
 
 class Live80:
@@ -163,18 +164,18 @@ class Live80:
         self._moment = moment
         if at_once or self._clock() - self._drawn >= REDRAW_SECONDS:
             self._drawn = self._clock()
-            self._live.update(self.render(moment), refresh=True)
+            self._live.update(Clean(self.render(moment)), refresh=True)
 
     def warn(self, seed: int, text: str) -> None:
         self._console.print(Text(f"warning: seed {seed}: {text}", style="yellow"))
 
     def close(self) -> None:
         if self._moment is not None:
-            self._live.update(self.render(self._moment), refresh=True)
+            self._live.update(Clean(self.render(self._moment)), refresh=True)
         self._live.stop()
 
     def render(self, moment: Moment) -> RenderableType:
-        title = Text.assemble((self._facts.title, "bold"), " · ", self._facts.folder)
+        title = Text.assemble((shown(self._facts.title), "bold"), " · ", shown(self._facts.folder))
         title.truncate(72, overflow="ellipsis")
         parts = [
             seeds_table(self._facts, moment, self._console.size.height - FRAME_LINES),
@@ -264,7 +265,7 @@ def view(facts: Facts, stream: Output, quiet: bool) -> View:
     """The view that suits where the output goes."""
     if quiet:
         return Quiet(stream)
-    console = Console(file=stream, highlight=False)  # type: ignore[arg-type]  # all that rich asks of a file is there
+    console = output.console(stream)
     return Live80(facts, console) if console.is_terminal else Lines(facts, stream)
 
 

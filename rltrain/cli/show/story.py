@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rltrain.cli.output import say
 from rltrain.cli.show.caption import Subject
+from rltrain.spelling import shown
 
 if TYPE_CHECKING:
     from rltrain.run.play import Moment
@@ -18,7 +19,7 @@ class Story:
     covers = False
 
     def __init__(self, subject: Subject) -> None:
-        self._names = subject.action_names
+        self._names = tuple(map(shown, subject.action_names))
         self._before: Moment | None = None
 
     def show(self, moment: Moment) -> None:
@@ -29,7 +30,7 @@ class Story:
         random = ", random" if before.explored else ""
         end = "  cut off by the time limit" if moment.cut else "  the end" if moment.last else ""
         action = f"-{self._names[before.action]} ({moment.reward:+g}{random})->"
-        say(f"{moment.step:>7}  {before.state} {action} {moment.state}{end}")
+        say(f"{moment.step:>7}  {shown(before.state)} {action} {shown(moment.state)}{end}")
 
     def key(self, seconds: float) -> str:
         time.sleep(seconds)

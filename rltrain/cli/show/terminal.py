@@ -56,7 +56,7 @@ class Terminal:
     covers = True
 
     def __init__(self, subject: Subject, stream: Output, depth: cells.Depth) -> None:
-        self._subject, self._stream, self._depth = subject, stream, depth
+        self._subject, self._stream, self._depth = subject, stream.drawing(), depth
         self._size = os.terminal_size((0, 0))
         self._cells: Array | None = None  # what the screen shows
         self._lines: list[str] = []
