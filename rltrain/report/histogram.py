@@ -48,7 +48,8 @@ def games_of(rows: reading.Series) -> tuple[Array, int]:
     last = np.array(rows.get("return/last", [math.nan] * len(episodes)))
     ended = np.diff(episodes, prepend=0) > 0
     returns = last[ended & np.isfinite(last)]
-    return returns, int(episodes[-1]) if len(episodes) else 0
+    counted = episodes[np.isfinite(episodes)]
+    return returns, int(counted[-1]) if len(counted) else len(returns)
 
 
 def bins(returns: Array) -> Array:

@@ -89,8 +89,9 @@ def curve(run: Record, x: str, y: str, smooth: int = 1) -> Curve:
     path = run.folder / TABLES[table]
     names = {run.counter, column} | ({x} if x != "seconds" else set())
     rows = reading.read(path, names, most=None)
-    across = np.array(rows.get(x if x != "seconds" else run.counter, []), dtype=np.float64)
-    up = np.array(rows.get(column, []), dtype=np.float64)
+    unknown = [np.nan] * len(next(iter(rows.values()), []))
+    across = np.array(rows.get(x if x != "seconds" else run.counter, unknown), dtype=np.float64)
+    up = np.array(rows.get(column, unknown), dtype=np.float64)
     if x == "seconds":
         clock = seconds(run.folder / "timings.jsonl", table, run.counter)
         across = np.array([clock.get(int(count), np.nan) if np.isfinite(count) else np.nan for count in across])

@@ -72,3 +72,34 @@ def test_what_is_refused(graph):
     ):
         found, out, err = graph(*arguments)
         assert (found, out) == (code, "") and said in err.replace("\n", " "), (arguments, err)
+
+
+ODD = ("$\\frac{$", "$x$", "a\\$b", "漢字😀", "_", "=1", "<b>&", "n" * 200)
+
+
+@pytest.mark.parametrize(
+    "verb", [("graph", "o.svg"), ("graph", "o.png"), ("discounts", "o.svg"), ("discounts", "o.png")]
+)
+def test_names_stand_in_pictures_as_they_were_written(tmp_path, monkeypatch, capsys, recwarn, verb):
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    rows = [f'"{name}","{name}","{after}",1,1' for name, after in zip(ODD, ODD[1:] + ODD[:1], strict=True)]
+    (tmp_path / "odd.csv").write_text("state,action,next,probability,reward\n" + "\n".join(rows) + "\n")
+    assert exit_code_of(lambda: app(["mdp", verb[0], "odd.csv", "-o", verb[1]])) == 0, capsys.readouterr().err
+    data = (tmp_path / verb[1]).read_bytes()
+    assert len(data) < 1_000_000  # a name of 200 letters does not make the paper wide
+    assert not recwarn.list  # of glyphs that no font has
+    if verb == ("graph", "o.svg"):
+        assert all(
+            text in data.decode() for text in ("$\\frac{$", "$x$", "a\\$b", "漢字😀", "&lt;b&gt;&amp;", "n" * 23 + "…")
+        )
+
+
+def test_a_link_in_place_of_a_picture_is_replaced_and_not_followed(graph, tmp_path):
+    pytest.importorskip("matplotlib")
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "book.svg").symlink_to("mine.txt")
+    assert graph("-o", "book.svg", "--overwrite")[0] == 0
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert not (tmp_path / "book.svg").is_symlink()
+    assert exit_code_of(lambda: app(["mdp", "discounts", "-o", "nowhere/book.svg"])) == 7

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rltrain.cli import plot as verb
-from rltrain.errors import InputError
+from rltrain.errors import DiskError, InputError
 
 CONFIG = """\
 algorithm:
@@ -143,3 +143,26 @@ def test_timings_that_lack_a_run_leave_no_empty_picture(runs: Path) -> None:
         (runs / name / "timings.jsonl").write_text('{"env_steps": 7, "table": "eval", "elapsed_seconds": 1.0}\n')
     with pytest.raises(InputError, match="no point of eval has a known place on --x seconds"):
         verb.plot(["dqn-1", "slow-1"], runs_dir=runs, x="seconds")
+
+
+def test_a_place_that_cannot_be_written_is_said_in_a_line_and_o_helps(runs: Path, tmp_path_factory: Any) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "c.png"
+    for given, place in ((["dqn-1"], runs / "dqn-1/curve.png"), (["dqn-1", "slow-1"], runs / verb.PICTURE)):
+        place.mkdir()  # refuses root too
+        with pytest.raises(DiskError, match=r"cannot be written: [A-Za-z ]*; -o FILE\.png puts the picture elsewhere"):
+            verb.plot(given, runs_dir=runs)
+        assert verb.plot(given, elsewhere, runs_dir=runs)["picture"] == str(elsewhere)
+        assert elsewhere.read_bytes().startswith(b"\x89PNG")
+
+
+def test_links_in_a_folder_of_a_stranger_are_neither_followed_nor_in_the_way(runs: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine")
+    for name in ("curve.png", ".curve.png.part", "tmp-curve.png"):
+        (runs / "dqn-1" / name).symlink_to(mine)
+    (runs / verb.PICTURE).symlink_to(mine)
+    assert verb.plot(["dqn-1"], runs_dir=runs)["picture"] == str(runs / "dqn-1/curve.png")
+    verb.plot(["dqn-1", "slow-1"], runs_dir=runs)
+    assert mine.read_text() == "mine"
+    for path in (runs / "dqn-1/curve.png", runs / verb.PICTURE):
+        assert not path.is_symlink() and path.read_bytes().startswith(b"\x89PNG")

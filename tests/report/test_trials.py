@@ -90,3 +90,8 @@ def test_a_grid_with_a_hole_or_a_place_tried_twice_is_no_grid() -> None:
     assert trials.grid_of(x, y, np.arange(4.0)) is not None
     assert trials.grid_of(x[:3], y[:3], np.arange(3.0)) is None
     assert trials.grid_of(x[[0, 1, 2, 2]], y[[0, 1, 2, 2]], np.arange(4.0)) is None
+
+
+def test_a_parameter_that_was_guarded_from_spreadsheets_has_its_own_name(run_folder: Any) -> None:
+    names, points, score = trials.read(search(run_folder, "'=p,''-q,score\n1,2,3\n") / "points.csv")
+    assert names == ["=p", "'-q"] and points.tolist() == [[1, 2]] and score.tolist() == [3]

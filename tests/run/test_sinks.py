@@ -1,6 +1,7 @@
 """Sinks: what a row looks like, and that a resumed log equals one that was never stopped."""
 
 import csv
+import io
 import json
 import math
 import resource
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from tensorboardX.crc32c import crc32c as reference_crc32c
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
+from rltrain.cells import unguarded
 from rltrain.errors import CheckpointError, DiskError
 from rltrain.run import events
 from rltrain.run.sinks import Csv, JsonLines, TensorBoard
@@ -183,3 +185,14 @@ def test_a_sink_without_rows_leaves_no_file(tmp_path, kind):
     kind(tmp_path).load(sink.save())
     sink.close()
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_a_column_that_a_spreadsheet_would_run_is_written_so_that_it_does_not(tmp_path):
+    names = ["=1+1", "+x", "-y", "@z", "\tt", "\rr", "'=a", "plain", "'b"]
+    sink = Csv(tmp_path)
+    sink.write("train", {"env_steps": 1}, dict.fromkeys(names, -1.5))
+    sink.close()
+    head, row = csv.reader(io.StringIO((tmp_path / "metrics.csv").read_bytes().decode(), newline=""))
+    assert not [cell for cell in head if cell[0] in "=+-@\t\r"]
+    assert [unguarded(cell) for cell in head] == ["env_steps", *names]
+    assert row == ["1", *["-1.5"] * len(names)]  # a number is no formula

@@ -20,3 +20,8 @@ def test_numbers_read_back_the_same():
 def test_columns_of_different_lengths_are_a_mistake():
     with pytest.raises(ValueError, match="shorter"):
         as_csv({"a": np.zeros(2), "b": np.zeros(1)})
+
+
+def test_names_that_a_spreadsheet_would_run_are_guarded():
+    rows = list(csv.reader(io.StringIO(as_csv({"=p": np.array([-0.5]), "said": np.array(["@x"])}))))
+    assert rows == [["'=p", "said"], ["-0.5", "'@x"]]
