@@ -21,6 +21,8 @@ from typing import Any, BinaryIO, TypeGuard
 
 MAX_SMALL = 10_000_000  # bytes of a small JSON file: seeds.json of 1,000 seeds has 300 kB
 MAX_LINE = 1 << 20  # bytes of a line of numbers: a row of metrics has hundreds
+MOST_COUNT = 2**63  # whole numbers of ours stay below
+LARGEST = 1e100  # what measurements come to; beyond it sums of a few overflow
 _KINDS = (
     (stat.S_ISLNK, "a symbolic link"),
     (stat.S_ISDIR, "a folder"),
@@ -117,10 +119,6 @@ def last_json_line(path: Path, most: int = 1 << 24) -> dict[str, Any]:
             length = min(size, 4 * length)
     row = parse_json(lines[-1]) if lines else {}
     return row if isinstance(row, dict) else {}
-
-
-MOST_COUNT = 2**63  # whole numbers of ours stay below
-LARGEST = 1e100  # what measurements come to; beyond it sums of a few overflow
 
 
 def is_count(value: Any) -> TypeGuard[int]:

@@ -77,7 +77,7 @@ def config_of(folder: Path) -> dict[str, Any]:
 def references(folder: Path) -> tuple[dict[str, float], float | None]:
     """The means of baselines.json by name, and the threshold; nothing where they are unknown."""
     try:
-        found = read_json(folder / "baselines.json")
+        found = read_json(folder / "baselines.json", told.MOST_BYTES)
         means = {name: as_number(mean) for name, mean in list(found["baselines"].items())[:MOST_BASELINES]}
         threshold = as_number(found["reward_threshold"])
         known = {name: mean for name, mean in means.items() if math.isfinite(mean)}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from rltrain.plain_files import LARGEST, is_count, read_json, read_plain
 from rltrain.spelling import described, shown
 
 STATUS, CONFIG = "status.json", "config.yaml"
+MOST_BYTES = 100_000  # of a file: ours have a few thousand, and a list of many runs must not wait for one
+MOST_NAMES = 100  # of counters: ours have three
 MOST_SECONDS = 1e11  # of the clock: the year 5138
 Faults = list[str]
 
@@ -52,7 +55,7 @@ def status(folder: Path) -> Status:
     """The status.json of a run. One that is not there yet is no fault."""
     faults: Faults = []
     try:
-        found = read_json(folder / STATUS)
+        found = read_json(folder / STATUS, MOST_BYTES)
     except FileNotFoundError:
         return Status()
     except (OSError, ValueError) as error:
@@ -77,7 +80,7 @@ def config(folder: Path) -> Config:
     """The config.yaml of a run."""
     faults: Faults = []
     try:
-        document = yaml_subset.read(read_plain(folder / CONFIG, yaml_subset.MAX_BYTES).decode())
+        document = yaml_subset.read(read_plain(folder / CONFIG, MOST_BYTES).decode())
     except (OSError, ValueError) as error:
         return Config(faults=(f"{CONFIG}: cannot be read: {_reason(error)}",))
     if not isinstance(document.value, dict):
@@ -121,7 +124,7 @@ def _counts(tree: Mapping[str, Any], key: str, faults: Faults, place: str = "", 
     """Names and whole numbers, without those that do not fit."""
     found = _value(tree, key, "names and whole numbers", _is_object, faults, place) or {}
     counts = {}
-    for name, value in found.items():
+    for name, value in islice(found.items(), MOST_NAMES):
         if is_count(value) and value >= least:
             counts[str(name)] = value
         elif value is not None:

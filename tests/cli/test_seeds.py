@@ -209,6 +209,20 @@ def test_a_group_has_room_for_one_command(begun, rltrain, place):
     assert code == 2 and "runs/g exists; choose another --name, or go on with it: rltrain resume runs/g" in err
 
 
+def test_eval_of_a_group_leaves_out_a_seed_whose_files_are_wrong_and_says_why(rltrain, place):
+    assert rltrain("train", "c.yaml", "--seeds", "2", "--name", "begun", "-q")[0] == 0
+    members = sorted((place / "runs/begun").glob("s*/config.yaml"))
+    members[0].write_text("algorithm: [not, a, config]\n")
+    (members[1].parent / "status.json").write_text('{"best": {"step": "x"}}')
+    code, out, err = rltrain("eval", "begun", "-n", "2", "--json")
+    assert code == 0 and json.loads(out)["left_out"] == 1
+    assert f"warning: seed {members[0].parent.name[1:]} is left out: " in err and "config.yaml" in err
+    for member in members[1:]:
+        member.write_text("algorithm: [not, a, config]\n")
+    code, _, err = rltrain("eval", "begun", "-n", "2")
+    assert code == 2 and "config.yaml" in err.splitlines()[-1]
+
+
 def test_a_dry_run_names_the_seeds_and_is_still_a_config(rltrain, place):
     code, out, _ = rltrain("train", "c.yaml", "--seeds", "3", "--dry-run")
     assert code == 0 and out.startswith("# 3 runs of this, with seeds 0 to 2\n")

@@ -84,7 +84,7 @@ def solved_line(experiment: Experiment, rows: Sequence[Row]) -> list[str]:
         return []
     solved = [row for row in rows if row.progress.best is not None and row.progress.best >= until]
     unit = table.measure(experiment.run.budget or {})
-    counts = across([float(row.progress.counters[unit]) for row in solved])
+    counts = across([float(row.progress.counters[unit]) for row in solved if unit in row.progress.counters])
     after = ""
     if counts is not None:
         low, high = words.count(counts.min), words.count(counts.max)
