@@ -12,7 +12,6 @@ from __future__ import annotations
 import numpy as np
 
 from rltrain.core import Array
-from rltrain.errors import InputError
 from rltrain.mdp.checks import pair_text, quoted
 from rltrain.mdp.model import Model
 
@@ -102,10 +101,11 @@ def components(model: Model) -> tuple[int, Array]:
     return int(count), labels
 
 
-def check_end(model: Model, discount: float | None) -> list[str]:
-    """What a discount of 1 makes of this model: InputError where no value is finite, a warning where one may not be."""
-    if discount != 1:
-        return []
+def endings(model: Model) -> list[str]:
+    """What a discount of 1 would make of this model, as warnings; none where every policy ends, or goes round for 0.
+
+    For a person who looks at a model. Who solves it at discount 1 is told what each state is worth.
+    """
     stays, never = may_not_end(model), cannot_end(model)
     if never.any():
         from rltrain.mdp.ends import end_components
@@ -116,25 +116,21 @@ def check_end(model: Model, discount: float | None) -> list[str]:
             stays &= ~never  # goes round for ever, surely for nothing
         else:
             resting = end_components(model, model.reward == 0)[0] >= 0
-            _check_sum(model, pays, cannot_reach(model, model.terminal | resting))
+            lost = cannot_reach(model, model.terminal | resting)
+            if lost.any():
+                pair = int(np.flatnonzero(pays & lost[model.pair_state])[0])
+                return [
+                    f"discount 1: {pair_text(model, pair)}: gives {model.reward[pair]:g} again and again, and neither "
+                    f"a terminal state nor a circle without rewards can be reached from there ({int(lost.sum()):,} "
+                    "such states): the rewards have no finite sum; a discount below 1 gives one"
+                ]
     if not stays.any():
         return []
     state = int(np.flatnonzero(stays)[0])
     return [
         f"discount 1: some policies never end: from {int(stays.sum()):,} of {model.num_states:,} states, such as "
-        f"{quoted(model.states[state])}; their values exist only if the best policy ends, or goes round for nothing"
+        f"{quoted(model.states[state])}; the values of discount 1 are those of the best policy that ends"
     ]
-
-
-def _check_sum(model: Model, pays: Array, lost: Array) -> None:
-    """Of `lost` [S] states every policy earns or loses for ever; `pays` [P] are the pairs that it does so with."""
-    if lost.any():
-        pair = int(np.flatnonzero(pays & lost[model.pair_state])[0])
-        raise InputError(
-            f"discount 1: {pair_text(model, pair)}: gives {model.reward[pair]:g} again and again, and neither a "
-            f"terminal state nor a circle without rewards can be reached from there ({int(lost.sum()):,} such states): "
-            "the rewards have no finite sum; choose a discount below 1"
-        )
 
 
 def check_reachable(model: Model) -> list[str]:

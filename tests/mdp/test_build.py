@@ -192,29 +192,28 @@ def test_what_ends_and_what_does_not():
     assert np.flatnonzero(reachability.cannot_end(model)).tolist() == [3]
     assert np.flatnonzero(reachability.may_not_end(model)).tolist() == [0, 1, 3, 4]
     assert np.flatnonzero(reachability.reachable(model)).tolist() == [0, 1, 2]
-    with pytest.raises(InputError, match="state '3', action '0': gives 1 again and again"):
-        reachability.check_end(model, 1)
-    assert reachability.check_end(model, 0.99) == []
+    (warning,) = reachability.endings(model)
+    assert "state '3', action '0': gives 1 again and again" in warning
     assert reachability.components(model)[0] == 5
 
 
 def test_a_discount_of_1_may_go_with_a_choice_that_never_ends_and_with_one_that_pays_nothing():
-    (warning,) = reachability.check_end(walk([(0, 1), (1, 0), (1, 2)], 3), 1)
+    (warning,) = reachability.endings(walk([(0, 1), (1, 0), (1, 2)], 3))
     assert "some policies never end: from 2 of 3 states, such as '0'" in warning
     still = build.from_transitions(Numbered(2), ("a",), [0, 1], [0, 0], [1, 1], [1.0, 1.0], [5.0, 0.0])
-    assert reachability.check_end(still, 1) == []  # 5 once, then 0 for ever
+    assert reachability.endings(still) == []  # 5 once, then 0 for ever
 
 
 def test_a_circle_without_rewards_is_as_good_as_an_end():
     """0 may stay for nothing, or go to 1 and back for -1 each; 2 and 3 pass 1 and -1 to and fro."""
     rows = ([0, 0, 1], [0, 1, 0], [0, 1, 0], [1.0] * 3, [0.0, -1.0, -1.0])
     free = build.from_transitions(Numbered(2), Numbered(2), *rows)
-    (warning,) = reachability.check_end(free, 1)
+    (warning,) = reachability.endings(free)
     assert "from 2 of 2 states" in warning
     assert total_reward.solve(free).value.tolist() == [0.0, -1.0]
     paid = [column + more for column, more in zip(rows, ([2, 3], [0, 0], [3, 2], [1.0] * 2, [1.0, -1.0]), strict=True)]
-    with pytest.raises(InputError, match=r"state '2', action '0': gives 1 again and again.*\(2 such states\)"):
-        reachability.check_end(build.from_transitions(Numbered(4), Numbered(2), *paid), 1)
+    (warning,) = reachability.endings(build.from_transitions(Numbered(4), Numbered(2), *paid))
+    assert "state '2', action '0': gives 1 again and again" in warning and "(2 such states)" in warning
 
 
 def test_states_that_a_stated_start_never_leads_to_are_counted():

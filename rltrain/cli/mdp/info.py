@@ -16,14 +16,15 @@ def info_command(model: ModelName = None, settings: Settings = None, json: Json 
     """Show sizes, terminal states, branching, rewards, what can be reached, and what looks wrong."""
     from rltrain.cli.mdp import models, show
     from rltrain.cli.output import complain, say, say_json
+    from rltrain.mdp import reachability
 
     loaded = models.load(model, settings or [])
     found = describe(loaded.model)
-    found["warnings"] = list(loaded.warnings)
+    found["warnings"] = [*loaded.warnings, *(reachability.endings(loaded.model) if loaded.model.discount == 1 else ())]
     if json:
         say_json(found)
         return
-    for warning in loaded.warnings:
+    for warning in found["warnings"]:
         complain(f"warning: {warning}")
     say(loaded.model.name or "the model")
     show.facts(_lines(found))

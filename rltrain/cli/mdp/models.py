@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rltrain.errors import InputError
-from rltrain.mdp import files, reachability
+from rltrain.mdp import files
 from rltrain.mdp.files import Loaded
 from rltrain.spelling import described, nearest, shown
 
@@ -35,7 +35,7 @@ def load(argument: str | None, kwargs: list[str] | None = None) -> Loaded:
             f"{shown(argument)} has no table of its transitions (env.P), so it cannot be solved exactly; "
             "FrozenLake-v1, CliffWalking-v1 and Taxi-v4 have one"
         )
-    return Loaded(model, tuple(f"{argument}: {line}" for line in reachability.check_end(model, model.discount)))
+    return Loaded(model)
 
 
 def discount_of(model: Model, text: str | float | None = None) -> float:

@@ -67,7 +67,7 @@ def read(path: Path | str) -> Loaded:
     except MemoryError as error:
         raise OutOfMemoryError(f"{shown(str(path))}: memory ran out while the model was read") from error
     model = loaded.model
-    found = [*reachability.check_reachable(model), *reachability.check_end(model, model.discount)]
+    found = reachability.check_reachable(model)
     return Loaded(model, (*loaded.warnings, *(f"{shown(str(path))}: {line}" for line in found)))
 
 
