@@ -1,9 +1,9 @@
 """The model inside a Gymnasium environment that carries its table: `P[state][action]`, rows of (probability, next,
 reward, done).
 
-An episode ends with a `done` transition, whatever state it enters. A `Model` ends in terminal states. So the state that
-`done` transitions enter is terminal, where nothing else that can happen enters it; else these transitions go to one
-more state, "end". What a table says of the actions in a terminal state is never played, and is left out.
+An episode ends with a `done` transition, whatever state it enters; `mdp.done` says what that is in a `Model`, which
+ends in terminal states. A state that every other state's rows enter with `done`, and in which no episode begins, is one
+in which nobody ever acts: what the table says of actions there is left out, and it is terminal.
 
 The limit on an episode's steps (`max_episode_steps`) is no part of the model.
 """
@@ -11,7 +11,7 @@ The limit on an episode's steps (`max_episode_steps`) is no part of the model.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -24,10 +24,10 @@ from rltrain.core import Array
 from rltrain.envs import gym, known
 from rltrain.errors import InputError
 from rltrain.mdp import build
+from rltrain.mdp.done import Rows, groups, merged
 from rltrain.mdp.model import Model, Names, Numbered
 from rltrain.settings import EnvironmentConfig
 
-END = "end"  # the terminal state that a table lacks
 ACTIONS = {
     FrozenLakeEnv: ("left", "down", "right", "up"),
     CliffWalkingEnv: ("up", "right", "down", "left"),
@@ -35,17 +35,6 @@ ACTIONS = {
 }
 PLACES = "RGYB"  # of Taxi: red, green, yellow, blue
 IN_TAXI = "taxi"
-
-
-class Rows(NamedTuple):
-    """A table as parallel arrays. Rows that cannot happen are left out."""
-
-    state: Array  # [rows] int64
-    action: Array  # [rows] int64
-    next: Array  # [rows] int64
-    prob: Array  # [rows] float64
-    reward: Array  # [rows] float64
-    done: Array  # [rows] bool
 
 
 def model_of(env_id: str, kwargs: Mapping[str, Any] | None = None) -> Model | None:
@@ -84,23 +73,17 @@ def _model(env: gymnasium.Env[Any, Any], name: str) -> Model | None:
     if start is not None and not np.isfinite(start).all():
         raise InputError(f"{name}: no state to start from")  # a map without S divides 0 by 0
     states = _states(env.unwrapped, num_states)
-    rows, terminal = ended(rows, num_states, start)
-    if len(terminal) > num_states:
-        states = (*states, END)
-        start = None if start is None else np.append(start, 0.0)
-    merged = _merged(rows, len(terminal), num_actions)
+    rows = played(rows, num_states, start)
+    rows = merged(rows, groups(rows, num_states, num_actions))  # two ways to the same state are one
     return build.from_transitions(
         states,
         _actions(env.unwrapped, num_actions),
-        merged.state,
-        merged.action,
-        merged.next,
-        merged.prob,
-        merged.reward,
+        *rows[:5],
+        done=rows.done,
         start=start,
         name=name,
         place=lambda row: f"{name}: env.P",
-        terminal=terminal,
+        terminal=np.zeros(num_states, dtype=bool),
     )
 
 
@@ -130,63 +113,15 @@ def table_of(env: gymnasium.Env[Any, Any]) -> Rows | None:
     return Rows(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
 
 
-def ended(rows: Rows, num_states: int, start: Array | None) -> tuple[Rows, Array]:
-    """Rows without `done`, and which states are terminal [S] bool; one longer where a state "end" is needed.
-
-    `start` [S] is where an episode may begin; None: anywhere.
-    """
-    reachable = _reachable(rows, num_states, start)
-    terminal = np.zeros(num_states, dtype=bool)
-    terminal[rows.next[rows.done]] = True
-    entered = rows.next[~rows.done & reachable[rows.state] & ~_stay(rows, terminal)]
-    terminal[entered] = False
-    if start is not None:
-        terminal[start > 0] = False
-    following = rows.next.copy()
-    lost = rows.done & ~terminal[rows.next]
-    if lost.any():
-        following[lost] = num_states
-        terminal = np.append(terminal, True)
-    kept = ~terminal[rows.state]
-    return Rows(*(column[kept] for column in rows._replace(next=following))), terminal
-
-
-def _stay(rows: Rows, candidates: Array) -> Array:
-    """[rows] bool: the row leads from an end to itself, which is how some tables write that nothing follows."""
-    return np.asarray(candidates[rows.state] & (rows.state == rows.next) & (rows.reward == 0))
-
-
-def _reachable(rows: Rows, num_states: int, start: Array | None) -> Array:
-    """[S] bool: an episode can be there and go on."""
+def played(rows: Rows, num_states: int, start: Array | None) -> Rows:
+    """Without the rows of states in which nobody can act. `start` [S] is where an episode may begin; None: anywhere."""
     if start is None:
-        return np.ones(num_states, dtype=bool)
-    following: list[list[int]] = [[] for _ in range(num_states)]
-    for state, after, done in zip(rows.state.tolist(), rows.next.tolist(), rows.done.tolist(), strict=True):
-        if not done:
-            following[state].append(after)
-    found = np.asarray(start > 0)
-    waiting = np.flatnonzero(found).tolist()
-    while waiting:
-        for after in following[waiting.pop()]:
-            if not found[after]:
-                found[after] = True
-                waiting.append(after)
-    return found
-
-
-def _merged(rows: Rows, num_states: int, num_actions: int) -> Rows:
-    """One row a (state, action, next): two ways to the same state are one, with the mean of their rewards."""
-    key = (rows.state * num_actions + rows.action) * num_states + rows.next
-    order = np.argsort(key, kind="stable")
-    state, action, following, prob, reward, done = (column[order] for column in rows)
-    first = np.flatnonzero(np.diff(key[order], prepend=-1))
-    if len(first) == len(key):
-        return Rows(state, action, following, prob, reward, done)
-    total = np.add.reduceat(prob, first)
-    weight = prob / np.repeat(prob[first], np.diff(np.append(first, len(prob))))  # 1, 1, 1: no rounding in the mean
-    mean = np.add.reduceat(weight * reward, first) / np.add.reduceat(weight, first)
-    alike = np.minimum.reduceat(reward, first) == np.maximum.reduceat(reward, first)
-    return Rows(state[first], action[first], following[first], total, np.where(alike, reward[first], mean), done[first])
+        return rows
+    never = np.zeros(num_states, dtype=bool)
+    never[rows.next[rows.done]] = True
+    never[rows.next[~rows.done & (rows.state != rows.next)]] = False
+    never[start > 0] = False
+    return Rows(*(column[~never[rows.state]] for column in rows))
 
 
 def _start(env: gymnasium.Env[Any, Any], num_states: int) -> Array | None:

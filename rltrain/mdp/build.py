@@ -17,6 +17,7 @@ from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.mdp import checks
 from rltrain.mdp.checks import EPSILON, Faults, quoted
+from rltrain.mdp.done import Rows, ended, groups, merged, merged_exactly, name_of_end
 from rltrain.mdp.model import Exact, Model, Names, Numbered
 
 SAID = 1e-12  # a correction of a row's sum above this is worth a warning
@@ -52,6 +53,7 @@ def from_transitions(
     start: Any | None = None,  # [S] float
     discount: float | None = None,
     name: str = "",
+    done: Any | None = None,  # [rows] bool: an episode ends with this row; None: it ends in states without a row alone
     place: Callable[[int], str] | None = None,
     terminal: Any | None = None,  # [S] bool: which states are meant to have no action; None: not said
     exact: Written | None = None,
@@ -59,6 +61,7 @@ def from_transitions(
 ) -> Model:
     """A checked model of unsorted rows. `place(i)` says where row i was written. Rows of probability 0 are dropped.
 
+    After a row with `done` nothing counts, whatever its next state does: see `mdp.done`, which may add a state "end".
     InputError names everything that is wrong. What is worth saying is added to `warnings`.
     """
     states, actions = names_of(states), names_of(actions)
@@ -70,6 +73,11 @@ def from_transitions(
     if len({len(column) for column in (s, a, next, prob, reward)}) > 1:
         raise InputError("the columns of a model's rows differ in length")
     _check_rows(states, actions, s, a, next, prob, reward, place)
+    if done is not None:
+        return _ending(
+            states, actions, Rows(s, a, next, prob, reward, _flags(done, len(s))), start, discount, name, place,
+            terminal, exact, warnings,
+        )  # fmt: skip
 
     order = _order(s, a, next, len(states), len(actions))
     if order is not None:
@@ -106,6 +114,58 @@ def from_transitions(
     model = _without_zeros(model)
     checks.check(model)  # what the rows have shown already, but for the start and the discount
     return normalised(model, warnings)
+
+
+def _flags(done: Any, count: int) -> Array:
+    flags = np.asarray(done, dtype=bool).ravel()
+    if len(flags) != count:
+        raise InputError("the columns of a model's rows differ in length")
+    return flags
+
+
+def _ending(
+    states: Names,
+    actions: Names,
+    rows: Rows,
+    start: Any | None,
+    discount: float | None,
+    name: str,
+    place: Callable[[int], str] | None,
+    terminal: Any | None,
+    exact: Written | None,
+    warnings: list[str] | None,
+) -> Model:
+    """The model of rows whose `done` is turned into terminal states."""
+    found = ended(rows, len(states), start)
+    given = np.flatnonzero(found.kept)
+    added = len(found.terminal) > len(states)
+    rows = Rows(*(column[given] for column in rows._replace(next=found.next)))
+    if added:  # several ways to the end are one
+        group = groups(rows, len(states) + 1, len(actions), rows.next == len(states))
+        rows, given, written = merged(rows, group), given[np.unique(group, return_index=True)[1]], given.tolist()
+        states = (*states, name_of_end(states))
+        start = None if start is None else np.append(start, 0.0)
+        if exact is not None:
+            numbers = ([exact.prob[row] for row in written], [exact.reward[row] for row in written])
+            exact = Written(*merged_exactly(*numbers, group), exact.discount)
+    elif exact is not None:
+        kept = given.tolist()
+        exact = Written([exact.prob[row] for row in kept], [exact.reward[row] for row in kept], exact.discount)
+    if terminal is not None:
+        terminal = np.append(terminal, False) if added else np.asarray(terminal, dtype=bool)
+        terminal = terminal | found.terminal
+    return from_transitions(
+        states,
+        actions,
+        *rows[:5],
+        start=start,
+        discount=discount,
+        name=name,
+        place=None if place is None else lambda row: place(int(given[row])),
+        terminal=terminal,
+        exact=exact,
+        warnings=warnings,
+    )
 
 
 def from_arrays(

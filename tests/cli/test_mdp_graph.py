@@ -60,7 +60,7 @@ def test_frozen_lake_is_a_grid(graph, tmp_path):
 
 def test_what_is_refused(graph):
     for arguments, code, said in (
-        (("Taxi-v4", "-o", "taxi.svg"), 2, "500 states are too many for a picture (--max-states 60)"),
+        (("Taxi-v4", "-o", "taxi.svg"), 2, "501 states are too many for a picture (--max-states 60)"),
         (("Taxi-v4",), 2, "--max-states 200"),
         (("--max-states", "2"), 2, "3 states are too many"),
         (("-o", "book.svh"), 2, "did you mean '.svg'"),

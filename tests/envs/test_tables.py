@@ -6,8 +6,9 @@ import pytest
 from gymnasium import spaces
 
 from rltrain.envs import tables
-from rltrain.envs.tables import Rows, ended, model_of
+from rltrain.envs.tables import model_of, played
 from rltrain.errors import InputError, MissingError
+from rltrain.mdp.done import Rows
 from rltrain.mdp.model import Numbered
 from rltrain.mdp.solve import solve
 
@@ -29,9 +30,7 @@ def test_the_best_value_of_the_start_is_the_known_one(env_id, kwargs, expected):
     assert model.start @ solve(model, 0.99).value == pytest.approx(expected, abs=5e-7)
 
 
-@pytest.mark.parametrize(
-    ("env_id", "num_states", "ends"), [("FrozenLake-v1", 16, 5), ("Taxi-v4", 500, 4), ("CliffWalking-v1", 48, 1)]
-)
+@pytest.mark.parametrize(("env_id", "num_states", "ends"), [("FrozenLake-v1", 16, 5), ("CliffWalking-v1", 48, 1)])
 def test_no_state_is_added_where_the_table_has_ends(env_id, num_states, ends):
     model = model_of(env_id, {})
     assert (model.num_states, model.terminal.sum()) == (num_states, ends)
@@ -92,13 +91,14 @@ def test_playing_the_environment_agrees_with_the_model(env_id, kwargs):
         pair = model.pair_of(state, int(rng.integers(model.num_actions)))
         after, reward, done, _, _ = env.step(int(model.action[pair]))
         span = model.successors(pair)
-        place = span.start + int(np.searchsorted(model.next[span], after))
-        assert model.next[place] == after
+        entered = model.states.index("end") if done and not model.terminal[after] else after
+        place = span.start + int(np.searchsorted(model.next[span], entered))
+        assert model.next[place] == entered
         known = {row[2] for row in env.P[state][int(model.action[pair])] if row[1] == after}
         assert reward in known
         if len(known) == 1:
             assert reward == (model.reward[pair] if model.next_reward is None else model.next_reward[place])
-        assert bool(model.terminal[after]) == done
+        assert bool(model.terminal[model.next[place]]) == done
         seen.setdefault(pair, np.zeros(span.stop - span.start))[place - span.start] += 1
         state = after if not done else env.reset()[0]
     often = [pair for pair, counts in seen.items() if counts.sum() >= 30]
@@ -121,27 +121,49 @@ def rows(*given):
     return Rows(*(np.array(column, dtype=kind) for column, kind in zip(zip(*given, strict=True), kinds, strict=True)))
 
 
-FIRST = np.array([1.0, 0.0, 0.0])
+def test_what_a_table_says_where_nobody_can_act_is_left_out():
+    """As the cliff's goal: entered with `done` alone, and yet it has steps of its own."""
+    given = rows((0, 0, 1, 1.0, 5.0, True), (1, 0, 0, 1.0, 9.0, False), (1, 1, 1, 1.0, -1.0, False))
+    assert played(given, 2, np.array([1.0, 0.0])).state.tolist() == [0]
+    assert played(given, 2, None).state.tolist() == [0, 1, 1]  # it may be where an episode begins
+    assert played(given, 2, np.array([0.5, 0.5])).state.tolist() == [0, 1, 1]
+    entered = rows((0, 0, 1, 1.0, 5.0, True), (1, 0, 0, 1.0, 9.0, False), (2, 0, 1, 1.0, 0.0, False))
+    assert played(entered, 3, np.array([1.0, 0.0, 0.0])).state.tolist() == [0, 1, 2]  # from 2, which nobody reaches
 
 
-def test_a_state_that_is_entered_both_ways_goes_on_and_done_leads_to_an_end_of_its_own():
-    given = rows((0, 0, 1, 1.0, 0.0, False), (0, 1, 1, 1.0, 5.0, True), (1, 0, 0, 1.0, 1.0, False))
-    kept, terminal = ended(given, 3, FIRST)
-    assert terminal.tolist() == [False, False, False, True]
-    assert kept.next.tolist() == [1, 3, 0]
+def values_of(table, discount):
+    """Value iteration on env.P as it is: nothing follows `done`."""
+    value = np.zeros(len(table))
+    while True:
+        new = np.array(
+            [
+                max(
+                    sum(p * (r + (0 if d else discount * value[t])) for p, t, r, d in rows)
+                    for rows in of_state.values()
+                )
+                for of_state in table.values()
+            ]
+        )
+        if abs(new - value).max() < 1e-12:
+            return new
+        value = new
 
 
-def test_what_an_unreachable_state_would_do_does_not_count():
-    given = rows((0, 0, 1, 1.0, 0.0, True), (2, 0, 1, 1.0, 0.0, False), (1, 0, 0, 1.0, 9.0, False))
-    kept, terminal = ended(given, 3, FIRST)
-    assert terminal.tolist() == [False, True, False]
-    assert kept.state.tolist() == [0, 2]  # the end's own row is left out
-    assert ended(given, 3, None)[1].tolist() == [False, False, False, True]  # it may be where one starts
-
-
-def test_a_start_is_never_an_end():
-    _, terminal = ended(rows((0, 0, 0, 1.0, 1.0, True)), 3, FIRST)
-    assert terminal.tolist() == [False, False, False, True]
+@pytest.mark.parametrize(
+    ("env_id", "kwargs", "nobody"),
+    [
+        ("FrozenLake-v1", {}, []),
+        ("CliffWalking-v1", {}, [47]),
+        ("CliffWalkingSlippery-v1", {}, [47]),
+        ("Taxi-v4", {}, []),
+    ],
+)
+def test_every_state_is_worth_what_the_table_itself_says(env_id, kwargs, nobody):
+    """But for a goal that every way into ends at: nobody acts there, and it is terminal."""
+    truth = values_of(gymnasium.make(env_id, **kwargs).unwrapped.P, 0.9)
+    truth[nobody] = 0.0
+    found = solve(model_of(env_id, kwargs), 0.9, epsilon=1e-9).value
+    assert np.abs(found[: len(truth)] - truth).max() < 1e-8
 
 
 class Own(gymnasium.Env):

@@ -11,7 +11,7 @@ from rltrain.settings import EnvironmentConfig
 
 @pytest.mark.parametrize(
     ("name", "states", "actions", "known"),
-    [("FrozenLake-v1", 16, 4, True), ("Taxi-v4", 500, 6, True), ("Blackjack-v1", 32 * 11 * 2, 2, False)],
+    [("FrozenLake-v1", 16, 4, True), ("Taxi-v4", 501, 6, True), ("Blackjack-v1", 32 * 11 * 2, 2, False)],
 )
 def test_what_is_made(name: str, states: int, actions: int, known: bool) -> None:
     settings = EnvironmentConfig(id=name)
