@@ -60,12 +60,22 @@ class Rounding:
     def __init__(self, model: Model) -> None:
         terms = 2 * int(np.diff(model.first_next).max(initial=0)) + 6
         self._share = terms * UNIT / (1 - terms * UNIT)
-        self._reward = max(_size(model.reward), 0.0 if model.next_reward is None else _size(model.next_reward))
+        self._reward = max(size(model.reward), 0.0 if model.next_reward is None else size(model.next_reward))
 
     def of(self, value: Array, discount: float) -> float:
-        """The greatest error of one backup of V [S]."""
-        return float(self._share * (self._reward + discount * _size(value)))
+        """The greatest error of one backup of V [S], where that is finite."""
+        return float(self._share * (self._reward + discount * size(value)))
 
 
-def _size(numbers: Array) -> float:
-    return max(float(numbers.max(initial=0.0)), -float(numbers.min(initial=0.0)))
+def size(numbers: Array) -> float:
+    """The greatest absolute value of those that are finite; -inf is what a state is worth that loses for ever."""
+    most = max(float(numbers.max(initial=0.0)), -float(numbers.min(initial=0.0)))
+    return most if most < np.inf else size(numbers[np.isfinite(numbers)])
+
+
+def mean(distribution: Array, value: Array) -> float:
+    """sum_s p(s) V(s) over the states that have a chance: 0 times -inf is no number."""
+    if np.isfinite(value).all():
+        return float(distribution @ value)
+    able = distribution > 0
+    return float(distribution[able] @ value[able])

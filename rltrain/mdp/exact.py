@@ -17,12 +17,24 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import InputError
-from rltrain.mdp import linear, undiscounted
+from rltrain.mdp import bellman, linear, undiscounted
+from rltrain.mdp.bellman import UNIT
 from rltrain.mdp.linear import Clock
 from rltrain.mdp.model import Model
-from rltrain.mdp.rational import ONE, ZERO, Table, action_values, rational, read_numbers, table
+from rltrain.mdp.rational import (
+    MINUS_INFINITY,
+    ONE,
+    ZERO,
+    Number,
+    Table,
+    action_values,
+    rational,
+    read_numbers,
+    table,
+)
+from rltrain.mdp.solution import Solution
 
-__all__ = ["ExactSolution", "evaluate_exact", "rational", "solve_exact"]
+__all__ = ["ExactSolution", "evaluate_exact", "floating", "rational", "solve_exact"]
 MOST_NEXT = 200_000  # successors; more is never a small model
 MAX_SECONDS = 300.0
 DENSE = 1500  # states up to which the float policy comes from dense equations
@@ -34,13 +46,14 @@ class ExactSolution:
 
     model: Model
     discount: Fraction
-    value: tuple[Fraction, ...]  # [S]
-    q: tuple[Fraction, ...]  # [P]
+    value: tuple[Number, ...]  # [S] MINUS_INFINITY where every policy loses for ever, which discount 1 alone allows
+    q: tuple[Number, ...]  # [P]
     choice: Array  # [S] int64: an optimal policy, -1 where terminal; with discount 1 one that ends wherever it can
-    optimal: tuple[tuple[int, ...], ...]  # [S] every optimal pair of each state
+    optimal: tuple[tuple[int, ...], ...]  # [S] every optimal pair of each state; none where its value is not finite
     iterations: int  # evaluations in fractions
     seconds: float
     numbers: str  # how the numbers were read: one of rational.READINGS
+    circle: int | None = None  # discount 1: a state on a circle of optimal actions that earns and loses in turn
 
 
 def solve_exact(model: Model, discount: Fraction, max_seconds: float | None = MAX_SECONDS) -> ExactSolution:
@@ -54,16 +67,41 @@ def solve_exact(model: Model, discount: Fraction, max_seconds: float | None = MA
             f"up to {MOST_NEXT:,}: without them the answer has a proven bound"
         )
     clock = Clock(max_seconds)
+    value: Sequence[Number]
     exact, numbers = read_numbers(model)
     rows = table(model, exact)
     if discount == 1:
-        value, choice, iterations = undiscounted.solve(model, rows, clock)
+        value, choice, iterations, circle = undiscounted.solve(model, rows, clock)
     else:
         value, choice, iterations = _iterate(model, rows, discount, clock)
+        circle = None
     q = action_values(rows, value, discount)
-    optimal = tuple(tuple(i for i in pairs if q[i] == value[state]) for state, pairs in enumerate(rows.pairs))
+    optimal = tuple(
+        tuple(i for i in pairs if q[i] == value[state] != MINUS_INFINITY) for state, pairs in enumerate(rows.pairs)
+    )
     assert all(q[i] <= value[state] for state, pairs in enumerate(rows.pairs) for i in pairs)  # the proof
-    return ExactSolution(model, discount, tuple(value), tuple(q), choice, optimal, iterations, clock.seconds, numbers)
+    seconds = clock.seconds
+    return ExactSolution(model, discount, tuple(value), tuple(q), choice, optimal, iterations, seconds, numbers, circle)
+
+
+def floating(solved: ExactSolution, epsilon: float = np.inf) -> Solution:
+    """The exact solution in floats: each is the nearest to the truth."""
+    value = np.array([float(v) for v in solved.value])
+    q = np.array([float(v) for v in solved.q])
+    bound = UNIT * max(bellman.size(value), bellman.size(q))
+    return Solution(
+        model=solved.model,
+        discount=float(solved.discount),
+        value=value,
+        q=q,
+        choice=solved.choice,
+        bound=bound,
+        converged=bool(bound <= epsilon),
+        sweeps=solved.iterations,
+        seconds=solved.seconds,
+        method="exact",
+        circle=solved.circle,
+    )
 
 
 def evaluate_exact(
@@ -71,8 +109,12 @@ def evaluate_exact(
     policy: Sequence[int] | Array | Mapping[int, Mapping[int, Fraction]],
     discount: Fraction,
     max_seconds: float | None = MAX_SECONDS,
-) -> tuple[Fraction, ...]:
-    """V of a policy: a pair per state (-1 where terminal), or for each state the probabilities of its pairs."""
+) -> tuple[Number, ...]:
+    """V of a policy: a pair per state (-1 where terminal), or for each state the probabilities of its pairs.
+
+    At discount 1 MINUS_INFINITY where it may be caught in a class of states in which it loses on average; InputError
+    where it may be in one that earns, or earns and loses in turn.
+    """
     discount = Fraction(discount)
     rows = table(model, rational(model))
     chain: list[linear.Row] = []
@@ -89,12 +131,13 @@ def evaluate_exact(
                     row[j] = row.get(j, ZERO) + share * p * discount
         chain.append({j: p for j, p in row.items() if p})
         constant.append(sum((share * rows.reward[i] for i, share in shares.items()), ZERO))
-    if discount == 1:
-        undiscounted.drop_idle(model, chain, constant)
-    return tuple(linear.solve(chain, constant, Clock(max_seconds)))
+    clock = Clock(max_seconds)
+    lost = undiscounted.drop_idle(model, chain, constant, clock) if discount == 1 else set()
+    value = linear.solve(chain, constant, clock)
+    return tuple(MINUS_INFINITY if state in lost else v for state, v in enumerate(value))
 
 
-def _iterate(model: Model, rows: Table, discount: Fraction, clock: Clock) -> tuple[list[Fraction], Array, int]:
+def _iterate(model: Model, rows: Table, discount: Fraction, clock: Clock) -> tuple[Sequence[Number], Array, int]:
     choice = float_policy(model, min(float(discount), 1 - 1e-12))
     iterations = 0
     while True:
@@ -119,7 +162,7 @@ def evaluate(rows: Table, choice: Array, discount: Fraction, clock: Clock) -> li
     return linear.solve(chain, constant, clock)
 
 
-def improve(rows: Table, value: Sequence[Fraction], choice: Array, discount: Fraction) -> bool:
+def improve(rows: Table, value: Sequence[Number], choice: Array, discount: Fraction) -> bool:
     """Take the best pair wherever it is strictly better than V. In place; False if there is none."""
     q = action_values(rows, value, discount)
     changed = False
@@ -133,8 +176,6 @@ def improve(rows: Table, value: Sequence[Fraction], choice: Array, discount: Fra
 
 def float_policy(model: Model, discount: float) -> Array:
     """[S] an optimal policy as far as floating point can tell: by dense equations, or by `mdp.solve`."""
-    from rltrain.mdp import bellman
-
     if model.num_states > DENSE:
         from rltrain.mdp.solve import solve
 

@@ -46,6 +46,12 @@ def of_names(names: Sequence[str]) -> Iterator[str]:
     return of_list(len(names), lambda first, last: list(names[first:last]))
 
 
+def of_states(model: Model, which: Array) -> Iterator[str]:
+    """The names of some states, [S] bool."""
+    found = np.flatnonzero(which)
+    return of_list(len(found), lambda first, last: [model.states[int(state)] for state in found[first:last]])
+
+
 def of_choice(model: Model, choice: Array) -> Iterator[str]:
     """A policy by name; null where terminal."""
 
@@ -97,7 +103,7 @@ def of_solution(solution: Solution) -> dict[str, Any]:
     """The fields of a solved model, for `of_object`. `bound` is for V, Q and gaps alike."""
     model = solution.model
     tied = np.flatnonzero(tied_states(solution))
-    return {
+    fields = {
         "model": model.name,
         "states": of_names(model.states),
         "actions": list(model.actions),
@@ -113,3 +119,8 @@ def of_solution(solution: Solution) -> dict[str, Any]:
         "seconds": float(solution.seconds),
         "method": solution.method,
     }
+    if solution.lost.any():  # their V is null, as that of nothing that is no number
+        fields["minus_infinity"] = of_states(model, solution.lost)
+    if solution.circle is not None:
+        fields["circle"] = model.states[solution.circle]
+    return fields

@@ -10,6 +10,7 @@ is solved, whichever way, and one more backup W of V proves the error, as for V*
 
 With a discount of 1 the same holds where the policy ends: if w >= 1 + P_pi w for some w >= 0, at every state from which
 reward can still come, then |V_pi - V| <= w max |W - V| (Bertsekas and Tsitsiklis 1991: w bounds the expected steps).
+Where it may be caught in a class of states in which it loses on average, it is worth -infinity.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import InputError, UncertifiedError
+from rltrain.mdp import bellman
 from rltrain.mdp.bellman import UNIT
+from rltrain.mdp.lost import may_gain
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.policy_files import read as read
 from rltrain.mdp.policy_saving import write as write
@@ -36,7 +39,7 @@ GOOD = 1e-13  # of the largest value: nothing is gained by going on
 
 
 class Evaluated(NamedTuple):
-    """Every number is within `bound` of the truth."""
+    """Every number is within `bound` of the truth; -inf, which discount 1 alone allows, is proven to be so."""
 
     value: Array  # [S] float64
     bound: float
@@ -44,9 +47,9 @@ class Evaluated(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """What each state loses under a policy; every number is within `bound` of the truth."""
+    """What each state loses under a policy; every finite number is within `bound` of the truth."""
 
-    loss: Array  # [S] V* - V_pi
+    loss: Array  # [S] V* - V_pi; 0 where both are -inf: no policy does better
     bound: float
     optimal: Solution
     evaluated: Evaluated
@@ -123,18 +126,21 @@ def chain_of(model: Model, policy: Array) -> Chain:
 
 
 def evaluate(model: Model, policy: Array, discount: float, epsilon: float = 1e-9) -> Evaluated:
-    """V of the policy. Solved as well as floating point can where that is cheap, else to epsilon or better."""
+    """V of the policy. Solved as well as floating point can where that is cheap, else to epsilon or better.
+
+    InputError where discount 1 gives a state no value: its policy earns for ever, or rewards that never settle.
+    """
     if policy.shape != (model.num_pairs,):
         raise ValueError(f"a policy has one probability for each of {model.num_pairs} pairs, got {policy.shape}")
     chain = chain_of(model, policy)
     quiet = endless(chain) if discount == 1 else model.terminal
-    if discount == 1:
-        _must_end(model, chain, quiet)
+    lost = _lost(model, policy, chain, quiet) if discount == 1 else np.zeros(model.num_states, dtype=bool)
     if discount < 1 and model.num_states > DENSE:
         value, bound = _by_sweeps(chain, discount, epsilon)
     else:
-        value, bound = _solved(chain, discount, quiet, epsilon)
-    return Evaluated(value, bound, float(model.start_distribution() @ value))
+        value, bound = _solved(chain, discount, quiet | lost, epsilon)  # no other state leads to a lost one
+    value[lost] = -np.inf
+    return Evaluated(value, bound, bellman.mean(model.start_distribution(), value))
 
 
 def losses(model: Model, policy: Array, discount: float, epsilon: float = 1e-9) -> Losses:
@@ -148,8 +154,9 @@ def losses(model: Model, policy: Array, discount: float, epsilon: float = 1e-9) 
         from rltrain.mdp.solve import solve
 
         optimal = solve(model, discount, "auto", epsilon / 2)
-    size = float(np.abs(optimal.value).max(initial=0.0)) + float(np.abs(evaluated.value).max(initial=0.0))
-    loss = optimal.value - evaluated.value
+    size = bellman.size(optimal.value) + bellman.size(evaluated.value)
+    loss = np.zeros(model.num_states)
+    np.subtract(optimal.value, evaluated.value, out=loss, where=~optimal.lost)
     return Losses(loss, optimal.bound + evaluated.bound + UNIT * size, optimal, evaluated)
 
 
@@ -178,14 +185,48 @@ def reaching(chain: Chain, goal: Array) -> Array:
     return found
 
 
-def _must_end(model: Model, chain: Chain, quiet: Array) -> None:
-    stuck = np.flatnonzero(~reaching(chain, quiet))
-    if len(stuck):
-        more = f" and {len(stuck) - 1:,} more states" if len(stuck) > 1 else ""
+def _lost(model: Model, policy: Array, chain: Chain, quiet: Array) -> Array:
+    """[S] bool: worth -infinity, since the policy may be caught where it loses on average.
+
+    InputError where it may be caught in a class of states of which that is not proven.
+    """
+    stuck = ~reaching(chain, quiet)
+    if not stuck.any():
+        return stuck
+    losing = _losing(model, policy, stuck)
+    caught = np.flatnonzero(stuck & ~reaching(chain, losing))
+    if len(caught):
+        more = f" and {len(caught) - 1:,} more states" if len(caught) > 1 else ""
         raise InputError(
-            f"discount 1: from state {shown(model.states[int(stuck[0])])}{more} this policy never ends, and rewards "
+            f"discount 1: from state {shown(model.states[int(caught[0])])}{more} this policy never ends, and rewards "
             "come for ever, without a sum; take a discount below 1, or the average reward: solve --average"
         )
+    return reaching(chain, losing)
+
+
+def _losing(model: Model, policy: Array, stuck: Array) -> Array:
+    """[S] bool: in a class that the policy never leaves and in which it is proven to lose on average."""
+    from rltrain.mdp import chain as chains
+    from rltrain.mdp import long_run
+
+    chain = chains.of_policy(model, policy)
+    classes = chains.classes(chain)
+    gaining = np.zeros(model.num_states, dtype=bool)  # a pair that is taken may earn something
+    gaining[model.pair_state[may_gain(model) & (policy > 0)]] = True
+    most = max(bellman.size(model.reward), 0.0 if model.next_reward is None else bellman.size(model.next_reward))
+    losing = np.zeros(model.num_states, dtype=bool)
+    for number in np.unique(classes.label[stuck]):
+        if not classes.recurrent[number]:
+            continue
+        members = classes.members(int(number))
+        reward = chain.reward[members]
+        loses = bool(reward.min() < 0)
+        if loses and gaining[members].any():
+            share = long_run.stationary(chain, members)
+            terms = len(members) + int(np.diff(model.first_next).max()) + int(np.diff(model.first_pair).max()) + 8
+            loses = bool(float(share.value @ reward) < -(len(members) * share.bound + 2 * terms * UNIT) * most)
+        losing[members] = loses
+    return losing
 
 
 def _by_sweeps(chain: Chain, discount: float, epsilon: float) -> tuple[Array, float]:
@@ -283,7 +324,10 @@ def _solver(chain: Chain, discount: float, busy: Array) -> Any:
 
     csc = sparse.identity(num, format="csc") - sparse.csc_matrix((entry, (row, column)), shape=(num, num))
     if num <= DIRECT:
-        return linalg.splu(csc).solve
+        try:
+            return linalg.splu(csc).solve
+        except RuntimeError as error:  # so says scipy of a singular matrix
+            raise UncertifiedError("the policy's equations are singular in floating point") from error
     csr = csc.tocsr()
 
     def iterate(b: Array) -> Array:

@@ -19,6 +19,8 @@ READINGS = ("as written", "decimals", "simple fractions", "binary values")  # fr
 DENOMINATORS = (12, 100, 1000, 10**4, 10**6)
 NEAR = Fraction(1, 10**12)
 ZERO, ONE = Fraction(0), Fraction(1)
+Number = Fraction | float  # a float only where it is MINUS_INFINITY
+MINUS_INFINITY = float("-inf")  # what a state is worth that loses for ever at discount 1
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def table(model: Model, exact: Exact) -> Table:
     )
 
 
-def action_values(rows: Table, value: Sequence[Fraction], discount: Fraction) -> list[Fraction]:
+def action_values(rows: Table, value: Sequence[Number], discount: Fraction) -> list[Number]:
     """Q of every pair from V of every state."""
     return [
         rows.reward[i] + discount * sum((p * value[j] for j, p in zip(rows.next[i], rows.prob[i], strict=True)), ZERO)

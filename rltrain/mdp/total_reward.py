@@ -1,82 +1,196 @@
-"""Discount 1 in floating point, with proof: the greatest expected sum of rewards, and how far from it we can be.
+"""Discount 1 in floating point, with proof: the greatest expected sum of rewards of a policy that surely ends.
 
-Idle components are merged as in `mdp.undiscounted`, whose rules on what exists hold here too. On the merged model:
-
-    below: the policy found surely ends, and w >= 1 + P_pi w is checked:  V* >= V - max(V - T_pi V) w
-    above: U = V + e u with U > r + P U for every pair is checked:  V* <= U
-
-The second holds since any policy's first n rewards sum to at most U(s) - E U(s_n), and where a policy goes on for ever
-the strict inequality makes it lose something again and again. Both are checked against what rounding can do.
+Idle components are merged and lost states left out as in `mdp.undiscounted`, whose rules on what exists hold here too;
+`mdp.total_reward_proof` bounds the answer from both sides, whatever way led to it: policy iteration over policies that
+end, or sweeps. Where floating point can prove nothing, a model that is small enough is solved in fractions.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from rltrain.core import Array
-from rltrain.errors import InputError, UncertifiedError
+from rltrain.errors import UncertifiedError
 from rltrain.mdp import bellman
+from rltrain.mdp.bellman import UNIT
 from rltrain.mdp.ends import end_components, surely
+from rltrain.mdp.lost import Fates, Idle, check_any_ends, fates, infinite, may_gain, restricted
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.solution import Solution
-from rltrain.mdp.undiscounted import Idle, closed_class, idle, infinite, no_end
+from rltrain.mdp.total_reward_proof import check_time, summed, weigh
 
-DIRECT = 100_000  # states up to which equations are solved by elimination
-MOST_STATES = 300_000
 MAX_SECONDS = 600.0  # looked at between equations
 FEW, FAR = 2_000, 0.9999
-TIES = (1e-7, 1e-9, 1e-11, 1e-5)  # how near to optimal pairs are counted as ties, relative to the values
+FRACTIONS = 20_000  # successors up to which fractions are tried where floating point fails,
+FRACTION_SECONDS = 60.0  # so long
+
+
+@dataclass(frozen=True, eq=False)
+class Small:
+    """The model without lost states and with each idle component as one state, which may stop."""
+
+    whole: Model
+    part: Model  # the whole without the pairs that lead to lost states
+    kept: Array  # the numbers of its pairs in the whole
+    fates: Fates  # of the whole
+    calm: Idle  # of the part
+    model: Model  # S' states, the last of them the end
+    group: Array  # [S] the state of `model` that each state is
+    old: Array  # [P'] pairs of the part, -1: stop
+
+    def owner(self, state: int) -> int:
+        """A state of the whole that a state of `model` stands for."""
+        return int(np.flatnonzero(self.group == state)[0])
+
+    def values(self, value: Array) -> Array:
+        """[S] of the whole from [S']."""
+        full = value[self.group]
+        full[self.whole.terminal] = 0.0
+        full[self.fates.lost] = -np.inf
+        return np.asarray(full)
 
 
 def solve(model: Model, epsilon: float = 1e-6, max_seconds: float | None = MAX_SECONDS) -> Solution:
-    """V*, Q* and a policy for discount 1. InputError where the sum is not finite; UncertifiedError without a proof."""
+    """V*, Q* and a policy for discount 1; -inf where every policy loses for ever.
+
+    InputError where a sum is infinite or never settles, or none is finite; UncertifiedError without a proof.
+    """
     start = time.perf_counter()
     deadline = np.inf if max_seconds is None else start + max_seconds
-    if model.num_states > MOST_STATES:
-        raise InputError(
-            f"{model.name or 'the model'} has {model.num_states:,} states; a discount of 1 is for models of up to "
-            f"{MOST_STATES:,}: take a discount below 1, or a horizon"
-        )
-    calm = idle(model, model.reward == 0)
-    small, group, old = _merged(model, calm)
-    choice = _ending(model, small, group)
-    sweeps = 0
-    while True:
-        sweeps += 1
-        value = _sum(small, choice, small.reward)
-        q = bellman.backup(small, value, 1.0)
-        slack = 1e-11 * (1 + float(np.abs(value).max(initial=0.0)))
-        better = np.flatnonzero(~small.terminal)
-        better = better[bellman.best(small, q)[better] > q[choice[better]] + slack]
-        if not len(better) or sweeps >= 1000:
-            break
-        choice = choice.copy()
-        choice[better] = bellman.greedy(small, q)[better]
-        closed = closed_class(small, choice)
-        if closed is not None:
-            raise infinite(model, int(np.flatnonzero(group == closed)[0]), "+")
-        _check_time(deadline)
-    error = _below(small, choice, value)
-    error = max(error, _above(small, value, deadline))
-    full = value[group]
-    full[model.terminal] = 0.0
+    try:
+        small = made(model, deadline)
+        value, choice, sweeps = by_policies(small, deadline)
+        weights = weigh(small.model, choice, value, deadline)
+    except UncertifiedError as error:
+        if model.num_next > FRACTIONS or time.perf_counter() > deadline:
+            raise
+        return by_fractions(model, epsilon, min(FRACTION_SECONDS, deadline - time.perf_counter()), error)
+    return finished(small, value, choice, weights.bound(value, value), epsilon, sweeps, start, "pi, discount 1")
+
+
+def made(model: Model, deadline: float) -> Small:
+    """What can be solved of a model. InputError where nothing can, UncertifiedError where that cannot be told."""
+    found = fates(model, model.reward == 0)
+    _check_losing(model, found, deadline)
+    check_any_ends(model, found.lost)
+    part = restricted(model, found.usable)
+    calm = found.idle if part is model else Idle(found.idle.number, found.idle.pair[found.usable])
+    return Small(model, part, np.flatnonzero(found.usable), found, calm, *_merged(part, calm))
+
+
+def by_policies(small: Small, deadline: float) -> tuple[Array, Array, int]:
+    """V [S'], a policy of the merged model, and how many it took."""
+    choice = _ending(small.model)
+    return _improved(small.model, choice, deadline, lambda state: infinite(small.whole, small.owner(state), "+"))
+
+
+def by_fractions(model: Model, epsilon: float, max_seconds: float, otherwise: UncertifiedError) -> Solution:
+    """The exact answer in floating point: each number is the nearest to the truth. `otherwise` where it takes long."""
+    from fractions import Fraction
+
+    from rltrain.mdp.exact import floating, solve_exact
+
+    try:
+        return floating(solve_exact(model, Fraction(1), max_seconds), epsilon)
+    except UncertifiedError:
+        raise otherwise from None
+
+
+def finished(
+    small: Small, value: Array, choice: Array, error: float, epsilon: float, sweeps: int, start: float, method: str
+) -> Solution:
+    """What is said of the whole model, from V and a policy of the merged one."""
+    model = small.whole
+    full = small.values(value)
     q = bellman.backup(model, full, 1.0)
     bound = error + bellman.rounding(model, full, 1.0)
+    made = _unmerged(small.part, small.calm, small.group, small.old, choice)
+    made[made >= 0] = small.kept[made[made >= 0]]
+    made[small.fates.lost] = model.first_pair[:-1][small.fates.lost]  # none is better than another
     return Solution(
         model=model,
         discount=1.0,
         value=full,
         q=q,
-        choice=_unmerged(model, calm, group, old, choice),
+        choice=made,
         bound=bound,
         converged=bound <= epsilon,
         sweeps=sweeps,
         seconds=time.perf_counter() - start,
-        method="pi, discount 1",
+        method=method,
     )
+
+
+def _improved(small: Model, choice: Array, deadline: float, endless: Any) -> tuple[Array, Array, int]:
+    """Policy iteration from a policy that surely ends. `endless(state)`: the error where a circle earns."""
+    sweeps = 0
+    while True:
+        sweeps += 1
+        value = summed(small, choice, small.reward, deadline)
+        q = bellman.backup(small, value, 1.0)
+        slack = 1e-11 * (1 + float(np.abs(value).max(initial=0.0)))
+        better = np.flatnonzero(~small.terminal)
+        better = better[bellman.best(small, q)[better] > q[choice[better]] + slack]
+        if not len(better) or sweeps >= 1000:
+            return value, choice, sweeps
+        choice = choice.copy()
+        choice[better] = bellman.greedy(small, q)[better]
+        closed = closed_class(small, choice)
+        if closed is not None:
+            _check_earning(small, choice, closed)
+            raise endless(int(closed[0]))
+        check_time(deadline)
+
+
+def closed_class(model: Model, choice: Array) -> Array | None:
+    """The states of a class that the policy never leaves, None where it surely ends."""
+    chosen = np.zeros(model.num_pairs, dtype=bool)
+    chosen[choice[choice >= 0]] = True
+    number = end_components(model, chosen)[0]
+    closed = np.flatnonzero(number >= 0)
+    return np.flatnonzero(number == number[closed[0]]) if len(closed) else None
+
+
+def _check_earning(small: Model, choice: Array, states: Array) -> None:
+    """UncertifiedError unless it is proven that a policy earns on average on a class of states that it never leaves."""
+    reward = small.reward[choice[states]]
+    if reward.min() >= 0 and reward.max() > bellman.rounding(small, np.zeros(1), 1.0):
+        return
+    from rltrain.mdp import long_run
+    from rltrain.mdp.chain import of_policy
+    from rltrain.mdp.policy import of_choice
+
+    share = long_run.stationary(of_policy(small, of_choice(small, choice)), states)
+    size = bellman.size(small.reward)
+    noise = (share.bound + UNIT) * len(states) * size + bellman.rounding(small, np.zeros(1), 1.0)
+    if not float(share.value @ reward) > noise:
+        name = "discount 1: a circle seems to earn for ever, but so little that floating point cannot prove it"
+        raise UncertifiedError(f"{name}; try --exact, or a discount below 1")
+
+
+def _check_losing(model: Model, found: Fates, deadline: float) -> None:
+    """InputError where a circle among lost states earns; UncertifiedError unless all of them are proven to lose."""
+    if not may_gain(model)[found.circling].any():
+        return  # and not all of a circle is 0, else it were idle
+    part = restricted(model, found.circling)
+    alone = np.flatnonzero(~part.terminal)
+    number = np.full(model.num_states, -1, dtype=np.int64)
+    number[alone] = alone
+    small, group, old = _merged(part, Idle(number, np.zeros(part.num_pairs, dtype=bool)))  # one may stop anywhere
+    stops = np.full(small.num_states, -1, dtype=np.int64)
+    stops[small.pair_state[old < 0]] = np.flatnonzero(old < 0)
+
+    def endless(state: int) -> Exception:
+        return infinite(model, int(np.flatnonzero(group == state)[0]), "+")
+
+    value, choice, _ = _improved(small, stops, deadline, endless)
+    weigh(
+        small, choice, value, deadline
+    )  # a proof that some U > r + P U for every pair: no circle gains or breaks even
 
 
 def _merged(model: Model, calm: Idle) -> tuple[Model, Array, Array]:
@@ -106,15 +220,14 @@ def _merged(model: Model, calm: Idle) -> tuple[Model, Array, Array]:
         next=after.astype(np.int32),
         prob=np.where(stop, 1.0, model.prob[source]) if len(source) else np.zeros(0),
         reward=np.where(old >= 0, model.reward[old], 0.0) if len(old) else np.zeros(0),
+        next_reward=None if model.next_reward is None else np.where(stop, 0.0, model.next_reward[source]),
     )
     return small, group, old
 
 
-def _ending(model: Model, small: Model, group: Array) -> Array:
+def _ending(small: Model) -> Array:
     """A policy of the merged model that surely ends."""
-    inside, choice = surely(small, small.terminal, np.ones(small.num_pairs, dtype=bool))
-    if not inside.all():
-        raise no_end(model, ~inside[group])
+    _, choice = surely(small, small.terminal, np.ones(small.num_pairs, dtype=bool))
     if small.num_states > FEW:  # a far discount gives a better start, if its policy ends too
         from rltrain.mdp.solve import solve as discounted
 
@@ -122,99 +235,6 @@ def _ending(model: Model, small: Model, group: Array) -> Array:
         if closed_class(small, near) is None:
             return near.copy()
     return choice
-
-
-def _chain(small: Model, choice: Array) -> tuple[Array, Array, Array]:
-    """The rows of a policy: state, next, probability of each entry."""
-    acting = np.flatnonzero(choice >= 0)
-    sizes = np.diff(small.first_next)[choice[acting]]
-    ends = np.cumsum(sizes)
-    entries = np.arange(int(sizes.sum())) + np.repeat(small.first_next[choice[acting]] - ends + sizes, sizes)
-    return np.repeat(acting, sizes), small.next[entries], small.prob[entries]
-
-
-def _sum(small: Model, choice: Array, reward: Array) -> Array:
-    """x = reward + P_pi x, nearly: what is made of it is checked."""
-    from scipy.sparse import csc_array, eye_array
-    from scipy.sparse.linalg import bicgstab, spsolve
-
-    size = small.num_states
-    state, after, prob = _chain(small, choice)
-    matrix = csc_array(eye_array(size) - csc_array((prob, (state, after)), shape=(size, size)))
-    acting = choice >= 0
-    constant = np.zeros(size)
-    constant[acting] = reward[choice[acting]]
-    if size <= DIRECT:
-        found = spsolve(matrix, constant, permc_spec="MMD_AT_PLUS_A")
-    else:
-        found = bicgstab(matrix, constant, rtol=1e-13, maxiter=20_000)[0]
-    found[~acting] = 0.0
-    return np.asarray(found)
-
-
-def _below(small: Model, choice: Array, value: Array) -> float:
-    """How far V can be above the policy's true value."""
-    acting = np.flatnonzero(choice >= 0)
-    if not len(acting):
-        return 0.0
-    times = 1.01 * _sum(small, choice, np.ones(small.num_pairs))
-    spent = times[acting] - _expected(small, times)[choice[acting]] - bellman.rounding(small, times, 1.0)
-    least = float(spent.min())
-    if not (np.isfinite(times).all() and times.min() >= 0 and least > 0):
-        raise UncertifiedError("discount 1: the time to the end is too long to be proven; try --exact or a discount")
-    short = value[acting] - bellman.backup(small, value, 1.0)[choice[acting]]
-    return max(0.0, float(short.max()) + bellman.rounding(small, value, 1.0)) * float(times.max()) / least
-
-
-def _above(small: Model, value: Array, deadline: float) -> float:
-    """How far V* can be above V."""
-    if not small.num_pairs:
-        return 0.0
-    gain = bellman.backup(small, value, 1.0) - value[small.pair_state] + bellman.rounding(small, value, 1.0)
-    scale = 1 + float(np.abs(value).max(initial=0.0))
-    for near in TIES:
-        times = _longest(small, gain >= -near * scale, deadline)
-        if times is None:
-            continue
-        spent = times[small.pair_state] - _expected(small, times) - bellman.rounding(small, times, 1.0)
-        rising = spent > 0
-        if (gain[~rising] >= 0).any():
-            continue
-        factor = max(0.0, float((gain[rising] / spent[rising]).max(initial=0.0))) * 1.001 + 1e-300
-        most = float((gain[~rising] / spent[~rising]).min(initial=np.inf))
-        if factor < most:
-            return factor * float(times.max())
-    raise UncertifiedError(
-        "discount 1: no bound could be proven: optimal actions form a circle, or so nearly that floating point cannot "
-        "tell; try --exact, or a discount below 1"
-    )
-
-
-def _longest(small: Model, tight: Array, deadline: float) -> Array | None:
-    """A little more than the longest expected time to the end by `tight` pairs; None if these form a circle."""
-    if end_components(small, tight)[1].any():
-        return None
-    limited = replace(small, reward=np.where(tight, 1.0, -np.inf))
-    choice = bellman.greedy(limited, limited.reward)
-    for _ in range(1000):
-        _check_time(deadline)
-        times = _sum(small, choice, np.ones(small.num_pairs))
-        q = np.where(tight, 1.0 + _expected(small, times), -np.inf)
-        acting = np.flatnonzero(choice >= 0)
-        better = acting[bellman.best(small, q)[acting] > q[choice[acting]] + 1e-9 * (1 + float(times.max()))]
-        if not len(better):
-            return 1.01 * times
-        choice[better] = bellman.greedy(small, q)[better]
-    return None
-
-
-def _check_time(deadline: float) -> None:
-    if time.perf_counter() > deadline:
-        raise UncertifiedError("discount 1: no proven answer within the time; take a discount below 1, or a horizon")
-
-
-def _expected(small: Model, value: Array) -> Array:
-    return bellman.backup(replace(small, reward=np.zeros(small.num_pairs)), value, 1.0)
 
 
 def _unmerged(model: Model, calm: Idle, group: Array, old: Array, choice: Array) -> Array:

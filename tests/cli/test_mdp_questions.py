@@ -1,6 +1,7 @@
 """What a question needs is checked when it is asked: a file's own discount of 1 stands in no other question's way."""
 
 import json
+import re
 
 import pytest
 
@@ -87,3 +88,55 @@ def test_who_asks_for_discount_1_is_told(rltrain):
         code, _, err = rltrain("mdp", *arguments)
         assert code == 2 and "discount 1" in err and "take a discount below 1" in err
     assert "gives 1 again and again" in rltrain("mdp", "info", "loop.yaml")[2]
+
+
+def test_a_dead_end_is_said_and_hides_nothing(rltrain):
+    code, out, err = rltrain("mdp", "solve", "dead.yaml")
+    assert (code, err) == (0, "") and "1 of 3 states (dead) is worth -infinity: whatever is done" in out
+    assert re.search(r"start +-5\.\d+ +safe +- +-5\.\d+ +-infinity", out) and re.search(r"dead +-infinity +any", out)
+    found = json.loads(rltrain("mdp", "solve", "dead.yaml", "--json")[1])
+    assert found["V"] == [-5, None, 0] and found["minus_infinity"] == ["dead"] and found["ties"] == []
+    code, out, err = rltrain("mdp", "solve", "dead.yaml", "--exact")
+    assert (code, err) == (0, "") and re.search(r"dead +wait +-infinity +-infinity", out)
+    assert json.loads(rltrain("mdp", "solve", "dead.yaml", "--exact", "--json")[1])["V"] == ["-5", "-infinity", "0"]
+    found = json.loads(rltrain("mdp", "evaluate", "dead.yaml", "--policy", "random", "--json")[1])
+    assert found["V"] == [None, None, 0] and found["loss"] == [None, 0, 0] and found["V_optimal"] == [-5, None, 0]
+    assert found["minus_infinity"] == ["start", "dead"] and found["worst_state"] == "start"
+
+
+@pytest.mark.parametrize("name", ["p.json", "p.npz", "p.csv", "p.yaml"])
+def test_a_policy_with_a_dead_end_is_saved_and_read(rltrain, name):
+    assert rltrain("mdp", "solve", "dead.yaml", "--save", name)[0] == 0
+    assert rltrain("mdp", "verify", name, "dead.yaml")[0] == 0
+
+
+def test_a_circle_worth_nothing_is_said(rltrain, tmp_path):
+    (tmp_path / "circle.yaml").write_text(
+        "discount: 1\nstates:\n  s0: {a0: s1 reward -1, a2: s3 reward 1}\n  s1: {a1: s2 reward 2, a2: s0 reward 1}\n"
+        "  s2: terminal\n  s3: terminal\n"
+    )
+    for exactly in (["--exact"], []):
+        code, out, err = rltrain("mdp", "solve", "circle.yaml", *exactly)
+        assert (code, err) == (0, "") and "through s0 optimal actions form a circle" in out
+        found = json.loads(rltrain("mdp", "solve", "circle.yaml", *exactly, "--json")[1])
+        assert [float(v) for v in found["V"]] == [1, 2, 0, 0] and found["circle"] == "s0"
+
+
+def test_of_several_best_actions_the_policy_takes_one_that_ends_and_says_so(rltrain, tmp_path):
+    (tmp_path / "tie.yaml").write_text(
+        "discount: 1\nstates:\n  s1: {a1: s2, a2: s3 reward -1}\n  s2: {a3: s1, a4: s3 reward 1}\n  s3: terminal\n"
+    )
+    code, out, _ = rltrain("mdp", "solve", "tie.yaml")
+    assert code == 0 and re.search(r"s2 +1\.\d+ +a4 +tie", out)
+    assert "the policy takes one with which it ends" in " ".join(out.split())
+
+
+def test_an_end_that_is_far_away_is_found_in_fractions(rltrain, tmp_path):
+    (tmp_path / "slow.yaml").write_text(
+        "discount: 1\nstates:\n  a: {go: {a: 0.99999999999999999, b: 1e-17, reward: -1}}\n  b: terminal\n"
+    )
+    for arguments in (("solve", "slow.yaml", "--exact"), ("evaluate", "slow.yaml", "--policy", "random", "--exact")):
+        code, out, err = rltrain("mdp", *arguments)
+        assert (code, err) == (0, "") and "-100000000000000000" in out
+    code, _, err = rltrain("mdp", "solve", "slow.yaml")
+    assert code == 9 and "take --exact" in err and "Warning" not in err

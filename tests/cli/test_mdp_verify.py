@@ -64,3 +64,29 @@ def test_a_random_policy_fails_everywhere_it_can_choose(mdp):
 def test_no_tolerance_is_no_question(mdp):
     code, _, err = mdp("verify", "random", "--tolerance", "0")
     assert code == 2 and "--tolerance 0: a number above 0" in err
+
+
+CORNERS = """discount: 1
+states:
+  a: {left: end reward -1, right: b reward -1}
+  b: {left: a reward -1, right: b reward -1}
+  end: terminal
+"""
+
+
+def test_a_policy_that_loses_for_ever_is_not_optimal(mdp, tmp_path):
+    (tmp_path / "corners.yaml").write_text(CORNERS)
+    code, out, err = mdp("verify", "right", "corners.yaml")
+    assert code == 9 and "state a loses infinitely much" in err and "better: left" in err
+    assert re.search(r"a +infinity +right +left +2\.0", out)  # -3 for -1 at once, and the rest for ever
+    code, out, _ = mdp("verify", "right", "corners.yaml", "--json")
+    found = json.loads(out)
+    assert code == 9 and found["passed"] is False and found["infinite_loss"] == ["a", "b"]
+    assert found["loss"] == [None, None, 0] and found["worst_loss"] is None
+    assert mdp("verify", "left", "corners.yaml")[0] == 0
+
+
+def test_where_every_policy_loses_for_ever_none_loses_more(mdp, tmp_path):
+    (tmp_path / "dead.yaml").write_text(CORNERS + "  lost: {wait: lost reward -1}\n")
+    (tmp_path / "p.yaml").write_text("a: left\nb: left\nlost: wait\n")
+    assert mdp("verify", "p.yaml", "dead.yaml")[0] == 0

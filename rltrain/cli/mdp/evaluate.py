@@ -21,6 +21,7 @@ PolicyName = Annotated[
         "--policy", metavar="FILE|optimal|random|ACTION", help="A saved policy, a rule, or one action everywhere."
     ),
 ]
+LOSING = "this policy may lose for ever from there"
 Near = Annotated[
     float | None, typer.Option("--epsilon", metavar="X", help=f"How near V and V* must be proven; else {EPSILON:g}.")
 ]
@@ -115,8 +116,11 @@ def policy_of(model: Model, text: str, discount: float) -> Array:
 
 def report(model: Model, policy: str, discount: float, found: Values) -> dict[str, Any]:
     """What --json prints; `bound` is for every number in it. V_optimal and loss are null where there is no best."""
-    from rltrain.mdp import pieces
+    import numpy as np
 
+    from rltrain.mdp import bellman, pieces
+
+    lost = np.isneginf(found.value)
     fields: dict[str, Any] = {
         "model": model.name,
         "policy": policy,
@@ -125,7 +129,7 @@ def report(model: Model, policy: str, discount: float, found: Values) -> dict[st
         "V": pieces.of_numbers(found.value),
         "V_optimal": None,
         "loss": None,
-        "start_value": found.start,
+        "start_value": pieces.finite(found.start),
         "start_value_optimal": None,
         "worst_loss": None,
         "worst_state": None,
@@ -135,22 +139,30 @@ def report(model: Model, policy: str, discount: float, found: Values) -> dict[st
         best, loss = found.losses.optimal.value, found.losses.loss
         fields["V_optimal"] = pieces.of_numbers(best)
         fields["loss"] = pieces.of_numbers(loss)
-        fields["start_value_optimal"] = float(model.start_distribution() @ best)
-        fields["worst_loss"] = float(loss.max(initial=0.0))
+        fields["start_value_optimal"] = pieces.finite(bellman.mean(model.start_distribution(), best))
+        fields["worst_loss"] = pieces.finite(loss.max(initial=0.0))
         fields["worst_state"] = model.states[int(loss.argmax())]
+        if found.losses.optimal.lost.any():
+            fields["minus_infinity_optimal"] = pieces.of_states(model, found.losses.optimal.lost)
+    if lost.any():  # their V is null, and so is their loss where the best is finite
+        fields["minus_infinity"] = pieces.of_states(model, lost)
     return fields
 
 
 def show_values(model: Model, policy: str, discount: float, found: Values, limit: int | None) -> None:
     """The same for a person."""
+    import numpy as np
+
     from rltrain.cli.mdp import show
+    from rltrain.cli.mdp.solve import lost_line
     from rltrain.cli.output import say
+    from rltrain.mdp import bellman
     from rltrain.spelling import shown
 
     columns = [found.value]
     if found.losses is not None:
         columns += [found.losses.optimal.value, found.losses.loss]
-    written = show.form(found.bound, max(float(abs(column).max(initial=0.0)) for column in columns))
+    written = show.form(found.bound, max(bellman.size(column) for column in columns))
     count = show.rows_shown(model, limit)
     say(show.title(model, f"discount {discount:.12g}"))
     say(f"policy {shown(policy)}")
@@ -166,11 +178,13 @@ def show_values(model: Model, policy: str, discount: float, found: Values, limit
     if found.losses is not None:
         loss = found.losses.loss
         worst = int(loss.argmax())
-        best = written(float(model.start_distribution() @ found.losses.optimal.value))
+        best = written(bellman.mean(model.start_distribution(), found.losses.optimal.value))
         lines = [("start", f"{start}; best {best}")]
         if loss[worst] > found.bound:
             lines.append(("worst", f"{written(loss[worst])} is lost from state {show.name(model.states[worst])}"))
         else:
             lines.append(("worst", "nothing is lost anywhere, as far as the bound can tell"))
+    if np.isneginf(found.value).any():
+        lines.insert(0, ("infinite", lost_line(model, np.isneginf(found.value), LOSING)))
     lines.append(("proven", show.proof(found.bound, written)))
     show.facts(lines)

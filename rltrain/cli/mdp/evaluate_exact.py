@@ -10,13 +10,14 @@ from rltrain.errors import InputError
 if TYPE_CHECKING:
     from rltrain.core import Array
     from rltrain.mdp.model import Model
+    from rltrain.mdp.rational import Number
 
 
 class ExactValues(NamedTuple):
     """Nothing here is rounded."""
 
-    value: tuple[Fraction, ...]  # [S]
-    best: tuple[Fraction, ...] | None  # [S] V*; None: there is none, as with discount 1 it may be
+    value: tuple[Number, ...]  # [S]
+    best: tuple[Number, ...] | None  # [S] V*; None: there is none, as with discount 1 it may be
     why: str  # there is none
 
 
@@ -64,23 +65,27 @@ def shares(model: Model, policy: Array) -> dict[int, dict[int, Fraction]]:
     return found
 
 
-def losses(found: ExactValues) -> list[Fraction] | None:
-    """[S] V* - V."""
-    return None if found.best is None else [b - v for b, v in zip(found.best, found.value, strict=True)]
+def losses(found: ExactValues) -> list[Number] | None:
+    """[S] V* - V; 0 where both are -infinity: no policy does better."""
+    if found.best is None:
+        return None
+    return [Fraction(0) if b == v else b - v for b, v in zip(found.best, found.value, strict=True)]
 
 
 def report(model: Model, name: str, discount: Fraction, found: ExactValues) -> dict[str, Any]:
-    """What --json prints: fractions as strings, "21/2"; nothing is rounded, so the bound is 0."""
+    """What --json prints: fractions as strings, "21/2", or "-infinity"; nothing is rounded, so the bound is 0."""
+    from rltrain.cli.mdp.solve_exact import text
+
     loss = losses(found)
     return {
         "model": model.name,
         "policy": name,
         "discount": str(discount),
         "states": list(model.states),
-        "V": [str(value) for value in found.value],
-        "V_optimal": None if found.best is None else [str(value) for value in found.best],
-        "loss": None if loss is None else [str(value) for value in loss],
-        "worst_loss": None if loss is None else str(max(loss)),
+        "V": [text(value) for value in found.value],
+        "V_optimal": None if found.best is None else [text(value) for value in found.best],
+        "loss": None if loss is None else [text(value) for value in loss],
+        "worst_loss": None if loss is None else text(max(loss)),
         "worst_state": None if loss is None else model.states[loss.index(max(loss))],
         "bound": 0,
     }
@@ -88,7 +93,11 @@ def report(model: Model, name: str, discount: Fraction, found: ExactValues) -> d
 
 def show_values(model: Model, name: str, discount: Fraction, found: ExactValues, limit: int | None) -> None:
     """The same for a person: fractions where they are short, decimals beside them."""
+    import numpy as np
+
     from rltrain.cli.mdp import show
+    from rltrain.cli.mdp.evaluate import LOSING
+    from rltrain.cli.mdp.solve import lost_line
     from rltrain.cli.mdp.solve_exact import decimal, short
     from rltrain.cli.output import say
     from rltrain.spelling import shown
@@ -113,4 +122,7 @@ def show_values(model: Model, name: str, discount: Fraction, found: ExactValues,
     else:
         worst = loss.index(max(loss))
         lines.insert(0, ("worst", f"{decimal(loss[worst])} is lost from state {show.name(model.states[worst])}"))
+    lost = np.array([not isinstance(value, Fraction) for value in found.value])
+    if lost.any():
+        lines.insert(0, ("infinite", lost_line(model, lost, LOSING)))
     show.facts(lines)

@@ -27,9 +27,14 @@ class Form(NamedTuple):
 
     def __call__(self, value: float) -> str:
         if not math.isfinite(value):
-            return "-"
+            return "-" if math.isnan(value) else infinity(value)
         text = f"{value:.{self.decimals}{'e' if self.scientific else 'f'}}"
         return text.removeprefix("-") if float(text) == 0 else text
+
+
+def infinity(value: float) -> str:
+    """What a state is worth that loses for ever at discount 1, or what a policy loses that does so without need."""
+    return "-infinity" if value < 0 else "infinity"
 
 
 def form(bound: float, size: float, most: int = DIGITS) -> Form:
@@ -142,11 +147,11 @@ def title(model: Model, *more: str) -> str:
 
 def solution_table(solution: Solution, bound: float, limit: int | None) -> Form:
     """State by state V, the policy, the gap and every Q; one line a pair where that is too wide. Returns the form."""
-    from rltrain.mdp import pieces
+    from rltrain.mdp import bellman, pieces
 
     model = solution.model
     count = rows_shown(model, limit)
-    size = max(float(abs(solution.value).max(initial=0.0)), float(abs(solution.q).max(initial=0.0)))
+    size = max(bellman.size(solution.value), bellman.size(solution.q))
     tied = pieces.tied_states(solution)
     most = form(bound, size).decimals
     for decimals in range(most, min(most, ENOUGH) - 1, -1):
@@ -168,13 +173,12 @@ def _wide(solution: Solution, tied: Array, written: Form, count: int) -> list[li
         q = ["-"] * model.num_actions
         for pair in model.pairs(state):
             q[int(model.action[pair])] = written(solution.q[pair])
-        gap = "tie" if tied[state] else written(solution.gaps[state])
         rows.append(
             [
                 name(model.states[state]),
                 written(solution.value[state]),
-                action(model, int(solution.choice[state])),
-                gap,
+                "any" if solution.lost[state] else action(model, int(solution.choice[state])),
+                _gap(solution, tied, written, state),
                 *q,
             ]
         )
@@ -190,11 +194,17 @@ def _long(solution: Solution, tied: Array, written: Form, count: int) -> list[li
             rows.append([*head, "(terminal)", "", ""])
         for pair in model.pairs(state):
             best = pair == solution.choice[state]
-            gap = "tie" if tied[state] else written(solution.gaps[state])
-            marked = ("* " if best else "  ") + action(model, pair)
+            gap = _gap(solution, tied, written, state)
+            marked = ("* " if best and not solution.lost[state] else "  ") + action(model, pair)
             rows.append([*head, marked, written(solution.q[pair]), gap if best else ""])
             head = ["", ""]
     return rows
+
+
+def _gap(solution: Solution, tied: Array, written: Form, state: int) -> str:
+    if tied[state]:
+        return "tie"
+    return written(solution.gaps[state]) if math.isfinite(solution.gaps[state]) else "-"
 
 
 def action(model: Model, pair: int) -> str:

@@ -13,6 +13,7 @@ from rltrain.errors import InputError, UncertifiedError
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from rltrain.core import Array
     from rltrain.mdp.model import Model
     from rltrain.mdp.solution import Solution
 
@@ -251,7 +252,7 @@ def show_solution(solution: Solution, limit: int | None, saved: Path | None = No
     """The same for a person."""
     from rltrain.cli.mdp import show
     from rltrain.cli.output import say
-    from rltrain.mdp import pieces
+    from rltrain.mdp import bellman, pieces
 
     model, bound = solution.model, pieces.proven(solution)
     say(show.title(model, f"discount {solution.discount:.12g}"))
@@ -261,6 +262,8 @@ def show_solution(solution: Solution, limit: int | None, saved: Path | None = No
     show.rest_of_rows(model, count)
     say()
     lines = []
+    if solution.lost.any():
+        lines.append(("infinite", lost_line(model, solution.lost)))
     if count < model.num_states:
         lowest, highest = int(solution.value.argmin()), int(solution.value.argmax())
         lines.append(
@@ -271,8 +274,10 @@ def show_solution(solution: Solution, limit: int | None, saved: Path | None = No
             )
         )
     if model.start is not None:
-        lines.append(("start", f"{written(float(model.start @ solution.value))}, the mean V of where it starts"))
+        lines.append(("start", f"{written(bellman.mean(model.start, solution.value))}, the mean V of where it starts"))
     lines.append(("ties", tie_line(solution)))
+    if solution.circle is not None:
+        lines.append(("circle", circle_line(model, solution.circle)))
     lines.append(("proven", show.proof(bound, written)))
     lines.append(
         (
@@ -298,6 +303,26 @@ METHODS = {
 }
 
 
+def lost_line(model: Model, lost: Array, why: str = "whatever is done, rewards are lost there for ever") -> str:
+    """Which states are worth -infinity, and why that is."""
+    from rltrain.cli.mdp import show
+
+    states = lost.nonzero()[0]
+    first = show.listed([model.states[int(state)] for state in states[:3]], len(states))
+    worth = f"{'is' if len(states) == 1 else 'are'} worth -infinity"
+    return f"{len(states):,} of {model.num_states:,} states ({first}) {worth}: {why}"
+
+
+def circle_line(model: Model, state: int) -> str:
+    """What the values mean where optimal actions form a circle."""
+    from rltrain.cli.mdp import show
+
+    return (
+        f"through {show.name(model.states[state])} optimal actions form a circle that earns and loses in turn: going "
+        "round for ever has no sum; these are the values of the best policy that ends"
+    )
+
+
 def tie_line(solution: Solution) -> str:
     """How many states have several best actions, as far as the bound can tell."""
     from rltrain.cli.mdp import show
@@ -308,8 +333,9 @@ def tie_line(solution: Solution) -> str:
     if not len(tied):
         return "none: one action is best in every state"
     first = show.listed([model.states[int(state)] for state in tied[:3]], len(tied))
-    decides = "; --exact decides" if model.num_next <= 2_000 else ""
+    decides = "; --exact decides" if model.num_next <= 2_000 and solution.method != "exact" else ""
+    takes = "one with which it ends" if solution.discount == 1 else "the first of them"
     return (
         f"in {len(tied):,} of {model.num_states:,} states ({first}) the best actions are nearer than the bound can "
-        f"tell; the policy takes the first of them{decides}"
+        f"tell; the policy takes {takes}{decides}"
     )

@@ -6,9 +6,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rltrain.cli.mdp.show import infinity
+
 if TYPE_CHECKING:
     from rltrain.mdp.exact import ExactSolution
     from rltrain.mdp.model import Model
+    from rltrain.mdp.rational import Number
 
 LONGEST = 24  # characters of a fraction in a table; longer ones are in the JSON
 DECIMALS = 12
@@ -18,7 +21,7 @@ def run(model: Model, discount: Fraction, save: Path | None, overwrite: bool, li
     """Solve, save and print."""
     from rltrain.cli.mdp import show
     from rltrain.mdp import pieces, policy_saving
-    from rltrain.mdp.exact import solve_exact
+    from rltrain.mdp.exact import floating, solve_exact
 
     solved = solve_exact(model, discount)
     if save is not None:
@@ -29,52 +32,30 @@ def run(model: Model, discount: Fraction, save: Path | None, overwrite: bool, li
         show_exact(solved, limit, save)
 
 
-def floating(solved: ExactSolution) -> Any:
-    """The same as a Solution of floats: each is the nearest to the truth."""
-    import numpy as np
-
-    from rltrain.mdp.bellman import UNIT
-    from rltrain.mdp.solution import Solution
-
-    value = np.array([float(v) for v in solved.value])
-    q = np.array([float(v) for v in solved.q])
-    size = max(float(np.abs(value).max(initial=0.0)), float(np.abs(q).max(initial=0.0)))
-    return Solution(
-        model=solved.model,
-        discount=float(solved.discount),
-        value=value,
-        q=q,
-        choice=solved.choice,
-        bound=UNIT * size,
-        converged=True,
-        sweeps=solved.iterations,
-        seconds=solved.seconds,
-        method="exact",
-    )
-
-
 def gaps(solved: ExactSolution) -> list[Fraction | None]:
-    """Best Q minus second best; None where there is one action or none."""
+    """Best Q minus second best; None where there is one action or none, or no other that does not lose for ever."""
     found: list[Fraction | None] = []
     for state in range(solved.model.num_states):
-        q = sorted((solved.q[pair] for pair in solved.model.pairs(state)), reverse=True)
+        q = sorted(
+            (q for q in (solved.q[i] for i in solved.model.pairs(state)) if isinstance(q, Fraction)), reverse=True
+        )
         found.append(q[0] - q[1] if len(q) > 1 else None)
     return found
 
 
 def report(solved: ExactSolution) -> dict[str, Any]:
-    """What --json prints: fractions as strings, "21/2"; nothing is rounded, so the bound is 0."""
+    """What --json prints: fractions as strings, "21/2", or "-infinity"; nothing is rounded, so the bound is 0."""
     model = solved.model
     q: list[list[str | None]] = [[None] * model.num_actions for _ in range(model.num_states)]
     for pair, value in enumerate(solved.q):
-        q[int(model.pair_state[pair])][int(model.action[pair])] = str(value)
+        q[int(model.pair_state[pair])][int(model.action[pair])] = text(value)
     name = [model.actions[int(action)] for action in model.action]
     return {
         "model": model.name,
         "states": list(model.states),
         "actions": list(model.actions),
         "discount": str(solved.discount),
-        "V": [str(value) for value in solved.value],
+        "V": [text(value) for value in solved.value],
         "Q": q,
         "policy": [None if pair < 0 else name[pair] for pair in solved.choice.tolist()],
         "optimal": [[name[pair] for pair in pairs] for pairs in solved.optimal],
@@ -85,12 +66,18 @@ def report(solved: ExactSolution) -> dict[str, Any]:
         "sweeps": solved.iterations,
         "seconds": solved.seconds,
         "method": "exact",
+        **({} if solved.circle is None else {"circle": model.states[solved.circle]}),
     }
 
 
 def show_exact(solved: ExactSolution, limit: int | None, saved: Path | None) -> None:
     """The same for a person: fractions where they are short, decimals beside them."""
+    import math
+
+    import numpy as np
+
     from rltrain.cli.mdp import show
+    from rltrain.cli.mdp.solve import circle_line, lost_line
     from rltrain.cli.output import say
 
     model = solved.model
@@ -114,9 +101,13 @@ def show_exact(solved: ExactSolution, limit: int | None, saved: Path | None) -> 
     say()
     several = sum(len(pairs) > 1 for pairs in solved.optimal)
     lines = []
+    lost = np.array([not isinstance(value, Fraction) for value in solved.value])
+    if lost.any():
+        lines.append(("infinite", lost_line(model, lost)))
     if model.start is not None:
-        mean = sum(float(p) * float(v) for p, v in zip(model.start, solved.value, strict=True))
-        lines.append(("start", f"{mean:.10g}, the mean V of where it starts"))
+        mean = sum(float(p) * float(v) for p, v in zip(model.start, solved.value, strict=True) if p)
+        said = f"{mean:.10g}" if math.isfinite(mean) else show.infinity(mean)
+        lines.append(("start", f"{said}, the mean V of where it starts"))
     lines.append(("V", "of a state is its greatest Q"))
     lines.append(
         (
@@ -126,6 +117,8 @@ def show_exact(solved: ExactSolution, limit: int | None, saved: Path | None) -> 
             else "none: one action is optimal in every state",
         )
     )
+    if solved.circle is not None:
+        lines.append(("circle", circle_line(model, solved.circle)))
     lines.append(
         (
             "proven",
@@ -142,10 +135,19 @@ def show_exact(solved: ExactSolution, limit: int | None, saved: Path | None) -> 
     show.facts(lines)
 
 
-def short(value: Fraction) -> str:
-    text = str(value)
-    return text if len(text) <= LONGEST else "…"
+def text(value: Number) -> str:
+    """21/2, or -infinity."""
+    return str(value) if isinstance(value, Fraction) else infinity(value)
 
 
-def decimal(value: Fraction) -> str:
+def short(value: Number) -> str:
+    """The fraction where it is short."""
+    whole = text(value)
+    return whole if len(whole) <= LONGEST else "…"
+
+
+def decimal(value: Number) -> str:
+    """The fraction as a decimal number."""
+    if not isinstance(value, Fraction):
+        return infinity(value)
     return f"{float(round(value, DECIMALS)):.{DECIMALS}f}" if abs(value) < 1000 else f"{float(value):.15g}"

@@ -67,8 +67,10 @@ def verify(model: Model, policy: Array, discount: float, tolerance: float = TOLE
 
     found = losses(model, policy, discount, tolerance / 10)
     best, q = found.optimal.value, found.optimal.q
-    step = best - np.bincount(model.pair_state, weights=policy * q, minlength=model.num_states)
-    step[model.terminal] = 0.0
+    taken = policy > 0
+    chosen = np.bincount(model.pair_state[taken], weights=policy[taken] * q[taken], minlength=model.num_states)
+    step = np.zeros(model.num_states)
+    np.subtract(best, chosen, out=step, where=~(model.terminal | found.optimal.lost))
     wrong = np.flatnonzero(step > 2 * found.optimal.bound + 1e-15 * np.abs(best))
     worst = float(found.loss.max(initial=0.0))
     passed = True if worst + found.bound <= tolerance else False if worst - found.bound > tolerance else None
@@ -86,14 +88,19 @@ def failure(model: Model, policy: Array, tolerance: float, verdict: Verdict) -> 
             f"cannot tell: state {show.name(model.states[worst])} loses {max(loss[worst], 0.0):.6g}, known to within "
             f"{show.upwards(bound)}, and {tolerance:g} is allowed; take a larger --tolerance"
         )
-    text = f"not optimal: state {show.name(model.states[worst])} loses {loss[worst]:.6g}, {tolerance:g} is allowed"
+    text = f"not optimal: state {show.name(model.states[worst])} loses {amount(loss[worst])}, {tolerance:g} is allowed"
     if len(verdict.wrong):
         state = int(verdict.wrong[0])
         text += (
             f"\nfirst wrong in state {show.name(model.states[state])}: {said(model, policy, state)} loses "
-            f"{verdict.step[state]:.6g} at once; better: {better(model, verdict, state)}"
+            f"{amount(verdict.step[state])} at once; better: {better(model, verdict, state)}"
         )
     return text
+
+
+def amount(lost: float) -> str:
+    """1.17982, or infinitely much."""
+    return f"{lost:.6g}" if lost < float("inf") else "infinitely much"
 
 
 def better(model: Model, verdict: Verdict, state: int) -> str:
@@ -119,6 +126,8 @@ def report(
     model: Model, name: str, policy: Array, discount: float, tolerance: float, verdict: Verdict
 ) -> dict[str, Any]:
     """What --json prints. `passed` is null where the bound cannot tell."""
+    import numpy as np
+
     from rltrain.mdp import pieces
 
     loss = verdict.losses.loss
@@ -131,16 +140,16 @@ def report(
             "state": model.states[state],
             "action": said(model, policy, state),
             "better": model.actions[int(model.action[chosen])],
-            "loss_at_once": float(verdict.step[state]),
-            "loss": float(loss[state]),
+            "loss_at_once": pieces.finite(verdict.step[state]),
+            "loss": pieces.finite(loss[state]),
         }
-    return {
+    fields = {
         "model": model.name,
         "policy": name,
         "discount": float(discount),
         "tolerance": tolerance,
         "passed": verdict.passed,
-        "worst_loss": float(loss[worst]),
+        "worst_loss": pieces.finite(loss[worst]),
         "worst_state": model.states[worst],
         "first_wrong": first,
         "wrong_states": len(verdict.wrong),
@@ -148,6 +157,9 @@ def report(
         "loss": pieces.of_numbers(loss),
         "bound": pieces.finite(verdict.losses.bound),
     }
+    if np.isinf(loss).any():  # their loss is null
+        fields["infinite_loss"] = pieces.of_states(model, np.isinf(loss))
+    return fields
 
 
 def show_verdict(
@@ -158,13 +170,14 @@ def show_verdict(
 
     from rltrain.cli.mdp import show
     from rltrain.cli.output import say
+    from rltrain.mdp import bellman
     from rltrain.spelling import shown
 
     loss, bound = verdict.losses.loss, verdict.losses.bound
     say(show.title(model, f"discount {discount:.12g}"))
     say(f"policy {shown(name)}")
     say()
-    written = show.form(bound, float(np.abs(verdict.losses.optimal.value).max(initial=0.0)))
+    written = show.form(bound, bellman.size(verdict.losses.optimal.value))
     is_wrong = np.zeros(model.num_states, dtype=bool)
     is_wrong[verdict.wrong] = True
     lose = np.flatnonzero(is_wrong | (loss > tolerance))
