@@ -19,7 +19,7 @@ def end_components(model: Model, allowed: Array) -> tuple[Array, Array]:
 
     size = model.num_states
     source = np.repeat(model.pair_state, np.diff(model.first_next))  # [N]
-    kept = allowed.copy()
+    kept = _staying(model, allowed)
     while True:
         edge = np.repeat(kept, np.diff(model.first_next))
         graph = csr_array((np.ones(int(edge.sum()), np.int8), (source[edge], model.next[edge])), shape=(size, size))
@@ -28,12 +28,35 @@ def end_components(model: Model, allowed: Array) -> tuple[Array, Array]:
         leaves[np.repeat(np.arange(model.num_pairs), np.diff(model.first_next))[label[source] != label[model.next]]] = 1
         if not (kept & leaves).any():
             break
-        kept &= ~leaves
+        kept = _staying(model, kept & ~leaves)
     inside = np.zeros(size, dtype=bool)
     inside[model.pair_state[kept]] = True
     number = np.full(size, -1, dtype=np.int64)
     number[inside] = np.unique(label[inside], return_inverse=True)[1]
     return number, kept
+
+
+def _staying(model: Model, allowed: Array) -> Array:
+    """[P] bool: the greatest part of the `allowed` pairs that leads to no state without one. Waves from such states.
+
+    A component falls apart from its rim, and one layer for each search of strong components would take very long.
+    """
+    from rltrain.mdp.reachability import predecessors, ranges
+
+    kept = allowed.copy()
+    left = np.bincount(model.pair_state[kept], minlength=model.num_states)
+    front = np.flatnonzero(left == 0)
+    if not len(front) or not kept.any():
+        return kept
+    first, pair = predecessors(model)
+    while len(front):
+        out = np.unique(pair[ranges(first[front], first[front + 1])])
+        out = out[kept[out]]
+        kept[out] = False
+        states, lost = np.unique(model.pair_state[out], return_counts=True)
+        left[states] -= lost
+        front = states[left[states] == 0]
+    return kept
 
 
 def surely(model: Model, target: Array, allowed: Array) -> tuple[Array, Array]:

@@ -21,7 +21,7 @@ from rltrain.mdp.ends import end_components, surely
 from rltrain.mdp.lost import Fates, Idle, check_any_ends, fates, infinite, may_gain, restricted
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.solution import Solution
-from rltrain.mdp.total_reward_proof import check_time, summed, weigh
+from rltrain.mdp.total_reward_proof import DIRECT, check_time, summed, weigh
 
 MAX_SECONDS = 600.0  # looked at between equations
 FEW, FAR = 2_000, 0.9999
@@ -128,11 +128,12 @@ def finished(
 def _improved(small: Model, choice: Array, deadline: float, endless: Any) -> tuple[Array, Array, int]:
     """Policy iteration from a policy that surely ends. `endless(state)`: the error where a circle earns."""
     sweeps = 0
+    near = 1e-11 if small.num_states <= DIRECT else 1e-13  # sweeps leave less noise than elimination, over longer ways
     while True:
         sweeps += 1
         value = summed(small, choice, small.reward, deadline)
         q = bellman.backup(small, value, 1.0)
-        slack = 1e-11 * (1 + float(np.abs(value).max(initial=0.0)))
+        slack = near * (1 + float(np.abs(value).max(initial=0.0)))
         better = np.flatnonzero(~small.terminal)
         better = better[bellman.best(small, q)[better] > q[choice[better]] + slack]
         if not len(better) or sweeps >= 1000:

@@ -78,6 +78,8 @@ def weigh(model: Model, choice: Array, value: Array, deadline: float) -> Weights
             raise UncertifiedError(
                 "discount 1: the time to the end is too long to be proven; try --exact or a discount"
             )
+    if model.num_states > DIRECT and _factor(gains(model, value), spending(model, below)) is not None:
+        return Weights(model, choice, below, below)  # the policy's own steps do, and no other policy need be solved
     return Weights(model, choice, below, _ceiling(model, value, deadline))
 
 
