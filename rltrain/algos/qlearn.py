@@ -22,7 +22,7 @@ from rltrain.algos._qlearn_config import Config as Config
 from rltrain.core import Array, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.envs.tabular import TabularEnv
 from rltrain.errors import DivergedError
-from rltrain.mdp import learning, learning_rules, sampling
+from rltrain.mdp import learning, learning_rules, learning_truth, sampling
 from rltrain.mdp.learning import Options, round_below
 from rltrain.mdp.learning_truth import Truth
 from rltrain.mdp.table_policy import TablePolicy, restored
@@ -83,8 +83,7 @@ class Algorithm:
             self.sampler = sampling.make(env.model)
             self.world = learning.make_world(self.sampler, starts)
             self.games = []
-            if config.gamma < 1:
-                self.truth = Truth(env.model, float(config.gamma))
+            self.truth = learning_truth.of_model(env.model, float(config.gamma))
         else:
             self.world = learning.make_blank_world(starts)
             self.games = [env.alone() for _ in seeds]

@@ -21,7 +21,7 @@ from rltrain.algos._td_config import Config as Config
 from rltrain.core import Array, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.envs.tabular import TabularEnv
 from rltrain.errors import DivergedError, InputError
-from rltrain.mdp import learning, learning_td, policy, reachability, sampling
+from rltrain.mdp import learning, learning_td, learning_truth, policy, reachability, sampling
 from rltrain.mdp.learning import Options, round_below
 from rltrain.mdp.table_policy import by_action
 from rltrain.rng import Streams, derive
@@ -78,9 +78,11 @@ class Algorithm:
             self.agent.q[:, env.model.terminal] = 0.0
             self.sampler = sampling.make(env.model)
             self.world = learning.make_world(self.sampler, starts)
-            if config.gamma < 1:
-                self.truth = policy.evaluate(env.model, self.taken, float(config.gamma)).value
+            self.truth = learning_truth.of_policy(env.model, self.taken, float(config.gamma))
             self.states = np.flatnonzero(reachability.reachable(env.model) & ~env.model.terminal)
+            if self.truth is not None:
+                self.states = self.states[np.isfinite(self.truth[self.states])]
+                self.truth = self.truth if len(self.states) else None
             self.watched = int(self.sampler.start[0])
         else:
             self.world = learning.make_blank_world(starts)
@@ -142,7 +144,7 @@ class Algorithm:
         }
         if self.truth is None:
             return metrics
-        error = np.abs(self.agent.q - self.truth)[:, self.states]
+        error = np.abs(self.agent.q[:, self.states] - self.truth[self.states])
         metrics |= {
             "error/max": float(error.max(axis=1).mean()),
             "error/rms": float(np.sqrt((error**2).mean(axis=1)).mean()),

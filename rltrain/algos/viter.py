@@ -29,7 +29,7 @@ class Config(BaseModel):
 
     model_config = STRICT
 
-    gamma: float | None = Field(None, ge=0, lt=1, description="discount a step; null: the model's own")
+    gamma: float | None = Field(None, ge=0, le=1, description="discount a step; null: the model's own")
     sweep: Literal["sync", "inplace"] = Field(
         "sync", description="sync: new values from old ones alone; inplace: new values are used as soon as they stand"
     )

@@ -142,10 +142,11 @@ class Lines:
         event, self._unsaid, self._spoke = self._unsaid, None, self._clock()
         progress = self._facts.progress()
         unit = measure(self._facts.budget)
+        left = words.duration(remaining(progress, event.metrics))
         parts = [
             f"{words.count(event.counters[unit]):>11} {words.counter(unit)}",
             f"{words.percent(progress['share']):>7}",
-            f"{words.duration(progress['elapsed_seconds'])} / {words.duration(remaining(progress))} left",
+            f"{words.duration(progress['elapsed_seconds'])} / {left} left",
             f"{words.count(progress['steps_per_second'])}/s",
         ]
         tabular = is_tabular(event.metrics)  # its world may have no end, and so no games
@@ -296,7 +297,7 @@ class Live80:
             ("elapsed", words.duration(progress["elapsed_seconds"])),
             ("error", words.number(metrics.get("error/max"))),
             (f"{words.counter(unit)}/s"[:8], words.count(progress["steps_per_second"])),
-            ("left", words.duration(remaining(progress))),
+            ("left", words.duration(remaining(progress, metrics))),
             ("right", words.percent(metrics.get("policy/right", math.nan))),
             ("bound", words.number(metrics.get("bound")))
             if sweeps
@@ -381,9 +382,12 @@ def chosen(metrics: Mapping[str, float]) -> dict[str, tuple[str, Form]]:
     return columns
 
 
-def remaining(progress: Mapping[str, float]) -> float:
-    """Seconds to go, at the average speed so far; no more than `run.max_wall` allows."""
-    share = progress["share"]
+def remaining(progress: Mapping[str, float], metrics: Mapping[str, float] | None = None) -> float:
+    """Seconds to go, at the average speed so far; no more than `run.max_wall` allows.
+
+    Sweeps end when their bound is proven, and seldom with their budget: of them only `run.max_wall` says anything.
+    """
+    share = 0.0 if metrics is not None and "bound" in metrics else progress["share"]
     left = progress["elapsed_seconds"] * (1 - share) / share if share > 0 else math.inf
     left = min(left, progress.get("wall_seconds_left", math.inf))
     return left if left < math.inf else math.nan

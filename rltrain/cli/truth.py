@@ -17,6 +17,8 @@ def against_truth(experiment: Experiment, policy: Policy) -> dict[str, Any] | No
     import numpy as np
 
     from rltrain.envs import tabular
+    from rltrain.errors import InputError, UncertifiedError
+    from rltrain.mdp import bellman
     from rltrain.mdp import policy as policies
 
     if experiment.task == "env":
@@ -24,21 +26,26 @@ def against_truth(experiment: Experiment, policy: Policy) -> dict[str, Any] | No
     model = tabular.model_of(experiment.environment)
     discount = getattr(experiment.algorithm, "gamma", None)
     discount = discount if discount is not None else None if model is None else model.discount
-    if model is None or discount is None or discount >= 1 or model.num_states > MOST_STATES:
+    if model is None or discount is None or model.num_states > MOST_STATES:
         return None
     action = policy.act(np.arange(model.num_states)[:, None])
     found = [model.pair_of(s, int(action[s])) for s in range(model.num_states)]
     choice = np.array([-1 if pair is None else pair for pair in found])
     if (choice[~model.terminal] < 0).any():
         return None  # it would take what is impossible
-    result = policies.losses(model, policies.of_choice(model, choice), discount)
+    try:
+        result = policies.losses(model, policies.of_choice(model, choice), discount)
+    except (InputError, UncertifiedError):
+        if discount < 1:
+            raise
+        return None  # at discount 1 a sum of rewards need not exist
     start = model.start_distribution()
     named = {model.states[s]: model.actions[int(action[s])] for s in np.flatnonzero(~model.terminal)[:FEW_STATES]}
     return {
         "discount": discount,
-        "value": float(start @ result.evaluated.value),
-        "optimal": float(start @ result.optimal.value),
-        "loss": float(start @ result.loss),
+        "value": bellman.mean(start, result.evaluated.value),
+        "optimal": bellman.mean(start, result.optimal.value),
+        "loss": bellman.mean(start, result.loss),
         "loss_max": float(result.loss.max()),
         "bound": result.bound,
         "policy": named if model.num_states <= FEW_STATES else None,

@@ -4,7 +4,8 @@
     qiter   Q(s, a) <- sum_s' T(s, a, s') (R(s, a, s') + gamma max_a' Q(s', a'))
 
 `sync` computes every new value from the old ones. `inplace` uses new values as soon as they stand, states and actions
-in their order; it needs fewer sweeps. Both contract by gamma: what a sweep changed bounds what is still missing.
+in their order; it needs fewer sweeps. Both contract by gamma: what a sweep changed bounds what is still missing. With
+gamma = 1 nothing contracts, and one more backup proves what is missing: see `mdp.total_reward_proof`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import numpy as np
 
 from rltrain.core import Array, Metrics, State
 from rltrain.errors import InputError
-from rltrain.mdp import bellman, solve
+from rltrain.mdp import bellman, solve, total_reward
 from rltrain.mdp.model import Model
+from rltrain.mdp.solution import Solution
+from rltrain.mdp.total_reward import Proof
 
 TRUTH = 1e-9  # the bound of the solution that values are held against
 MOST_STATES = 200_000  # up to which it is looked for
@@ -32,8 +35,6 @@ class Sweeping:
         discount = model.discount if gamma is None else gamma
         if discount is None:
             raise InputError("algorithm.gamma: this model has no discount of its own; give one, such as 0.95")
-        if discount >= 1:
-            raise InputError("algorithm.gamma: sweeps are proven to come near for a discount below 1 alone")
         self.model, self.discount = model, float(discount)
         self._in_place, self._of_pairs = in_place, of_pairs
         self._kernels, self._on = kernels, Compiled(model, self.discount)
@@ -45,11 +46,14 @@ class Sweeping:
         self._choice = bellman.greedy(model, self.q)
         self._rounding = bellman.Rounding(model)
         self._start = model.start_distribution()
-        self._truth = (
-            solve.solve(model, self.discount, epsilon=TRUTH, max_seconds=60.0)
-            if model.num_states <= MOST_STATES
-            else None
-        )
+        self._proof: Proof | None = None  # of discount 1, where no contraction proves anything
+        self._truth: Solution | None = None
+        if self.discount == 1:
+            self._proof = total_reward.prove(model, TRUTH)
+            self._truth = self._proof.best
+            self._lose()
+        elif model.num_states <= MOST_STATES:
+            self._truth = solve.solve(model, self.discount, epsilon=TRUTH, max_seconds=60.0)
 
     def sweep(self) -> Metrics:
         """One sweep over all pairs."""
@@ -59,9 +63,9 @@ class Sweeping:
         else:
             self.q = self._on.backup(value)
             self.value, _ = self._on.greedy(self.q)
+        self._lose()
         self.sweeps += 1
-        change = self.q - q if self._of_pairs else self.value - value
-        most = float(np.abs(change).max(initial=0.0))
+        most = _farthest(self.q, q) if self._of_pairs else _farthest(self.value, value)
         self.bound, self.still = self._proven(most), most == 0.0
         choice = bellman.greedy(self.model, self.q)
         changed = int((choice != self._choice).sum())
@@ -72,24 +76,37 @@ class Sweeping:
             "error/max": self._error(),
             "policy/changed": float(changed),
             "policy/right": self._right(choice),
-            "value/start": float(self._start @ self.value),
+            "value/start": bellman.mean(self._start, self.value),
         }
 
     def _proven(self, most: float) -> float:
-        """What the contraction proves, of the values as they stand: no constant is added to them."""
+        """What is proven of the values as they stand: no constant is added to them. Below discount 1 by contraction."""
+        if self._proof is not None:
+            of_values = self._proof.bound(self.value)
+            if not self._of_pairs:
+                return of_values
+            backed_up = self._on.backup(self.value)
+            return of_values + _farthest(self.q, backed_up) + self._rounding.of(self.value, 1.0)
         reach = self.discount / (1 - self.discount)
         floor = self._rounding.of(self.value, self.discount) / (1 - self.discount)
         return reach * most + floor
 
+    def _lose(self) -> None:
+        """What loses for ever whatever is done is known to, without a sweep."""
+        if self._truth is not None and self._truth.lost.any():
+            self.value[self._truth.lost] = -np.inf
+            self.q[np.isneginf(self._truth.q)] = -np.inf
+
     def _error(self) -> float:
         if self._truth is None:
             return math.nan
-        off = self.q - self._truth.q if self._of_pairs else self.value - self._truth.value
-        return float(np.abs(off).max(initial=0.0))
+        return _farthest(self.q, self._truth.q) if self._of_pairs else _farthest(self.value, self._truth.value)
 
     def _right(self, choice: Array) -> float:
         """The share of states whose action is optimal, as far as the bound of the truth can tell."""
         acting = choice >= 0
+        if self._truth is not None:
+            acting = acting & ~self._truth.lost
         if self._truth is None or not acting.any():
             return math.nan
         return float(self._truth.tied[choice[acting]].mean())
@@ -101,3 +118,9 @@ class Sweeping:
     def load(self, state: State) -> None:
         self.sweeps, self.bound, self.still = state["sweeps"], state["bound"], state["still"]
         self.value, self.q, self._choice = state["value"].copy(), state["q"].copy(), state["choice"].copy()
+
+
+def _farthest(numbers: Array, others: Array) -> float:
+    """The greatest distance of two tables, where both are finite."""
+    finite = np.isfinite(numbers) & np.isfinite(others)
+    return float(np.abs(numbers[finite] - others[finite]).max(initial=0.0))

@@ -21,7 +21,7 @@ from rltrain.mdp.ends import end_components, surely
 from rltrain.mdp.lost import Fates, Idle, check_any_ends, fates, infinite, may_gain, restricted
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.solution import Solution
-from rltrain.mdp.total_reward_proof import DIRECT, check_time, summed, weigh
+from rltrain.mdp.total_reward_proof import DIRECT, Weights, check_time, summed, weigh
 
 MAX_SECONDS = 600.0  # looked at between equations
 FEW, FAR = 2_000, 0.9999
@@ -54,11 +54,40 @@ class Small:
         return np.asarray(full)
 
 
+@dataclass(frozen=True, eq=False)
+class Proof:
+    """The answer, and what bounds any other values of the same model."""
+
+    best: Solution
+    part: Model  # without the pairs that lead to lost states, which are terminal here
+    idle: Array  # [S] bool: one may stay here, or go round, for nothing and for ever
+    small: Small | None
+    weights: Weights | None  # None: the answer is exact, and proves by itself
+
+    def bound(self, value: Array) -> float:
+        """How far V* can be from V [S], over the states that are not lost."""
+        if self.small is None or self.weights is None:
+            off = np.abs(value - self.best.value)[~self.best.lost]
+            return float(off.max(initial=0.0)) + self.best.bound
+        known = ~(self.part.terminal | self.best.lost)
+        count = self.small.model.num_states
+        high, low = np.full(count, -np.inf), np.full(count, np.inf)
+        np.maximum.at(high, self.small.group[known], value[known])
+        np.minimum.at(low, self.small.group[known], value[known])
+        reached = high > -np.inf  # NaN, of values that have run away, bounds nothing
+        return self.weights.bound(np.where(reached, low, 0.0), np.where(reached, high, 0.0))
+
+
 def solve(model: Model, epsilon: float = 1e-6, max_seconds: float | None = MAX_SECONDS) -> Solution:
     """V*, Q* and a policy for discount 1; -inf where every policy loses for ever.
 
     InputError where a sum is infinite or never settles, or none is finite; UncertifiedError without a proof.
     """
+    return prove(model, epsilon, max_seconds).best
+
+
+def prove(model: Model, epsilon: float = 1e-6, max_seconds: float | None = MAX_SECONDS) -> Proof:
+    """The answer of `solve`, with what proves it and can prove other values of this model."""
     start = time.perf_counter()
     deadline = np.inf if max_seconds is None else start + max_seconds
     try:
@@ -68,8 +97,11 @@ def solve(model: Model, epsilon: float = 1e-6, max_seconds: float | None = MAX_S
     except UncertifiedError as error:
         if model.num_next > FRACTIONS or time.perf_counter() > deadline:
             raise
-        return by_fractions(model, epsilon, min(FRACTION_SECONDS, deadline - time.perf_counter()), error)
-    return finished(small, value, choice, weights.bound(value, value), epsilon, sweeps, start, "pi, discount 1")
+        best = by_fractions(model, epsilon, min(FRACTION_SECONDS, deadline - time.perf_counter()), error)
+        found = fates(model, model.reward == 0)
+        return Proof(best, restricted(model, found.usable), found.idle.number >= 0, None, None)
+    best = finished(small, value, choice, weights.bound(value, value), epsilon, sweeps, start, "pi, discount 1")
+    return Proof(best, small.part, small.calm.number >= 0, small, weights)
 
 
 def made(model: Model, deadline: float) -> Small:

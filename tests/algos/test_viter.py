@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from rltrain.algos import viter
+from rltrain.algos import qiter, viter
 from rltrain.core import Hardware
+from rltrain.errors import InputError
 from rltrain.mdp import files
 from rltrain.rng import Streams
 
@@ -50,3 +53,43 @@ def test_the_last_sweep_of_a_discount_of_nothing_changes_nothing() -> None:
     assert not algorithm.done
     algorithm.step()
     assert algorithm.done
+
+
+GRID = """discount: 1
+start: [b, c]
+states:
+  end: terminal
+  a: {left: end reward -1, right: b reward -1}
+  b: {left: a reward -1, right: c reward -1}
+  c: {left: b reward -1, right: c reward -1}
+"""
+
+
+@pytest.mark.parametrize("algorithm", [viter, qiter])
+@pytest.mark.parametrize("sweep", ["sync", "inplace"])
+@pytest.mark.parametrize(
+    "dead", ["", "  x: {stay: x reward -1, try: {end: 0.9, x: 0.1, reward: -8}}\n  y: {stay: y reward -1}\n"]
+)
+def test_without_a_discount_every_bound_is_proven(tmp_path: Path, algorithm: Any, sweep: str, dead: str) -> None:
+    """The way to the end, step by step; what loses for ever is known from the graph and holds nothing up."""
+    (tmp_path / "grid.yaml").write_text(GRID + dead)
+    model = files.read(tmp_path / "grid.yaml").model
+    run = algorithm.Algorithm(algorithm.Config(sweep=sweep), model, Streams(0), Hardware())
+    truth = np.array([0, -1, -2, -3] + ([-80 / 9, -np.inf] if dead else []))
+    finite = np.isfinite(truth)
+    while not run.done:
+        metrics = run.step()
+        off = np.abs(run.table.value[finite] - truth[finite]).max()
+        assert off <= metrics["bound"] + 1e-9 and metrics["error/max"] <= metrics["bound"] + 1e-9
+        assert algorithm is qiter or metrics["error/max"] == pytest.approx(off)
+    assert metrics["bound"] <= 1e-6 and run.table.value == pytest.approx(truth, abs=1e-6)
+    assert metrics["value/start"] == pytest.approx(-2.5) and metrics["policy/right"] == 1.0
+    again = algorithm.Algorithm(algorithm.Config(sweep=sweep), model, Streams(0), Hardware())
+    again.load(run.save())
+    assert again.step()["bound"] <= 1e-6
+
+
+def test_without_a_discount_a_circle_that_earns_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop.yaml").write_text("discount: 1\nstates:\n  a: {go: a reward 1, stop: b}\n  b: terminal\n")
+    with pytest.raises(InputError, match="its value is infinite"):
+        viter.Algorithm(viter.Config(), files.read(tmp_path / "loop.yaml").model, Streams(0), Hardware())

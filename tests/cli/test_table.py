@@ -209,4 +209,6 @@ def test_the_time_left_ends_with_the_budget_or_the_wall():
     assert table.remaining({**progress, "wall_seconds_left": 4000.0}) == 300.0
     nothing_yet = {"share": 0.0, "elapsed_seconds": 1.0}
     assert math.isnan(table.remaining(nothing_yet))
+    assert math.isnan(table.remaining(progress, {"bound": 0.5}))  # sweeps end when proven, not with their budget
+    assert table.remaining({**progress, "wall_seconds_left": 40.0}, {"bound": 0.5}) == 40.0
     assert table.remaining({**nothing_yet, "wall_seconds_left": 40.0}) == 40.0

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rltrain.errors import InputError
-from rltrain.mdp import build, ends, problems, total_reward
+from rltrain.mdp import build, ends, learning_truth, problems, total_reward, total_reward_sweeps
 from rltrain.mdp import policy as policies
 from rltrain.mdp.ends import end_components
 from rltrain.mdp.exact import evaluate_exact, solve_exact
@@ -207,3 +207,48 @@ def test_dead_ends_whose_rewards_have_both_signs():
         for solve in (lambda m: solve_exact(m, ONE), total_reward.solve):
             with pytest.raises(InputError, match=says):
                 solve(circle(there, back))
+
+
+@pytest.mark.parametrize("method", total_reward_sweeps.METHODS)
+def test_sweeps_come_within_the_bound_they_state(method):
+    """Of every model that has values; where a circle that cancels holds them up, they say that they are far."""
+
+    @settings(max_examples=20 if method == "lp" else 80, **FIXED)
+    @given(models())
+    def holds(model):
+        sign, best = truth(model)
+        if sign:
+            return
+        found = total_reward_sweeps.solve(model, method, max_sweeps=2000)
+        bound = Fraction(found.bound) if np.isfinite(found.bound) else Fraction(10**30)
+        for value, said in zip(best, found.value.tolist(), strict=True):
+            assert said == LOST if value == LOST else abs(Fraction(said) - value) <= bound
+        assert found.converged == (found.bound <= 1e-6)
+        if found.circle is None:
+            assert found.converged
+            choice = Played(model, found.choice.tolist())
+            assert all(value == LOST or abs(choice.value[s] - value) < 1e-6 for s, value in enumerate(best))
+
+    holds()
+
+
+@pytest.mark.parametrize("method", ["vi", "qvi", "mpi", "gs"])
+def test_a_limit_on_sweeps_is_kept_and_the_bound_said(method):
+    line = model_of([[({s: 1, s + 1: 1}, -1)] for s in range(30)] + [[]])
+    found = total_reward_sweeps.solve(line, method, max_sweeps=1)  # two of Gauss-Seidel's, to and fro, would do
+    assert found.sweeps == 1 and not found.converged and found.bound >= 60 + found.value[0]
+    assert total_reward_sweeps.solve(line, method).value[0] == pytest.approx(-60, abs=1e-6)
+
+
+def test_learners_are_held_against_the_truth_of_discount_1():
+    """s0 may end for -1 or walk on for -3 in all; 1 is a dead end, which a policy that goes there never leaves."""
+    model = model_of([[({3: 1}, -1), ({2: 1}, -2)], [({1: 1}, -1)], [({3: 1}, -1), ({1: 1}, 0)], []])
+    held = learning_truth.of_model(model, 1.0)
+    right, walks, lost = np.array([[-1, -3, -9, -1, -5], [-3, -1, -9, -1, -5], [-3, -1, -9, -5, -1]], dtype=float)
+    judged = held.judge(np.array([right, walks, lost]))
+    assert judged.error.tolist() == [0, 2, 4] and judged.regret.tolist() == [0, 2, np.inf]
+    assert judged.right.tolist() == [1, 0.5, 0]
+    assert learning_truth.of_model(model_of([[({0: 1}, 1), ({1: 1}, 0)], []]), 1.0) is None  # infinite
+    assert learning_truth.of_model(model_of([[({0: 1}, -1)], []]), 1.0) is None  # nothing ends
+    taken = policies.of_choice(model, np.array([0, 2, 3, -1]))
+    assert learning_truth.of_policy(model, taken, 1.0).tolist() == [-1, LOST, -1, 0]

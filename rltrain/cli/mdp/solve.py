@@ -194,11 +194,20 @@ def solve_model(
     if discount == 1:
         from rltrain.mdp import total_reward
 
-        given = {"--method": method != "auto", "--max-sweeps": max_sweeps is not None, "--threads": threads is not None}
-        if any(given.values()):
-            wrong = ", ".join(option for option, is_given in given.items() if is_given)
-            raise InputError(f"a discount of 1 goes without {wrong}: it is solved in a way of its own")
-        return total_reward.solve(model, epsilon / 2, max_seconds)
+        if method in ("auto", "pi"):
+            if max_sweeps is not None:
+                raise InputError("--max-sweeps: at discount 1 for --method vi, qvi, mpi or gs; policy iteration ends")
+            return total_reward.solve(model, epsilon / 2, max_seconds)
+        from rltrain.mdp import total_reward_sweeps
+
+        progress = Progress()
+        try:
+            return total_reward_sweeps.solve(
+                model, str(method), epsilon / 2, max_sweeps=max_sweeps, max_seconds=max_seconds, threads=threads,
+                progress=progress,
+            )  # fmt: skip
+        finally:
+            progress.close()
     from rltrain.mdp.solve import solve
 
     progress = Progress()
