@@ -231,7 +231,9 @@ def show(result: dict[str, Any]) -> None:
         rows["counts as solved at"] = words.score(result["reward_threshold"])
     exact = result["exact"]
     if exact is not None:
-        value, best, loss = (words.number(exact[key]) for key in ("value", "optimal", "loss"))
+        value, best, loss = (
+            words.number(exact[key]).replace("inf", "infinity") for key in ("value", "optimal", "loss")
+        )
         what = f"{value} of {best} at discount {exact['discount']:g}: loses {loss}"
         rows["exact value of start"] = f"{what} (within {exact['bound']:.1g})"
         if exact["policy"] is not None:

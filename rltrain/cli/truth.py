@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rltrain.config import Experiment
-    from rltrain.core import Policy
+    from rltrain.core import Array, Policy
+    from rltrain.mdp.model import Model
 
 FEW_STATES = 50  # up to which the whole policy is named
 MOST_STATES = 200_000  # up to which its equations are solved
@@ -28,19 +29,19 @@ def against_truth(experiment: Experiment, policy: Policy) -> dict[str, Any] | No
     discount = discount if discount is not None else None if model is None else model.discount
     if model is None or discount is None or model.num_states > MOST_STATES:
         return None
-    action = policy.act(np.arange(model.num_states)[:, None])
-    found = [model.pair_of(s, int(action[s])) for s in range(model.num_states)]
-    choice = np.array([-1 if pair is None else pair for pair in found])
-    if (choice[~model.terminal] < 0).any():
+    taken = _taken(model, policy)
+    if taken is None:
         return None  # it would take what is impossible
     try:
-        result = policies.losses(model, policies.of_choice(model, choice), discount)
+        result = policies.losses(model, taken, discount)
     except (InputError, UncertifiedError):
         if discount < 1:
             raise
         return None  # at discount 1 a sum of rewards need not exist
     start = model.start_distribution()
-    named = {model.states[s]: model.actions[int(action[s])] for s in np.flatnonzero(~model.terminal)[:FEW_STATES]}
+    sure = bool((taken[taken > 0] == 1).all())
+    few = np.flatnonzero(taken == 1)[:FEW_STATES]
+    named = {model.states[int(model.pair_state[i])]: model.actions[int(model.action[i])] for i in few}
     return {
         "discount": discount,
         "value": bellman.mean(start, result.evaluated.value),
@@ -48,5 +49,21 @@ def against_truth(experiment: Experiment, policy: Policy) -> dict[str, Any] | No
         "loss": bellman.mean(start, result.loss),
         "loss_max": float(result.loss.max()),
         "bound": result.bound,
-        "policy": named if model.num_states <= FEW_STATES else None,
+        "policy": named if sure and model.num_states <= FEW_STATES else None,
     }
+
+
+def _taken(model: Model, policy: Policy) -> Array | None:
+    """[P] the probability of each pair; None where the policy takes an action that is impossible."""
+    import numpy as np
+
+    from rltrain.core import Scoring
+    from rltrain.mdp import policy as policies
+
+    states = np.arange(model.num_states)[:, None]
+    if isinstance(policy, Scoring) and policy.score_name == "probability":  # it draws: one draw would not be it
+        return np.asarray(policy.scores(states)[model.pair_state, model.action])
+    action = policy.act(states)
+    found = [model.pair_of(s, int(action[s])) for s in range(model.num_states)]
+    choice = np.array([-1 if pair is None else pair for pair in found])
+    return None if (choice[~model.terminal] < 0).any() else policies.of_choice(model, choice)

@@ -140,3 +140,28 @@ def test_an_end_that_is_far_away_is_found_in_fractions(rltrain, tmp_path):
         assert (code, err) == (0, "") and "-100000000000000000" in out
     code, _, err = rltrain("mdp", "solve", "slow.yaml")
     assert code == 9 and "take --exact" in err and "Warning" not in err
+
+
+def test_a_simulation_says_that_a_policy_loses_for_ever(rltrain):
+    code, out, _ = rltrain("mdp", "simulate", "dead.yaml", "--policy", "random", "--episodes", 20)
+    assert code == 0 and "-infinity is the value of the start" in out
+    found = json.loads(rltrain("mdp", "simulate", "dead.yaml", "--policy", "random", "--episodes", 20, "--json")[1])
+    assert found["value"]["start"] is None
+    assert rltrain("mdp", "graph", "dead.yaml", "--policy", "optimal")[0] == 0
+
+
+@pytest.mark.parametrize(("algorithm", "value"), [("qlearn", -1), ("td", -3)])
+def test_a_learner_of_discount_1_is_held_against_the_truth_in_its_rows_and_in_eval(rltrain, tmp_path, algorithm, value):
+    """Home is one step away for -1; at random one stays half the time, for -2: V = -1.5 + V / 2, though it draws."""
+    (tmp_path / "home.yaml").write_text(
+        "discount: 1\nstates:\n  out: {go: home reward -1, stay: out reward -2}\n  home: terminal\n"
+    )
+    (tmp_path / "run.yaml").write_text(
+        f"algorithm: {{name: {algorithm}, gamma: 1}}\nenvironment: home.yaml\nrun: {{budget: {{env_steps: 1000}}}}\n"
+    )
+    assert rltrain("train", "run.yaml", "--quiet", "--runs-dir", "out", "--name", "r")[0] == 0
+    heading, *rows = (tmp_path / "out" / "r" / "metrics.csv").read_text().splitlines()
+    assert float(dict(zip(heading.split(","), rows[-1].split(","), strict=True))["error/max"]) < 2
+    found = json.loads(rltrain("eval", "out/r", "-n", "2", "--json")[1])["exact"]
+    assert found["value"] == pytest.approx(value) and found["optimal"] == pytest.approx(-1)
+    assert found["policy"] == ({"out": "go"} if algorithm == "qlearn" else None)

@@ -156,8 +156,8 @@ def simulate(model: Model, task: Task, show: int = 3) -> Simulation:
     """Play, and say what is expected of it."""
     import numpy as np
 
+    from rltrain.mdp import bellman, policy, simulate
     from rltrain.mdp import chain as chains
-    from rltrain.mdp import policy, simulate
 
     gamma = 1.0 if task.discount is None else task.discount
     played = simulate.simulate(
@@ -175,7 +175,7 @@ def simulate(model: Model, task: Task, show: int = 3) -> Simulation:
     if task.discount is not None:
         try:
             value = policy.evaluate(model, task.policy, task.discount)
-            value = value._replace(start_value=float(task.start @ value.value))
+            value = value._replace(start_value=bellman.mean(task.start, value.value))
         except (InputError, UncertifiedError) as error:
             notes.append(f"the value without end: {error}")
     stays = classes.recurrent[classes.label] & reachable & ~model.terminal

@@ -44,7 +44,9 @@ def report(model: Model, task: Task, found: Simulation) -> dict[str, Any]:
             "share": float(played.ended.mean()),
             "exact": float(expected.visits[model.terminal].sum()) if expected else None,
         },
-        "value": None if value is None else {"start": value.start_value, "bound": pieces.finite(value.bound)},
+        "value": None
+        if value is None
+        else {"start": pieces.finite(value.start_value), "bound": pieces.finite(value.bound)},
         "visits": pieces.of_list(model.num_states, lambda first, last: played.state_visits[first:last].tolist()),
         "visit_shares": pieces.of_numbers(played.state_visits / visited),
         "pair_visits": pieces.of_pairs(model, played.pair_visits),

@@ -143,9 +143,10 @@ def facts(model: Model, task: Task, found: Simulation, output: Path | None) -> l
             ("exact", f"what is expected of at most {task.steps:,} steps; apart: so many standard errors from it")
         )
     if found.value is not None:
-        written = form(found.value.bound, abs(found.value.start_value))
-        near = upwards(found.value.bound + written.rounding)
-        what = f"{written(found.value.start_value)} is the value of the start, without a cut, within {near}"
+        size = abs(found.value.start_value)
+        written = form(found.value.bound, size if math.isfinite(size) else 0.0)
+        near = f", within {upwards(found.value.bound + written.rounding)}" if math.isfinite(size) else ""
+        what = f"{written(found.value.start_value)} is the value of the start, without a cut{near}"
         lines.append(("value", what))
     if (found.reachable & model.terminal).any():
         exact = ""
