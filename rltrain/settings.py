@@ -27,7 +27,8 @@ ATARI_KEYS = (
     "terminal_on_life_loss",
     "reseed_every",
 )
-MODEL_SUFFIXES = (".yaml", ".yml", ".npz", ".csv", ".mdp", ".pomdp")  # of files that hold a known model
+_MODELS = (".yaml", ".yml", ".npz", ".csv", ".mdp", ".pomdp")
+MODEL_SUFFIXES = (*_MODELS, *(f"{suffix}.gz" for suffix in _MODELS))  # of files that hold a known model
 Count = Annotated[int, Field(ge=1, le=10**15)]
 Width = Annotated[int, Field(ge=1, le=65536)]  # of a network's layer, a window, a stride
 Counts = Annotated[dict[str, Count], Field(min_length=1)]
@@ -113,7 +114,7 @@ class EnvironmentConfig(BaseModel):
     @property
     def name(self) -> str:
         """The id, or of a model's file its name alone."""
-        return PurePath(self.id).stem if self.is_model else self.id
+        return PurePath(self.id.removesuffix(".gz")).stem if self.is_model else self.id
 
 
 class EvaluateConfig(BaseModel):

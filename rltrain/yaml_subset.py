@@ -38,6 +38,8 @@ class Document:
     lines: dict[Path, int] = field(default_factory=dict)
     texts: dict[Path, str] = field(default_factory=dict)  # of every scalar, as written: `0.10`, `1/3`, `012`
     faults: list[Fault] = field(default_factory=list)
+    quoted: set[Path] = field(default_factory=set)  # scalars in quotes, or in a block of text
+    quoted_keys: set[Path] = field(default_factory=set)  # paths whose last key is in quotes
 
 
 _NULL = {"", "~", "null", "Null", "NULL"}
@@ -96,6 +98,7 @@ class _Walk:
         self.lines = document.lines
         self.texts = document.texts
         self.faults = document.faults
+        self.quoted, self.quoted_keys = document.quoted, document.quoted_keys
 
     def document(self, text: str) -> Any:
         self.events: Iterator[Any] = iter(yaml.parse(text, Loader=yaml.SafeLoader))
@@ -142,6 +145,8 @@ class _Walk:
             if known:
                 self._fault((*path, key), line, f"duplicate key; first given in line {self.lines[*path, key]}")
             self.lines.setdefault((*path, key), line)
+            if isinstance(event, yaml.ScalarEvent) and event.style is not None:
+                self.quoted_keys.add((*path, key))
             value = self._node(next(self.events), (*path, key))
             if not known:
                 mapping[key] = value
@@ -161,6 +166,7 @@ class _Walk:
             return None
         self.texts.setdefault(path, text)
         if event.style is not None:  # quoted or a block: text
+            self.quoted.add(path)
             return text
         return resolve(text)
 

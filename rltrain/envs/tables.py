@@ -59,6 +59,16 @@ def model_of(env_id: str, kwargs: Mapping[str, Any] | None = None) -> Model | No
         env.close()
 
 
+def left_out(env_id: str, kwargs: Mapping[str, Any]) -> str:
+    """Why an environment that has a table has none that could be solved with these arguments; else empty."""
+    if env_id.startswith("Taxi-") and kwargs.get("fickle_passenger"):
+        return (
+            "fickle_passenger=true: its table (env.P) leaves out that the passenger may change the destination, so it "
+            "cannot be solved exactly; fickle_passenger=false can"
+        )
+    return ""
+
+
 def _written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 

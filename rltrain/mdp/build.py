@@ -58,11 +58,14 @@ def from_transitions(
     terminal: Any | None = None,  # [S] bool: which states are meant to have no action; None: not said
     exact: Written | None = None,
     warnings: list[str] | None = None,
+    strict: bool = False,
 ) -> Model:
     """A checked model of unsorted rows. `place(i)` says where row i was written. Rows of probability 0 are dropped.
 
     After a row with `done` nothing counts, whatever its next state does: see `mdp.done`, which may add a state "end".
-    InputError names everything that is wrong. What is worth saying is added to `warnings`.
+    A transition that stands in several rows has their probabilities together and the mean of their rewards; a negative
+    probability that rounding explains is 0; a row of probabilities that is off by no more is divided by its sum. Each
+    is said in `warnings`. `strict`: each is an InputError, which names everything that is wrong.
     """
     states, actions = names_of(states), names_of(actions)
     checks.check_names(states, "state")
@@ -72,27 +75,38 @@ def from_transitions(
     prob, reward = (np.asarray(column, dtype=np.float64).ravel() for column in (prob, reward))
     if len({len(column) for column in (s, a, next, prob, reward)}) > 1:
         raise InputError("the columns of a model's rows differ in length")
+    said = [] if warnings is None else warnings
+    prob = _without_rounded(prob, strict, said)
     _check_rows(states, actions, s, a, next, prob, reward, place)
     if done is not None:
         return _ending(
             states, actions, Rows(s, a, next, prob, reward, _flags(done, len(s))), start, discount, name, place,
-            terminal, exact, warnings,
+            terminal, exact, warnings, strict,
         )  # fmt: skip
 
     order = _order(s, a, next, len(states), len(actions))
     if order is not None:
         s, a, next, prob, reward = s[order], a[order], next[order], prob[order], reward[order]
+    numbers = np.arange(len(s)) if order is None else order  # of the given row that stands at each place now
+    if exact is not None:
+        given = numbers.tolist()
+        exact = Written([exact.prob[i] for i in given], [exact.reward[i] for i in given], exact.discount)
+    double = np.zeros(len(s), dtype=bool)
+    double[1:] = (s[1:] == s[:-1]) & (a[1:] == a[:-1]) & (next[1:] == next[:-1])
+    if double.any():
+        _say_double(states, actions, s, a, next, np.flatnonzero(double), place, numbers, strict, said)
+        group = np.cumsum(~double) - 1
+        exact = None if exact is None else Written(*merged_exactly(exact.prob, exact.reward, group), exact.discount)
+        reward = np.where(prob == 0, 0.0, reward)  # what cannot happen may pay anything, NaN too
+        s, a, next, prob, reward, _ = merged(Rows(s, a, next, prob, reward, double), group)
+        numbers = numbers[~double]
     new_pair = np.ones(len(s), dtype=bool)
     new_pair[1:] = (s[1:] != s[:-1]) | (a[1:] != a[:-1])
     firsts = np.flatnonzero(new_pair)
     first_next = np.append(firsts, len(s))
     first_pair = np.searchsorted(s[firsts], np.arange(len(states) + 1))
 
-    def row(number: int) -> int:  # the given row that stands at this place now
-        return number if order is None else int(order[number])
-
-    _check_double(states, actions, s, a, next, new_pair, place, row)
-    _check_sums(states, actions, s, a, prob, first_next, place, row)
+    _check_sums(states, actions, s, a, prob, first_next, place, numbers, strict)
     _check_actions(states, first_pair, terminal)
 
     mean, each = _rewards(prob, reward, first_next)
@@ -109,11 +123,38 @@ def from_transitions(
         start=None if start is None else np.array(start, dtype=np.float64),
         discount=None if discount is None else float(discount),
         name=name,
-        exact=None if exact is None else _exact(exact, [row(number) for number in range(len(s))], first_next),
+        exact=None if exact is None else _exact(exact, first_next),
     )
-    model = _without_zeros(model)
-    checks.check(model)  # what the rows have shown already, but for the start and the discount
-    return normalised(model, warnings)
+    model = normalised(_without_zeros(model), said)
+    checks.check(model, strict=strict)  # what the rows have shown already, but for the start and the discount
+    return _with_whole_start(model)
+
+
+def _say_double(
+    states: Names,
+    actions: Names,
+    s: Array,
+    a: Array,
+    next: Array,
+    double: Array,
+    place: Callable[[int], str] | None,
+    numbers: Array,
+    strict: bool,
+    said: list[str],
+) -> None:
+    """Sorted rows that repeat the transition before them: a warning, or with `strict` an InputError."""
+
+    def where(row: int) -> str:
+        return f"{_at(place, int(numbers[row]))}{_pair(states, actions, s[row], a[row])}, {_next(states, next[row])}"
+
+    if strict:
+        faults = Faults()
+        rule = "given twice; write a transition once, with its whole probability"
+        faults.add_all(double, lambda row: f"{where(row)}: {rule}")
+        faults.stop()
+    many = "1 row repeats" if len(double) == 1 else f"{len(double):,} rows repeat"
+    first = int(numbers[double].argmin())
+    said.append(f"{many} a transition: probabilities added, rewards averaged; first {where(int(double[first]))}")
 
 
 def _flags(done: Any, count: int) -> Array:
@@ -134,6 +175,7 @@ def _ending(
     terminal: Any | None,
     exact: Written | None,
     warnings: list[str] | None,
+    strict: bool,
 ) -> Model:
     """The model of rows whose `done` is turned into terminal states."""
     found = ended(rows, len(states), start)
@@ -165,6 +207,7 @@ def _ending(
         terminal=terminal,
         exact=exact,
         warnings=warnings,
+        strict=strict,
     )
 
 
@@ -184,8 +227,12 @@ def from_arrays(
     name: str = "",
     source: str = "",
     warnings: list[str] | None = None,
+    strict: bool = False,
 ) -> Model:
-    """A checked model of the arrays of a `Model`. Those of the right type are taken as they are, without a copy."""
+    """A checked model of the arrays of a `Model`. Those of the right type are taken as they are, without a copy.
+
+    `strict` refuses a row of probabilities that is off by what rounding explains, which else is divided by its sum.
+    """
 
     def floats(array: Array | None) -> Any:
         return None if array is None else np.asarray(array, dtype=np.float64)
@@ -207,8 +254,16 @@ def from_arrays(
         discount=None if discount is None else float(discount),
         name=name,
     )
-    checks.check(model, source=source)
-    return normalised(model, warnings)
+    checks.check(model, source=source, strict=strict)
+    return _with_whole_start(normalised(model, warnings))
+
+
+def _with_whole_start(model: Model) -> Model:
+    """The probabilities of the first state, divided by their sum where rounding does not explain it."""
+    if model.start is None:
+        return model
+    total, count = float(model.start.sum()), int(np.count_nonzero(model.start))
+    return replace(model, start=model.start / total) if abs(total - 1) > EPSILON * count else model
 
 
 def normalised(model: Model, warnings: list[str] | None = None) -> Model:
@@ -222,10 +277,6 @@ def normalised(model: Model, warnings: list[str] | None = None) -> Model:
         off_pairs.append(off + first)
         off_sums.append(sums[off])
     pairs = np.concatenate(off_pairs) if off_pairs else np.zeros(0, dtype=np.int64)
-    if model.start is not None:
-        total, count = float(model.start.sum()), int(np.count_nonzero(model.start))
-        if abs(total - 1) > EPSILON * count:
-            model = replace(model, start=model.start / total)
     if not len(pairs):
         return model
     sums = np.concatenate(off_sums)
@@ -269,16 +320,27 @@ def _order(s: Array, a: Array, next: Array, num_states: int, num_actions: int) -
     return np.lexsort((next, a, s))
 
 
-def _exact(written: Written, rows: list[int], first_next: Array) -> Exact | None:
-    """In the order of the model; None where a row's numbers do not sum to exactly 1, such as 0.333 three times."""
-    prob = [written.prob[row] for row in rows]
-    reward = [written.reward[row] for row in rows]
+def _exact(written: Written, first_next: Array) -> Exact | None:
+    """Of rows in the order of the model; None where those of a pair do not sum to exactly 1, such as 0.333 thrice."""
+    prob, reward = written.prob, written.reward
     means = []
+    if any(p < 0 or (p != 0 and float(p) == 0) for p in prob):
+        return None  # rounded away in the model
     for first, last in zip(first_next[:-1].tolist(), first_next[1:].tolist(), strict=True):
         if sum(prob[first:last]) != 1:
             return None
         means.append(sum((p * r for p, r in zip(prob[first:last], reward[first:last], strict=True)), Fraction(0)))
     return Exact(tuple(p for p in prob if p), tuple(means), written.discount)
+
+
+def _without_rounded(prob: Array, strict: bool, said: list[str]) -> Array:
+    """0 for a negative number that is what rounding left of 0, such as the -1e-17 of 1 - p - q."""
+    below = (prob < 0) & (prob >= -checks.TOLERANCE)
+    if strict or not below.any():
+        return prob
+    many = "1 negative probability" if below.sum() == 1 else f"{int(below.sum()):,} negative probabilities"
+    said.append(f"{many} of at most {checks.TOLERANCE:g}, such as {prob[below].min():g}, taken as 0")
+    return np.where(below, 0.0, prob)
 
 
 def _without_zeros(model: Model) -> Model:
@@ -327,9 +389,9 @@ def _check_rows(
     faults.stop_if_any()
 
     def full(row: int) -> str:
-        return at(row) + f"{_pair(states, actions, s[row], a[row])}, next {quoted(states[int(next[row])])}"
+        return at(row) + f"{_pair(states, actions, s[row], a[row])}, {_next(states, next[row])}"
 
-    bad = ~((prob >= 0) & (prob <= 1 + checks.TOLERANCE))
+    bad = ~((prob >= 0) & (prob <= 1 + checks.MOST_TOLERANCE))  # the sum says the rest
     faults.add_all(
         np.flatnonzero(bad),
         lambda row: f"{full(row)}: the probability {prob[row]:g} is not a number from 0 to 1",
@@ -337,30 +399,6 @@ def _check_rows(
     faults.add_all(
         np.flatnonzero(~(np.abs(reward) <= checks.MOST_REWARD) & (prob != 0)),
         lambda row: f"{full(row)}: {checks.reward_rule(float(reward[row]))}",
-    )
-    faults.stop_if_any()
-
-
-def _check_double(
-    states: Names,
-    actions: Names,
-    s: Array,
-    a: Array,
-    next: Array,
-    new_pair: Array,
-    place: Callable[[int], str] | None,
-    row: Callable[[int], int],
-) -> None:
-    double = np.flatnonzero(~new_pair[1:] & (next[1:] == next[:-1])) + 1
-    faults = Faults()
-    faults.add_all(
-        double,
-        lambda number: (
-            (f"{place(row(number))}: " if place else "")
-            + f"{_pair(states, actions, s[number], a[number])}, next {quoted(states[int(next[number])])}: given twice"
-            + (f", first in {place(row(number - 1))}" if place else "")
-            + "; write a transition once, with its whole probability"
-        ),
     )
     faults.stop_if_any()
 
@@ -373,22 +411,25 @@ def _check_sums(
     prob: Array,
     first_next: Array,
     place: Callable[[int], str] | None,
-    row: Callable[[int], int],
+    numbers: Array,
+    strict: bool,
 ) -> None:
     """Here too, and not in `checks` alone: zeros still count, and a row of zeros is one that sums to 0."""
     if len(first_next) == 1:
         return
     sums = np.add.reduceat(prob, first_next[:-1])
     counts = np.diff(first_next)
+    allowed = checks.tolerances(prob, first_next[:-1], sums, strict)
     faults = Faults()
 
     def line(pair: int) -> str:
         first = int(first_next[pair])
-        at = f"{place(row(first))}: " if place else ""
-        return f"{at}{_pair(states, actions, s[first], a[first])}: {checks.sum_rule(sums[pair], int(counts[pair]))}"
+        at = _at(place, int(numbers[first]))
+        rule = checks.sum_rule(sums[pair], int(counts[pair]), allowed[pair])
+        return f"{at}{_pair(states, actions, s[first], a[first])}: {rule}"
 
-    wrong = np.flatnonzero(np.abs(sums - 1) > checks.TOLERANCE * counts)
-    faults.add_all(wrong if place is None else wrong[np.argsort([row(int(first_next[p])) for p in wrong])], line)
+    wrong = np.flatnonzero(np.abs(sums - 1) > allowed)
+    faults.add_all(wrong[np.argsort(numbers[first_next[wrong]], kind="stable")], line)
     faults.stop_if_any()
 
 
@@ -406,6 +447,14 @@ def _check_actions(states: Names, first_pair: Array, terminal: Any | None) -> No
         lambda state: f"state {quoted(states[state])}: is declared terminal and has actions",
     )
     faults.stop_if_any()
+
+
+def _at(place: Callable[[int], str] | None, row: int) -> str:
+    return f"{place(row)}: " if place else ""
+
+
+def _next(states: Names, state: Any) -> str:
+    return f"next {quoted(states[int(state)])}"
 
 
 def _pair(states: Names, actions: Names, state: Any, action: Any) -> str:

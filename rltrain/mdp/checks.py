@@ -1,7 +1,9 @@
 """What a model must be before anyone solves it: every fault by place, state and action, in pieces that fit the cache.
 
-    sum_s' T(s, a, s') = 1  within 1e-9 times the number of successors        T, R finite        0 <= discount <= 1
+    sum_s' T(s, a, s') = 1  within the unit of its numbers, times their count      T, R finite      0 <= discount <= 1
 
+The unit is what rounding may have taken from each: 1e-6 where all numbers of a row have six digits after the point,
+2^-23 where all are numbers of 32 bits, else 1e-9; and no row may be off by more than 1e-5. `strict` is 1e-9 always.
 A row that is off by rounding alone is as good as one can write. One that is off by more, but within the tolerance, is
 divided by its sum in `mdp.build`. Faults are gathered: the first 5 are shown, the rest counted.
 """
@@ -19,6 +21,9 @@ from rltrain.mdp.model import Model, Names, Numbered
 from rltrain.spelling import shown
 
 TOLERANCE = 1e-9  # of a row's sum, a successor
+MOST_TOLERANCE = 1e-5  # of a row's sum, however few digits were written: that of pomdp-solve's parser
+DIGITS = (5, 6, 7, 8)  # after the point, which a row's probabilities may be rounded to
+FLOAT32 = 2.0**-23  # the relative distance of neighbouring numbers of 32 bits
 EPSILON = float(np.finfo(np.float64).eps)  # of a row's sum, a successor: what rounding explains
 SHOWN = 5  # faults, before the rest is counted
 PIECE = 1 << 21  # successors that are looked at together
@@ -89,14 +94,34 @@ def check_discount(discount: float | None, place: str = "") -> None:
         raise InputError(f"{place}discount: must be from 0 to 1, got {discount!r}")
 
 
-def check(model: Model, where: Where | None = None, source: str = "") -> None:
+def tolerances(prob: Array, starts: Array, sums: Array, strict: bool = False) -> Array:
+    """[rows] how far the sum of each row of `prob` may be from 1. `starts` [rows] are the places where rows begin."""
+    counts = np.diff(np.append(starts, len(prob)))
+    allowed: Array = TOLERANCE * counts
+    if strict:
+        return allowed
+    off = np.flatnonzero((np.abs(sums - 1) > allowed) & (np.abs(sums - 1) <= MOST_TOLERANCE))
+    if not len(off):
+        return allowed
+    inside = np.repeat(np.isin(np.arange(len(starts)), off), counts)
+    numbers = prob[inside]
+    firsts = np.concatenate(([0], np.cumsum(counts[off])[:-1]))
+    unit = np.full(len(off), TOLERANCE)
+    unit[np.logical_and.reduceat(numbers == numbers.astype(np.float32), firsts)] = FLOAT32
+    for digits in reversed(DIGITS):  # the fewest digits last: they leave the most open
+        unit[np.logical_and.reduceat(numbers == np.round(numbers, digits), firsts)] = 10.0**-digits
+    allowed[off] = np.minimum(unit * counts[off], MOST_TOLERANCE)
+    return allowed
+
+
+def check(model: Model, where: Where | None = None, source: str = "", strict: bool = False) -> None:
     """InputError with everything that is wrong. Seconds for 32 million successors, in pieces of 2 million."""
     prefix = f"{source}: " if source else ""
     check_names(model.states, "state")
     check_names(model.actions, "action")
     check_discount(model.discount, prefix)
     _check_layout(model, prefix)
-    _check_start(model, prefix)
+    _check_start(model, prefix, strict)
 
     def of_pair(pair: int) -> str:
         place = where(int(model.first_next[pair])) + ": " if where else prefix
@@ -110,7 +135,7 @@ def check(model: Model, where: Where | None = None, source: str = "") -> None:
     faults = Faults()
     check_pairs(model, faults, of_pair)
     for first, last in pieces(model):
-        check_successors(model, first, last, faults, of_pair, of_next)
+        check_successors(model, first, last, faults, of_pair, of_next, strict)
     faults.stop_if_any()
 
 
@@ -137,6 +162,7 @@ def check_successors(
     faults: Faults,
     of_pair: Callable[[int], str],
     of_next: Callable[[int], str],
+    strict: bool = False,
 ) -> None:
     """The successors of the pairs first .. last: order, probabilities, rewards, sums."""
     begin, end = int(model.first_next[first]), int(model.first_next[last])
@@ -150,12 +176,15 @@ def check_successors(
     faults.add_all(np.flatnonzero(bad) + begin, lambda number: f"{of_next(number)}: {probability_rule(model, number)}")
     sums = np.add.reduceat(prob, starts)
     counts = np.diff(model.first_next[first : last + 1])
-    off = np.abs(sums - 1) > TOLERANCE * counts
+    allowed = tolerances(prob, starts, sums, strict)
+    off = np.abs(sums - 1) > allowed
     if bad.any():
         off &= ~np.logical_or.reduceat(bad, starts)  # one fault a row
     faults.add_all(
         np.flatnonzero(off) + first,
-        lambda pair: f"{of_pair(pair)}: {sum_rule(float(sums[pair - first]), int(counts[pair - first]))}",
+        lambda pair: (
+            f"{of_pair(pair)}: {sum_rule(float(sums[pair - first]), int(counts[pair - first]), allowed[pair - first])}"
+        ),
     )
     if model.next_reward is not None:
         rewards = model.next_reward[begin:end]
@@ -167,7 +196,8 @@ def check_successors(
         if not infinite.any() and not bad.any():
             expected = np.add.reduceat(prob * rewards, starts)
             size = np.add.reduceat(prob * np.abs(rewards), starts)
-            unlike = np.abs(expected - model.reward[first:last]) > TOLERANCE * (counts + 1) * (size + 1e-300)
+            slack = TOLERANCE * (counts + 1) + np.abs(sums - 1)  # a reward may be the mean by a row's exact sum
+            unlike = np.abs(expected - model.reward[first:last]) > slack * (size + 1e-300)
             faults.add_all(
                 np.flatnonzero(unlike) + first,
                 lambda pair: (
@@ -188,10 +218,11 @@ def probability_rule(model: Model, number: int) -> str:
     return f"the probability {value:g} " + ("is negative" if value < 0 else "must be a finite number above 0")
 
 
-def sum_rule(total: float, count: int) -> str:
-    """Why a row is refused."""
+def sum_rule(total: float, count: int, allowed: float | None = None) -> str:
+    """Why a row is refused, whose sum may be off by `allowed`, or else by TOLERANCE a successor."""
     many = f"the {count} probabilities sum to" if count != 1 else "the one probability is"
-    return f"{many} {total:.12g}; they must sum to 1 within {TOLERANCE * count:.0e} (1e-9 a successor)"
+    allowed = TOLERANCE * count if allowed is None else allowed
+    return f"{many} {total:.12g}; they must sum to 1 within {allowed:.0e}, what rounding explains of their digits"
 
 
 def _order_text(model: Model, number: int, place: str) -> str:
@@ -247,7 +278,7 @@ def _check_layout(model: Model, prefix: str) -> None:
             raise InputError(f"{prefix}'{name}' holds {worst}; expected 0 to {count - 1}")
 
 
-def _check_start(model: Model, prefix: str) -> None:
+def _check_start(model: Model, prefix: str, strict: bool) -> None:
     if model.start is None:
         return
     faults = Faults()
@@ -259,6 +290,13 @@ def _check_start(model: Model, prefix: str) -> None:
         ),
     )
     faults.stop_if_any()
-    total, count = float(model.start.sum()), int(np.count_nonzero(model.start))
-    if abs(total - 1) > TOLERANCE * max(count, 1):
-        raise InputError(f"{prefix}start: {sum_rule(total, count)}")
+    check_start(model.start, prefix, strict)
+
+
+def check_start(start: Array, prefix: str = "", strict: bool = False) -> None:
+    """InputError unless the probabilities of first states sum to 1, as near as those of a row must."""
+    shares = start[start != 0] if start.any() else start[:1]
+    total = float(shares.sum())
+    allowed = float(tolerances(shares, np.zeros(1, dtype=np.int64), np.array([total]), strict)[0])
+    if abs(total - 1) > allowed:
+        raise InputError(f"{prefix}start: {sum_rule(total, len(shares), allowed)}")

@@ -5,31 +5,42 @@
     csv    columns state, action, and probability unless it is 1
     yaml   state: action, or state: {action: probability, …}
 
-Every name and number is checked, and all faults are told at once. Nothing is executed; arrays are read without pickle.
+Numbers, columns and names are written as in a model's file, and are read by the same code: 1/3 is a probability, the
+header `State;Action` will do, and what is not understood is an error. Every name and number is checked, and all faults
+are told at once. Nothing is executed; arrays are read without pickle.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import zipfile
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rltrain import yaml_subset
+from rltrain.cells import unguarded
 from rltrain.core import Array
 from rltrain.errors import InputError
+from rltrain.mdp.files import archive, csv_rows
+from rltrain.mdp.files.rows import Rows, whole_numbers
+from rltrain.mdp.files.source import Source, opened
+from rltrain.mdp.files.yaml_text import fraction
 from rltrain.mdp.model import Model, Names, Numbered
 from rltrain.spelling import described, did_you_mean, shown
 
 SUFFIXES = (".json", ".npz", ".csv", ".yaml", ".yml")
 TOLERANCE = 1e-9  # of the sum of a state's probabilities
 FAULTS = 5  # that an error shows
-MAX_BYTES = 8 << 30
+COLUMNS = {
+    "state": csv_rows.COLUMNS["state"],
+    "action": csv_rows.COLUMNS["action"],
+    "probability": csv_rows.COLUMNS["probability"],
+}
+PASSED = ("Q", "V", "bound", "discount", "model")  # what `policy_saving` writes besides
+ARRAYS = ("policy", "probability", "states", "actions", "first_pair", "action", *PASSED)
 
 
 class Faults:
@@ -53,27 +64,24 @@ class Faults:
 
 def read(path: Path, model: Model) -> Array:
     """[P] the probability of each pair in its state."""
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise InputError(f"{path}: a policy ends in {', '.join(SUFFIXES)}")
-    try:
-        if not path.is_file():
-            raise InputError(f"{path}: no such file")
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path}: larger than {MAX_BYTES >> 30} GiB; no policy is")
-        if suffix == ".npz":
-            return _from_npz(path, model)
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    if suffix == ".csv":
-        return _from_csv(path, text, model)
-    return _from_json(path, text, model) if suffix == ".json" else _from_yaml(path, text, model)
+    with opened(path, SUFFIXES) as source:
+        if source.suffix == ".npz":
+            return _from_npz(source, model)
+        if source.suffix == ".csv":
+            return _from_csv(source, model)
+        text = source.whole(_longest(model))
+        return (
+            _from_json(source.text, text, model) if source.suffix == ".json" else _from_yaml(source.text, text, model)
+        )
 
 
-def _from_yaml(path: Path, text: str, model: Model) -> Array:
+def _longest(model: Model) -> int:
+    """Bytes of a text about this model: names of at most 200 characters, and a table of numbers."""
+    numbers = model.num_states * model.num_actions + 10 * model.num_pairs
+    return (1 << 20) + 1000 * (model.num_states + model.num_actions) + 30 * numbers
+
+
+def _from_yaml(path: str, text: str, model: Model) -> Array:
     document = yaml_subset.read(text)
     faults = Faults()
     for fault in document.faults:
@@ -81,12 +89,18 @@ def _from_yaml(path: Path, text: str, model: Model) -> Array:
     faults.settle()
     if not isinstance(document.value, dict):
         raise InputError(f"{path}: a policy is 'state: action' line by line, got {described(document.value)}")
-    return _from_mapping(model, document.value, lambda state: f"{path}:{document.lines[state,]}", str(path))
+    entries: dict[str, Any] = {}
+    for state, said in document.value.items():  # as they were written: 1/3, and an action that is called 1e3
+        if isinstance(said, dict):
+            entries[state] = {action: document.texts.get((state, action), share) for action, share in said.items()}
+        else:
+            entries[state] = document.texts.get((state,), said) if said is not None else None
+    return _from_mapping(model, entries, lambda state: f"{path}:{document.lines[state,]}", path)
 
 
-def _from_json(path: Path, text: str, model: Model) -> Array:
+def _from_json(path: str, text: str, model: Model) -> Array:
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON: {error}") from error
     if isinstance(value, dict) and isinstance(value.get("policy"), list):
@@ -98,31 +112,46 @@ def _from_json(path: Path, text: str, model: Model) -> Array:
         value = value["policy"]
     if not isinstance(value, dict):
         raise InputError(f"{path}: a policy is an object {{state: action}}, got {described(value)}")
-    return _from_mapping(model, value, lambda state: f"{path}: state {described(state)}", str(path))
+    return _from_mapping(model, value, lambda state: f"{path}: state {described(state)}", path)
 
 
-def _from_csv(path: Path, text: str, model: Model) -> Array:
-    rows = csv.DictReader(io.StringIO(text))
-    if not {"state", "action"} <= set(rows.fieldnames or ()):
-        raise InputError(f"{path}:1: the first line must name the columns state and action, and may name probability")
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys differ."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        double = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {described(double)} is given twice")
+    return found
+
+
+def _from_csv(source: Source, model: Model) -> Array:
+    rows = Rows(source, COLUMNS)
+    for column in ("state", "action"):
+        rows.require(column)
+    rows.refuse_unknown(PASSED)
+    state_of, action_of = _numbers(model.states), _numbers(model.actions)
     mapping: dict[str, Any] = {}
     lines: dict[str, int] = {}
-    faults = Faults()
-    for row in rows:
-        state, action, said = row["state"] or "", row["action"] or "", row.get("probability")
-        where = f"{path}:{rows.line_num}"
-        lines.setdefault(state, rows.line_num)
+    for line, (state_cell, action_cell, said) in rows:
+        state, action = _meant(state_cell or "", state_of), _meant(action_cell or "", action_of)
+        lines.setdefault(state, line)
         of_state = mapping.setdefault(state, {})
         if not action:  # a terminal state
             continue
         if action in of_state:
-            faults.add(where, f"the pair {described(state)}, {described(action)} stands in two lines")
-        try:
-            of_state[action] = 1.0 if said is None else float(said)
-        except ValueError:
-            faults.add(where, f"the probability {described(said)} is no number")
-    faults.settle()
-    return _from_mapping(model, mapping, lambda state: f"{path}:{lines[state]}", str(path))
+            rows.fault(line, f"the pair {described(state)}, {described(action)} stands in two lines")
+        of_state[action] = 1.0 if said is None else said
+        if said is not None and fraction(said) is None:
+            rows.fault(line, f"the probability {described(said)} is no number")
+    rows.faults.stop_if_any()
+    return _from_mapping(model, mapping, lambda state: f"{source.text}:{lines[state]}", source.text)
+
+
+def _meant(cell: str, number_of: Callable[[str], int | None]) -> str:
+    """The name in a cell; `1` for the 1.0 of pandas, where nothing is called 1.0."""
+    name = unguarded(cell)
+    return name if number_of(name) is not None else whole_numbers([name]).get(name, name)
 
 
 def _from_mapping(model: Model, mapping: Mapping[str, Any], where: Callable[[str], str], file: str) -> Array:
@@ -138,7 +167,7 @@ def _from_mapping(model: Model, mapping: Mapping[str, Any], where: Callable[[str
             continue
         shares = entry if isinstance(entry, dict) else {} if entry is None else {_word(entry): 1.0}
         if model.terminal[state]:
-            if any(share != 0 for share in shares.values()):
+            if any(_share(share) != 0 for share in shares.values()):
                 faults.add(where(name), f"state {shown(name)} is terminal: no action is possible; leave it out")
             continue
         told[state] = True
@@ -150,16 +179,19 @@ def _from_mapping(model: Model, mapping: Mapping[str, Any], where: Callable[[str
                 faults.add(
                     where(name), f"unknown action {described(action_name)}{_nearest(action_name, model.actions)}"
                 )
-            elif isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-                faults.add(where(name), f"the probability of {shown(action_name)} is {described(share)}, not 0 to 1")
-            elif pair is None and share > 0:
+                known = False
+                continue
+            chance = _share(share)
+            if chance is None:
+                faults.add(where(name), f"the probability of {shown(action_name)} is {_written(share)}, not 0 to 1")
+            elif pair is None and chance > 0:
                 possible = ", ".join(shown(model.actions[int(model.action[i])]) for i in model.pairs(state))
                 faults.add(
                     where(name), f"action {shown(action_name)} is impossible in {shown(name)}; one of {possible}"
                 )
             else:
                 if pair is not None:
-                    policy[pair] = share
+                    policy[pair] = chance
                 continue
             known = False
         pairs = slice(int(model.first_pair[state]), int(model.first_pair[state + 1]))
@@ -174,63 +206,76 @@ def _from_mapping(model: Model, mapping: Mapping[str, Any], where: Callable[[str
     return policy
 
 
-def _from_npz(path: Path, model: Model) -> Array:
-    wanted = {"policy", "probability", "states", "actions"}
-    found: dict[str, Array] = {}
-    longest = 16 * (model.num_pairs + model.num_states) + 4 * 200 * model.num_states + (1 << 20)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                name = info.filename.removesuffix(".npy")
-                if name in wanted:
-                    if info.file_size > longest:
-                        raise InputError(f"{path}: {name} is too large for a model of {model.num_states:,} states")
-                    with archive.open(info) as member:
-                        found[name] = np.lib.format.read_array(member, allow_pickle=False)
-    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"{path}: damaged, or not an .npz of arrays: {error}") from error
-    for key, names in (("states", model.states), ("actions", model.actions)):
-        if key in found and found[key].tolist() != list(names):
-            raise InputError(f"{path}: its {key} are not those of the model {model.name}".rstrip())
-    if "probability" in found:
-        return _checked(path, model, found["probability"])
-    if "policy" not in found:
-        raise InputError(f"{path}: no policy: neither the array 'policy' nor 'probability'")
-    return _of_actions(path, model, found["policy"])
+def _share(said: Any) -> float | None:
+    """A probability: a number from 0 to 1, or its text."""
+    value = fraction(said) if isinstance(said, str) else said
+    if isinstance(value, bool) or not isinstance(value, int | float | Fraction) or not 0 <= value <= 1:
+        return None
+    return float(value)
 
 
-def _of_actions(path: Path, model: Model, action: Array) -> Array:
-    if action.shape != (model.num_states,) or action.dtype.kind not in "iu":
-        raise InputError(
-            f"{path}: policy must be {model.num_states:,} whole numbers, got {action.dtype} {action.shape}"
-        )
+def _written(share: Any) -> str:
+    """A share as its author wrote it."""
+    return shown(share[:60]) if isinstance(share, str) else described(share)
+
+
+def _from_npz(source: Source, model: Model) -> Array:
+    path = source.text
+    with archive.opened(source) as arrays:
+        for name in arrays.members:
+            if name not in ARRAYS:
+                arrays.fail(f"unknown array '{shown(name)}'{did_you_mean(name, ARRAYS)}")
+        for key, names in (("states", model.states), ("actions", model.actions)):
+            if key in arrays and (
+                arrays.shape(key) != (len(names),) or list(arrays.names(key, len(names))) != list(names)
+            ):
+                arrays.fail(f"its {key} are not those of the model {model.name}".rstrip())
+        for key, numbers in (("first_pair", model.first_pair), ("action", model.action)):
+            if key in arrays and (
+                arrays.shape(key) != numbers.shape or not np.array_equal(arrays.read(key, "iu"), numbers)
+            ):
+                arrays.fail(f"its pairs of state and action ('{key}') are not those of the model {model.name}".rstrip())
+        if "probability" in arrays and "policy" in arrays:
+            arrays.fail("holds 'policy' and 'probability': which is the policy?")
+        if "probability" in arrays:
+            _fits(arrays, "probability", model.num_pairs)
+            return _checked(path, model, arrays.read("probability", "fiu"))
+        if "policy" not in arrays:
+            arrays.fail("no policy: neither the array 'policy' nor 'probability'")
+        _fits(arrays, "policy", model.num_states)
+        return _of_actions(path, model, arrays.read("policy", "iu"))
+
+
+def _fits(arrays: archive.Arrays, name: str, count: int) -> None:
+    """InputError before an array of another length is read."""
+    if arrays.shape(name) != (count,):
+        arrays.fail(f"'{name}' has the shape {arrays.shape(name)}, expected ({count},)")
+
+
+def _of_actions(path: str, model: Model, action: Array) -> Array:
     policy: Array = (model.action == action[model.pair_state]).astype(np.float64)
     taken = np.bincount(model.pair_state[policy > 0], minlength=model.num_states) > 0
     faults = Faults()
     for state in np.flatnonzero(taken == model.terminal):
         number = int(action[state])
         rule = f"action number {number} is impossible in state {shown(model.states[int(state)])}"
-        faults.add(str(path), rule)
+        faults.add(path, rule)
     for state in np.flatnonzero(model.terminal & (action != -1)):
-        faults.add(str(path), f"state {shown(model.states[int(state)])} is terminal: its action is -1")
+        faults.add(path, f"state {shown(model.states[int(state)])} is terminal: its action is -1")
     faults.settle()
     return policy
 
 
-def _checked(path: Path, model: Model, policy: Array) -> Array:
-    if policy.shape != (model.num_pairs,) or policy.dtype.kind != "f":
-        raise InputError(f"{path}: probability must be {model.num_pairs:,} floats, got {policy.dtype} {policy.shape}")
+def _checked(path: str, model: Model, policy: Array) -> Array:
     policy = policy.astype(np.float64)
     faults = Faults()
     for pair in np.flatnonzero(~((policy >= 0) & (policy <= 1))):
         state = shown(model.states[int(model.pair_state[pair])])
-        faults.add(str(path), f"probability {policy[pair]:g} in state {state}, not 0 to 1")
+        faults.add(path, f"probability {policy[pair]:g} in state {state}, not 0 to 1")
     faults.settle()
     total = np.bincount(model.pair_state, weights=policy, minlength=model.num_states)
     for wrong in np.flatnonzero((np.abs(total - 1) > TOLERANCE) & ~model.terminal):
-        faults.add(
-            str(path), f"the probabilities of state {shown(model.states[int(wrong)])} sum to {total[wrong]:.12g}"
-        )
+        faults.add(path, f"the probabilities of state {shown(model.states[int(wrong)])} sum to {total[wrong]:.12g}")
     faults.settle()
     return np.asarray(policy / total[model.pair_state])
 

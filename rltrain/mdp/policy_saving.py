@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from rltrain import yaml_subset
+from rltrain.cells import guarded
 from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.mdp import pieces
@@ -113,15 +114,16 @@ def _as_csv(
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     out.writerow(["state", "action", "probability", "Q", "V", "bound", "discount", "model"])
-    same = ["" if bound is None else repr(float(bound)), "" if discount is None else repr(float(discount)), model.name]
+    same = ["" if bound is None else repr(float(bound)), "" if discount is None else repr(float(discount))]
+    same.append(guarded(model.name))
     for state in range(model.num_states):
-        of_state = "" if value is None else repr(float(value[state]))
+        name, of_state = guarded(model.states[state]), "" if value is None else repr(float(value[state]))
         for pair in model.pairs(state):
             of_pair = "" if q is None else repr(float(q[pair]))
-            action = model.actions[int(model.action[pair])]
-            out.writerow([model.states[state], action, repr(float(policy[pair])), of_pair, of_state, *same])
+            action = guarded(model.actions[int(model.action[pair])])
+            out.writerow([name, action, repr(float(policy[pair])), of_pair, of_state, *same])
         if model.terminal[state]:
-            out.writerow([model.states[state], "", "", "", of_state, *same])
+            out.writerow([name, "", "", "", of_state, *same])
         if text.tell() > 1 << 20:
             yield text.getvalue().encode()
             text.seek(0)

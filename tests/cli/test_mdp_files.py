@@ -83,3 +83,38 @@ def test_a_discount_is_the_options_or_the_models():
 
     with pytest.raises(InputError, match=r"add, for example: --discount 0\.95"):
         models.discount_of(replace(book, discount=None))
+
+
+def test_a_target_that_needs_a_discount_can_be_given_one(mdp, tmp_path):
+    (tmp_path / "m.yaml").write_text("states:\n  a: {go: b reward 1/3}\n  b: terminal\n")
+    code, _, err = mdp("convert", "m.yaml", "m.pomdp")
+    assert code == 2 and "m.pomdp: this format has to say a discount" in err and "--discount 0.95" in err
+    assert mdp("convert", "m.yaml", "m.pomdp", "--discount", "19/20")[0] == 0
+    assert "\ndiscount: 0.95\nvalues: reward\n" in (tmp_path / "m.pomdp").read_text()
+    assert mdp("convert", "m.yaml", "n.yaml", "--discount", "1/3")[0] == 0
+    assert "discount: 1/3" in (tmp_path / "n.yaml").read_text()
+    assert mdp("convert", "m.yaml", "o.yaml", "--discount", "2")[0] == 2
+
+
+VERBS = ("solve", "evaluate", "verify", "discounts", "simulate", "info", "graph", "convert")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_on_a_model_minimises_when_asked_and_is_strict_when_asked(mdp, tmp_path, verb):
+    (tmp_path / "m.csv").write_text("# discount: 0.5\nstate,action,next,probability,reward\n0,0,0,1.000001,3\n")
+    before, after = (["optimal"] if verb == "verify" else []), (["x.yaml"] if verb == "convert" else [])
+    code, _, err = mdp(verb, *before, "m.csv", *after, "--minimize")
+    assert code == 0 and "divided by the sum" in err and "--minimize: each reward is read as a cost" in err
+    code, _, err = mdp(verb, *before, "m.csv", *(["y.yaml"] if after else []), "--strict")
+    assert code == 2 and "must sum to 1 within 1e-09" in err
+    if verb == "convert":
+        assert "reward -3" in (tmp_path / "x.yaml").read_text()
+
+
+def test_what_a_table_leaves_out_is_said():
+    with pytest.raises(InputError, match=r"Taxi-v4: fickle_passenger=true: its table .* leaves out that the passenger"):
+        models.load("Taxi-v4", ["fickle_passenger=true"])
+    with pytest.raises(InputError, match="--strict: for files"):
+        models.load("FrozenLake-v1", strict=True)
+    cost = models.load("FrozenLake-v1", minimize=True)
+    assert cost.model.reward.min() < 0 == cost.model.reward.max()

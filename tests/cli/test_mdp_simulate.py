@@ -117,6 +117,13 @@ def test_steps_as_a_table(simulate, tmp_path):
     assert len((tmp_path / "steps.csv").read_text().splitlines()) == 101
 
 
+def test_no_cell_of_the_table_is_run_by_a_spreadsheet(simulate, tmp_path):
+    (tmp_path / "names.yaml").write_text('discount: 0.5\nchain:\n  "=1+1": "@x"\n  "@x": "=1+1"\n')
+    assert simulate("names.yaml", "--episodes", 1, "--steps", 2, "-o", "steps.csv")[0] == 0
+    lines = (tmp_path / "steps.csv").read_text().splitlines()
+    assert lines[1:] == ["1,0,'=1+1,step,0,'@x", "1,1,'@x,step,0,'=1+1"]
+
+
 def test_a_start_and_an_action(simulate):
     _, out, _ = simulate("--start", "s2", "--policy", "a0", "--show", 1, "--episodes", 1)
     assert re.search(r"^  s2 -a1", out, re.MULTILINE)

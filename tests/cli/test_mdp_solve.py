@@ -98,7 +98,7 @@ def test_exact_takes_the_discount_as_it_is_written(solve, written):
 
 
 def test_ties_are_marked_and_explained(solve, tmp_path):
-    rows = "state,action,next,probability,reward\na,x,b,1,0\na,y,b,1,0\nb,x,c,1,2\n"
+    rows = "state,action,next,probability,reward\na,x,b,1,0\na,y,b,1,0\nb,x,c,1,2\nc,,,,\n"
     (tmp_path / "tied.csv").write_text(rows)
     code, out, _ = solve("tied.csv", "--discount", "0.5")
     assert code == 0 and re.search(r"a +1\.00000000 +x +tie", out)

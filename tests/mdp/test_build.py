@@ -63,7 +63,6 @@ def test_rows_of_probability_zero_are_dropped_with_their_rewards():
         ((0, 1, 1, 1.0, 1e151), "the reward 1e+151 is beyond 1e+150"),
         ((0, 1, 3, 1.0, 0.0), "next number 3; expected 0 to 2"),
         ((-1, 1, 0, 1.0, 0.0), "state number -1; expected 0 to 2"),
-        ((1, 1, 0, 0.0, 0.0), "state 'y', action 'b', next 'x': given twice, first in file:1"),
         ((2, 0, 0, 0.0, 0.0), "state 'end', action 'a': the one probability is 0"),
     ],
 )
@@ -97,6 +96,52 @@ def test_a_row_within_the_tolerance_is_divided_by_its_sum_and_that_is_said():
     assert len(warnings) == 1 and "state 'x', action 'a', 1.000000001" in warnings[0]
     with pytest.raises(InputError, match=r"sum to 1\.000000003; they must sum to 1 within 2e-09"):
         made([(0, 0, 0, 0.5, 1.0), (0, 0, 1, 0.5 + 3e-9, 0.0)])
+
+
+def test_a_sum_may_be_off_by_what_the_digits_of_its_numbers_leave_open():
+    third = np.float32(1 / 3)
+    for row in ([0.333333, 0.333333, 0.333333], [third] * 3, [0.33333] * 3, [0.1234567, 0.8765434], [1.000001]):
+        rows = [(0, 0, n, float(p), 1.0) for n, p in enumerate(row)]
+        warnings = []
+        assert abs(made(rows, warnings=warnings).prob.sum() - 1) < 1e-15 and "divided by the sum" in warnings[0]
+        with pytest.raises(InputError, match="must sum to 1 within"):
+            made(rows, strict=True)
+    for row in (
+        [0.333] * 3,
+        [0.5, 0.4],
+        [0.33333, 0.33333, 0.3333],
+        [0.1234567891, 0.876544],
+        [third, 1 / 3, 1 / 3 + 1e-7],
+    ):
+        with pytest.raises(InputError, match="must sum to 1 within"):
+            made([(0, 0, n, float(p), 1.0) for n, p in enumerate(row)])
+
+
+def test_what_rounding_left_below_0_is_0():
+    warnings = []
+    model = made([(0, 0, 0, 1.0, 2.0), (0, 0, 1, -1e-17, 0.0), (1, 0, 2, 1.0, 0.0)], warnings=warnings)
+    assert model.next.tolist() == [0, 2] and model.reward.tolist() == [2.0, 0.0]
+    assert warnings == ["1 negative probability of at most 1e-09, such as -1e-17, taken as 0"]
+    written = build.Written([Fraction(1), Fraction("-1e-17")], [Fraction(2), Fraction(0)], None)
+    assert made([(0, 0, 0, 1.0, 2.0), (0, 0, 1, -1e-17, 0.0)], exact=written).exact is None
+    for small, strict in ((-1e-17, True), (-1e-8, False)):
+        with pytest.raises(InputError, match="is not a number from 0 to 1"):
+            made([(0, 0, 0, 1.0, 2.0), (0, 0, 1, small, 0.0)], strict=strict)
+
+
+def test_a_transition_in_several_rows_has_their_probabilities_and_their_mean_reward():
+    rows = [(0, 0, 1, 0.5, 4.0), (0, 0, 0, 0.25, 1.0), (0, 0, 1, 0.25, 1.0), (1, 0, 2, 0.0, 9.0), (1, 0, 2, 1.0, 5.0)]
+    written = build.Written([Fraction(p) for *_, p, _ in rows], [Fraction(r) for *_, r in rows], None)
+    warnings = []
+    model = made(rows, exact=written, warnings=warnings, place=lambda row: f"file:{row + 1}")
+    assert model.prob.tolist() == [0.25, 0.75, 1.0] and model.next_reward.tolist() == [1.0, 3.0, 5.0]
+    assert model.exact.prob == (Fraction(1, 4), Fraction(3, 4), 1) and model.exact.reward == (Fraction(5, 2), 5)
+    assert warnings == [
+        "2 rows repeat a transition: probabilities added, rewards averaged; first file:3: "
+        "state 'x', action 'a', next 'y'"
+    ]
+    with pytest.raises(InputError, match="file:3: state 'x', action 'a', next 'y': given twice"):
+        made(rows, strict=True, place=lambda row: f"file:{row + 1}")
 
 
 def test_what_rounding_explains_is_left_as_it_is():

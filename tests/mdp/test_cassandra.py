@@ -114,10 +114,57 @@ def test_a_pomdp_is_read_as_if_its_state_were_seen():
     solution = solve(loaded.model, 0.75)
     assert solution.actions == ["open-right", "open-left"]
     assert solution.value == pytest.approx([40, 40])  # 10 / (1 - 0.75)
-    with pytest.raises(InputError, match=r"tiger.pomdp:19: R: the reward depends on the observation"):
-        cassandra.parse(POMDP.replace("-100 -100", "-100 -50"), "tiger.pomdp")
-    with pytest.raises(InputError, match="depends on the observation"):
-        cassandra.parse(POMDP + "R: listen : * : * : left -2\n", "tiger.pomdp")
+
+
+def test_a_reward_that_depends_on_what_is_seen_is_its_mean():
+    """listen: left is heard with 0.85 in tiger-left, with 0.15 in tiger-right."""
+    loaded = cassandra.parse(POMDP + "R: listen : * : * : left -2\n", "tiger.pomdp")
+    assert loaded.model.reward.tolist()[::3] == pytest.approx([-1.85, -1.15])
+    assert loaded.model.exact.reward[0] == Fraction(-37, 20)
+    assert "their mean over what O: says is seen" in loaded.warnings[1]
+    wide = cassandra.parse(POMDP.replace("-100 -100", "-100 -50"), "tiger.pomdp").model
+    assert wide.reward.tolist()[5] == -75  # both are heard alike
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("O: listen\n0.85 0.15\n0.15 0.85\n", "", "the reward depends on what is seen, and no O: says what that is"),
+        ("0.85 0.15\n", "0.85 0.1\n", "the probabilities of O: sum to 0.95, expected 1"),
+        ("0.85 0.15\n0.15 0.85", "0.85 0.15", "O: 2 numbers, expected 4"),
+        ("O: listen\n", "O: listn\n", "tiger.pomdp:10: no action is called 'listn'"),
+    ],
+)
+def test_what_is_seen_is_checked_where_it_counts(old, new, said):
+    assert old in POMDP
+    cassandra.parse(POMDP.replace(old, new), "tiger.pomdp")
+    with pytest.raises(InputError) as caught:
+        cassandra.parse(POMDP.replace(old, new) + "R: listen : * : * : left -2\n", "tiger.pomdp")
+    assert said in str(caught.value)
+
+
+def test_rewards_written_for_each_observation_need_no_observation_function_where_they_are_the_same():
+    text = "discount: 0.5\nvalues: reward\nstates: 2\nactions: 1\nobservations: 2\nT: 0 identity\n"
+    rules = "".join(f"R: 0 : {s} : {s} : {o} {pay}\n" for s, pay in ((0, 3), (1, 5)) for o in (0, 1))
+    assert cassandra.parse(text + rules, "m.pomdp").model.reward.tolist() == [3, 5]
+
+
+def test_a_sign_stands_apart_and_the_only_state_has_a_number():
+    model = cassandra.parse(HEAD + REST + "R: go : a : * - 4\nR: go : b : * +4\n", "m.mdp").model
+    assert model.reward.tolist()[1::2] == [-4, 4, 0]
+    one = "discount: 0.9\nvalues: reward\nstates: 1\nactions: 1\nstart: {}\nT: 0\nidentity\n"
+    for said in ("0", "1", "1.0", "uniform"):
+        assert cassandra.parse(one.format(said), "one.mdp").model.start.tolist() == [1]
+
+
+def test_six_digits_are_enough_and_strict_wants_nine():
+    text = HEAD + REST + "T: go : a\n0.333333 0.333333 0.333335\n"
+    loaded = cassandra.parse(text, "m.mdp")
+    sums = np.add.reduceat(loaded.model.prob, loaded.model.first_next[:-1])
+    assert sums == pytest.approx(np.ones(6), abs=1e-15) and "divided by the sum" in loaded.warnings[0]
+    for wrong, strict in ((text, True), (text.replace("0.333335", "0.333935"), False)):
+        with pytest.raises(InputError, match=r"m\.mdp:6: state 'a', action 'go': the 3 probabilities sum to"):
+            cassandra.parse(wrong, "m.mdp", strict=strict)
 
 
 def test_numbers_are_kept_as_written():
@@ -154,7 +201,7 @@ def test_numbers_are_kept_as_written():
         (HEAD + REST + "T: go : a : b :", "m.mdp:6: a colon where none is expected"),
         (HEAD + REST + "T: go :", "m.mdp:6: the file ends where a name of states is expected"),
         (HEAD + REST + "R: go : a : b : left 1", "m.mdp:6: no observation is called 'left'"),
-        (HEAD + "start: 0.5 0.4 0.0\n" + REST, "m.mdp:5: start: the 3 probabilities sum to 0.9"),
+        (HEAD + "start: 0.5 0.4 0.0\n" + REST, "m.mdp:5: start: the 2 probabilities sum to 0.9"),
         (HEAD + "start: 1e999 0.0 0.0\n" + REST, "m.mdp:5: start: a probability is not from 0 to 1"),
         (HEAD + "start exclude: a b c\n" + REST, "m.mdp:5: start: no state is left"),
         (HEAD + REST + "T: go : a : b 0.5", r"m.mdp:6: state 'a', action 'go': the 2 probabilities sum to 1.5"),
@@ -235,12 +282,34 @@ def test_every_model_there_and_back(model, observed):
     same(model, cassandra.parse(text, "m").model)
 
 
-def test_no_discount_is_no_lie(tmp_path):
+def test_the_format_has_to_have_a_discount(tmp_path):
     model = build.from_transitions(("x",), ("go",), [0], [0], [0], [1], [0.1])
-    files.write(model, tmp_path / "m.mdp")
-    loaded = files.read(tmp_path / "m.mdp")
-    assert loaded.model.discount is None
-    assert any("no discount" in warning for warning in loaded.warnings)
+    with pytest.raises(InputError, match=r"m\.mdp: this format has to say a discount.*--discount 0\.95"):
+        files.write(model, tmp_path / "m.mdp")
+    assert list(tmp_path.iterdir()) == []
+    assert any("no discount" in warning for warning in cassandra.parse(HEAD[14:] + REST, "m.mdp").warnings)
+
+
+@pytest.mark.parametrize(
+    ("start", "observed", "said"),
+    [
+        ([0, 1, 0], False, "start: b"),
+        ([0, 1, 0], True, "start include: b"),
+        ([0.5, 0, 0.5], True, "start include: a c"),
+        ([1 / 3] * 3, True, "start: uniform"),
+        ([0.25, 0, 0.75], True, "start: 0.25 0.0 0.75"),
+        ([0.25, 0, 0.75], False, "#! start 0.25 0.0 0.75"),
+        ([1 / 3] * 3, False, "#! start"),
+    ],
+)
+def test_a_start_is_written_as_the_formats_own_parser_takes_it(start, observed, said):
+    """In a .mdp it is one state; in a .pomdp a number alone would be the first of as many probabilities as states."""
+    rows = ([0, 1, 2], [0] * 3, [1, 2, 0], [1.0] * 3, [0.0] * 3)
+    model = build.from_transitions(("a", "b", "c"), ("go",), *rows, start=start, discount=0.5)
+    lines = list(cassandra.cassandra_out.lines(model, observed))
+    assert [line for line in lines if line.startswith(said)]
+    assert sum(line.startswith("start") for line in lines) == (not said.startswith("#"))
+    assert cassandra.parse("\n".join(lines), "m").model.start.tolist() == start
 
 
 WORDS = st.sampled_from(

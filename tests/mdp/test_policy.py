@@ -199,10 +199,18 @@ def test_a_policy_by_hand_with_every_fault_at_once(book, tmp_path):
         ("p.json", "{", "not JSON"),
         ("p.json", '{"policy": ["a0"]}', "'states' must be one of as many names"),
         ("p.json", '{"s0": "a0", "s1": "a0", "s2": {"a1": NaN}}', "the probability of a1 is nan"),
-        ("p.csv", "state,act\n", ":1: the first line must name the columns state and action"),
+        (
+            "p.csv",
+            "state,act\n",
+            ":1: no column 'action' in the header; expected state,action,probability; did you mean",
+        ),
+        ("p.csv", "state,action,prb\n", ":1: the column 'prb' is not understood; did you mean 'probability'?"),
+        ("p.csv", "state,action,probability\ns0,a0,x\n", ":2: the probability 'x' is no number"),
+        ("p.csv", "state,action,probability\ns0,a0,3/2\n", ":2: the probability of a0 is 3/2, not 0 to 1"),
+        ("p.json", '{"s0": "a0", "s0": "a1"}', "the key 's0' is given twice"),
         ("p.csv", "state,action\ns0,a0\ns0,a0\n", ":3: the pair 's0', 'a0' stands in two lines"),
-        ("p.npz", "text", "damaged, or not an .npz"),
-        ("p.txt", "", "a policy ends in"),
+        ("p.npz", "text", "damaged, or no .npz"),
+        ("p.txt", "", "cannot read '.txt'; its name must end in .json .npz"),
     ],
 )
 def test_what_is_no_policy_is_refused_with_its_place(book, tmp_path, name, text, says):
@@ -210,6 +218,54 @@ def test_what_is_no_policy_is_refused_with_its_place(book, tmp_path, name, text,
     with pytest.raises(InputError) as caught:
         policy.read(tmp_path / name, book)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("p.yaml", "s0: a0\ns1: {a0: 1/3, a2: 2/3}\ns2: a1\n"),
+        ("p.json", '{"s0": "a0", "s1": {"a0": "1/3", "a2": "2/3"}, "s2": "a1"}'),
+        ("p.csv", "State,Action,Prob\ns0,a0,1\ns1,a0,1/3\ns1,a2,2/3\ns2,a1,1\n"),
+        ("p.csv", "probability;state;action\n1;s0; a0\n 1/3 ;s1 ;a0\n2/3;s1;a2\n\n1;s2;a1\n"),
+    ],
+)
+def test_a_policy_is_written_as_models_are(book, tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    assert policy.read(tmp_path / name, book).tolist() == [1, 0, 0, 1 / 3, 2 / 3, 1]
+
+
+def test_the_numbers_of_states_may_be_those_that_pandas_writes(tmp_path):
+    model = made({(0, 0): (0, {0: 1}), (0, 1): (0, {0: 1}), (1, 0): (0, {0: 1})}, 2)
+    (tmp_path / "p.csv").write_text("state,action\n0.0,1.0\n1.0,0.0\n")
+    assert policy.read(tmp_path / "p.csv", model).tolist() == [0, 1, 1]
+
+
+def saved(path, **arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"policy": [0, 0]}, "'policy' has the shape (2,), expected (3,)"),
+        ({"policy": 0}, "'policy' has the shape (), expected (3,)"),
+        ({"policy": [0.0, 0, 1]}, "'policy' holds float64, expected whole numbers"),
+        ({"policy": [0, 2**40, 1]}, "action number 1099511627776 is impossible in state s1"),
+        ({"policy": [0, -1, 1]}, "action number -1 is impossible in state s1"),
+        ({"probability": 1.0}, "'probability' has the shape (), expected (6,)"),
+        ({"probability": [1.0]}, "'probability' has the shape (1,), expected (6,)"),
+        ({"probability": [1.0, 0, 0, np.nan, 1, 1]}, "probability nan in state s1"),
+        ({"policy": [0, 0, 1], "probability": [1.0, 0, 0, 0, 1, 1]}, "which is the policy?"),
+        ({"policy": [0, 0, 1], "action": [0, 1, 2, 0, 1, 1]}, "('action') are not those of the model book"),
+        ({"polcy": [0, 0, 1]}, "unknown array 'polcy'; did you mean 'policy'?"),
+        ({"V": [0.0] * 3}, "no policy: neither the array 'policy' nor 'probability'"),
+    ],
+)
+def test_forged_arrays_of_a_policy_are_refused(book, tmp_path, arrays, said):
+    with pytest.raises(InputError) as caught:
+        policy.read(saved(tmp_path / "p.npz", **{key: np.array(value) for key, value in arrays.items()}), book)
+    assert said in str(caught.value)
 
 
 def test_a_policy_of_another_model_is_refused(book, tmp_path):

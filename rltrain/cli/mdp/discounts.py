@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rltrain.cli.mdp.solve import Json, ModelName, Settings, loading
+from rltrain.cli.mdp.solve import Json, Minimize, ModelName, Settings, Strict, loading
 from rltrain.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ PICTURES = (".png", ".svg")
 def discounts_command(
     model: ModelName = None,
     settings: Settings = None,
+    minimize: Minimize = False,
+    strict: Strict = False,
     low: Annotated[str, typer.Option("--from", metavar="G", help="The least discount, as 0.5 or 1/2.")] = "0.5",
     high: Annotated[str, typer.Option("--to", metavar="G", help="The greatest, below 1.")] = "0.999",
     tolerance: Annotated[
@@ -38,7 +40,9 @@ def discounts_command(
 
     if output is not None and output.suffix.lower() not in PICTURES:
         raise InputError(f"--output {output}: a picture ends in {' or '.join(PICTURES)}")
-    found = breakpoints(loading(model, settings), _discount("--from", low), _discount("--to", high), tolerance)
+    found = breakpoints(
+        loading(model, settings, minimize, strict), _discount("--from", low), _discount("--to", high), tolerance
+    )
     if json:
         say_json(found.json())
     else:

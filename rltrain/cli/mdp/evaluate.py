@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from rltrain.cli.mdp.solve import EPSILON, Discount, Json, Limit, ModelName, Settings, fraction_of, loading, positive
+from rltrain.cli.mdp.solve import (
+    EPSILON,
+    Discount,
+    Json,
+    Limit,
+    Minimize,
+    ModelName,
+    Settings,
+    Strict,
+    fraction_of,
+    loading,
+    positive,
+)
 from rltrain.errors import InputError, UncertifiedError
 
 if TYPE_CHECKING:
@@ -32,6 +44,8 @@ def evaluate_command(
     settings: Settings = None,
     policy: PolicyName = "optimal",
     discount: Discount = None,
+    minimize: Minimize = False,
+    strict: Strict = False,
     epsilon: Near = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Fractions in place of floating point, for small models.")
@@ -48,7 +62,7 @@ def evaluate_command(
     if exact and epsilon is not None:
         raise InputError("--exact goes without --epsilon: fractions have no error")
     near = positive("--epsilon", epsilon, EPSILON)
-    loaded = loading(model, settings)
+    loaded = loading(model, settings, minimize, strict)
     if exact:
         from rltrain.cli.mdp import evaluate_exact
 

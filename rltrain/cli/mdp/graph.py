@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from rltrain.cli.mdp.solve import Discount, ModelName, Settings
+from rltrain.cli.mdp.solve import Discount, Minimize, ModelName, Settings, Strict
 from rltrain.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class Shown(NamedTuple):
 def graph_command(
     model: ModelName = None,
     settings: Settings = None,
+    minimize: Minimize = False,
+    strict: Strict = False,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help=".svg, .png or .dot; else DOT on standard output."),
@@ -53,7 +55,7 @@ def graph_command(
         check_output(output, overwrite)
     elif overwrite:
         raise InputError("--overwrite is for --output FILE")
-    loaded = loading(model, settings)
+    loaded = loading(model, settings, minimize, strict)
     check_size(loaded, output, max_states)
     shown = shown_of(loaded, policy, discount)
     if output is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rltrain.cli.mdp.solve import Json, ModelName, Settings
+from rltrain.cli.mdp.solve import Json, Minimize, ModelName, Settings, Strict
 
 if TYPE_CHECKING:
     from rltrain.mdp.model import Model
@@ -12,13 +12,19 @@ if TYPE_CHECKING:
 NAMED = 5  # names that a line gives
 
 
-def info_command(model: ModelName = None, settings: Settings = None, json: Json = False) -> None:
+def info_command(
+    model: ModelName = None,
+    settings: Settings = None,
+    minimize: Minimize = False,
+    strict: Strict = False,
+    json: Json = False,
+) -> None:
     """Show sizes, terminal states, branching, rewards, what can be reached, and what looks wrong."""
     from rltrain.cli.mdp import models, show
     from rltrain.cli.output import complain, say, say_json
     from rltrain.mdp import reachability
 
-    loaded = models.load(model, settings or [])
+    loaded = models.load(model, settings or [], minimize=minimize, strict=strict)
     found = describe(loaded.model)
     found["warnings"] = [*loaded.warnings, *(reachability.endings(loaded.model) if loaded.model.discount == 1 else ())]
     if json:

@@ -14,22 +14,34 @@ if TYPE_CHECKING:
     from rltrain.mdp.model import Model
 
 
-def load(argument: str | None, kwargs: list[str] | None = None) -> Loaded:
+def load(
+    argument: str | None, kwargs: list[str] | None = None, *, minimize: bool = False, strict: bool = False
+) -> Loaded:
     """The model that is meant, and what its reader should be told.
 
-    None is the book's model, a known suffix a file, anything else the id of an environment.
+    None is the book's model, a known suffix a file, `-` standard input, anything else the id of an environment.
+    `minimize` reads its rewards as costs, `strict` refuses what a file's rounding explains.
     """
-    kwargs = kwargs or []
+    loaded = _load(argument, kwargs or [], strict)
+    return files.minimised(loaded) if minimize else loaded
+
+
+def _load(argument: str | None, kwargs: list[str], strict: bool) -> Loaded:
     if argument is None or files.is_model_file(argument):
         if kwargs:
             raise InputError(f"{shown(kwargs[0])}: arguments are for environments, and the model is a file")
-        return files.read(files.BOOK if argument is None else argument)
+        return files.read(files.BOOK if argument is None else argument, strict)
+    if strict:
+        raise InputError("--strict: for files; an environment's table is what it is")
     if "=" in argument:
         raise InputError(f"{shown(argument)}: expected a model before its arguments, such as: FrozenLake-v1 {argument}")
     _check_no_file(argument)
-    from rltrain.envs.tables import model_of
+    from rltrain.envs.tables import left_out, model_of
 
-    model = model_of(argument, keywords(kwargs))
+    given = keywords(kwargs)
+    model = model_of(argument, given)
+    if model is None and (why := left_out(argument, given)):
+        raise InputError(f"{shown(argument)}: {why}")
     if model is None:
         raise InputError(
             f"{shown(argument)} has no table of its transitions (env.P), so it cannot be solved exactly; "
@@ -79,7 +91,7 @@ def _check_no_file(argument: str) -> None:
     if path.is_dir():
         raise InputError(f"{shown(argument)}: is a folder; which model in it?")
     if path.parent != Path() and path.parent.is_dir():
-        raise files.missing(path)
+        raise files.missing(path, files.READABLE)
     if path.suffix and path.suffix[1:].isalpha():
         near = nearest(path.suffix.lower(), files.READABLE)
         raise InputError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from rltrain.cli.mdp.solve import Discount, Json, Limit, ModelName, Settings, loading
+from rltrain.cli.mdp.solve import Discount, Json, Limit, Minimize, ModelName, Settings, Strict, loading
 from rltrain.errors import InputError, UncertifiedError
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ KEPT = 10**8  # steps of all episodes that a CSV may have
 def simulate_command(
     model: ModelName = None,
     settings: Settings = None,
+    minimize: Minimize = False,
+    strict: Strict = False,
     policy: Annotated[
         str | None,
         typer.Option(metavar="FILE|optimal|random|ACTION", help="Else optimal; a Markov chain needs none."),
@@ -56,7 +58,7 @@ def simulate_command(
         check_output(output, overwrite, episodes, steps)
     elif overwrite:
         raise InputError("--overwrite is for -o FILE.csv")
-    loaded = loading(model, settings)
+    loaded = loading(model, settings, minimize, strict)
     task = task_of(loaded, policy, discount, start, episodes, steps, seed)
     if output is not None:
         write_steps(output, loaded, task)
@@ -222,6 +224,7 @@ def _lines(model: Model, task: Task) -> Iterator[bytes]:
     import csv
     import io
 
+    from rltrain.cells import guarded
     from rltrain.mdp.simulate import record
 
     text = io.StringIO(newline="")
@@ -230,8 +233,8 @@ def _lines(model: Model, task: Task) -> Iterator[bytes]:
     for episode, one in enumerate(
         record(model, task.policy, task.episodes, task.steps, task.seed, start=task.start), start=1
     ):
-        names = [model.states[state] for state in one.states.tolist()]
-        actions = [model.actions[action] for action in model.action[one.pairs].tolist()]
+        names = [guarded(model.states[state]) for state in one.states.tolist()]
+        actions = [guarded(model.actions[action]) for action in model.action[one.pairs].tolist()]
         for step, (action, reward) in enumerate(zip(actions, one.rewards.tolist(), strict=True)):
             out.writerow([episode, step, names[step], action, f"{reward:.17g}", names[step + 1]])
         if text.tell() > 1 << 20:

@@ -27,6 +27,10 @@ Settings = Annotated[
 Discount = Annotated[
     str | None, typer.Option("--discount", metavar="G", help="0 to 1, as 0.95 or 19/20; else the model's own.")
 ]
+Minimize = Annotated[bool, typer.Option("--minimize", help="Its rewards are costs: the least is the best.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse probabilities that are off by rounding, and repeated rows.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]
 Limit = Annotated[int | None, typer.Option("--limit", metavar="ROWS", min=0, help="States that the table shows.")]
 EPSILON = 1e-6
@@ -48,6 +52,8 @@ def solve_command(
     model: ModelName = None,
     settings: Settings = None,
     discount: Discount = None,
+    minimize: Minimize = False,
+    strict: Strict = False,
     method: Annotated[
         Method, typer.Option(help="Value, Q-value, policy, modified policy iteration, Gauss-Seidel, linear program.")
     ] = Method.auto,
@@ -98,7 +104,7 @@ def solve_command(
         policy_saving.check_target(save, overwrite)
     from rltrain.cli.mdp import models
 
-    loaded = loading(model, settings)
+    loaded = loading(model, settings, minimize, strict)
     if horizon is not None:
         from rltrain.cli.mdp import solve_horizon
 
@@ -154,12 +160,12 @@ def positive(option: str, value: float | None, default: float) -> float:
     return value
 
 
-def loading(argument: str | None, settings: list[str] | None) -> Model:
+def loading(argument: str | None, settings: list[str] | None, minimize: bool = False, strict: bool = False) -> Model:
     """The model that is meant; what its reader should be told goes to standard error."""
     from rltrain.cli.mdp import models
     from rltrain.cli.output import complain
 
-    loaded = models.load(argument, settings or [])
+    loaded = models.load(argument, settings or [], minimize=minimize, strict=strict)
     for warning in loaded.warnings:
         complain(f"warning: {warning}")
     return loaded.model

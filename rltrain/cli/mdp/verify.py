@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from rltrain.cli.mdp.evaluate import policy_of
-from rltrain.cli.mdp.solve import Discount, Json, Limit, ModelName, Settings, loading, positive
+from rltrain.cli.mdp.solve import Discount, Json, Limit, Minimize, ModelName, Settings, Strict, loading, positive
 from rltrain.errors import InputError, UncertifiedError
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def verify_command(
         float | None, typer.Option(metavar="X", help=f"What may be lost in a state; else {TOLERANCE:g}.")
     ] = None,
     discount: Discount = None,
+    minimize: Minimize = False,
+    strict: Strict = False,
     limit: Limit = None,
     json: Json = False,
 ) -> None:
@@ -47,7 +49,7 @@ def verify_command(
     if limit is not None and json:
         raise InputError("--json goes without --limit: the JSON has every state")
     allowed = positive("--tolerance", tolerance, TOLERANCE)
-    loaded = loading(model, settings)
+    loaded = loading(model, settings, minimize, strict)
     gamma = models.discount_of(loaded, discount)
     given = policy_of(loaded, policy, gamma)
     verdict = verify(loaded, given, gamma, allowed)

@@ -3,19 +3,26 @@
 .yaml .yml   by hand, named, exact      .npz   sparse arrays, for millions of states      .csv   rows
 .mdp .pomdp  Cassandra's text
 .dot .gv     Graphviz, written only     .prism .pm   PRISM, written only
+
+Each may be packed: `model.csv.gz`. `-` reads standard input, whose format is told by its first bytes.
 """
 
 from __future__ import annotations
 
+import errno
+import gzip
 import importlib
-import stat
-from collections.abc import Callable
-from contextlib import suppress
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 from rltrain.errors import InputError, OutOfMemoryError
 from rltrain.mdp import reachability
+from rltrain.mdp.files.source import PACKED, STANDARD_INPUT, opened, suffix_of
+from rltrain.mdp.files.source import missing as missing
 from rltrain.mdp.model import Model
 from rltrain.spelling import nearest, shown
 from rltrain.whole_files import replacing
@@ -34,7 +41,6 @@ FORMATS = {  # suffix -> the module that knows it
 }
 READABLE = (".yaml", ".yml", ".npz", ".csv", ".mdp", ".pomdp")
 BOOK = Path(__file__).parents[1] / "book.yaml"  # the chapter's model
-MAX_TEXT = 2_000_000_000  # bytes of a text that is read
 
 
 class Loaded(NamedTuple):
@@ -42,33 +48,50 @@ class Loaded(NamedTuple):
 
     model: Model
     warnings: tuple[str, ...] = ()
+    costs: bool = False  # it was written with costs, which are negative rewards here
 
 
 def is_model_file(argument: str) -> bool:
-    """Whether this argument means a file rather than an environment's id."""
-    return Path(argument).suffix.lower() in FORMATS
+    """Whether this argument means a file, or standard input, rather than an environment's id."""
+    return argument == STANDARD_INPUT or suffix_of(Path(argument)) in FORMATS
 
 
-def read(path: Path | str) -> Loaded:
-    """The model in a file, checked. InputError for everything that is wrong with it."""
+def read(path: Path | str, strict: bool = False) -> Loaded:
+    """The model in a file, checked; `-` is standard input. InputError for everything that is wrong with it.
+
+    `strict` refuses what rounding explains, and repeated transitions, which else are mended with a warning.
+    """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in READABLE:
-        raise InputError(f"{shown(str(path))}: cannot read '{shown(suffix)}'; a model's file ends in {_list(READABLE)}")
-    _check_file(path)
+    text = "standard input" if str(path) == STANDARD_INPUT else shown(str(path))
     try:
-        loaded: Loaded = _format(suffix).read(path)
+        with opened(path, READABLE) as source:
+            loaded: Loaded = _format(source.suffix).read(source, strict)
     except InputError as error:
-        if shown(str(path)) in str(error):
+        if text in str(error):
             raise
-        raise InputError(f"{shown(str(path))}: {error}") from error
+        raise InputError(f"{text}: {error}") from error
     except OSError as error:
-        raise InputError(f"{shown(str(path))}: {error.strerror or error}") from error
+        raise InputError(f"{text}: {error.strerror or error}") from error
     except MemoryError as error:
-        raise OutOfMemoryError(f"{shown(str(path))}: memory ran out while the model was read") from error
+        raise OutOfMemoryError(f"{text}: memory ran out while the model was read") from error
+    found = reachability.check_reachable(loaded.model)
+    return loaded._replace(warnings=(*loaded.warnings, *(f"{text}: {line}" for line in found)))
+
+
+def minimised(loaded: Loaded) -> Loaded:
+    """The model whose rewards are costs: each becomes a negative reward. InputError where the file says so itself."""
+    if loaded.costs:
+        raise InputError("--minimize: the file says itself that it holds costs; leave the option out")
     model = loaded.model
-    found = reachability.check_reachable(model)
-    return Loaded(model, (*loaded.warnings, *(f"{shown(str(path))}: {line}" for line in found)))
+    exact = model.exact and replace(model.exact, reward=tuple(-reward for reward in model.exact.reward))
+    model = replace(
+        model,
+        reward=0.0 - model.reward,
+        next_reward=None if model.next_reward is None else 0.0 - model.next_reward,
+        exact=exact,
+    )
+    said = "--minimize: each reward is read as a cost, a negative reward"
+    return Loaded(model, (*loaded.warnings, said), True)
 
 
 def write(model: Model, path: Path | str, overwrite: bool = False) -> None:
@@ -76,53 +99,24 @@ def write(model: Model, path: Path | str, overwrite: bool = False) -> None:
     path = Path(path)
     check_target(path, overwrite)
     with replacing(path) as file:
-        _format(path.suffix.lower()).write(model, file, path)
+        if path.suffix.lower() != PACKED:
+            _format(suffix_of(path)).write(model, file, path)
+            return
+        with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:  # the same model, the same bytes
+            _format(suffix_of(path)).write(model, cast(IO[bytes], packed), Path(path.stem))
 
 
 def check_target(path: Path, overwrite: bool) -> None:
     """InputError unless `write` may make this file."""
-    suffix, text = path.suffix.lower(), shown(str(path))
+    suffix, text = suffix_of(path), shown(str(path))
     if suffix not in FORMATS:
         raise InputError(f"{text}: cannot write '{shown(suffix)}'; a model's file ends in {_list(FORMATS)}")
+    if suffix == ".npz" and path.suffix.lower() == PACKED:
+        raise InputError(f"{text}: an .npz file is not packed again; leave {PACKED} out")
     if path.is_dir():
         raise InputError(f"{text}: is a folder")
     if not overwrite and (path.exists() or path.is_symlink()):
         raise InputError(f"{text}: exists; --overwrite replaces it")
-
-
-def text_of(path: Path, limit: int = MAX_TEXT) -> str:
-    """A text file as UTF-8. InputError names the line that is no text."""
-    data = path.read_bytes() if path.stat().st_size <= limit else None
-    if data is None:
-        raise InputError(f"{shown(str(path))}: larger than {limit:,} bytes; a model that large belongs in an .npz file")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{shown(str(path))}:{line}: not text in UTF-8: the byte 0x{data[error.start]:02x}") from None
-
-
-def missing(path: Path) -> InputError:
-    """No such file; did you mean one that is there?"""
-    where = path.parent if path.parent.is_dir() else None
-    names: list[str] = []
-    if where is not None:
-        with suppress(OSError):
-            names = [entry.name for entry in where.iterdir() if entry.suffix.lower() in READABLE]
-    found = nearest(path.name, names) if names else None
-    hint = f"; did you mean '{shown(str(path.with_name(found)))}'?" if found else ""
-    return InputError(f"{shown(str(path))}: no such file{hint}")
-
-
-def _check_file(path: Path) -> None:
-    try:
-        mode = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        raise missing(path) from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{shown(str(path))}: {error}") from error
-    if not stat.S_ISREG(mode):
-        raise InputError(f"{shown(str(path))}: is {'a folder' if stat.S_ISDIR(mode) else 'no regular file'}")
 
 
 def _format(suffix: str) -> Any:

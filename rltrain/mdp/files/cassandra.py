@@ -6,12 +6,17 @@
     T: go : s0 : s1 0.9           # `T: go : s0` and a row, `T: go` and a matrix; identity, uniform, reset; * is all
     R: go : s0 : s1 : * 5.0       # the same shapes; a later line overrides an earlier one
 
-Observations and O: are passed over. Here every action is possible in every state. So `cassandra_out` writes what the
-format cannot say in comments that begin with `#!`, and they are read back; to others they are comments.
+The states are taken as seen. A reward that depends on the observation is its mean over what is seen, for O: (a, s', o):
+
+    r(s, a, s') = sum_o O(a, s', o) R(s, a, s', o)
+
+Where none does, observations and O: are passed over. Here every action is possible in every state. So `cassandra_out`
+writes what the format cannot say in comments that begin with `#!`, and they are read back; to others they are comments.
 """
 
 from __future__ import annotations
 
+import io
 from fractions import Fraction
 from pathlib import Path
 from typing import IO
@@ -21,38 +26,47 @@ import numpy as np
 from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.mdp import build
-from rltrain.mdp.checks import quoted
-from rltrain.mdp.files import Loaded, cassandra_out, text_of
-from rltrain.mdp.files.cassandra_in import Reader, Rule, Token
+from rltrain.mdp.checks import MOST_TOLERANCE, quoted
+from rltrain.mdp.files import Loaded, cassandra_out
+from rltrain.mdp.files.cassandra_in import MAX_LINE, Reader, Rule, Token
+from rltrain.mdp.files.source import Source
 from rltrain.mdp.model import Model, Names
 from rltrain.spelling import shown
 
 KEPT_AS_WRITTEN = 20_000  # transitions; more are not for rational arithmetic
-MAX_TEXT = 500_000_000  # bytes
+SEEN = "observations are passed over: the model is solved as if its states were seen"
+MAX_PAYS = 50_000_000  # transitions times observations
 
 
-def read(path: Path) -> Loaded:
+def read(source: Source, strict: bool = False) -> Loaded:
     """The model of a file, as if its states were seen."""
-    return parse(text_of(path, MAX_TEXT), shown(str(path)), path.stem)
+    reader = Reader(source.lines(MAX_LINE), source.text, strict)
+    reader.statements()
+    return _loaded(reader, source.stem)
 
 
 def write(model: Model, file: IO[bytes], path: Path) -> None:
     """The model as text. What the format lacks stands in comments that `read` understands."""
+    if model.discount is None:
+        raise InputError(
+            f"{shown(str(path))}: this format has to say a discount, and the model states none; add, for example: "
+            "--discount 0.95"
+        )
     for line in cassandra_out.lines(model, observed=path.suffix.lower() == ".pomdp"):
         file.write(line.encode() + b"\n")
 
 
-def parse(text: str, source: str, name: str = "") -> Loaded:
+def parse(text: str, source: str, name: str = "", strict: bool = False) -> Loaded:
     """The model in a text. `source` is what messages call it."""
-    reader = Reader(text, source)
+    reader = Reader(io.StringIO(text), source, strict)
     reader.statements()
     return _loaded(reader, name)
 
 
 def _loaded(said: Reader, name: str) -> Loaded:
     states, actions, name, hidden, terminal = _marked(said, name)
-    if said.unseen or "observations" in said.names:
-        said.warnings.append("observations are passed over: the model is solved as if its states were seen")
+    if said.seen or "observations" in said.names:
+        said.warnings.append(SEEN)
     count = len(actions)
     for state in range(len(states)):
         for action in range(count):
@@ -73,13 +87,14 @@ def _loaded(said: Reader, name: str) -> Loaded:
         raise InputError(f"{said.source}: no state has an action")
     s, a, following = (np.array(column, dtype=np.int64) for column in list(zip(*rows, strict=True))[:3])
     texts = [row[3] for row in rows]
-    pay = _apply(said.rules, s, a, following, len(states), count)
-    pays = np.array([0.0, *map(float, said.pays)])
+    pays = _Pays(said, s, a, following, count)
+    reward = pays.floats()
+    if len(pays.mixed):
+        said.warnings.append("rewards that depend on the observation are their mean over what O: says is seen")
     written = None
     if len(rows) <= KEPT_AS_WRITTEN:
         values = {text: Fraction(text) for text in {*texts}}
-        rewards = [said.sign * (Fraction(said.pays[i]) if i >= 0 else Fraction(0)) for i in pay.tolist()]
-        written = build.Written([values[text] for text in texts], rewards, said.discount)
+        written = build.Written([values[text] for text in texts], pays.fractions(), said.discount)
     found: list[str] = []
     model = build.from_transitions(
         states,
@@ -88,7 +103,7 @@ def _loaded(said: Reader, name: str) -> Loaded:
         a,
         following,
         [_float(text) for text in texts],
-        said.sign * pays[pay + 1] + 0.0,
+        reward,
         start=None if said.start is None else [float(share) for share in said.start],
         discount=None if said.discount is None else float(said.discount),
         name=name,
@@ -96,10 +111,11 @@ def _loaded(said: Reader, name: str) -> Loaded:
         terminal=[state in terminal for state in range(len(states))],
         exact=written,
         warnings=found,
+        strict=said.strict,
     )
     if said.discount is None:
         found.append("no discount: is given")
-    return Loaded(model, tuple(f"{said.source}: {line}" for line in said.warnings + found))
+    return Loaded(model, tuple(f"{said.source}: {line}" for line in said.warnings + found), said.sign < 0)
 
 
 def _marked(said: Reader, name: str) -> tuple[Names, Names, str, set[tuple[int, int]], set[int]]:
@@ -111,6 +127,8 @@ def _marked(said: Reader, name: str) -> tuple[Names, Names, str, set[tuple[int, 
         what, _, rest = mark.partition(" ")
         if what == "name":
             name = rest
+        elif what == "start":
+            said.mixed_start([Token(text, line) for text in rest.split()], line)
         elif what in ("state", "action"):
             number, _, called = rest.partition(" ")
             found = said.find(f"{what}s", Token(number, line))
@@ -138,9 +156,60 @@ def _float(text: str) -> float:
     return float(Fraction(text)) if "/" in text else float(text)
 
 
-def _apply(rules: list[Rule], s: Array, a: Array, following: Array, num_states: int, num_actions: int) -> Array:
-    """[rows] which number pays each transition, -1: none. Rows ascend by state, then action, then next."""
-    pay = np.full(len(s), -1, dtype=np.int64)
+class _Pays:
+    """The reward of each transition, which rules say for it, and for what is seen then."""
+
+    def __init__(self, said: Reader, s: Array, a: Array, following: Array, num_actions: int) -> None:
+        self.said = said
+        watched = len(said.names["observations"]) if said.by_observation else 1
+        if len(s) * watched > MAX_PAYS:
+            raise InputError(f"{said.source}: {len(s):,} transitions by {watched:,} observations are too many rewards")
+        self.pay = _apply(said.rules, s, a, following, len(said.names["states"]), num_actions, watched)  # [rows, O]
+        self.numbers = np.array([0.0, *map(float, said.pays)])
+        each = self.numbers[self.pay + 1]
+        self.mixed = np.flatnonzero((each != each[:, :1]).any(axis=1))  # rows whose reward depends on what is seen
+        self.places = list(zip(a[self.mixed].tolist(), following[self.mixed].tolist(), strict=True))
+        self.sights = said.sights() if len(self.mixed) else {}
+        for action, state in dict.fromkeys(self.places):
+            self._check(action, state)
+        said.faults.stop_if_any()
+
+    def floats(self) -> Array:
+        """[rows] float64."""
+        reward: Array = self.numbers[self.pay[:, 0] + 1]
+        for row, place in zip(self.mixed.tolist(), self.places, strict=True):
+            seen = self.sights[place]
+            shares = [_float(text) for text in seen.values()]
+            paid = self.numbers[self.pay[row, list(seen)] + 1].tolist()
+            reward[row] = sum(p * r for p, r in zip(shares, paid, strict=True)) / sum(shares)
+        return self.said.sign * reward + 0.0
+
+    def fractions(self) -> list[Fraction]:
+        """[rows] as they were written."""
+        numbers = [Fraction(0), *map(Fraction, self.said.pays)]
+        reward = [numbers[number + 1] for number in self.pay[:, 0].tolist()]
+        for row, place in zip(self.mixed.tolist(), self.places, strict=True):
+            shares = {seen: Fraction(text) for seen, text in self.sights[place].items()}
+            paid = sum((p * numbers[int(self.pay[row, seen]) + 1] for seen, p in shares.items()), Fraction(0))
+            reward[row] = paid / sum(shares.values())
+        return [self.said.sign * pay for pay in reward]
+
+    def _check(self, action: int, state: int) -> None:
+        """What is seen after an action in a state is a distribution."""
+        said = self.said
+        shares = np.array([_float(text) for text in self.sights.get((action, state), {}).values()])
+        pair = f"action {quoted(said.names['actions'][action])}, next state {quoted(said.names['states'][state])}"
+        if not len(shares):
+            said.faults.add(f"{said.source}: {pair}: the reward depends on what is seen, and no O: says what that is")
+        elif shares.min() < 0 or abs(shares.sum() - 1) > MOST_TOLERANCE:
+            said.faults.add(f"{said.source}: {pair}: the probabilities of O: sum to {shares.sum():.12g}, expected 1")
+
+
+def _apply(
+    rules: list[Rule], s: Array, a: Array, following: Array, num_states: int, num_actions: int, watched: int
+) -> Array:
+    """[rows, watched] which number pays each transition, -1: none. Rows ascend by state, then action, then next."""
+    pay = np.full((len(s), watched), -1, dtype=np.int64)
     key = s * num_actions + a
     by_next = np.argsort(following, kind="stable")
     next_sorted = following[by_next]
@@ -160,5 +229,10 @@ def _apply(rules: list[Rule], s: Array, a: Array, following: Array, num_states: 
         offset: Array = following[rows] if rule.by else np.zeros(len(rows), dtype=np.int64)
         if rule.by == "both":
             offset = offset + s[rows] * num_states
-        pay[rows] = rule.first + offset
+        if rule.wide:
+            pay[rows] = rule.first + offset[:, None] * watched + np.arange(watched)
+        elif rule.seen is not None and watched > 1:
+            pay[rows, rule.seen] = rule.first + offset
+        else:
+            pay[rows] = (rule.first + offset)[:, None]
     return pay

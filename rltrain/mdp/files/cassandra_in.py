@@ -1,7 +1,7 @@
 """The statements of Cassandra's text, one after the other, as `cassandra` wants them: names, rows of T, rules of R.
 
 A row of T is a dict from next states to numbers as they were written, so a file of zeros takes no room. Rewards stay
-rules until the transitions are known.
+rules until the transitions are known. What O: says is read where rewards depend on it, and else passed over.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 import sys
 from array import array
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple, NoReturn
 
+import numpy as np
+
 from rltrain.errors import InputError
-from rltrain.mdp.checks import TOLERANCE, Faults, quoted
+from rltrain.mdp.checks import TOLERANCE, Faults, check_start, quoted
 from rltrain.mdp.files.cassandra_out import MARK
 from rltrain.mdp.files.yaml_text import fraction
 from rltrain.mdp.model import Names, Numbered
@@ -22,6 +25,8 @@ from rltrain.spelling import did_you_mean
 HEADS = ("discount", "values", "states", "actions", "observations", "start", "T", "O", "R")
 COUNTED = ("states", "actions", "observations")
 ALL = "*"
+MAX_LINE = 20_000_000  # characters
+MAX_WORDS = 50_000_000  # of a file, colons and zeros among them
 MAX_ENTRIES = 5_000_000  # transitions; more belong in an .npz
 TOO_LARGE = f"more than {MAX_ENTRIES:,} transitions; a model that large belongs in an .npz file"
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?")
@@ -39,23 +44,29 @@ class Rule(NamedTuple):
     action: int | None
     state: int | None
     next: int | None
+    seen: int | None  # the observation
     first: int
     by: str  # "": one number; "next": one a next state; "both": one a state and next state
+    wide: bool  # one a (state, next state and) observation
 
 
 class Reader:
     """What a text says, once `statements` has gone over it."""
 
-    def __init__(self, text: str, source: str) -> None:
-        self.source = source
+    def __init__(self, lines: Iterable[str], source: str, strict: bool = False) -> None:
+        self.source, self.strict = source, strict
         self.faults = Faults()
         self.warnings: list[str] = []
         self.marks: list[Token] = []
         self.texts: list[str] = []
-        self.where = array("q")  # the line of each
-        for number, line in enumerate(text.split("\n"), 1):
+        self.where = array("i")  # the line of each
+        for number, line in enumerate(lines, 1):
             said, _, comment = line.partition("#")
             found = [sys.intern(token) for token in _TOKEN.findall(said)]
+            if found and not self.texts and found[0] not in HEADS:
+                self.fail(number, f"expected a statement, got {quoted(found[0][:60])}{did_you_mean(found[0], HEADS)}")
+            if len(self.texts) + len(found) > MAX_WORDS:
+                self.fail(number, f"more than {MAX_WORDS:,} words; a model that large belongs in an .npz file")
             self.texts += found
             self.where.extend([number] * len(found))
             if comment.startswith(MARK[1:]):
@@ -73,7 +84,8 @@ class Reader:
         self.entries = 0
         self.rules: list[Rule] = []
         self.pays: list[str] = []  # the numbers of all rules
-        self.unseen = False  # O: or an observation was there
+        self.seen: list[tuple[int, int]] = []  # where the statements O: begin, and their lines
+        self.by_observation = False  # some reward may depend on what is seen
 
     # what goes wrong
 
@@ -222,7 +234,8 @@ class Reader:
         count = len(self.names["states"])
         if not words:
             self.fail(line, "nothing after 'start:'")
-        single = len(words) == 1 and (count > 1 or words[0].text in self.numbers["states"])
+        named = count > 1 or words[0].text in self.numbers["states"] or words[0].text == "0"
+        single = len(words) == 1 and named  # the 1 of a file with one state is a probability, its 0 the state's number
         if how or (single and words[0].text != "uniform"):
             chosen = {self.find("states", word) for word in words} - {None}
             kept = [state for state in range(count) if (state in chosen) != (how == "exclude")]
@@ -235,14 +248,23 @@ class Reader:
         elif single or words[0].text == "uniform":
             self.start = [Fraction(1, count)] * count
         else:
-            texts = self._numbers(words, (count,), line, "start")
-            total = sum(map(float, texts))
-            if any(not 0 <= float(text) <= 1 + TOLERANCE for text in texts):
-                self.fault(line, "start: a probability is not from 0 to 1")
-            elif texts and abs(total - 1) > TOLERANCE * count:
-                self.fault(line, f"start: the {count} probabilities sum to {total:.12g}; they must sum to 1")
-            else:
-                self.start = [Fraction(text) for text in texts] or None
+            self._shares(self._numbers(words, (count,), line, "start"), line)
+
+    def mixed_start(self, words: list[Token], line: int) -> None:
+        """The probabilities of all states, which a comment of ours says where the format has no place for them."""
+        if self.start is None:
+            self._shares(self._numbers(words, (len(self.names["states"]),), line, "start"), line)
+
+    def _shares(self, texts: list[str], line: int) -> None:
+        """The probabilities of all states to be the first."""
+        if any(not 0 <= float(text) <= 1 + TOLERANCE for text in texts):
+            self.fault(line, "start: a probability is not from 0 to 1")
+        elif texts:
+            try:
+                check_start(np.array([float(text) for text in texts]), f"{self.source}:{line}: ", self.strict)
+            except InputError as error:
+                self.faults.add(str(error))
+            self.start = [Fraction(text) for text in texts]
 
     def _place(self, kinds: tuple[str, ...]) -> list[int | None]:
         """`action : state : …` after the head, as many as there are."""
@@ -257,6 +279,7 @@ class Reader:
 
     def _numbers(self, words: list[Token], lengths: tuple[int, ...], line: int, what: str) -> list[str]:
         """As they were written. One of `lengths` must be how many there are; [] where that is not so."""
+        words = _signed(words)
         for word in words:
             if not _NUMBER.fullmatch(word.text):
                 self.fault(word.line, f"{what}: expected a number, got {quoted(word.text)}")
@@ -285,44 +308,69 @@ class Reader:
         return True
 
     def _transition(self, line: int) -> None:
-        place = self._place(("actions", "states", "states"))
-        words, states = self.words(), len(self.names["states"])
+        self._table("T", "states", self.rows, self.lines, line)
+
+    def _table(
+        self,
+        head: str,
+        kind: str,
+        rows: dict[tuple[int, int], dict[int, str]],
+        lines: dict[tuple[int, int], int],
+        line: int,
+    ) -> None:
+        """The numbers of T: or O:, which are those of an action, a state, and each of `kind`."""
+        place = self._place(("actions", "states", kind))
+        words, states, width = self.words(), len(self.names["states"]), len(self.names[kind])
         special = words[0].text if len(words) == 1 else ""
         table: list[str] = []
-        if special not in ((), ("identity", "uniform", "reset"), ("uniform", "reset"), ())[len(place)]:
-            table = self._numbers(words, (states ** (3 - len(place)),), line, "T")
+        ways = (
+            {1: ("identity", "uniform", "reset"), 2: ("uniform", "reset")}
+            if head == "T"
+            else {1: ("uniform",), 2: ("uniform",)}
+        )
+        if special not in ways.get(len(place), ()):
+            table = self._numbers(words, (states ** (2 - len(place)) * width if len(place) < 3 else 1,), line, head)
             special = ""
         if self.faults.count:
             return
         every = range(states)
         full: dict[int, str] = {}
         if special == "uniform" or (special == "reset" and self.start is None):
-            full = dict.fromkeys(every, f"1/{states}")
+            full = dict.fromkeys(range(width), f"1/{width}")
         elif special == "reset" and self.start is not None:
             full = {state: str(share) for state, share in enumerate(self.start) if share}
         elif len(place) == 2:
-            full = _sparse(table, 0, states)
+            full = _sparse(table, 0, width)
         for action in range(len(self.names["actions"])) if place[0] is None else (place[0],):
             for state in every if len(place) == 1 or place[1] is None else (place[1],):
-                row = self.rows.setdefault((action, state), {})
+                row = rows.setdefault((action, state), {})
                 self.entries -= len(row)
                 if len(place) == 3:
-                    _put(row, every if place[2] is None else (place[2],), table[0])
+                    _put(row, range(width) if place[2] is None else (place[2],), table[0])
                 elif special == "identity":
                     row = {state: "1"}
                 elif len(place) == 1 and not special:
-                    row = _sparse(table, state * states, states)
+                    row = _sparse(table, state * width, width)
                 else:
                     row = dict(full)
-                self.rows[action, state] = row
-                self.lines[action, state] = line
+                rows[action, state] = row
+                lines[action, state] = line
                 self.entries += len(row)
                 if self.entries > MAX_ENTRIES:
                     self.fail(line, TOO_LARGE)
 
+    def sights(self) -> dict[tuple[int, int], dict[int, str]]:
+        """What O: says: (action, next state) -> observation -> probability as it was written. Read where it counts."""
+        rows: dict[tuple[int, int], dict[int, str]] = {}
+        for at, line in self.seen:
+            self.at = at
+            self._table("O", "observations", rows, {}, line)
+        self.faults.stop_if_any()
+        return rows
+
     def _observation(self, line: int) -> None:
-        """Passed over: the state is seen."""
-        self.unseen = True
+        """Passed over for now: the state is seen."""
+        self.seen.append((self.at, line))
         while not self.at_head():
             self.at += 1
 
@@ -335,21 +383,29 @@ class Reader:
         if seen:
             del self.names["observations"]
         states = len(self.names["states"])
+        given = len(place)
         shapes = {4: (1,), 3: (1, watched), 2: (states, states * watched), 1: (states**2, states**2 * watched)}
-        texts = self._numbers(self.words(), shapes[len(place)] if seen else shapes[len(place)][-1:], line, "R")
+        texts = self._numbers(self.words(), shapes[given] if seen else shapes[given][-1:], line, "R")
         if self.faults.count:
             return
-        wide = shapes[len(place)][0]
-        if len(texts) > wide or (len(place) == 4 and place[3] is not None and watched > 1):
-            rows = [texts[first : first + watched] for first in range(0, len(texts), watched)]
-            if len(place) == 4 or any(float(pay) != float(row[0]) for row in rows for pay in row):
-                self.fault(line, "R: the reward depends on the observation, and a model whose states are seen has none")
-                return
-            texts = [row[0] for row in rows]
-        action, state, following = ([*place, None, None])[:3]
-        by = {1: "both", 2: "next"}.get(len(place), "")
-        self.rules.append(Rule(action, state, following, len(self.pays), by))
+        wide = len(texts) > shapes[given][0]
+        action, state, following, observation = [*place, None, None, None][:4]
+        by = {1: "both", 2: "next"}.get(given, "")
+        self.by_observation |= watched > 1 and (wide or observation is not None)
+        self.rules.append(Rule(action, state, following, observation, len(self.pays), by, wide))
         self.pays += texts
+
+
+def _signed(words: list[Token]) -> list[Token]:
+    """`- 4` is one number: the grammar has a sign, and then a number."""
+    if not any(word.text in ("+", "-") for word in words):
+        return words
+    found: list[Token] = []
+    for word in words:
+        if found and found[-1].text in ("+", "-") and word.text[0] not in "+-":
+            word = Token(found.pop().text + word.text, word.line)
+        found.append(word)
+    return found
 
 
 def _put(row: dict[int, str], keys: range | tuple[int, ...], text: str) -> None:

@@ -2,6 +2,7 @@
 
     terminal state     leads to itself for no reward; `#! terminal STATE`
     impossible action  a copy of the state's first possible one, so no value changes; `#! impossible ACTION : STATE`
+    mixed start        in a .mdp, `#! start 0.25 0.75`
     other names        a name there begins with a letter; else they are numbers, and `#! state 5 0,1` says the name
 
 Another program finds the same V and the same best actions; `cassandra.read` finds the same model.
@@ -39,17 +40,15 @@ def lines(model: Model, observed: bool) -> Iterator[str]:
     if model.name:
         yield f"{MARK}name {model.name}"
     yield ""
-    if model.discount is None:
-        yield "# The model states no discount. Other programs need one here, as in: discount: 0.95"
-    else:
-        yield f"discount: {_decimal(model.discount)}"
+    assert model.discount is not None  # `cassandra.write` asks for it
+    yield f"discount: {_decimal(model.discount)}"
     yield "values: reward"
     yield from _named("states", model.states, states)
     yield from _named("actions", model.actions, actions)
     if observed:
         yield f"observations: {model.num_states}"
     if model.start is not None:
-        yield from _start(model, states)
+        yield from _start(model, states, observed)
     pay = " : *" if observed else ""
     for state in range(model.num_states):
         yield ""
@@ -109,16 +108,24 @@ def _folded(line: str, words: list[str]) -> Iterator[str]:
     yield line
 
 
-def _start(model: Model, states: list[str]) -> Iterator[str]:
+def _start(model: Model, states: list[str], observed: bool) -> Iterator[str]:
+    """Where it begins. Without observations the format knows a single state; more stand in a comment of ours.
+
+    With them a number alone would be the first of as many probabilities as there are states, so it is `include`d.
+    """
     assert model.start is not None
-    begins = np.flatnonzero(model.start)
-    if len(begins) == 1 and model.num_states > 1:
-        yield f"start: {states[int(begins[0])]}"
-    elif len(set(model.start[begins].tolist())) == 1 and model.start[begins[0]] == 1 / len(begins):
-        if len(begins) == model.num_states:
-            yield "start: uniform"
-        else:
-            yield from _folded("start include:", [states[state] for state in begins.tolist()])
+    begins = np.flatnonzero(model.start).tolist()
+    names = [states[state] for state in begins]
+    alike = len(set(model.start[begins].tolist())) == 1 and model.start[begins[0]] == 1 / len(begins)
+    if not observed and len(begins) == 1:
+        yield f"start: {names[0]}"
+    elif not observed:
+        yield "# Without observations this format can begin in one state only. The probabilities of each are:"
+        yield f"{MARK}start {' '.join(_decimal(share) for share in model.start.tolist())}"
+    elif alike and len(begins) == model.num_states:
+        yield "start: uniform"
+    elif alike:
+        yield from _folded("start include:", names)
     else:
         yield from _folded("start:", [_decimal(share) for share in model.start.tolist()])
 

@@ -9,10 +9,13 @@
         jump: {s0: 1/3, s1: 1/3, end: 1/3 reward 5, reward: -1}
       s1: …
       end: terminal                               # no action, value 0
+      goal: terminal reward 5                     # no action, value 5: paid in it
 
 A successor has a probability (`0.7`, `7/10`) and, after it, a reward. `reward` beside the successors is the action's
-own: it comes on top of theirs. What a state does not list is impossible there. `chain` in place of `states` is a Markov
-chain: each state has its successors at once, as if it had one action, `step`.
+own: it comes on top of theirs. Beside the actions of a state it is the state's: R(s), on top of all that is paid there.
+What a state does not list is impossible there. `chain` in place of `states` is a Markov chain: each state has its
+successors at once, as if it had one action, `step`. `values: cost` reads all rewards as costs, which are minimised.
+`reward` and `terminal` are words; a state or an action of that name stands in quotes wherever it is named.
 """
 
 from __future__ import annotations
@@ -27,15 +30,17 @@ import numpy as np
 
 from rltrain import yaml_subset
 from rltrain.errors import InputError
-from rltrain.mdp import build
-from rltrain.mdp.checks import MAX_NAME, MOST_REWARD, Faults, quoted
-from rltrain.mdp.files import Loaded, text_of
+from rltrain.mdp import build, terminal
+from rltrain.mdp.checks import MAX_NAME, MOST_REWARD, Faults, check_start, quoted
+from rltrain.mdp.files import Loaded
+from rltrain.mdp.files.source import Source
 from rltrain.mdp.model import Model
 from rltrain.spelling import described, did_you_mean, shown
 from rltrain.yaml_subset import resolve, word
 
-KEYS = ("name", "discount", "start", "actions", "states", "chain")
-TERMINAL, REWARD = "terminal", "reward"  # words, so no state can be called so
+KEYS = ("name", "discount", "values", "start", "actions", "states", "chain")
+TERMINAL, REWARD = "terminal", "reward"  # words; a state or an action of such a name is quoted
+_MOST_REWARD = Fraction(f"{MOST_REWARD:g}")  # as it is printed: the float is a little less
 STEP = "step"  # the action of a chain
 _NUMBER = re.compile(r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?")
 _FRACTION = re.compile(r"([-+]?\d{1,100})\s*/\s*(\d{1,100})")
@@ -44,14 +49,14 @@ _BARE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_ .+/-]*[A-Za-z0-9_.+/-])?")
 Path_ = yaml_subset.Path
 
 
-def read(path: Path) -> Loaded:
+def read(source: Source, strict: bool = False) -> Loaded:
     """The model of a YAML file."""
-    return parse(text_of(path, yaml_subset.MAX_BYTES), shown(str(path)), path.stem)
+    return parse(source.whole(), source.text, source.stem, strict)
 
 
-def parse(text: str, source: str, name: str = "") -> Loaded:
+def parse(text: str, source: str, name: str = "", strict: bool = False) -> Loaded:
     """The model in a text. `source` is what messages call it."""
-    return _Reader(text, source).model(name)
+    return _Reader(text, source).model(name, strict)
 
 
 def fraction(text: str) -> Fraction | None:
@@ -84,29 +89,33 @@ class _Reader:
         self.rows: list[tuple[int, int, int, Fraction, Fraction, int]] = []  # s, a, next, p, r, line
         self.actions: dict[str, int] = {}
         self.states: dict[str, int] = {}
+        self.paid: dict[int, Fraction] = {}  # what terminal states pay
+        self.sign = 1
 
-    def model(self, name: str) -> Loaded:
+    def model(self, name: str, strict: bool) -> Loaded:
         for key in self.tree:
             if key not in KEYS:
                 self.fault((key,), f"unknown key{did_you_mean(key, KEYS)}")
+        self._values()
         block = self._block()
         self.states = {state: number for number, state in enumerate(self.tree[block])}
         self._names_are_free(block)
         if "actions" in self.tree:
             self._declare_actions()
-        terminal = np.zeros(len(self.states), dtype=bool)
+        ends = np.zeros(len(self.states), dtype=bool)
         for state, said in self.tree[block].items():
-            terminal[self.states[state]] = self._state((block, state), said, chain=block == "chain")
+            ends[self.states[state]] = self._state((block, state), said, chain=block == "chain")
         self._actions_are_used()
         discount = self._discount()
-        start = self._start()
+        start = self._start(strict)
         if self.found:
             self._stop()
         name = self._name(name)
         if not self.actions:
             raise InputError(f"{self.source}: every state is terminal; a model has at least one action")
         s, a, following, p, r, lines = zip(*self.rows, strict=True)
-        warnings: list[str] = []
+        r = tuple(self.sign * reward for reward in r)
+        warnings: list[str] = ["values: cost: each cost is read as a negative reward"] if self.sign < 0 else []
         model = build.from_transitions(
             tuple(self.states),
             tuple(self.actions),
@@ -119,11 +128,13 @@ class _Reader:
             discount=None if discount is None else float(discount),
             name=name,
             place=lambda row: f"{self.source}:{lines[row]}",
-            terminal=terminal,
+            terminal=ends,
             exact=build.Written(p, r, discount),
             warnings=warnings,
+            strict=strict,
         )
-        return Loaded(model, tuple(f"{self.source}: {warning}" for warning in warnings))
+        model = terminal.paid(model, {state: self.sign * reward for state, reward in self.paid.items()})
+        return Loaded(model, tuple(f"{self.source}: {warning}" for warning in warnings), self.sign < 0)
 
     # the parts of the text
 
@@ -140,12 +151,19 @@ class _Reader:
             self._stop()
         return given[0]
 
+    def _values(self) -> None:
+        if "values" not in self.tree:
+            return
+        said = self.tree["values"]
+        if said not in ("reward", "cost"):
+            self.fault(("values",), f"expected reward or cost, got {self._said(('values',))}")
+        self.sign = -1 if said == "cost" else 1
+
     def _names_are_free(self, block: str) -> None:
         for state in self.states:
-            if reserved(state):
-                self._add(
-                    self._line((block, state)), (), f"no state can be called {quoted(state)}: the word has a meaning"
-                )
+            if state in (TERMINAL, REWARD) and (block, state) not in self.document.quoted_keys:
+                rule = f'the word {state} has a meaning; a state of that name is written "{state}", with the quotes'
+                self._add(self._line((block, state)), (), rule)
             elif not state or not state.isprintable() or state != state.strip() or len(state) > MAX_NAME:
                 self.fault((block, state), f"a name has 1 to {MAX_NAME} printable characters, no blank at either end")
 
@@ -161,37 +179,67 @@ class _Reader:
 
     def _state(self, path: Path_, said: Any, chain: bool) -> bool:
         """The rows of a state; whether it is terminal."""
-        if said == TERMINAL:
+        state = self.states[str(path[-1])]
+        if isinstance(said, str) and self._is_terminal(path, state):
             return True
         if said is None or said == {}:
             self.fault(path, "no action; a state without any is written `NAME: terminal`")
         elif chain:
             self.actions.setdefault(STEP, 0)
-            self._successors(path, self.states[str(path[-1])], self.actions[STEP], said)
+            self._successors(path, state, self.actions[STEP], said, Fraction(0))
         elif not isinstance(said, dict):
             self.fault(path, f"expected a block with one key an action, or 'terminal', got {described(said)}")
         else:
-            for action, successors in said.items():
+            own = Fraction(0)
+            names = list(said)
+            if REWARD in said and self._is_own_reward((*path, REWARD), said[REWARD]):
+                own = self._reward((*path, REWARD), self.document.texts.get((*path, REWARD), ""))
+                names.remove(REWARD)
+                if not names:
+                    self.fault(path, "no action; a terminal state that pays is written `NAME: terminal reward NUMBER`")
+            for action in names:
                 if "actions" in self.tree and action not in self.actions:
                     self.fault((*path, action), f"not in the list 'actions'{did_you_mean(action, self.actions)}")
                     continue
                 number = self.actions.setdefault(action, len(self.actions))
-                self._successors((*path, action), self.states[str(path[-1])], number, successors)
+                self._successors((*path, action), state, number, said[action], own)
         return False
 
-    def _successors(self, path: Path_, state: int, action: int, said: Any) -> None:
-        """The rows of a state and an action: a name, or a block of names and probabilities."""
+    def _is_terminal(self, path: Path_, state: int) -> bool:
+        """Whether a state's text says `terminal`, with a reward or not; the reward is kept."""
+        text = self.document.texts.get(path, "")
+        word, reward = (text, None) if text in self.states else _split(text)
+        if word != TERMINAL or (path in self.document.quoted and TERMINAL in self.states):
+            return False
+        if reward is not None:
+            self.paid[state] = self._reward(path, reward)
+        return True
+
+    def _is_own_reward(self, path: Path_, said: Any) -> bool:
+        """Whether the key `reward` of a state is R(s), and no action of that name."""
+        text = self.document.texts.get(path, "")
+        if isinstance(said, dict):
+            if path not in self.document.quoted_keys:
+                self.fault(path, f'expected a number; an action of that name is written "{REWARD}", with the quotes')
+            return False
+        if path not in self.document.quoted_keys:
+            return True
+        if text in self.states and fraction(text) is not None:
+            self.fault(path, f"a number, and a state of that name: write {REWARD} without quotes, or {{{text}: 1}}")
+        return text not in self.states and fraction(text) is not None
+
+    def _successors(self, path: Path_, state: int, action: int, said: Any, own: Fraction) -> None:
+        """The rows of a state and an action: a name, or a block of names and probabilities. `own`: R(s)."""
         if not isinstance(said, dict):
             text = self.document.texts.get(path, "")
             if isinstance(said, list) or not text.strip():
                 return self.fault(path, f"expected a state, or {{STATE: PROBABILITY, …}}, got {described(said)}")
-            target, reward = (text, None) if text in self.states else _split(text)
-            return self._row(path, state, action, target, Fraction(1), self._reward(path, reward))
-        own = Fraction(0)
-        if REWARD in said:
-            text = self.document.texts.get((*path, REWARD), "")
-            own = self._reward((*path, REWARD), text)
-        names = [name for name in said if name != REWARD]
+            target, reward = self._target(path, text)
+            return self._row(path, state, action, target, Fraction(1), own + self._reward(path, reward))
+        names = list(said)
+        if REWARD in said and not self._is_name((*path, REWARD)):
+            own += self._reward((*path, REWARD), self.document.texts.get((*path, REWARD), ""))
+            names.remove(REWARD)
         if not names:
             self.fault(path, "no successor; write {STATE: PROBABILITY, …}")
         for name in names:
@@ -206,6 +254,23 @@ class _Reader:
                 continue
             self._row(place, state, action, name, prob, own + self._reward(place, reward))
 
+    def _is_name(self, path: Path_) -> bool:
+        """Whether a key that is a word is a state's name here: in quotes, where there is such a state."""
+        return path in self.document.quoted_keys and str(path[-1]) in self.states
+
+    def _target(self, path: Path_, text: str) -> tuple[str, str | None]:
+        """The state that a text leads to, and the reward written behind it."""
+        if path in self.document.quoted and text in self.states:
+            return text, None
+        target, reward = _split(text)
+        if reward is None or text not in self.states:
+            if reward is None and text in (TERMINAL, REWARD) and text in self.states:
+                self.fault(path, f'the word {text} has a meaning; the state of that name is written "{text}"')
+            return target, reward
+        if target in self.states:
+            self.fault(path, f"may be the state {quoted(text)}, or {quoted(target)} and a reward; put names in quotes")
+        return text, None
+
     def _row(self, path: Path_, state: int, action: int, target: str, prob: Fraction, reward: Fraction) -> None:
         number = self.states.get(target)
         if number is None:
@@ -216,9 +281,9 @@ class _Reader:
         if text is None:
             return Fraction(0)
         value = fraction(text)
-        if value is None or abs(value) > MOST_REWARD:
+        if value is None or abs(value) > _MOST_REWARD:
             rule = "a finite number" if value is None else f"at most {MOST_REWARD:g} either way"
-            self.fault(path, f"expected {rule} as the reward, got {_got(text)}")
+            self.fault(path, f"expected {rule} as the reward, got {_got(text) if text else self._said(path)}")
             return Fraction(0)
         return value
 
@@ -233,10 +298,19 @@ class _Reader:
         text = self.document.texts.get(("discount",), "")
         value = fraction(text)
         if value is None or not 0 <= value <= 1:
-            self.fault(("discount",), f"expected a number from 0 to 1, such as 0.95, got {_got(text)}")
+            self.fault(("discount",), f"expected a number from 0 to 1, such as 0.95, got {self._said(('discount',))}")
         return value
 
-    def _start(self) -> Any:
+    def _said(self, path: Path_) -> str:
+        """What stands at a place, for a message."""
+        if path in self.document.texts:
+            return _got(self.document.texts[path])
+        value: Any = self.tree
+        for key in path:
+            value = value[key]
+        return described(value)
+
+    def _start(self, strict: bool) -> Any:
         if "start" not in self.tree:
             return None
         said = self.tree["start"]
@@ -258,9 +332,10 @@ class _Reader:
                 self.fault(path, f"expected a probability from 0 to 1, got {_got(text)}")
             else:
                 chances[self.states[name]] = value
-        if not self.found and abs(sum(chances, Fraction(-1))) > Fraction(1, 10**9) * max(len(shares), 1):
-            self.fault(("start",), f"the probabilities sum to {float(sum(chances)):.12g}; they must sum to 1")
-        return [float(chance) for chance in chances]
+        start = np.array([float(chance) for chance in chances])
+        if not self.found:
+            check_start(start, f"{self.source}:{self._line(('start',))}: ", strict)
+        return start
 
     def _name(self, otherwise: str) -> str:
         said = self.document.texts.get(("name",), otherwise)
@@ -286,11 +361,6 @@ class _Reader:
         for _, line in sorted(self.found, key=lambda found: found[0]):
             faults.add(line)
         faults.stop()
-
-
-def reserved(state: str) -> bool:
-    """Whether a state's name would be read as something else."""
-    return state in (TERMINAL, REWARD) or _split(state)[1] is not None
 
 
 def _split(text: str) -> tuple[str, str | None]:
@@ -330,10 +400,7 @@ def write(model: Model, file: IO[bytes], path: Path) -> None:
 
 
 def text(model: Model) -> str:
-    """The model as YAML. InputError for names that have a meaning in it."""
-    for state in model.states:
-        if reserved(state):
-            raise InputError(f"YAML cannot have a state called {quoted(state)}; write .npz or .csv")
+    """The model as YAML."""
     return "\n".join(_lines(model)) + "\n"
 
 
@@ -360,16 +427,20 @@ def _lines(model: Model) -> Iterator[str]:
         else:
             yield f"  {name}:"
             for pair in pairs:
-                yield f"    {actions[model.action[pair]]}: {_successors_text(model, pair, states)}"
+                action = actions[model.action[pair]]
+                yield f"    {action}: {_successors_text(model, pair, states, block=action == _in_quotes(REWARD))}"
 
 
-def _successors_text(model: Model, pair: int, states: list[str]) -> str:
+def _successors_text(model: Model, pair: int, states: list[str], block: bool = False) -> str:
+    """Where a pair leads; as a `block` where a name alone could be taken for the reward of a state."""
     span = model.successors(pair)
     rewards = [] if model.next_reward is None else [float(r) for r in model.next_reward[span]]
     if len(set(rewards)) <= 1:
         own, rewards = float(model.reward[pair]), []
     else:
         own = 0.0
+    if own and any(model.states[state] == REWARD for state in model.next[span].tolist()):
+        own, rewards = 0.0, [own] * (span.stop - span.start)  # a key stands once, in quotes or not
     exact = model.exact.prob[span] if model.exact else [None] * (span.stop - span.start)
     parts = []
     for place, number in enumerate(range(span.start, span.stop)):
@@ -378,7 +449,7 @@ def _successors_text(model: Model, pair: int, states: list[str]) -> str:
         parts.append(
             (states[int(model.next[number])], prob + (f" {REWARD} {_reward_text(model, reward)}" if reward else ""))
         )
-    if len(parts) == 1 and parts[0][1] == "1" and not parts[0][0].startswith('"'):
+    if len(parts) == 1 and parts[0][1] == "1" and not block and not parts[0][0].startswith('"'):
         return parts[0][0] + (f" {REWARD} {_reward_text(model, own)}" if own else "")
     if own:
         parts.append((REWARD, _reward_text(model, own)))
@@ -387,7 +458,15 @@ def _successors_text(model: Model, pair: int, states: list[str]) -> str:
 
 def _plain(name: str) -> str:
     """A name without quotes where that is the same: here keys and states are text, `0` included."""
-    return name if _BARE.fullmatch(name) and not isinstance(resolve(name), bool | None) else word(name)
+    plain = _BARE.fullmatch(name) and not isinstance(resolve(name), bool | None)
+    meant = name in (TERMINAL, REWARD) or _split(name)[1] is not None
+    return name if plain and not meant else _in_quotes(name)
+
+
+def _in_quotes(name: str) -> str:
+    """A name in quotes: words are names there."""
+    written = word(name)
+    return written if written.startswith('"') else f'"{written}"'
 
 
 def _start_text(model: Model, states: list[str]) -> str:
