@@ -394,7 +394,7 @@ def test_what_is_no_model_file(tmp_path):
     (tmp_path / "folder.yaml").mkdir()
     for name, said in [
         ("bok.yaml", "no such file; did you mean"),
-        ("folder.yaml", "is a folder"),
+        ("folder.yaml", "cannot be read: a folder"),
         ("book.txt", "cannot read '.txt'"),
         ("latin.yaml", "latin.yaml:2: not text in UTF-8"),
     ]:

@@ -80,10 +80,10 @@ def test_only_regular_files_are_read(tmp_path, suffix):
     os.mkfifo(pipe)
     device.symlink_to("/dev/zero")
     files.write(BOOK, tmp_path / "book.yaml", overwrite=True)
-    for path, what in ((pipe, "a pipe"), (device, "a device"), (tmp_path, "a folder")):
+    for path, what in ((pipe, "a FIFO"), (device, "a device"), (tmp_path, "a folder")):
         named = path if path != tmp_path else tmp_path / f"folder{suffix}"
         named.mkdir() if path == tmp_path else None
-        with pytest.raises(InputError, match=f"is {what}, and only regular files are read"):
+        with pytest.raises(InputError, match=f"cannot be read: {what}, where a regular file belongs"):
             files.read(named)
     link.symlink_to(tmp_path / "book.yaml")
     if suffix == ".yaml":
@@ -93,7 +93,7 @@ def test_only_regular_files_are_read(tmp_path, suffix):
 @pytest.mark.parametrize("suffix", policy_files.SUFFIXES)
 def test_a_policy_is_read_from_regular_files_only(tmp_path, suffix):
     os.mkfifo(tmp_path / f"p{suffix}")
-    with pytest.raises(InputError, match="is a pipe, and only regular files are read"):
+    with pytest.raises(InputError, match="cannot be read: a FIFO, where a regular file belongs"):
         policy.read(tmp_path / f"p{suffix}", BOOK)
     with pytest.raises(InputError, match="no such file"):
         policy.read(tmp_path / f"q{suffix}", BOOK)

@@ -16,29 +16,27 @@ actions is a Markov chain.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from rltrain import yaml_subset
-from rltrain.cells import guarded, unguarded
+from rltrain.cells import unguarded
 from rltrain.core import Array
 from rltrain.mdp import build, terminal
 from rltrain.mdp.checks import MOST_REWARD, SHOWN, quoted
 from rltrain.mdp.files import Loaded
+from rltrain.mdp.files.csv_out import write as write
 from rltrain.mdp.files.rows import Rows, folded, whole_numbers
 from rltrain.mdp.files.source import Source
-from rltrain.mdp.files.yaml_text import STEP, fraction
-from rltrain.mdp.model import Model, Names, Numbered
+from rltrain.mdp.files.yaml_out import STEP
+from rltrain.mdp.files.yaml_text import fraction
+from rltrain.mdp.model import Names
 from rltrain.spelling import did_you_mean, nearest, shown
-from rltrain.yaml_subset import word
 
 COLUMNS = {
     "state": ("state", "s", "from", "source", "from_state", "current_state", "idstatefrom"),
@@ -49,7 +47,6 @@ COLUMNS = {
     "cost": ("cost", "costs"),
     "done": ("done", "terminated"),
 }
-WRITTEN = ("state", "action", "next", "probability", "reward")
 TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 KEPT_AS_WRITTEN = 20_000  # rows; more are not for rational arithmetic
 COST = "cost: each cost is read as a negative reward"
@@ -346,59 +343,3 @@ def _number(text: str) -> float | None:
 
 def _got(text: str | None) -> str:
     return f"'{shown(text[:60])}'" if text else "(nothing)"
-
-
-def write(model: Model, file: IO[bytes], path: Path) -> None:
-    """The model as rows, in its own order."""
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    for remark in _remarks(model):
-        text.write(f"# {remark}\n")
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(WRITTEN)
-    rows.writerows(_rows(model))
-    text.flush()
-    text.detach()  # else it closes the file, which is still to be synced
-
-
-def _remarks(model: Model) -> Iterator[str]:
-    if model.name:
-        yield f"name: {_word(model.name)}"
-    if model.discount is not None:
-        yield f"discount: {model.discount!r}"
-    if model.start is not None:
-        shares = [(int(s), float(model.start[s])) for s in np.flatnonzero(model.start)]
-        yield "start: {" + ", ".join(f"{_word(model.states[s])}: {share!r}" for s, share in shares) + "}"
-    states = () if isinstance(model.states, Numbered) else model.states
-    if states and all(_NUMERAL.fullmatch(name) for name in states):
-        yield f"states: [{', '.join(map(_word, states))}]"
-    seen = list(dict.fromkeys(model.action.tolist())) if model.num_pairs < 10**6 else list(range(model.num_actions))
-    kept = isinstance(model.actions, Numbered) and len(seen) == model.num_actions
-    if not kept and (seen != list(range(model.num_actions)) or any(_NUMERAL.fullmatch(name) for name in model.actions)):
-        yield f"actions: [{', '.join(map(_word, model.actions))}]"
-
-
-_NUMERAL = re.compile(r"[0-9]+(?:\.0)?")  # a name whose order, or whose spelling, the reader would choose itself
-
-
-def _word(name: str) -> str:
-    """A name in a remark. A spreadsheet cuts it at commas and semicolons too, and what follows could be a formula."""
-    return word(name).replace(",", r"\x2c").replace(";", r"\x3b")
-
-
-def _rows(model: Model) -> Iterator[tuple[Any, ...]]:
-    states = model.states if isinstance(model.states, Numbered) else tuple(map(guarded, model.states))
-    actions = model.actions if isinstance(model.actions, Numbered) else tuple(map(guarded, model.actions))
-    for state in range(model.num_states):
-        pairs = model.pairs(state)
-        if not pairs:
-            yield states[state], "", "", "", ""
-        for pair in pairs:
-            span = model.successors(pair)
-            own = float(model.reward[pair])
-            rewards = (
-                [own] * (span.stop - span.start) if model.next_reward is None else model.next_reward[span].tolist()
-            )
-            for following, prob, reward in zip(
-                model.next[span].tolist(), model.prob[span].tolist(), rewards, strict=True
-            ):
-                yield states[state], actions[int(model.action[pair])], states[following], repr(prob), repr(reward)

@@ -16,7 +16,6 @@ import gzip
 import io
 import os
 import re
-import stat
 import sys
 import tempfile
 import zlib
@@ -28,6 +27,7 @@ from typing import IO, cast
 
 from rltrain import yaml_subset
 from rltrain.errors import InputError
+from rltrain.plain_files import open_plain
 from rltrain.spelling import nearest, shown
 
 STANDARD_INPUT = "-"
@@ -117,29 +117,15 @@ def opened(path: Path, suffixes: Collection[str]) -> Iterator[Source]:
             yield source
 
 
-@contextmanager
-def _regular(path: Path, suffixes: Collection[str]) -> Iterator[IO[bytes]]:
-    """A regular file, or what a link to one leads to. Neither opens a device nor waits for a pipe."""
+def _regular(path: Path, suffixes: Collection[str]) -> IO[bytes]:
+    """A regular file, or what a link to one leads to. Neither reads a device nor waits for a pipe."""
     try:
-        _check_regular(path, os.stat(path).st_mode)
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return open_plain(path, follow=True)
     except (FileNotFoundError, NotADirectoryError):
         raise missing(path, suffixes) from None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise InputError(f"{shown(str(path))}: cannot be read: {reason}") from error
-    with os.fdopen(handle, "rb") as file:
-        _check_regular(path, os.fstat(handle).st_mode)  # it may have been changed in between
-        yield file
-
-
-def _check_regular(path: Path, mode: int) -> None:
-    if stat.S_ISREG(mode):
-        return
-    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFSOCK: "a socket"}
-    what = kinds.get(stat.S_IFMT(mode), "a device")
-    advice = "; `-` reads standard input" if what in ("a pipe", "a device") else ""
-    raise InputError(f"{shown(str(path))}: is {what}, and only regular files are read{advice}")
 
 
 def missing(path: Path, suffixes: Collection[str]) -> InputError:

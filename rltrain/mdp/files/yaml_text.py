@@ -21,10 +21,8 @@ successors at once, as if it had one action, `step`. `values: cost` reads all re
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -34,18 +32,14 @@ from rltrain.mdp import build, terminal
 from rltrain.mdp.checks import MAX_NAME, MOST_REWARD, Faults, check_start, quoted
 from rltrain.mdp.files import Loaded
 from rltrain.mdp.files.source import Source
-from rltrain.mdp.model import Model
+from rltrain.mdp.files.yaml_out import REWARD, STEP, TERMINAL, split
+from rltrain.mdp.files.yaml_out import write as write
 from rltrain.spelling import described, did_you_mean, shown
-from rltrain.yaml_subset import resolve, word
 
 KEYS = ("name", "discount", "values", "start", "actions", "states", "chain")
-TERMINAL, REWARD = "terminal", "reward"  # words; a state or an action of such a name is quoted
 _MOST_REWARD = Fraction(f"{MOST_REWARD:g}")  # as it is printed: the float is a little less
-STEP = "step"  # the action of a chain
 _NUMBER = re.compile(r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?")
 _FRACTION = re.compile(r"([-+]?\d{1,100})\s*/\s*(\d{1,100})")
-_WITH_REWARD = re.compile(rf"(.*?)\s+{REWARD}\s+(\S.*)", re.DOTALL)
-_BARE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_ .+/-]*[A-Za-z0-9_.+/-])?")
 Path_ = yaml_subset.Path
 
 
@@ -208,7 +202,7 @@ class _Reader:
     def _is_terminal(self, path: Path_, state: int) -> bool:
         """Whether a state's text says `terminal`, with a reward or not; the reward is kept."""
         text = self.document.texts.get(path, "")
-        word, reward = (text, None) if text in self.states else _split(text)
+        word, reward = (text, None) if text in self.states else split(text)
         if word != TERMINAL or (path in self.document.quoted and TERMINAL in self.states):
             return False
         if reward is not None:
@@ -247,7 +241,7 @@ class _Reader:
             if isinstance(said[name], dict | list):
                 self.fault(place, f"expected a probability, or PROBABILITY reward NUMBER, got {described(said[name])}")
                 continue
-            written, reward = _split(self.document.texts.get(place, ""))
+            written, reward = split(self.document.texts.get(place, ""))
             prob = fraction(written)
             if prob is None or not 0 <= prob <= 1:
                 self.fault(place, f"expected a probability from 0 to 1, such as 0.7 or 1/3, got {_got(written)}")
@@ -262,7 +256,7 @@ class _Reader:
         """The state that a text leads to, and the reward written behind it."""
         if path in self.document.quoted and text in self.states:
             return text, None
-        target, reward = _split(text)
+        target, reward = split(text)
         if reward is None or text not in self.states:
             if reward is None and text in (TERMINAL, REWARD) and text in self.states:
                 self.fault(path, f'the word {text} has a meaning; the state of that name is written "{text}"')
@@ -363,12 +357,6 @@ class _Reader:
         faults.stop()
 
 
-def _split(text: str) -> tuple[str, str | None]:
-    """`0.7 reward 10` -> ("0.7", "10")"""
-    found = _WITH_REWARD.fullmatch(text)
-    return (found[1], found[2]) if found else (text, None)
-
-
 def _got(text: str) -> str:
     return f"'{shown(text if len(text) <= 60 else text[:57] + '...')}'" if text else "nothing"
 
@@ -382,120 +370,3 @@ def _where(path: Path_) -> str:
     words = ("state", "action", "next") if path[0] == "states" else ("state", "next")
     named = [f"{what} {quoted(str(key))}" for what, key in zip(words, path[1:], strict=False) if key != REWARD]
     return ", ".join(named) + (", reward: " if REWARD in path[3 if path[0] == "states" else 2 :] else ": ")
-
-
-def write(model: Model, file: IO[bytes], path: Path) -> None:
-    """The model as YAML that `read` turns into it again."""
-    if model.num_next > yaml_subset.MAX_BYTES // 5:
-        raise InputError(
-            f"{shown(str(path))}: {model.num_next:,} transitions are too many for YAML; write an .npz file"
-        )
-    data = text(model).encode()
-    if len(data) > yaml_subset.MAX_BYTES:
-        raise InputError(
-            f"{shown(str(path))}: as YAML the model has {len(data):,} bytes, and {yaml_subset.MAX_BYTES:,} can be "
-            "read; write an .npz file"
-        )
-    file.write(data)
-
-
-def text(model: Model) -> str:
-    """The model as YAML."""
-    return "\n".join(_lines(model)) + "\n"
-
-
-def _lines(model: Model) -> Iterator[str]:
-    states, actions = list(map(_plain, model.states)), list(map(_plain, model.actions))
-    if model.name:
-        yield f"name: {word(model.name)}"
-    if model.discount is not None:
-        yield f"discount: {_exactly(model.exact.discount if model.exact else None, model.discount)}"
-    if model.start is not None:
-        yield f"start: {_start_text(model, states)}"
-    chain = tuple(model.actions) == (STEP,)
-    seen = list(dict.fromkeys(model.action.tolist()))
-    if not chain and seen != list(range(model.num_actions)):
-        yield f"actions: [{', '.join(actions)}]"
-    yield ""
-    yield "chain:" if chain else "states:"
-    for state, name in enumerate(states):
-        pairs = model.pairs(state)
-        if not pairs:
-            yield f"  {name}: {TERMINAL}"
-        elif chain:
-            yield f"  {name}: {_successors_text(model, pairs[0], states)}"
-        else:
-            yield f"  {name}:"
-            for pair in pairs:
-                action = actions[model.action[pair]]
-                yield f"    {action}: {_successors_text(model, pair, states, block=action == _in_quotes(REWARD))}"
-
-
-def _successors_text(model: Model, pair: int, states: list[str], block: bool = False) -> str:
-    """Where a pair leads; as a `block` where a name alone could be taken for the reward of a state."""
-    span = model.successors(pair)
-    rewards = [] if model.next_reward is None else [float(r) for r in model.next_reward[span]]
-    if len(set(rewards)) <= 1:
-        own, rewards = float(model.reward[pair]), []
-    else:
-        own = 0.0
-    if own and any(model.states[state] == REWARD for state in model.next[span].tolist()):
-        own, rewards = 0.0, [own] * (span.stop - span.start)  # a key stands once, in quotes or not
-    exact = model.exact.prob[span] if model.exact else [None] * (span.stop - span.start)
-    parts = []
-    for place, number in enumerate(range(span.start, span.stop)):
-        reward = rewards[place] if rewards else 0.0
-        prob = _exactly(exact[place], float(model.prob[number]))
-        parts.append(
-            (states[int(model.next[number])], prob + (f" {REWARD} {_reward_text(model, reward)}" if reward else ""))
-        )
-    if len(parts) == 1 and parts[0][1] == "1" and not block and not parts[0][0].startswith('"'):
-        return parts[0][0] + (f" {REWARD} {_reward_text(model, own)}" if own else "")
-    if own:
-        parts.append((REWARD, _reward_text(model, own)))
-    return "{" + ", ".join(f"{name}: {value}" for name, value in parts) + "}"
-
-
-def _plain(name: str) -> str:
-    """A name without quotes where that is the same: here keys and states are text, `0` included."""
-    plain = _BARE.fullmatch(name) and not isinstance(resolve(name), bool | None)
-    meant = name in (TERMINAL, REWARD) or _split(name)[1] is not None
-    return name if plain and not meant else _in_quotes(name)
-
-
-def _in_quotes(name: str) -> str:
-    """A name in quotes: words are names there."""
-    written = word(name)
-    return written if written.startswith('"') else f'"{written}"'
-
-
-def _start_text(model: Model, states: list[str]) -> str:
-    assert model.start is not None
-    shares = [(states[int(s)], float(model.start[s])) for s in np.flatnonzero(model.start)]
-    if len(shares) == 1 and shares[0][1] == 1:
-        return shares[0][0]
-    return "{" + ", ".join(f"{name}: {_simple(share)}" for name, share in shares) + "}"
-
-
-def _reward_text(model: Model, value: float) -> str:
-    return _simple(value) if model.exact else _decimal(value)
-
-
-def _simple(value: float) -> str:
-    """1/3 for what is the nearest number to it; else the shortest decimal."""
-    close = Fraction(value).limit_denominator(1000)
-    decimal = _decimal(value)
-    return _exactly(close, value) if float(close) == value and len(decimal) > 12 else decimal
-
-
-def _exactly(written: Fraction | None, value: float) -> str:
-    """The number as it was written: a decimal where that says the same, else a fraction."""
-    decimal = _decimal(value)
-    if written is None or Fraction(decimal) == written:
-        return decimal
-    return f"{written.numerator}/{written.denominator}"
-
-
-def _decimal(value: float) -> str:
-    whole = value == int(value) and abs(value) < 2**53
-    return str(int(value)) if whole else repr(value)
