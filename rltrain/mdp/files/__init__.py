@@ -9,12 +9,9 @@ Each may be packed: `model.csv.gz`. `-` reads standard input, whose format is to
 
 from __future__ import annotations
 
-import errno
 import gzip
 import importlib
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
@@ -24,7 +21,7 @@ from rltrain.mdp import reachability
 from rltrain.mdp.files.source import PACKED, STANDARD_INPUT, opened, suffix_of
 from rltrain.mdp.files.source import missing as missing
 from rltrain.mdp.model import Model
-from rltrain.spelling import nearest, shown
+from rltrain.spelling import shown
 from rltrain.whole_files import replacing
 
 FORMATS = {  # suffix -> the module that knows it
