@@ -58,3 +58,10 @@ class UncertifiedError(RltrainError):
     """An answer that could not be proven within its bound."""
 
     exit_code = 9
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out. torch has an error of its own on a GPU and only a sentence on a CPU."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("out of memory" in str(error) or "allocate memory" in str(error))
+    )

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rltrain.core import State
+from rltrain.core import Array, State
+from rltrain.saved import MAX_SEED, Saved
 
 if TYPE_CHECKING:
     import torch
+
+TWISTER = 624  # words of torch's Mersenne twister
 
 
 def derive(seed: int, *keys: int | str) -> int:
@@ -53,13 +56,41 @@ class Streams:
         }
 
     def load(self, state: State) -> None:
-        self.seed = state["seed"]
-        for name, saved in state["numpy"].items():
-            self.numpy(name).bit_generator.state = saved
-        for name, saved in state["torch"].items():
+        """Every stream that is in use here must be in the state."""
+        saved = Saved.of(state)
+        self.seed = saved.integer("seed", 0, MAX_SEED)
+        of_numpy, of_torch = saved.part("numpy"), saved.part("torch")
+        for name in {**self._numpy, **of_numpy}:
+            restore(self.numpy(name), of_numpy.part(name))
+        for name in {**self._torch, **of_torch}:
             import torch
 
-            self.torch(name).set_state(torch.from_numpy(np.ascontiguousarray(saved)))
+            stream = self.torch(name)
+            numbers = of_torch.array(name, "uint8", tuple(stream.get_state().shape))
+            if not _is_twister(numbers):
+                of_torch.refuse(name, "is no state of torch's generator")
+            stream.set_state(torch.from_numpy(numbers))
+
+
+def restore(stream: np.random.Generator, saved: Saved) -> None:
+    """Set a stream to the state that `plain` made of its own. CheckpointError for what is no state of a PCG64."""
+    inner = saved.part("state")
+    stream.bit_generator.state = {
+        "bit_generator": saved.text("bit_generator", among=("PCG64",)),
+        "state": {key: inner.integer(key, 0, 2**128 - 1) for key in ("state", "inc")},
+        "has_uint32": saved.integer("has_uint32", 0, 1),
+        "uinteger": saved.integer("uinteger", 0, 2**32 - 1),
+    }
+
+
+def _is_twister(numbers: Array) -> bool:
+    """Whether torch may go on from these bytes: it reads its next word without asking whether there is one.
+
+    They begin with seed (8 bytes), words left (4), whether seeded (4), and the place of the next word (8).
+    """
+    left, seeded = numbers[8:16].view(np.int32).tolist()
+    place = int(numbers[16:24].view(np.uint64)[0])
+    return seeded == 1 and 1 <= left <= TWISTER and (place + left == TWISTER + 1 or (left, place) == (1, 0))
 
 
 def plain(value: Any) -> Any:

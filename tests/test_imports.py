@@ -13,6 +13,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
         "errors",
         "plain_files",
         "rng",
+        "saved",
         "spelling",
         "yaml_subset",
         "settings",

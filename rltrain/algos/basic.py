@@ -25,6 +25,7 @@ from rltrain.envs.episodes import Episodes
 from rltrain.envs.vacuum_room import turn_actions
 from rltrain.errors import InputError
 from rltrain.rng import Streams, derive
+from rltrain.saved import Saved, step_of
 from rltrain.settings import STRICT
 
 TASK = "env"
@@ -115,12 +116,16 @@ class Algorithm:
         }
 
     def load(self, state: State) -> None:
-        self.env_steps, self._games = state["env_steps"], state["games"]
-        self._waiting = list(state["waiting"])
-        self._mean, self._squares, self._min, self._max = state["returns"]
-        self._now = type(self._now)(**state["now"])
-        self.episodes.load(state["episodes"])
-        self.env.load(state["env"])
+        saved = Saved.of(state)
+        self.env_steps, self._games = saved.integer("env_steps"), saved.integer("games")
+        waiting, returns = saved.listed("waiting"), saved.listed("returns", 4)
+        self._waiting = [waiting.number(key) for key in waiting]
+        counted = self._games > 0  # before the first game they are NaN
+        self._mean, self._min, self._max = (returns.number(key, finite=counted) for key in "023")
+        self._squares = returns.number("1", 0.0) if counted else math.nan
+        self._now = step_of(saved.part("now"), self.env.spec)
+        self.episodes.load(saved.part("episodes"))
+        self.env.load(saved.part("env"))
 
 
 class Rule:

@@ -23,14 +23,16 @@ from pydantic import BaseModel, Field
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.errors import InputError
 from rltrain.policies import choosing, trials
-from rltrain.policies.champion import Champion, fixed, spread, told
+from rltrain.policies.champion import Champion, champion_of, spread, told
 from rltrain.policies.parameters import Family
 from rltrain.rng import Streams, derive
+from rltrain.saved import Saved
 from rltrain.settings import STRICT
 
 TASK = "env"
 DEFAULT_BUDGET = {"generations": 100}
 DEFAULT_NUM_ENVS = 100
+TINY, HUGE = 1e-100, 1e100  # of a saved search: beyond, squares are no numbers
 MOST_PARAMETERS = 2_000  # beyond, the eigenvectors of C take seconds a generation
 
 
@@ -130,10 +132,18 @@ class Algorithm:
         }
 
     def load(self, state: State) -> None:
-        self.search = Search(**state["search"])
-        self.champion.load(state["champion"])
-        self.generations = state["generations"]
-        self.env_steps, self.episodes = state["env_steps"], state["episodes"]
+        saved = Saved.of(state)
+        search, own = saved.part("search"), self.search
+        self.search = Search(
+            mean=search.like("mean", own.mean),
+            sigma=search.number("sigma", TINY, HUGE),
+            covariance=search.like("covariance", own.covariance, -HUGE, HUGE),
+            path_sigma=search.like("path_sigma", own.path_sigma, -HUGE, HUGE),
+            path_c=search.like("path_c", own.path_c, -HUGE, HUGE),
+        )
+        self.champion.load(saved.part("champion"))
+        self.generations = saved.integer("generations")
+        self.env_steps, self.episodes = saved.integer("env_steps"), saved.integer("episodes")
 
 
 def default_population(size: int) -> int:
@@ -228,7 +238,7 @@ def make_family(config: Config, spec: EnvSpec) -> Family:
 
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
-    return fixed(make_family(config, spec), state["champion"]["candidate"], seed=0)
+    return champion_of(make_family(config, spec), state)
 
 
 def findings(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:

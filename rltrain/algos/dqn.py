@@ -46,6 +46,7 @@ from rltrain.deep.replay import Batch, Prioritised, Replay, frame_bytes, replay_
 from rltrain.envs.episodes import Episodes
 from rltrain.errors import CheckpointError
 from rltrain.rng import Streams, derive
+from rltrain.saved import Saved, step_of
 
 __all__ = ["DEFAULT_BUDGET", "DEFAULT_NUM_ENVS", "TASK", "Algorithm", "Config", "cost", "load_policy"]
 
@@ -329,23 +330,29 @@ class Algorithm:
         }
 
     def load(self, state: State) -> None:
-        _check_features(self.spec, state)
-        if state["precision"] != self.precision:
+        saved = Saved.of(state)
+        _check_features(self.spec, saved)
+        arithmetic = saved.text("precision", among=("float32", "bfloat16"))
+        if arithmetic != self.precision:
             why = "the processor has no instructions for the run's bfloat16"
-            if self._can_compute(state["precision"]):
-                self._build(state["precision"])
+            if self._can_compute(arithmetic):
+                self._build(arithmetic)
                 why = "as the run began"
             self.chosen["precision"] = f"{self.precision}: {why}"
-        self.learner.load(state["learner"])
-        set_arrays(self.target, state["target"])
-        self.env_steps = state["env_steps"]
-        self.updates = state["updates"]
-        self._learned_steps = state["learned_steps"]
-        self.auto_scale = state.get("auto_scale")
-        self._go_on_from(Step(**state["now"]))
-        self.episodes.load(state["episodes"])
-        self.replay.load(state["replay"])
-        self.env.load(state["env"])
+        self.learner.load(saved.part("learner"))
+        set_arrays(self.target, saved.part("target"))
+        self.env_steps = saved.integer("env_steps")
+        self.updates = saved.integer("updates")
+        # At most the steps of the last round have not been learned from: no more updates are due than one round's.
+        told = max(self.config.learning_starts, self.env_steps)
+        waiting = self.collect_steps * self.spec.num_envs
+        self._learned_steps = saved.integer("learned_steps", max(self.config.learning_starts, told - waiting), told)
+        scaled = "auto_scale" in saved and saved.given("auto_scale")  # earlier versions had no such scale
+        self.auto_scale = saved.number("auto_scale", 0) if scaled else None
+        self._go_on_from(step_of(saved.part("now"), self.spec))
+        self.episodes.load(saved.part("episodes"))
+        self.replay.load(saved.part("replay"))
+        self.env.load(saved.part("env"))
         self._record()
 
     def _can_compute(self, arithmetic: str) -> bool:
@@ -355,11 +362,12 @@ class Algorithm:
 
 def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
     """The policy of a saved state, without its environments and its memory."""
-    _check_features(spec, state)
+    saved = Saved.of(state)
+    _check_features(spec, saved)
     torch.set_num_threads(hardware.threads)
     device = resolve(hardware.device)
     network = QNetwork(spec, network_shape(config, spec))
-    set_arrays(network, state["learner"]["weights"])
+    set_arrays(network, saved.part("learner").part("weights"))
     return Greedy(network.to(device), device)
 
 

@@ -17,9 +17,10 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.policies import choosing, trials
-from rltrain.policies.champion import Champion, fixed, spread, told
+from rltrain.policies.champion import Champion, champion_of, spread, told
 from rltrain.policies.parameters import Parameters
 from rltrain.rng import Streams, derive
+from rltrain.saved import Saved
 from rltrain.settings import STRICT
 
 TASK = "env"
@@ -129,10 +130,11 @@ class Algorithm:
         }
 
     def load(self, state: State) -> None:
-        self.population = state["population"].astype(np.float64)
-        self.champion.load(state["champion"])
-        self.generations = state["generations"]
-        self.env_steps, self.episodes = state["env_steps"], state["episodes"]
+        saved = Saved.of(state)
+        self.population = saved.like("population", self.population)
+        self.champion.load(saved.part("champion"))
+        self.generations = saved.integer("generations")
+        self.env_steps, self.episodes = saved.integer("env_steps"), saved.integer("episodes")
 
 
 def best(scores: Array, count: int) -> Array:
@@ -157,7 +159,7 @@ def breed(
 
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
-    return fixed(choosing.make(config, spec), state["champion"]["candidate"], seed=0)
+    return champion_of(choosing.make(config, spec), state)
 
 
 def findings(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:

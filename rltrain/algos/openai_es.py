@@ -18,8 +18,9 @@ from pydantic import BaseModel, Field
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.policies import choosing, trials
 from rltrain.policies.adam import Adam
-from rltrain.policies.champion import Champion, fixed, spread, told
+from rltrain.policies.champion import Champion, champion_of, spread, told
 from rltrain.rng import Streams, derive
+from rltrain.saved import Saved
 from rltrain.settings import STRICT
 
 TASK = "env"
@@ -113,11 +114,12 @@ class Algorithm:
         }
 
     def load(self, state: State) -> None:
-        self.centre[:] = state["centre"]
-        self.adam.load(state["adam"])
-        self.champion.load(state["champion"])
-        self.generations = state["generations"]
-        self.env_steps, self.episodes = state["env_steps"], state["episodes"]
+        saved = Saved.of(state)
+        saved.fill("centre", self.centre)
+        self.adam.load(saved.part("adam"))
+        self.champion.load(saved.part("champion"))
+        self.generations = saved.integer("generations")
+        self.env_steps, self.episodes = saved.integer("env_steps"), saved.integer("episodes")
 
 
 def centred_ranks(scores: Array) -> Array:
@@ -134,7 +136,7 @@ def gradient(noise: Array, scores: Array, sigma: float) -> Array:
 
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
-    return fixed(choosing.make(config, spec), state["champion"]["candidate"], seed=0)
+    return champion_of(choosing.make(config, spec), state)
 
 
 def findings(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:

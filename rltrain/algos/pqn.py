@@ -27,6 +27,7 @@ from rltrain.deep.learner import Learner, Learnt, Rule, Samples, set_arrays, sum
 from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, parameter_count, shape_of
 from rltrain.envs.episodes import Episodes
 from rltrain.rng import Streams, derive
+from rltrain.saved import Saved, step_of
 
 __all__ = ["DEFAULT_BUDGET", "DEFAULT_NUM_ENVS", "TASK", "Algorithm", "Config", "cost", "load_policy"]
 
@@ -183,12 +184,13 @@ class Algorithm:
         }
 
     def load(self, state: State) -> None:
-        self.learner.load(state["learner"])
-        self.env_steps, self.updates = state["env_steps"], state["updates"]
-        self.auto_scale = state["auto_scale"]
-        self.now = Step(**state["now"])
-        self.episodes.load(state["episodes"])
-        self.env.load(state["env"])
+        saved = Saved.of(state)
+        self.learner.load(saved.part("learner"))
+        self.env_steps, self.updates = saved.integer("env_steps"), saved.integer("updates")
+        self.auto_scale = saved.number("auto_scale", 0) if saved.given("auto_scale") else None
+        self.now = step_of(saved.part("now"), self.spec)
+        self.episodes.load(saved.part("episodes"))
+        self.env.load(saved.part("env"))
 
 
 def returns(reward: Array, rollout: Rollout, gamma: float, trace_decay: float) -> Array:
@@ -211,7 +213,7 @@ def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware)
     torch.set_num_threads(hardware.threads)
     device = resolve(hardware.device)
     network = QNetwork(spec, network_shape(config, spec))
-    set_arrays(network, state["learner"]["weights"])
+    set_arrays(network, Saved.of(state).part("learner").part("weights"))
     return Greedy(network.to(device), device)
 
 

@@ -24,9 +24,11 @@ from rltrain.envs.tabular import TabularEnv
 from rltrain.errors import DivergedError
 from rltrain.mdp import learning, learning_rules, learning_truth, sampling
 from rltrain.mdp.learning import Options, round_below
+from rltrain.mdp.learning_saved import check_pending, restore_agent, restore_world
 from rltrain.mdp.learning_truth import Truth
 from rltrain.mdp.table_policy import TablePolicy, restored
 from rltrain.rng import Streams, derive
+from rltrain.saved import Saved
 
 CURVES = 10  # learners of a rate whose value is a column of its own
 METHODS = {
@@ -197,13 +199,14 @@ class Algorithm:
         }
 
     def load(self, state: State) -> None:
-        self.env_steps = state["env_steps"]
-        for name, array in state["agent"].items():
-            self.agent._asdict()[name][:] = array
-        for name, array in state["world"].items():
-            self.world._asdict()[name][:] = array
-        for game, saved in zip(self.games, state["games"], strict=True):
-            game.load(saved)
+        saved = Saved.of(state)
+        self.env_steps = saved.integer("env_steps")
+        restore_agent(saved.part("agent"), self.agent, sarsa=self.options.method == learning.SARSA)
+        restore_world(saved.part("world"), self.world, self.first_pair, self.options.limit)
+        check_pending(saved.part("agent"), self.agent, self.world, self.first_pair)
+        games = saved.listed("games", len(self.games))
+        for number, game in enumerate(self.games):
+            game.load(games.part(str(number)))
 
 
 def greedy(first_pair: Array, action: Array | None, q: Array, num_actions: int) -> TablePolicy:
@@ -224,8 +227,11 @@ def greedy(first_pair: Array, action: Array | None, q: Array, num_actions: int) 
 
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
-    q = _believed(state["agent"]["q"], state["agent"]["second"])[0]
-    return restored(state["policy"], q, spec.num_actions)
+    saved = Saved.of(state)
+    agent, learners = saved.part("agent"), len(config.rates) * config.learners
+    q = agent.array("q", "float64", (learners, None))
+    second = agent.array("second", "float64", (learners, q.shape[1] if config.method == "double" else 0))
+    return restored(saved.part("policy"), _believed(q, second)[0], spec)
 
 
 def _believed(q: Array, second: Array) -> Array:

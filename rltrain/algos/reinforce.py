@@ -28,6 +28,7 @@ from rltrain.errors import DivergedError, InputError
 from rltrain.policies import mlp
 from rltrain.policies.adam import Adam
 from rltrain.rng import Streams, derive
+from rltrain.saved import Saved
 from rltrain.settings import STRICT
 
 TASK = "env"
@@ -222,13 +223,16 @@ class Algorithm:
         }
 
     def load(self, state: State) -> None:
-        for own, saved in zip([*self.weights, *self.value], [*state["weights"], *state["value"]], strict=True):
-            own[...] = saved
-        self._adam.load(state["adam"])
-        self._value_adam.load(state["value_adam"])
-        self.env_steps = state["env_steps"]
-        self.updates = state["updates"]
-        self.episodes.load(state["episodes"])
+        saved = Saved.of(state)
+        for key, own in (("weights", self.weights), ("value", self.value)):
+            listed = saved.listed(key, len(own))
+            for number, part in enumerate(own):
+                listed.fill(str(number), part)
+        self._adam.load(saved.part("adam"))
+        self._value_adam.load(saved.part("value_adam"))
+        self.env_steps = saved.integer("env_steps")
+        self.updates = saved.integer("updates")
+        self.episodes.load(saved.part("episodes"))
 
 
 class NetworkPolicy:
@@ -252,7 +256,9 @@ class NetworkPolicy:
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
     check(config, spec)
-    return _policy(config, list(state["weights"]), 0)
+    shapes = mlp.shapes(layer_sizes(config, spec))
+    saved = Saved.of(state).listed("weights", len(shapes))
+    return _policy(config, [saved.array(str(i), "float64", shape) for i, shape in enumerate(shapes)], 0)
 
 
 # The mathematics
@@ -343,9 +349,14 @@ def check(config: Config, spec: EnvSpec) -> None:
 
 def first_weights(config: Config, spec: EnvSpec, stream: np.random.Generator) -> mlp.Weights:
     """The policy network's weights before the first update."""
-    outputs = 1 if config.output == "sigmoid" else spec.num_actions
     variance = {"lecun": 1.0, "he": 2.0}[config.initializer]
-    return mlp.initial([math.prod(spec.obs_shape), *config.hidden, outputs], stream, variance, config.output_gain)
+    return mlp.initial(layer_sizes(config, spec), stream, variance, config.output_gain)
+
+
+def layer_sizes(config: Config, spec: EnvSpec) -> list[int]:
+    """Units of the policy network: inputs, hidden layers, outputs."""
+    outputs = 1 if config.output == "sigmoid" else spec.num_actions
+    return [math.prod(spec.obs_shape), *config.hidden, outputs]
 
 
 def _policy(config: Config, weights: mlp.Weights, seed: int) -> NetworkPolicy:

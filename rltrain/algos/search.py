@@ -17,8 +17,9 @@ from pydantic import BaseModel, Field
 
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.policies import choosing, designs, trials
-from rltrain.policies.champion import Champion, fixed, spread, told
+from rltrain.policies.champion import Champion, champion_of, spread, told
 from rltrain.rng import Streams, derive
+from rltrain.saved import Saved
 from rltrain.settings import STRICT
 
 TASK = "env"
@@ -113,14 +114,16 @@ class Algorithm:
         }
 
     def load(self, state: State) -> None:
-        self.points, self.scores = state["points"].astype(np.float64), state["scores"].astype(np.float64)
-        self.champion.load(state["champion"])
-        self.env_steps, self.episodes = state["env_steps"], state["episodes"]
+        saved = Saved.of(state)
+        self.scores = saved.array("scores", "float64", (None,))
+        self.points = saved.array("points", "float64", (len(self.scores), self.points.shape[1]))
+        self.champion.load(saved.part("champion"))
+        self.env_steps, self.episodes = saved.integer("env_steps"), saved.integer("episodes")
 
 
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
-    return fixed(choosing.make(config, spec), state["champion"]["candidate"], seed=0)
+    return champion_of(choosing.make(config, spec), state)
 
 
 def findings(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:

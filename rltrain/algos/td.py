@@ -23,8 +23,10 @@ from rltrain.envs.tabular import TabularEnv
 from rltrain.errors import DivergedError, InputError
 from rltrain.mdp import learning, learning_td, learning_truth, policy, reachability, sampling
 from rltrain.mdp.learning import Options, round_below
+from rltrain.mdp.learning_saved import restore_agent, restore_world
 from rltrain.mdp.table_policy import by_action
 from rltrain.rng import Streams, derive
+from rltrain.saved import ANY_INTEGER, Saved
 
 CURVES = 10  # learners of a rate whose value is a column of its own
 
@@ -175,13 +177,13 @@ class Algorithm:
         }
 
     def load(self, state: State) -> None:
-        self.env_steps = state["env_steps"]
-        for name, array in state["agent"].items():
-            self.agent._asdict()[name][:] = array
-        for name, array in state["world"].items():
-            self.world._asdict()[name][:] = array
-        for game, saved in zip(self.games, state["games"], strict=True):
-            game.load(saved)
+        saved = Saved.of(state)
+        self.env_steps = saved.integer("env_steps")
+        restore_agent(saved.part("agent"), self.agent)
+        restore_world(saved.part("world"), self.world, self.first_pair, self.options.limit)
+        games = saved.listed("games", len(self.games))
+        for number, game in enumerate(self.games):
+            game.load(games.part(str(number)))
 
 
 class Follower:
@@ -216,5 +218,11 @@ class Follower:
 
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
-    saved = state["policy"]
-    return Follower(saved["first_pair"], saved["action"], saved["taken"], spec.num_actions)
+    saved, most = Saved.of(state).part("policy"), spec.num_actions
+    taken = saved.array("taken", "float64", (None,), 0, 1)
+    action = saved.array("action", ANY_INTEGER, (len(taken),), 0, most - 1)
+    states = None if spec.num_states is None else spec.num_states + 1
+    first_pair = saved.array("first_pair", "int64", (states,), 0, len(taken))
+    if first_pair[0] != 0 or first_pair[-1] != len(taken) or (np.diff(first_pair) < 0).any():
+        saved.refuse("first_pair", f"must ascend from 0 to {len(taken)}")
+    return Follower(first_pair, action, taken, most)

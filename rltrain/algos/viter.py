@@ -18,6 +18,7 @@ from rltrain.mdp.model import Model
 from rltrain.mdp.sweeping import Sweeping
 from rltrain.mdp.table_policy import greedy, restored
 from rltrain.rng import Streams
+from rltrain.saved import Saved
 from rltrain.settings import STRICT
 
 TASK = "mdp"
@@ -63,9 +64,10 @@ class Algorithm:
         return {"table": self.table.save(), "policy": greedy(self.table.model, self.table.q).save()}
 
     def load(self, state: State) -> None:
-        self.table.load(state["table"])
+        self.table.load(Saved.of(state).part("table"))
 
 
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
-    return restored(state["policy"], state["table"]["q"], spec.num_actions)
+    saved = Saved.of(state)
+    return restored(saved.part("policy"), saved.part("table").array("q", "float64", (None,)), spec)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rltrain import __version__
 from rltrain.cli.output import complain
-from rltrain.errors import DiskError, OutOfMemoryError, RltrainError
+from rltrain.errors import DiskError, OutOfMemoryError, RltrainError, out_of_memory
 
 
 class Crash(Exception):
@@ -69,13 +69,6 @@ def exit_code_of(work: Callable[[], object]) -> int:
         complain(f"rltrain crashed: {_one_line(error)}. This is a bug of rltrain; please report the lines above.")
         return 1
     return 0
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out. torch has an error of its own on a GPU and only a sentence on a CPU."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and ("out of memory" in str(error) or "allocate memory" in str(error))
-    )
 
 
 def _memory_text(error: BaseException) -> str:

@@ -94,7 +94,7 @@ def evaluate_checkpoint(
         "environment": experiment.environment.name,
         "checkpoint": str(path),
         "chosen": chosen,
-        "counters": dict(loaded.meta.get("counters", {})),
+        "counters": loaded.counters,
         **result.json(),
         "baselines": evaluation.baselines(experiment.environment, wanted, episodes, seed, threads, experiment.task)
         if beside
@@ -162,7 +162,7 @@ def experiment_of(path: Path, loaded: Loaded) -> Experiment:
     if not config.is_file():
         raise CheckpointError(f"{path}: its run's {config} is missing; copy the whole run folder")
     experiment = load(config)
-    made = (loaded.meta.get("algorithm"), loaded.meta.get("environment"))
+    made = (loaded.meta.text("algorithm"), loaded.meta.text("environment"))
     said = (experiment.algorithm_name, experiment.environment.name)
     if made != said:
         raise CheckpointError(
@@ -177,26 +177,23 @@ def policy_of(experiment: Experiment, loaded: Loaded, device: str | None, thread
     from rltrain.core import Hardware
     from rltrain.rng import Streams
     from rltrain.run import build
+    from rltrain.saved import loading
 
     module = registry.load(experiment.algorithm_name)
     hardware = Hardware(device or experiment.run.device, threads)
     load_policy = vars(module).get("load_policy")
     if load_policy is not None:
         spec = envs.describe(experiment.environment, task=experiment.task)
-        try:
-            policy: Policy = load_policy(experiment.algorithm, spec, loaded.state["algorithm"], hardware)
-        except (KeyError, TypeError, IndexError) as error:
-            what = f"{loaded.name}: {type(error).__name__} {error}"
-            raise CheckpointError(
-                f"{what}; it was written by another version of rltrain or of the algorithm"
-            ) from error
+        with loading(loaded.name):
+            policy: Policy = load_policy(experiment.algorithm, spec, loaded.state.part("algorithm"), hardware)
         return policy
     rng = Streams(experiment.run.seed)
     env = build.world(experiment)
     try:
         algorithm = build.algorithm(experiment, experiment.algorithm, env, rng, hardware)
-        algorithm.load(loaded.state["algorithm"])
-        rng.load(loaded.state["rng"])
+        with loading(loaded.name):
+            algorithm.load(loaded.state.part("algorithm"))
+            rng.load(loaded.state.part("rng"))
         whole: Policy = algorithm.policy()
         return whole
     finally:

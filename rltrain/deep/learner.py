@@ -23,6 +23,7 @@ from rltrain.deep.histogram import histogram
 from rltrain.deep.networks import NetworkShape, QNetwork, begin_anew, copy_weights, initialise
 from rltrain.deep.optimiser import Optimiser, clip_scale
 from rltrain.errors import DivergedError
+from rltrain.saved import Saved
 
 Result = TypeVar("Result")
 Submit = Callable[[Callable[[], Any]], Job[Any]]  # offers work to the helper
@@ -168,9 +169,10 @@ class Learner:
         }
 
     def load(self, state: State) -> None:
-        set_arrays(self.weights, state["weights"])
-        self._wide.optimiser.load(state["wide"])
-        self._others.optimiser.load(state["others"])
+        saved = Saved.of(state)
+        set_arrays(self.weights, saved.part("weights"))
+        self._wide.optimiser.load(saved.part("wide"))
+        self._others.optimiser.load(saved.part("others"))
         copy_weights(self.weights, self.online)
 
 
@@ -220,11 +222,13 @@ def arrays(network: QNetwork) -> dict[str, Array]:
     return {name: np.array(p.detach().float().cpu().numpy(), order="C") for name, p in network.named_parameters()}
 
 
-def set_arrays(network: QNetwork, saved: Mapping[str, Array]) -> None:
-    """The inverse of `arrays`."""
+def set_arrays(network: QNetwork, state: Mapping[str, Any]) -> None:
+    """The inverse of `arrays`. CheckpointError for an array that is not of the parameter's shape."""
+    saved = Saved.of(state)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
-            parameter.copy_(torch.from_numpy(saved[name]))
+            values = saved.array(name, "float32", tuple(parameter.shape), finite=False)  # what diverged says so itself
+            parameter.copy_(torch.from_numpy(values))
 
 
 def summary(learnt: Sequence[Learnt], updates: int) -> Metrics:

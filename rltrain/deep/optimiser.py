@@ -9,6 +9,13 @@ import torch
 from torch import Tensor
 
 from rltrain.core import State
+from rltrain.saved import MAX_COUNT, Saved
+
+MOMENTS = {  # what an optimiser keeps of each parameter, besides its number of steps: [name, whether it is of squares]
+    "adam": (("exp_avg", False), ("exp_avg_sq", True)),
+    "radam": (("exp_avg", False), ("exp_avg_sq", True)),
+    "rmsprop": (("square_avg", True), ("grad_avg", False)),
+}
 
 
 class Optimiser:
@@ -19,6 +26,7 @@ class Optimiser:
 
     def __init__(self, name: str, parameters: Sequence[torch.nn.Parameter], eps: float) -> None:
         self.parameters = list(parameters)
+        self._moments = MOMENTS[name]
         self.gradients = [torch.zeros_like(parameter) for parameter in self.parameters]
         for parameter, gradient in zip(self.parameters, self.gradients, strict=True):
             parameter.grad = gradient
@@ -75,15 +83,18 @@ class Optimiser:
     def load(self, state: State) -> None:
         if self._optimiser is None:
             return
+        saved = Saved.of(state)
         self._optimiser.state.clear()
+        if not saved:  # before the first step
+            return
         for i, parameter in enumerate(self.parameters):
-            for name, saved in state.get(str(i), {}).items():
-                value = torch.from_numpy(saved).to(parameter.device)
-                if (
-                    value.shape == parameter.shape
-                ):  # as the optimiser would have made it: the parameter's device and layout
-                    value = torch.empty_like(parameter, requires_grad=False).copy_(value)
-                self._optimiser.state[parameter][name] = value.clone(memory_format=torch.preserve_format)
+            one, kept = saved.part(str(i)), self._optimiser.state[parameter]
+            kept["step"] = torch.from_numpy(one.array("step", "float32", (), 0, MAX_COUNT)).to(parameter.device)
+            for name, of_squares in self._moments:
+                least = 0 if of_squares else None
+                values = one.array(name, "float32", tuple(parameter.shape), least, finite=False)
+                # As the optimiser would have made it: the parameter's device and layout.
+                kept[name] = torch.empty_like(parameter, requires_grad=False).copy_(torch.from_numpy(values))
 
 
 def clip_scale(norm: Tensor, max_norm: float | None) -> float | Tensor:

@@ -21,7 +21,9 @@ from torch.nn import functional
 
 from rltrain.core import Array, Blob, EnvSpec, State, Step
 from rltrain.deep.sum_tree import SumTree
+from rltrain.saved import Saved
 
+MAX_PRIORITY = 1e100  # of a saved transition: sums of millions stay numbers
 CHUNK_ROWS = 4096  # rows of an immutable chunk, about 29 MB of Atari frames before compression
 
 
@@ -70,6 +72,7 @@ class Replay:
         kept = self.capacity_steps + self.stack - 1 + self.chunk_steps
         self.ring_steps = -(-kept // self.chunk_steps) * self.chunk_steps
         self._rng = rng
+        self._num_actions = spec.num_actions
 
         rows = self.ring_steps * self.num_envs
         self._frame_shape = spec.obs_shape[1:] if self.stack > 1 else spec.obs_shape
@@ -237,17 +240,26 @@ class Replay:
         }
 
     def load(self, state: State) -> None:
-        self.steps = state["steps"]
-        self._lane_age = state["lane_age"].copy()
+        saved = Saved.of(state)
+        self.steps = saved.integer("steps")
+        self._lane_age = saved.like("lane_age", self._lane_age, 0, self.stack - 1)
         first_chunk, open_chunk = self._chunks()
-        for chunk, blob in zip(range(first_chunk, open_chunk), state["chunks"], strict=True):
-            self._restore(chunk * self.chunk_steps, blob.read())
-        self._restore(open_chunk * self.chunk_steps, state["tail"])
-        self._max_priority = state["max_priority"]
+        chunks = saved.listed("chunks", open_chunk - first_chunk)
+        for i, chunk in enumerate(range(first_chunk, open_chunk)):
+            self._restore(chunk * self.chunk_steps, self.chunk_steps, chunks.blob(str(i), _chunk_name(chunk)))
+        start = open_chunk * self.chunk_steps
+        self._restore(start, self.steps - start, saved.part("tail"))
+        kept = self._kept_rows()
+        last = self._last[kept].reshape(-1, self.num_envs)
+        if (last[1:] & last[:-1]).any():  # else a draw that avoids them might never end
+            saved.refuse("tail", "an episode ends with two steps in a row; a first one stands between two ends")
+        self._max_priority = saved.number("max_priority", 0)
         if self._tree is not None:
             leaves = np.zeros(self._tree.num_leaves)
-            leaves[self._kept_rows()] = state["priorities"]
+            leaves[kept] = saved.array("priorities", "float64", kept.shape, 0, MAX_PRIORITY)
             self._tree.write_all(leaves)
+            if self.ready and self._tree.total <= 0:
+                saved.refuse("priorities", "all 0: nothing could be drawn; some must be greater")
 
     def _chunks(self) -> tuple[int, int]:
         """The first chunk that is still needed, and the chunk that is still being filled."""
@@ -261,7 +273,7 @@ class Replay:
 
     def _blob(self, chunk: int) -> Blob:
         start = chunk * self.chunk_steps
-        return Blob(f"replay-{chunk:08d}", lambda: self._rows_of(start, start + self.chunk_steps))
+        return Blob(_chunk_name(chunk), lambda: self._rows_of(start, start + self.chunk_steps))
 
     def _rows_of(self, start: int, stop: int) -> dict[str, Array]:
         """The stored columns of vector steps start <= t < stop, which lie within one chunk: one run of the ring."""
@@ -276,12 +288,22 @@ class Replay:
             "age": self._age[rows].copy(),
         }
 
-    def _restore(self, start: int, columns: dict[str, Array]) -> None:
+    def _restore(self, start: int, steps: int, saved: Saved) -> None:
+        """The columns of so many vector steps from `start` on."""
         first = (start % self.ring_steps) * self.num_envs
-        rows = slice(first, first + len(columns["action"]))
-        self._frames[rows] = torch.from_numpy(columns["frames"])
-        self._action[rows], self._reward[rows] = columns["action"], columns["reward"]
-        self._discount[rows], self._last[rows], self._age[rows] = columns["discount"], columns["last"], columns["age"]
+        rows = slice(first, first + steps * self.num_envs)
+        frames = self._frames[rows]
+        dtype = "uint8" if frames.dtype == torch.uint8 else "float32"
+        frames.copy_(torch.from_numpy(saved.array("frames", dtype, tuple(frames.shape))))
+        saved.fill("action", self._action[rows], 0, self._num_actions - 1)
+        saved.fill("reward", self._reward[rows])
+        saved.fill("discount", self._discount[rows])
+        saved.fill("last", self._last[rows])
+        saved.fill("age", self._age[rows], 0, self.stack - 1)
+
+
+def _chunk_name(chunk: int) -> str:
+    return f"replay-{chunk:08d}"
 
 
 def shifted(obs: torch.Tensor, moved: Array) -> torch.Tensor:

@@ -31,6 +31,7 @@ from rltrain.envs import known
 from rltrain.envs.journal import Journal, fingerprint
 from rltrain.errors import CheckpointError
 from rltrain.rng import derive
+from rltrain.saved import MAX_COUNT, Saved, check_lanes, seed_of
 from rltrain.settings import EnvironmentConfig
 
 MAX_FRAMES = 18_000  # five minutes of play at 60 frames a second
@@ -137,19 +138,20 @@ class Atari:
         }
 
     def load(self, state: State) -> None:
-        self.replay(state)
+        saved = Saved.of(state)
+        self.replay(saved)
         if self._seed is not None:
-            check_frames(self.spec.id, fingerprint(self._obs), state["sha256"])
+            check_frames(self.spec.id, fingerprint(self._obs), saved.text("sha256"))
 
     def replay(self, state: State) -> None:
         """Every lane's journal: all end together, and a shorter one starts late. Thousands of steps a second."""
-        if state["life"].shape != (self.spec.num_envs,):
-            raise CheckpointError(f"saved with {len(state['life'])} environments, now {self.spec.num_envs}")
-        self._seed = state["seed"]
-        self._life = state["life"].astype(np.int64)
+        saved = Saved.of(state)
+        check_lanes(saved, "life", self.spec.num_envs)
+        self._life = saved.like("life", self._life, 0, MAX_COUNT)
+        self._seed = seed_of(saved, begun=self._seed is not None)
         if self._seed is None:
             return
-        self._journal.load(state["journal"])
+        self._journal.load(saved.part("journal"))
         actions, lengths = self._journal.aligned().astype(np.int64), self._journal.lengths
         self._envs.reset()  # without a seed, which is quick: until their turn comes, lanes only idle
         self._begin(lengths == len(actions))

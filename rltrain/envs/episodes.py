@@ -7,6 +7,7 @@ from collections import deque
 import numpy as np
 
 from rltrain.core import Array, Metrics, State, Step
+from rltrain.saved import MAX_COUNT, Saved
 
 WINDOW = 100  # finished games that the metrics speak of
 
@@ -73,8 +74,10 @@ class Episodes:
         }
 
     def load(self, state: State) -> None:
-        self.total = state["total"]
-        self.returns = deque(state["returns"].tolist(), maxlen=WINDOW)
-        self.lengths = deque(state["lengths"].tolist(), maxlen=WINDOW)
-        self._return = state["running_return"].astype(np.float64)
-        self._length = state["running_length"].astype(np.int64)
+        saved = Saved.of(state)
+        self.total = saved.integer("total")
+        window = (min(self.total, WINDOW),)
+        self.returns = deque(saved.array("returns", "float64", window).tolist(), maxlen=WINDOW)
+        self.lengths = deque(saved.array("lengths", "int64", window, 0, MAX_COUNT).tolist(), maxlen=WINDOW)
+        self._return = saved.like("running_return", self._return)
+        self._length = saved.like("running_length", self._length, 0, MAX_COUNT)

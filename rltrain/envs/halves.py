@@ -15,7 +15,7 @@ import numpy as np
 from rltrain.core import Array, State, Step, joined
 from rltrain.envs.atari import Atari, check_frames
 from rltrain.envs.journal import fingerprint
-from rltrain.errors import CheckpointError
+from rltrain.saved import Saved, check_lanes
 from rltrain.settings import EnvironmentConfig
 
 LEAST_ENVS = 32  # below, a half keeps too few cores busy
@@ -60,18 +60,21 @@ class Halves:
         }
 
     def load(self, state: State) -> None:
-        if state["life"].shape != (2 * self._size,):
-            raise CheckpointError(f"saved with {len(state['life'])} environments, now {2 * self._size}")
-        lengths, actions, n = state["journal"]["lengths"], state["journal"]["actions"], self._size
+        saved, n = Saved.of(state), self._size
+        check_lanes(saved, "life", 2 * n)
+        journal = saved.part("journal")
+        life = saved.array("life", "int64", (2 * n,))
+        actions = journal.array("actions", np.min_scalar_type(self.spec.num_actions - 1), (None,))
+        lengths = journal.array("lengths", "int64", (2 * n,), 0, len(actions))
         middle = int(lengths[:n].sum())
         journals = (
             {"lengths": lengths[:n], "actions": actions[:middle]},
             {"lengths": lengths[n:], "actions": actions[middle:]},
         )
-        for half, life, journal in zip(self.parts, np.split(state["life"], 2), journals, strict=True):
-            half.replay({"seed": state["seed"], "life": life, "journal": journal})
-        if state["seed"] is not None:
-            check_frames(self.spec.id, self._fingerprint(), state["sha256"])
+        for half, own_life, own in zip(self.parts, np.split(life, 2), journals, strict=True):
+            half.replay(saved.with_values({"seed": saved["seed"], "life": own_life, "journal": own}))
+        if saved.given("seed"):
+            check_frames(self.spec.id, self._fingerprint(), saved.text("sha256"))
 
     def _fingerprint(self) -> str:
         return fingerprint(np.concatenate([half.obs for half in self.parts]))

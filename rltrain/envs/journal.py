@@ -10,7 +10,7 @@ import hashlib
 import numpy as np
 
 from rltrain.core import Array, State
-from rltrain.errors import CheckpointError
+from rltrain.saved import Saved
 
 
 class Journal:
@@ -63,16 +63,14 @@ class Journal:
         return {"lengths": self.lengths, "actions": np.concatenate([self.lane(i) for i in range(len(self._start))])}
 
     def load(self, state: State) -> None:
-        lengths, actions = state["lengths"], state["actions"]
+        saved = Saved.of(state)
         num_envs = self._rows.shape[1]
-        if lengths.shape != (num_envs,) or lengths.min() < 0 or lengths.sum() != len(actions):
-            raise CheckpointError(f"the saved action journal does not fit {num_envs} environments")
-        if len(actions) and actions.max() >= self._num_actions:
-            raise CheckpointError(
-                f"the saved action journal holds {actions.max()}; there are {self._num_actions} actions"
-            )
+        actions = saved.array("actions", self._rows.dtype, (None,), 0, self._num_actions - 1)
+        lengths = saved.array("lengths", "int64", (num_envs,), 0, len(actions))
+        if lengths.sum() != len(actions):
+            saved.refuse("lengths", f"sum to {lengths.sum()}; there are {len(actions)} actions")
         self._end = int(lengths.max())
-        self._start = self._end - lengths.astype(np.int64)
+        self._start = self._end - lengths
         self._rows = np.zeros((max(256, self._end), num_envs), dtype=self._rows.dtype)
         ends = np.cumsum(lengths)
         for lane, (end, length) in enumerate(zip(ends, lengths, strict=True)):

@@ -15,6 +15,7 @@ from rltrain.core import Array, EnvSpec, State, Step, as_int64
 from rltrain.envs.journal import Journal, fingerprint
 from rltrain.errors import CheckpointError, DivergedError
 from rltrain.rng import derive
+from rltrain.saved import MAX_COUNT, Saved, check_lanes, seed_of
 
 
 class Game(Protocol):
@@ -85,11 +86,12 @@ class Serial:
         }
 
     def load(self, state: State) -> None:
-        if state["episode"].shape != (self.spec.num_envs,):
-            raise CheckpointError(f"saved with {len(state['episode'])} environments, now {self.spec.num_envs}")
-        self._seed = state["seed"]
-        self._episode = state["episode"].astype(np.int64)
-        self._journal.load(state["journal"])
+        saved = Saved.of(state)
+        check_lanes(saved, "episode", self.spec.num_envs)
+        self._episode = saved.like("episode", self._episode, 0, MAX_COUNT)
+        self._seed = seed_of(saved, begun=self._seed is not None)
+        self._journal.load(saved.part("journal"))
+        fingerprint_then = saved.text("sha256")
         if self._seed is None:
             return
         self._obs = np.zeros_like(self._obs)
@@ -97,8 +99,10 @@ class Serial:
         for lane, game in enumerate(self._games):
             self._open(lane)
             for move in self._journal.lane(lane).tolist():
+                if self._last[lane]:
+                    saved.refuse("journal", f"environment {lane} plays on after its episode's end; it must not")
                 self._obs[lane], _, _, self._last[lane] = game.step(move)
-        if fingerprint(self._obs) != state["sha256"]:
+        if fingerprint(self._obs) != fingerprint_then:
             raise CheckpointError(
                 f"{self.spec.id}: replaying the episode did not reproduce the saved observations. "
                 "Its version may have changed, or its course is not a function of seed and actions"

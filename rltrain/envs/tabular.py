@@ -15,9 +15,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from rltrain.core import Array, Env, EnvSpec, State, Step, as_int64
-from rltrain.errors import CheckpointError, InputError
+from rltrain.errors import InputError
 from rltrain.mdp import files
 from rltrain.mdp.model import Model
+from rltrain.saved import MAX_COUNT, Saved, check_lanes
 from rltrain.settings import EnvironmentConfig
 
 MAX_STATES = 10_000_000  # of an environment that is only sampled: its table has every state times every action
@@ -80,10 +81,15 @@ class Tabular:
         return {name: array.copy() for name, array in self._lanes._asdict().items()}
 
     def load(self, state: State) -> None:
-        if state["state"].shape != (self.spec.num_envs,):
-            raise CheckpointError(f"saved with {len(state['state'])} environments, now {self.spec.num_envs}")
-        for name, array in self._lanes._asdict().items():
-            array[:] = state[name]
+        saved, own = Saved.of(state), self._lanes
+        check_lanes(saved, "state", self.spec.num_envs)
+        saved.fill("stream", own.stream)
+        saved.fill("state", own.state, 0, self.num_states - 1)
+        saved.fill("age", own.age, 0, self.spec.max_episode_steps or MAX_COUNT)
+        saved.fill("last", own.last)
+        stuck = np.flatnonzero(~own.last & self.model.terminal[own.state])
+        if len(stuck):
+            saved.refuse("state", f"{own.state[stuck[0]]} at [{stuck[0]}] is terminal; must be one that has actions")
 
 
 class Numbered:

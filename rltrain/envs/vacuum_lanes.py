@@ -13,8 +13,8 @@ import numpy as np
 from rltrain.core import Array, EnvSpec, State, Step, as_int64
 from rltrain.envs import vacuum, vacuum_kernels, vacuum_room
 from rltrain.envs.vacuum_room import CELL, Options
-from rltrain.errors import CheckpointError
 from rltrain.rng import derive
+from rltrain.saved import MAX_COUNT, Saved, check_lanes, seed_of
 from rltrain.settings import EnvironmentConfig
 
 
@@ -50,6 +50,25 @@ class Robots:
         obs = np.empty((len(action), len(vacuum.SENSES)), np.float32)
         vacuum_kernels.drive(self.room, self.lanes, first, action, reward, obs)
         return obs, reward
+
+    def load(self, saved: Saved) -> None:
+        """`lanes` as saved: a robot outside of its room would read and write beyond its tables."""
+        own, room = self.lanes, self.room
+        dust, place = saved.like("dust", own.dust), saved.like("place", own.place)
+        rows = len(room.floor) // room.columns
+        column, row = place[:, 0], place[:, 1]
+        inside = (column >= 0) & (column < room.columns) & (row >= 0) & (row < rows)
+        cell = np.where(inside, row.astype(np.int64) * room.columns + column.astype(np.int64), 0)
+        stuck = np.flatnonzero(~(inside & room.free[cell]))
+        if len(stuck):
+            saved.refuse("place", f"{place[stuck[0]].tolist()} at [{stuck[0]}]; must be where a robot can stand")
+        picked = saved.like("picked", own.picked, 0, vacuum_room.TOTAL)
+        lost = np.flatnonzero(dust.sum(axis=1, dtype=np.int64) + picked != vacuum_room.TOTAL)
+        if len(lost):
+            saved.refuse("dust", f"robot {lost[0]}: with what is picked it must be {vacuum_room.TOTAL} mg")
+        saved.fill("heading", own.heading, 0, self.options.turns - 1)
+        saved.fill("age", own.age, 0, MAX_COUNT)
+        own.dust[:], own.place[:], own.picked[:] = dust, place, picked
 
     def facts(self) -> dict[str, Array]:
         """What the robots do not know, [N] each: grams left, and where they are in metres and degrees."""
@@ -99,12 +118,10 @@ class Vacuum:
         return {"seed": self._seed, "episode": self._episode.copy(), "last": self._last.copy(), "lanes": lanes}
 
     def load(self, state: State) -> None:
-        if state["episode"].shape != (self.spec.num_envs,):
-            raise CheckpointError(f"saved with {len(state['episode'])} environments, now {self.spec.num_envs}")
-        self._seed = state["seed"]
-        self._episode = state["episode"].astype(np.int64)
-        self._last = state["last"].copy()
-        for name, array in self._robots.lanes._asdict().items():
-            if state["lanes"][name].shape != array.shape:
-                raise CheckpointError(f"{self.spec.id}: saved in a room of another size")
-            array[:] = state["lanes"][name]
+        saved = Saved.of(state)
+        check_lanes(saved, "episode", self.spec.num_envs)
+        self._seed = seed_of(saved, begun=self._seed is not None)
+        self._episode = saved.like("episode", self._episode, 0, MAX_COUNT)
+        self._last = saved.like("last", self._last)
+        if self._seed is not None:
+            self._robots.load(saved.part("lanes"))

@@ -15,8 +15,8 @@ import numpy as np
 
 from rltrain.core import Array, EnvSpec, State, Step, as_int64
 from rltrain.envs import NATIVE
-from rltrain.errors import CheckpointError
-from rltrain.rng import plain
+from rltrain.rng import plain, restore
+from rltrain.saved import ANY_INTEGER, Saved, check_lanes
 from rltrain.settings import EnvironmentConfig
 
 LEAST_ENVS = 16  # below, single games are about as fast, and they draw their starts lane by lane
@@ -72,14 +72,14 @@ class Vector:
         }
 
     def load(self, state: State) -> None:
-        env = self._env
-        if state["state"] is None:
+        env, saved, lanes = self._env, Saved.of(state), self.spec.num_envs
+        if not saved.given("state") and env.state is None:  # before the first reset
             return
-        if state["state"].shape != (4, self.spec.num_envs):
-            raise CheckpointError(f"saved with {state['state'].shape[-1]} environments, now {self.spec.num_envs}")
+        check_lanes(saved, "state", lanes, axis=1)
+        places = saved.array("state", "float64", (4, lanes))
+        steps = saved.array("steps", ANY_INTEGER, (lanes,), 0, self.spec.max_episode_steps or 2**31 - 2)
+        first = saved.array("first", "bool", (lanes,))
         env.reset(seed=0)
-        env.state = state["state"].astype(np.float64)
-        env.steps = state["steps"].astype(np.int32)
-        env.prev_done = state["first"].astype(bool)
-        env.np_random.bit_generator.state = state["stream"]
+        env.state, env.steps, env.prev_done = places, steps.astype(np.int32), first
+        restore(env.np_random, saved.part("stream"))
         self._first = env.prev_done.copy()

@@ -20,6 +20,7 @@ from rltrain.mdp import bellman, solve, total_reward
 from rltrain.mdp.model import Model
 from rltrain.mdp.solution import Solution
 from rltrain.mdp.total_reward import Proof
+from rltrain.saved import Saved
 
 TRUTH = 1e-9  # the bound of the solution that values are held against
 MOST_STATES = 200_000  # up to which it is looked for
@@ -116,8 +117,19 @@ class Sweeping:
         return {**counted, "value": self.value, "q": self.q, "choice": self._choice}
 
     def load(self, state: State) -> None:
-        self.sweeps, self.bound, self.still = state["sweeps"], state["bound"], state["still"]
-        self.value, self.q, self._choice = state["value"].copy(), state["q"].copy(), state["choice"].copy()
+        saved = Saved.of(state)
+        self.sweeps, self.still = saved.integer("sweeps"), saved.flag("still")
+        self.bound = saved.number("bound", 0, finite=False)
+        self.value, self.q = self._numbers(saved, "value", self.value), self._numbers(saved, "q", self.q)
+        self._choice = saved.like("choice", self._choice, -1, self.model.num_pairs - 1)
+
+    @staticmethod
+    def _numbers(saved: Saved, key: str, own: Array) -> Array:
+        """A saved table: finite but where what is lost for ever has been known from the beginning."""
+        found = saved.like(key, own, finite=False)
+        if not np.array_equal(np.where(np.isfinite(found), 0.0, found), np.where(np.isfinite(own), 0.0, own)):
+            saved.refuse(key, "must be finite where the model's value is, and else -infinity")
+        return found
 
 
 def _farthest(numbers: Array, others: Array) -> float:

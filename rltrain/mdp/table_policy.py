@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from rltrain.core import Array, State
+from rltrain.core import Array, EnvSpec, State
 from rltrain.mdp import bellman
 from rltrain.mdp.model import Model
+from rltrain.saved import ANY_INTEGER, Saved
 
 
 class TablePolicy:
@@ -36,10 +35,15 @@ class TablePolicy:
         return {"choice": self.choice, "pairs": _small(pairs), "action": _small(self.action)}
 
 
-def restored(saved: Mapping[str, Array], q: Array, num_actions: int) -> TablePolicy:
-    """What `save` wrote, with the values q [P] that lay beside it."""
-    first_pair = np.concatenate([[0], np.cumsum(saved["pairs"], dtype=np.int64)])
-    return TablePolicy(saved["choice"], first_pair, saved["action"].astype(np.int64), q, num_actions)
+def restored(saved: Saved, q: Array, spec: EnvSpec) -> TablePolicy:
+    """What `save` wrote, with the values q [P] that lay beside it. CheckpointError if it is not of this environment."""
+    most = spec.num_actions
+    action = saved.array("action", ANY_INTEGER, (len(q),), 0, most - 1)
+    pairs = saved.array("pairs", ANY_INTEGER, (spec.num_states,), 0, most)
+    if pairs.sum() != len(q):
+        saved.refuse("pairs", f"sum to {pairs.sum()}; there are {len(q)} values")
+    choice = saved.array("choice", ANY_INTEGER, (spec.num_states,), 0, most - 1)
+    return TablePolicy(choice, np.concatenate([[0], np.cumsum(pairs)]), action, q, most)
 
 
 def greedy(model: Model, q: Array) -> TablePolicy:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rltrain.core import Array, State
+from rltrain.saved import Saved
 
 
 class Adam:
@@ -38,6 +39,9 @@ class Adam:
         }
 
     def load(self, state: State) -> None:
-        self.steps = state["steps"]
-        for own, saved in zip([*self._mean, *self._square], [*state["mean"], *state["square"]], strict=True):
-            own[...] = saved
+        saved = Saved.of(state)
+        self.steps = saved.integer("steps")
+        for key, parts, low in (("mean", self._mean, None), ("square", self._square, 0)):
+            listed = saved.listed(key, len(parts))
+            for number, part in enumerate(parts):
+                listed.fill(str(number), part, low)

@@ -16,6 +16,7 @@ from rltrain.core import Array, Env, Metrics, State
 from rltrain.policies.parameters import Family, Fixed
 from rltrain.policies.trials import Trials, play
 from rltrain.rng import derive
+from rltrain.saved import Saved
 
 MOST_NAMED = 4  # parameters that are metrics of their own
 MOST_TOLD = 8  # that are told at the end
@@ -67,8 +68,22 @@ class Champion:
         return {"candidate": self.candidate.copy(), "total": self.total, "played": self.played}
 
     def load(self, state: State) -> None:
-        self.candidate = state["candidate"].astype(np.float64)
-        self.total, self.played = state["total"], state["played"]
+        saved = Saved.of(state)
+        self.candidate = candidate_of(self._family, saved)
+        self.total, self.played = saved.number("total"), saved.integer("played")
+
+
+def candidate_of(family: Family, saved: Saved) -> Array:
+    """[P] of a saved champion: numbers, or all NaN before there is one."""
+    candidate = saved.array("candidate", "float64", (len(family.parameters),), finite=False)
+    if not np.isnan(candidate).all() and not np.isfinite(candidate).all():
+        saved.refuse("candidate", "must be finite numbers, or all NaN before the first champion")
+    return candidate
+
+
+def champion_of(family: Family, state: State) -> Fixed:
+    """The champion of a saved algorithm, as a policy."""
+    return fixed(family, candidate_of(family, Saved.of(state).part("champion")), seed=0)
 
 
 def fixed(family: Family, candidate: Array, seed: int) -> Fixed:

@@ -36,6 +36,11 @@ def initial(
     return weights
 
 
+def shapes(sizes: Sequence[int]) -> list[tuple[int, ...]]:
+    """Of the weights of layers of these sizes, in order."""
+    return [shape for inputs, outputs in itertools.pairwise(sizes) for shape in ((inputs, outputs), (outputs,))]
+
+
 def forward(weights: Weights, x: Array, activation: Activation) -> Array:
     """Outputs [rows, out] of inputs [rows, in]."""
     h = x

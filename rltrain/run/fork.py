@@ -38,8 +38,7 @@ def fork(run: Path, overrides: Sequence[str], runs_dir: Path, name: str, command
                 here = machine.facts(experiment.run.threads or machine.cores(), machine.device(experiment.run.device))
                 origin = {"run": str(run), "checkpoint": loaded.name, "changed": changed}
                 known = facts.begun(command, here, {}) | {"forked": origin}
-                counters = loaded.meta.get("counters", {})
-                facts.write(new, known | facts.inexact(f"forked from {run} at {loaded.name}", counters))
+                facts.write(new, known | facts.inexact(f"forked from {run} at {loaded.name}", loaded.counters))
                 keep_model(experiment, new)
                 meta = {**loaded.meta, **edits.kept(experiment)}
                 Checkpoints(new, experiment.run.save.keep).save(loaded.step, loaded.state, meta)

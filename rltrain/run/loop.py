@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 from rltrain import config
 from rltrain.config import Experiment
 from rltrain.core import EnvSpec, Metrics, State, crossed
-from rltrain.errors import CheckpointError, DiskError
+from rltrain.errors import DiskError
 from rltrain.rng import derive
 from rltrain.run import edits, facts, log_repair, machine
 from rltrain.run import folder as folders
@@ -29,12 +29,14 @@ from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.disk import REAL, Disk
 from rltrain.run.evaluation import Evaluation, evaluate
 from rltrain.run.own_files import append, write_small
-from rltrain.run.sinks import Csv, JsonLines, Sink, TensorBoard
+from rltrain.run.sinks import Csv, JsonLines, Sink, TensorBoard, sinks_of
 from rltrain.run.tables import write_tables
+from rltrain.saved import Saved, loading
 
 SAVES_A_BUDGET = 20
 SAVING_SHARE = 0.01  # of a run's time that may go into saving, where its config leaves the cadence open
 MOST_SECONDS_UNSAVED = 600.0  # if saves are as dear as that
+MAX_SECONDS = 1e10  # of a run so far: three centuries
 MOST_STEPS_BETWEEN_SAVES = 50_000  # of the environments: about two minutes of an Atari run
 
 Kind = Literal["step", "busy", "eval", "save", "warning", "end"]  # busy: `text` says what now takes a while
@@ -143,18 +145,15 @@ class Run:
             return
         loaded = self.checkpoints.load()
         self._warnings += [*loaded.warnings, *edits.told(self.folder, loaded.meta, written)]
-        try:
+        elapsed = loaded.meta.number("elapsed_seconds", 0, MAX_SECONDS)
+        timed = "save_seconds" in loaded.meta  # checkpoints of before 2026-12 do not say it
+        saving = loaded.meta.number("save_seconds", 0, MAX_SECONDS) if timed else 0.0
+        with loading(loaded.name):
             self._load(loaded.state)
-        except (KeyError, TypeError, IndexError) as error:
-            what = f"{loaded.name}: {type(error).__name__} {error}"
-            raise CheckpointError(
-                f"{what}; it was written by another version of rltrain or of the algorithm"
-            ) from error
         self._facts, warnings = facts.resumed(self.folder, self._machine(), self._chosen, self.counters)
         self._warnings += warnings
         self._saved = self._now
-        self._elapsed_before = float(loaded.meta.get("elapsed_seconds", 0.0))
-        self._save_seconds = float(loaded.meta.get("save_seconds", 0.0))
+        self._elapsed_before, self._save_seconds = elapsed, saving
 
     # The loop
 
@@ -308,15 +307,23 @@ class Run:
         }
 
     def _load(self, state: State) -> None:
-        self.algorithm.load(state["algorithm"])
-        self.rng.load(state["rng"])
-        sinks, mended = log_repair.mend(self.folder, state["sinks"], self._disk)
+        saved = Saved.of(state)
+        self.algorithm.load(saved.part("algorithm"))
+        self.rng.load(saved.part("rng"))
+        self.best = self.last_evaluation = None
+        if saved.given("best"):
+            best = saved.part("best")
+            self.best = {"score": best.number("score"), "step": best.integer("step")}
+        if saved.given("last_evaluation"):
+            evaluation = saved.part("last_evaluation")
+            self.last_evaluation = {"mean": evaluation.number("mean")}
+            self.last_evaluation |= {name: evaluation.number(name) for name in evaluation}
+        self._evaluation_due = saved.flag("evaluation_due")
+        # Last: nothing in the folder is changed for a state that is refused.
+        sinks, mended = log_repair.mend(self.folder, sinks_of(saved.part("sinks")), self._disk)
         self._warnings += mended
         for name, sink in self.sinks.items():
             sink.load(sinks[name])
-        self.best = state["best"]
-        self.last_evaluation = state["last_evaluation"]
-        self._evaluation_due = state["evaluation_due"]
 
     def _save(self, last: bool) -> Iterator[Event]:
         """Write a checkpoint. A full disk is a warning and the next save tries again; the last frees the ballast."""

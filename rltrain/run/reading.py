@@ -15,6 +15,7 @@ from rltrain.run import state_codec
 from rltrain.run.disk import REAL, Damaged, Disk, FileEntry, check_file, disk_errors, read_file
 from rltrain.run.manifest import FILES, MAX_MANIFEST, BlobEntry, Manifest
 from rltrain.run.own_files import own_folder
+from rltrain.saved import Saved
 
 NAME = re.compile(r"ckpt-([0-9]{12})(?:-([0-9]{1,6}))?")  # of a step; -2, -3 when it was saved again
 
@@ -25,10 +26,16 @@ class Loaded:
 
     name: str
     step: int
-    state: State
-    meta: Mapping[str, Any]
+    state: Saved  # its hashes prove that it is what was written, not that it may be believed
+    meta: Saved
     versions: Mapping[str, str]  # of what wrote it, as `manifest.versions()`
     warnings: tuple[str, ...]  # newer checkpoints that were damaged
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """How far the run was. CheckpointError if the manifest does not say it."""
+        counters = self.meta.part("counters")
+        return {name: counters.integer(name) for name in counters}
 
 
 def load_path(path: Path, disk: Disk = REAL) -> Loaded:
@@ -104,7 +111,9 @@ def _read_blob(disk: Disk, chunks: Path, blob: BlobEntry) -> dict[str, Array]:
 
 def as_loaded(name: str, manifest: Manifest, state: State, warnings: tuple[str, ...]) -> Loaded:
     """What `read` found, as callers see it."""
-    return Loaded(name, manifest.step, state, manifest.meta, manifest.versions, warnings)
+    untrusted = Saved(state, folder=f"{name}/")
+    meta = Saved(manifest.meta, path="meta/", folder=f"{name}/", tree="MANIFEST.json")
+    return Loaded(name, manifest.step, untrusted, meta, manifest.versions, warnings)
 
 
 def nothing_usable(where: Path, bad: Mapping[str, Damaged]) -> CheckpointError:

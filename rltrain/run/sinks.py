@@ -18,7 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from rltrain.cells import guarded
 from rltrain.core import Metrics, State, Stateful
@@ -27,11 +27,13 @@ from rltrain.plain_files import open_plain
 from rltrain.run import events
 from rltrain.run.disk import PIECE, REAL, Disk, disk_errors
 from rltrain.run.own_files import make_own_folder, open_tail
+from rltrain.saved import MAX_COUNT, Saved
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Digest
 
 Table = Literal["train", "eval"]
+MAX_FILE = 2**62  # bytes
 STEMS: Mapping[Table, str] = {"train": "metrics", "eval": "eval"}  # a table's file is called after its stem
 
 
@@ -136,6 +138,35 @@ def prefix(path: Path, state: State | int) -> Digest | None:
     return None if left or known not in (None, digest.hexdigest()) else digest
 
 
+def log_of(saved: Saved, key: str) -> State | int:
+    """What a checkpoint says that a log was; of those of before 2026-12 the size alone."""
+    if not isinstance(saved[key], Mapping):
+        return saved.integer(key, high=MAX_FILE)
+    return _known(saved.part(key))
+
+
+def cells_of(saved: Saved, key: str) -> dict[str, Any]:
+    """What a checkpoint says that a CSV file was, with its columns."""
+    log = saved.part(key)
+    columns = log.listed("columns")
+    return {**_known(log), "columns": [columns.text(number) for number in columns]}
+
+
+def _known(log: Saved) -> dict[str, Any]:
+    hashed = {"sha256": log.text("sha256")} if "sha256" in log else {}
+    return {"size": log.integer("size", high=MAX_FILE), **hashed}
+
+
+def sinks_of(saved: Saved) -> State:
+    """The state of all sinks, checked, before it says which parts of which files are right."""
+    rows, cells = saved.part("jsonl"), saved.part("csv")
+    return {
+        "jsonl": {table: log_of(rows, table) for table in STEMS},
+        "csv": {table: cells_of(cells, table) for table in STEMS},
+        "tensorboard": saved.part("tensorboard"),
+    }
+
+
 class JsonLines:
     """metrics.jsonl and eval.jsonl: an object a line, counters first. What is not a finite number is null."""
 
@@ -155,7 +186,7 @@ class JsonLines:
 
     def load(self, state: State) -> None:
         for table, tail in self._tails.items():
-            tail.cut(state[table])
+            tail.cut(log_of(Saved.of(state), table))
 
     def close(self) -> None:
         for tail in self._tails.values():
@@ -189,8 +220,9 @@ class Csv:
 
     def load(self, state: State) -> None:
         for table, tail in self._tails.items():
-            tail.cut(state[table])
-            self._columns[table] = list(state[table]["columns"])
+            cells = cells_of(Saved.of(state), table)
+            tail.cut(cells)
+            self._columns[table] = cells["columns"]
 
     def close(self) -> None:
         for tail in self._tails.values():
@@ -235,7 +267,7 @@ class TensorBoard:
 
     def load(self, state: State) -> None:
         self.close()
-        self._step = state["step"]
+        self._step = Saved.of(state).integer("step", high=MAX_COUNT + 1)
 
     def close(self) -> None:
         if self._tail is not None:

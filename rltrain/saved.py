@@ -1,0 +1,245 @@
+"""Reading a saved state that nobody vouches for: each value is held against its type, shape and range where it is read.
+
+A checkpoint's hashes prove that its bytes are those that were written, not who wrote them. A number of a state becomes
+an index, a length, an address in compiled code: so `load` functions take nothing from a state but through `Saved`. A
+value that does not fit is a CheckpointError that names the file, the key, the value and the rule. Nothing is spread:
+one number never fills an array.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import numpy as np
+
+from rltrain.core import Array, Blob, EnvSpec, State, Step
+from rltrain.errors import CheckpointError, out_of_memory
+
+MAX_COUNT = 10**12 - 1  # of steps, games, updates: twelve digits, as in a checkpoint's name
+MAX_SEED = 2**64 - 1
+ANY_INTEGER = "iu"  # numpy's letters for dtypes: whole numbers of any size, read as int64
+ANY_FLOAT = "f"  # floating point of any size, kept
+WHY = "it was changed, or written by another version of rltrain or of the algorithm"
+LONGEST = 60  # characters of a value in a message
+
+
+class Saved(dict[str, Any]):
+    """A mapping within a saved state that knows its place. A `load` begins with `Saved.of(state)`.
+
+    It is the dict that was saved, but that a missing key is a CheckpointError. Its methods give the value of a key,
+    checked.
+    """
+
+    def __init__(self, values: Mapping[str, Any], path: str = "", folder: str = "", tree: str = "state.json") -> None:
+        """`path`: the keys that lead here, each followed by "/"; `folder`: the checkpoint's; `tree`: its JSON file."""
+        self._path, self._folder, self._tree, self._arrays = path, folder, tree, "arrays.safetensors"
+        super().__init__(
+            (key, self._inside(key, value) if isinstance(value, Mapping) else value) for key, value in values.items()
+        )
+
+    @classmethod
+    def of(cls, state: State) -> Saved:
+        """The state itself if its place is known; else as the whole of a state."""
+        if isinstance(state, Saved):
+            return state
+        if not isinstance(state, Mapping):
+            raise CheckpointError(f"state.json: {_said(state)}; must be a mapping ({WHY})")
+        return cls(state)
+
+    def __missing__(self, key: str) -> NoReturn:
+        self.refuse(key, "missing")
+
+    def refuse(self, key: str, rule: str, file: str | None = None) -> NoReturn:
+        """CheckpointError for a key; `rule` says what it is and what it must be."""
+        raise CheckpointError(f"{self._folder}{file or self._tree}: {self._path}{key}: {rule} ({WHY})")
+
+    # Parts
+
+    def part(self, key: str) -> Saved:
+        """The mapping of a key."""
+        value = self[key]
+        if not isinstance(value, Saved):
+            self.refuse(key, f"{_said(value)}; must be a mapping")
+        return value
+
+    def listed(self, key: str, count: int | None = None) -> Saved:
+        """The list of a key as a mapping of "0", "1", …; with `count` it must be so long."""
+        value = self[key]
+        if not isinstance(value, list):
+            self.refuse(key, f"{_said(value)}; must be a list")
+        if count is not None and len(value) != count:
+            self.refuse(key, f"a list of {len(value)}; must be of {count}")
+        return self._inside(key, {str(number): item for number, item in enumerate(value)})
+
+    def given(self, key: str) -> bool:
+        """Whether the key has a value that is not None."""
+        return self[key] is not None
+
+    def with_values(self, values: Mapping[str, Any]) -> Saved:
+        """Other values in the same place, such as a share of these."""
+        return Saved(values, self._path, self._folder, self._tree)
+
+    def blob(self, key: str, name: str) -> Saved:
+        """The arrays of a blob, read now. It must have this name."""
+        value = self[key]
+        if not isinstance(value, Blob) or value.name != name:
+            said = f"the blob {value.name!r}" if isinstance(value, Blob) else _said(value)
+            self.refuse(key, f"{said}; must be the blob {name!r}")
+        inside = Saved(value.read(), f"{self._path}{key}/", self._folder)
+        inside._arrays = f"chunks/{name}"
+        return inside
+
+    def _inside(self, key: str, values: Mapping[str, Any]) -> Saved:
+        return Saved(values, f"{self._path}{key}/", self._folder, self._tree)
+
+    # Single values
+
+    def integer(self, key: str, low: int = 0, high: int = MAX_COUNT) -> int:
+        """A whole number from low to high; by default a count."""
+        value = self[key]
+        if type(value) is not int or not low <= value <= high:
+            self.refuse(key, f"{_said(value)}; must be a whole number from {low} to {high}")
+        return value
+
+    def number(self, key: str, low: float = -math.inf, high: float = math.inf, finite: bool = True) -> float:
+        """A float from low to high. One that is not `finite` may be infinite, or NaN if there is no limit."""
+        value = self[key]
+        if type(value) not in (int, float) or (type(value) is int and abs(value) > 2**53):
+            self.refuse(key, f"{_said(value)}; must be a number")
+        limited = low > -math.inf or high < math.inf
+        if (finite and not math.isfinite(value)) or (limited and not low <= value <= high):
+            self.refuse(key, f"{_said(value)}; must be a{' finite' * finite} number{_range(low, high)}")
+        return float(value)
+
+    def flag(self, key: str) -> bool:
+        """True or False."""
+        value = self[key]
+        if type(value) is not bool:
+            self.refuse(key, f"{_said(value)}; must be true or false")
+        return value
+
+    def text(self, key: str, among: Sequence[str] = ()) -> str:
+        """A string; one of `among` if there are any."""
+        value = self[key]
+        if type(value) is not str or (among and value not in among):
+            wanted = f"one of {', '.join(among)}" if among else "text"
+            self.refuse(key, f"{_said(value)}; must be {wanted}")
+        return value
+
+    # Arrays
+
+    def array(
+        self,
+        key: str,
+        dtype: str | np.dtype[Any],
+        shape: tuple[int | None, ...],
+        low: float | None = None,
+        high: float | None = None,
+        finite: bool = True,
+    ) -> Array:
+        """A copy of an array of this dtype (or of ANY_INTEGER, ANY_FLOAT) and shape (None: any length), low to high.
+
+        Floats must be `finite`, unless that is turned off.
+        """
+        value = self[key]
+        if not isinstance(value, np.ndarray):
+            self.refuse(key, f"{_said(value)}; must be an array")
+        if isinstance(dtype, str) and dtype in (ANY_INTEGER, ANY_FLOAT):
+            fits, wanted = value.dtype.kind in dtype, "whole numbers" if dtype == ANY_INTEGER else "floating point"
+        else:
+            fits, wanted = value.dtype == dtype, str(np.dtype(dtype))
+        fits &= value.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, value.shape, strict=True))
+        if not fits:
+            self.refuse(key, f"{value.dtype} {_shape(value.shape)}; must be {wanted} {_shape(shape)}", self._arrays)
+        self._check_range(key, value, low, high, finite and value.dtype.kind == "f")
+        return value.astype(np.int64) if dtype == ANY_INTEGER else value.copy()
+
+    def like(
+        self, key: str, own: Array, low: float | None = None, high: float | None = None, finite: bool = True
+    ) -> Array:
+        """A copy of an array of the dtype and shape of `own`, with values from low to high."""
+        return self.array(key, own.dtype, own.shape, low, high, finite)
+
+    def fill(
+        self, key: str, own: Array, low: float | None = None, high: float | None = None, finite: bool = True
+    ) -> None:
+        """Write a saved array over `own`, of whose dtype and shape it must be."""
+        own[...] = self.like(key, own, low, high, finite)
+
+    def _check_range(self, key: str, value: Array, low: float | None, high: float | None, finite: bool) -> None:
+        bad = ~np.isfinite(value) if finite else np.zeros(value.shape, bool)
+        if low is not None:
+            bad |= ~(value >= low)
+        if high is not None:
+            bad |= ~(value <= high)
+        if bad.any():
+            at = tuple(int(i) for i in np.argwhere(bad)[0])
+            place = f" at {list(at)}" if at else ""
+            rule = f"must be{' finite' * finite}{_range(low, high)}"
+            self.refuse(key, f"{_said(value[at].item())}{place}; {rule}", self._arrays)
+
+
+def step_of(saved: Saved, spec: EnvSpec) -> Step:
+    """What the environments of this spec said last."""
+    lanes = (spec.num_envs,)
+    return Step(
+        obs=saved.array("obs", spec.obs_dtype, (*lanes, *spec.obs_shape)),
+        reward=saved.array("reward", ANY_FLOAT, lanes),
+        discount=saved.array("discount", ANY_FLOAT, lanes, 0, 1),
+        first=saved.array("first", "bool", lanes),
+        last=saved.array("last", "bool", lanes),
+    )
+
+
+def check_lanes(saved: Saved, key: str, lanes: int, axis: int = 0) -> None:
+    """CheckpointError, which says so, for an array that was saved with another number of environments."""
+    value = saved[key]
+    if isinstance(value, np.ndarray) and value.ndim > axis and value.shape[axis] != lanes:
+        saved.refuse(key, f"saved with {value.shape[axis]} environments, now {lanes}")
+
+
+def seed_of(saved: Saved, begun: bool) -> int | None:
+    """An environment's seed. None if it was saved before its first reset; one that has `begun` takes no such state."""
+    if not saved.given("seed") and not begun:
+        return None
+    return saved.integer("seed", 0, MAX_SEED)
+
+
+@contextmanager
+def loading(name: str) -> Iterator[None]:
+    """Around the loading of the state of checkpoint `name`: whatever stumbles over it is a CheckpointError."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
+        if out_of_memory(error):
+            raise
+        said = (str(error).splitlines() or [""])[0][:200]
+        raise CheckpointError(f"{name}/state.json: cannot be loaded, {type(error).__name__} {said} ({WHY})") from error
+
+
+def _said(value: Any) -> str:
+    """A value in a message."""
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} {_shape(value.shape)}"
+    if isinstance(value, Mapping | list):
+        return "a mapping" if isinstance(value, Mapping) else f"a list of {len(value)}"
+    if isinstance(value, Blob):
+        return "a blob"
+    if type(value) is int and abs(value) >= 10**LONGEST:
+        return "a huge number"
+    text = ascii(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _range(low: float | None, high: float | None) -> str:
+    least, most = low is not None and low > -math.inf, high is not None and high < math.inf
+    if least and most:
+        return f" from {low} to {high}"
+    return f" at least {low}" if least else f" at most {high}" if most else ""
+
+
+def _shape(shape: Sequence[int | None]) -> str:
+    return "[" + ", ".join("any" if n is None else str(n) for n in shape) + "]"
