@@ -52,9 +52,10 @@ class Saved(dict[str, Any]):
     def __missing__(self, key: str) -> NoReturn:
         self.refuse(key, "missing")
 
-    def refuse(self, key: str, rule: str, file: str | None = None) -> NoReturn:
+    def refuse(self, key: str, rule: str) -> NoReturn:
         """CheckpointError for a key; `rule` says what it is and what it must be."""
-        raise CheckpointError(f"{self._folder}{file or self._tree}: {self._path}{key}: {rule} ({WHY})")
+        file = self._arrays if isinstance(self.get(key), np.ndarray) else self._tree
+        raise CheckpointError(f"{self._folder}{file}: {self._path}{key}: {rule} ({WHY})")
 
     # Parts
 
@@ -153,7 +154,7 @@ class Saved(dict[str, Any]):
             fits, wanted = value.dtype == dtype, str(np.dtype(dtype))
         fits &= value.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, value.shape, strict=True))
         if not fits:
-            self.refuse(key, f"{value.dtype} {_shape(value.shape)}; must be {wanted} {_shape(shape)}", self._arrays)
+            self.refuse(key, f"{value.dtype} {_shape(value.shape)}; must be {wanted} {_shape(shape)}")
         self._check_range(key, value, low, high, finite and value.dtype.kind == "f")
         return value.astype(np.int64) if dtype == ANY_INTEGER else value.copy()
 
@@ -179,7 +180,7 @@ class Saved(dict[str, Any]):
             at = tuple(int(i) for i in np.argwhere(bad)[0])
             place = f" at {list(at)}" if at else ""
             rule = f"must be{' finite' * finite}{_range(low, high)}"
-            self.refuse(key, f"{_said(value[at].item())}{place}; {rule}", self._arrays)
+            self.refuse(key, f"{_said(value[at].item())}{place}; {rule}")
 
 
 def step_of(saved: Saved, spec: EnvSpec) -> Step:

@@ -115,8 +115,8 @@ class Algorithm:
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
-        self.scores = saved.array("scores", "float64", (None,))
-        self.points = saved.array("points", "float64", (len(self.scores), self.points.shape[1]))
+        self.points = saved.array("points", "float64", (None, self.points.shape[1]))
+        self.scores = saved.array("scores", "float64", (len(self.points),))
         self.champion.load(saved.part("champion"))
         self.env_steps, self.episodes = saved.integer("env_steps"), saved.integer("episodes")
 

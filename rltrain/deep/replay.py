@@ -253,13 +253,23 @@ class Replay:
         last = self._last[kept].reshape(-1, self.num_envs)
         if (last[1:] & last[:-1]).any():  # else a draw that avoids them might never end
             saved.refuse("tail", "an episode ends with two steps in a row; a first one stands between two ends")
-        self._max_priority = saved.number("max_priority", 0)
+        self._max_priority = saved.number("max_priority", 1, MAX_PRIORITY)  # the first one, or a greater
         if self._tree is not None:
-            leaves = np.zeros(self._tree.num_leaves)
-            leaves[kept] = saved.array("priorities", "float64", kept.shape, 0, MAX_PRIORITY)
-            self._tree.write_all(leaves)
-            if self.ready and self._tree.total <= 0:
-                saved.refuse("priorities", "all 0: nothing could be drawn; some must be greater")
+            self._load_priorities(saved, self._tree, kept, last)
+        elif saved.given("priorities"):
+            saved.refuse("priorities", "must be null: draws are uniform")
+
+    def _load_priorities(self, saved: Saved, tree: SumTree, kept: Array, last: Array) -> None:
+        """Of the rows `kept` [K]; last [K / N, N]."""
+        priorities = saved.array("priorities", "float64", kept.shape, 0, MAX_PRIORITY)
+        by_step = priorities.reshape(last.shape)
+        if by_step[-self.n_step :].any() or (by_step * last).any():
+            saved.refuse("priorities", "of the newest steps, and of the ends of episodes, must be 0: none is drawn yet")
+        leaves = np.zeros(tree.num_leaves)
+        leaves[kept] = priorities
+        tree.write_all(leaves)
+        if self.ready and tree.total <= 0:
+            saved.refuse("priorities", "all 0: nothing could be drawn; some must be greater")
 
     def _chunks(self) -> tuple[int, int]:
         """The first chunk that is still needed, and the chunk that is still being filled."""

@@ -58,7 +58,8 @@ class Robots:
         rows = len(room.floor) // room.columns
         column, row = place[:, 0], place[:, 1]
         inside = (column >= 0) & (column < room.columns) & (row >= 0) & (row < rows)
-        cell = np.where(inside, row.astype(np.int64) * room.columns + column.astype(np.int64), 0)
+        column, row = (np.where(inside, along, 0).astype(np.int64) for along in (column, row))
+        cell = row * room.columns + column
         stuck = np.flatnonzero(~(inside & room.free[cell]))
         if len(stuck):
             saved.refuse("place", f"{place[stuck[0]].tolist()} at [{stuck[0]}]; must be where a robot can stand")

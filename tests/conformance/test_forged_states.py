@@ -1,0 +1,251 @@
+"""A saved state may come from a stranger: whatever is put in the place of any of its values, nothing is read or written
+out of bounds and nothing is called a bug. Every algorithm by discovery, every leaf of its state, in worlds that differ.
+
+A value of another type, dtype or shape, and a key that is missing, is a CheckpointError that names the key. So is a
+whole number that no index or count can be. Any other number is refused likewise, or loads and is played with.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rltrain import config, registry
+from rltrain.core import Blob, Hardware
+from rltrain.errors import CheckpointError, DivergedError
+from rltrain.rng import Streams
+from rltrain.run import build
+from rltrain.saved import Saved
+
+BOOK = Path(__file__).parents[2] / "configs" / "mdp" / "book.yaml"
+WORLDS = {"env": "CartPole-v1", "tabular": str(BOOK), "mdp": str(BOOK)}
+SMALL = {  # what makes a step short; settings that an algorithm does not have are left out
+    "learning_starts": 64,
+    "buffer_size": 320,
+    "batch_size": 32,
+    "hidden": [4],
+    "report_every": 50,
+    "population": 4,
+    "survivors": 2,
+    "batch": 3,
+    "games": 1,
+    "recheck": 2,
+    "train_freq": 64,
+    "games_per_update": 2,
+    "rollout_steps": 4,
+}
+DQN = "learning_starts: 64, train_freq: 64, buffer_size: 320, batch_size: 32, hidden: [4]"
+OTHERS = {  # options and worlds that the algorithms above do not meet
+    "sarsa": ("{name: qlearn, method: sarsa, trace_decay: 0.9, report_every: 50}", f"{{id: {BOOK}}}"),
+    "double": (
+        "{name: qlearn, method: double, exploration: bonus, learning_rate_schedule: count, report_every: 50}",
+        f"{{id: {BOOK}, max_episode_steps: 9}}",
+    ),
+    "softmax": ("{name: qlearn, exploration: softmax, learners: 2, report_every: 50}", f"{{id: {BOOK}}}"),
+    "traces": ("{name: td, trace_decay: 0.9, report_every: 50}", f"{{id: {BOOK}}}"),
+    "sampled": ("{name: qlearn, method: sarsa, report_every: 50}", "{id: Blackjack-v1}"),
+    "sampled values": ("{name: td, report_every: 50}", "{id: Blackjack-v1}"),
+    "one-hot": (f"{{name: dqn, {DQN}}}", f"{{id: {BOOK}, max_episode_steps: 20, num_envs: 32}}"),
+    "priorities": (
+        f"{{name: dqn, {DQN}, prioritized: true, optimizer: rmsprop, dueling: true}}",
+        "{id: CartPole-v1, num_envs: 32}",
+    ),
+    "lanes": ("{name: basic, policy: angle}", "{id: CartPole-v1, num_envs: 16}"),
+    "vacuum": ("{name: basic, policy: bounce}", "{id: RobotVacuum-v0, num_envs: 2, max_episode_steps: 40}"),
+    "atari": (
+        "{name: basic}",
+        "{id: ALE/MsPacman-v5, num_envs: 2, max_episode_steps: 60, repeat_action_probability: 0.25}",
+    ),
+}
+ABSENT = {"auto_scale", "features"}  # checkpoints of earlier versions lack them
+INDICES = {"action", "actions", "age", "pairs", "choice"}  # small unsigned numbers that are places in tables
+EMPTY = {"wide", "others", "waiting"}  # optimisers before the first step, games that have ended
+IGNORED = {"features"}  # it says something of images alone
+
+
+def text_of(name: str) -> str:
+    """A short run of an algorithm in its usual world, or of one of the others."""
+    if name in OTHERS:
+        algorithm, environment = OTHERS[name]
+        return f"algorithm: {algorithm}\nenvironment: {environment}"
+    fields = registry.settings(name).Config.model_fields
+    settings = {"name": name, **{key: value for key, value in SMALL.items() if key in fields}}
+    # Deep learners play 256 steps at once, which many lanes make faster.
+    lanes = {"num_envs": 32 if "optimizer" in fields else 2} if registry.settings(name).TASK == "env" else {}
+    environment = {"id": WORLDS[registry.settings(name).TASK], **lanes}
+    return f"algorithm: {json.dumps(settings)}\nenvironment: {json.dumps(environment)}"
+
+
+class Subject:
+    """An algorithm in its world, and the policy that its module makes of a state."""
+
+    def __init__(self, name: str) -> None:
+        self.experiment = config.loads(text_of(name), "test.yaml")
+        self.rng = Streams(0)
+        self.env = build.world(self.experiment)
+        hardware = Hardware("cpu", 1)
+        self.algorithm = build.algorithm(self.experiment, self.experiment.algorithm, self.env, self.rng, hardware)
+        load_policy = vars(registry.load(self.experiment.algorithm_name))["load_policy"]
+        self._policy = lambda state: load_policy(self.experiment.algorithm, self.env.spec, state, hardware)
+        states = np.arange(self.env.spec.num_states or 0)[:, None]
+        spec = self.env.spec
+        self.obs = states if spec.num_states else np.ones((4, *spec.obs_shape), spec.obs_dtype)
+
+    def save(self) -> dict[str, Any]:
+        return {"algorithm": self.algorithm.save(), "rng": self.rng.save()}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        saved = Saved.of(state)
+        self.algorithm.load(saved.part("algorithm"))
+        self.rng.load(saved.part("rng"))
+
+    def acts(self, state: Mapping[str, Any]) -> list[int]:
+        """What the policy does, which must be possible."""
+        actions = self._policy(Saved.of(state).part("algorithm")).act(self.obs)
+        assert ((actions >= 0) & (actions < self.env.spec.num_actions)).all()
+        return list(actions.tolist())
+
+
+def places(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Every value of a state and the way to it, arrays of blobs included."""
+    if path:
+        yield path, tree
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from places(value, (*path, key))
+    elif isinstance(tree, list):
+        for number, value in enumerate(tree):
+            yield from places(value, (*path, number))
+    elif isinstance(tree, Blob):
+        for key, value in tree.read().items():
+            yield from places(value, (*path, "blob", key))
+
+
+MISSING = object()
+
+
+def with_value(tree: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """A copy of the state with this value in this place."""
+    if not path:
+        return value
+    key, rest = path[0], path[1:]
+    if isinstance(tree, Blob):
+        arrays = with_value(tree.read(), rest, value)
+        return Blob(tree.name, lambda: arrays)
+    if isinstance(tree, list):
+        changed = list(tree)
+        changed[key : key + 1] = [] if value is MISSING and not rest else [with_value(tree[key], rest, value)]
+        return changed
+    if value is MISSING and not rest:
+        return {name: item for name, item in tree.items() if name != key}
+    return {**tree, key: with_value(tree[key], rest, value)}
+
+
+def of_other_kind(value: Any) -> Iterator[tuple[str, Any]]:
+    """What can never stand in this place."""
+    yield "missing", MISSING
+    yield "a text", 5 if isinstance(value, str) else "x"
+    if isinstance(value, np.ndarray):
+        yield "one number", value.ravel()[0].item() if value.size else 0
+        yield "other dtype", value.astype(np.float32 if value.dtype.kind in "iub" else np.int64)
+        yield "one more", np.append(value.ravel(), value.ravel()[:1] if value.size else np.zeros(1, value.dtype))
+        yield "no dimension", value.ravel()[0] if value.size and value.ndim else np.zeros((1, 1, 1, 1), value.dtype)
+        yield "two dimensions more", value[None, None]
+    elif isinstance(value, Mapping | list | Blob):
+        yield "a number", 5
+        yield "none", None
+        yield "empty" if value else "filled", type(value)() if value and not isinstance(value, Blob) else [[]]
+    else:
+        yield "a list", []
+        yield "a mapping", {"x": 1}
+
+
+def of_other_value(value: Any, key: str) -> Iterator[tuple[str, Any, bool]]:
+    """Values of the same kind, and whether they can never be right."""
+    if isinstance(value, np.ndarray) and value.size:
+        kind, last = value.dtype.kind, value.size - 1
+        extremes: list[tuple[int, Any, bool]] = [(0, True, False), (last, False, False)]
+        if kind in "iu":
+            limits, counts = np.iinfo(value.dtype), kind == "i" or key in INDICES
+            extremes = [(at, number, counts) for number in (limits.min, limits.max) for at in {0, last} if number]
+            extremes += [(0, min(number, limits.max), False) for number in (1, 3, 77, 1 << 40)]
+        elif kind == "f":
+            extremes = [(0, math.nan, False), (last, -1e30, False), (0, 0.0, False)]
+        for at, number, never in extremes:
+            changed = value.copy()
+            changed.reshape(-1)[at] = number
+            yield f"{number} at {at}", changed, never
+    elif type(value) is int:
+        yield from ((str(number), number, number < 0) for number in (-1, 0, 1, value + 1, 10**12 - 1))
+        yield from ((str(number), number, True) for number in (2**200, -(2**63)))
+    elif type(value) is float:
+        yield from ((str(number), number, False) for number in (math.nan, math.inf, -1e300, 1e300, 0.0))
+    elif type(value) is bool:
+        yield "the other", not value, False
+    elif value is None:
+        yield from ((str(number), number, False) for number in (0, 0.5, math.nan, -1.0))
+
+
+def named(path: tuple[Any, ...], error: CheckpointError) -> bool:
+    """Whether the message leads to the place: to a key on the way to it, or below it."""
+    keys = str(error).split(": ")[1].split("/")
+    return any(str(key) in keys for key in path[1:] or path) or "did not reproduce" in str(error)
+
+
+def refused(call: Callable[[Any], Any], state: Any) -> CheckpointError | None:
+    try:
+        call(state)
+    except CheckpointError as error:
+        return error
+    return None
+
+
+SLOW = {"atari"}  # every load resets emulators
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in (*registry.names(), *OTHERS)],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of numbers that are none
+def test_no_value_of_a_state_is_believed(name: str) -> None:
+    subject = Subject(name)
+    for _ in range(3):
+        subject.algorithm.step()
+    state = subject.save()
+    actions = subject.acts(state)
+    following = Subject(name)
+    following.load(state)
+    row = str(following.algorithm.step())
+    for path, value in list(places(state)):
+        key = "/".join(map(str, path))
+        for what, forged in of_other_kind(value):
+            if (what == "missing" and path[-1] in ABSENT) or (value is None and what == "none"):
+                continue
+            changed = with_value(state, path, forged)
+            by_load, by_policy = refused(subject.load, changed), refused(subject.acts, changed)
+            error = by_load or by_policy
+            fewer = {"empty": path[-1:], "missing": path[-2:-1]}.get(what, ())
+            if error is None and (path[-1] in IGNORED or EMPTY & set(fewer)):
+                continue
+            assert error is not None, f"{key}: {what} was taken"
+            assert named(path, error), f"{key}: {what}: {error}"
+            assert by_policy or subject.acts(changed) == actions, f"{key}: {what}: another policy"
+        for what, forged, never in of_other_value(value, str(path[-1])):
+            changed = with_value(state, path, forged)
+            error = refused(subject.load, changed) or refused(subject.acts, changed)
+            assert not never or error is None or named(path, error), f"{key}: {what}: {error}"
+            assert error is not None or not never, f"{key}: {what} was taken"
+            if error is None:
+                try:
+                    subject.algorithm.step()
+                except DivergedError:
+                    pass
+                except Exception as fault:
+                    raise AssertionError(f"{key}: {what} loads and then fails") from fault
+    subject.load(state)
+    assert str(subject.algorithm.step()) == row  # all that was forged is forgotten
