@@ -152,6 +152,11 @@ def cells_of(saved: Saved, key: str) -> dict[str, Any]:
     return {**_known(log), "columns": [columns.text(number) for number in columns]}
 
 
+def step_of(saved: Saved) -> int:
+    """The first step that an event file does not hold."""
+    return saved.integer("step", high=MAX_COUNT + 1)
+
+
 def _known(log: Saved) -> dict[str, Any]:
     hashed = {"sha256": log.text("sha256")} if "sha256" in log else {}
     return {"size": log.integer("size", high=MAX_FILE), **hashed}
@@ -163,7 +168,7 @@ def sinks_of(saved: Saved) -> State:
     return {
         "jsonl": {table: log_of(rows, table) for table in STEMS},
         "csv": {table: cells_of(cells, table) for table in STEMS},
-        "tensorboard": saved.part("tensorboard"),
+        "tensorboard": {"step": step_of(saved.part("tensorboard"))},
     }
 
 
@@ -267,7 +272,7 @@ class TensorBoard:
 
     def load(self, state: State) -> None:
         self.close()
-        self._step = Saved.of(state).integer("step", high=MAX_COUNT + 1)
+        self._step = step_of(Saved.of(state))
 
     def close(self) -> None:
         if self._tail is not None:
