@@ -116,6 +116,7 @@ METAS = {
     "resume": {
         "no time": lambda meta: meta.pop("elapsed_seconds"),
         "a time that is a text": lambda meta: meta.update(elapsed_seconds="long"),
+        "saves that took no time": lambda meta: meta.update(save_seconds=None),
         "a time without end": lambda meta: meta.update(elapsed_seconds=float("inf")),
     },
 }
