@@ -25,11 +25,12 @@ class Blob:
 
     A checkpoint writes a blob only if no earlier checkpoint of the run has. `name` is unique within the run and is
     given to one content only. `read` returns the arrays: from memory when the algorithm made the blob, from the disk
-    after a load.
+    after a load. Then `size` is known, so that nobody has to read what cannot fit.
     """
 
     name: str  # [a-z0-9-]+
     read: Callable[[], dict[str, Array]]
+    size: int | None = None  # bytes of the arrays and of what says their names and shapes
 
 
 class Stateful(Protocol):

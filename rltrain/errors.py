@@ -5,6 +5,8 @@ Anything that is not one of these is a bug of rltrain: its traceback is kept and
 
 from __future__ import annotations
 
+import errno
+
 
 class RltrainError(Exception):
     """Root of the family. The message says what, where (file:line, key) and what to do."""
@@ -61,7 +63,13 @@ class UncertifiedError(RltrainError):
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out. torch has an error of its own on a GPU and only a sentence on a CPU."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and ("out of memory" in str(error) or "allocate memory" in str(error))
-    )
+    """Whether memory ran out. torch has an error of its own on a GPU and only a sentence on a CPU.
+
+    A library that finds no room is an ImportError or an OSError, and no room for a thread's stack a RuntimeError.
+    """
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    if not isinstance(error, RuntimeError | ImportError | OSError):
+        return False
+    said = ("out of memory", "allocate memory", "failed to map segment", "start new thread", "load shared object")
+    return any(words in str(error) for words in said)

@@ -20,6 +20,7 @@ from rltrain.errors import CheckpointError, out_of_memory
 
 MAX_COUNT = 10**12 - 1  # of steps, games, updates: twelve digits, as in a checkpoint's name
 MAX_SEED = 2**64 - 1
+BLOB_HEADER = 1 << 16  # bytes beside the arrays of a blob: their names, types and shapes
 ANY_INTEGER = "iu"  # numpy's letters for dtypes: whole numbers of any size, read as int64
 ANY_FLOAT = "f"  # floating point of any size, kept
 WHY = "it was changed, or written by another version of rltrain or of the algorithm"
@@ -83,12 +84,14 @@ class Saved(dict[str, Any]):
         """Other values in the same place, such as a share of these."""
         return Saved(values, self._path, self._folder, self._tree)
 
-    def blob(self, key: str, name: str) -> Saved:
-        """The arrays of a blob, read now. It must have this name."""
+    def blob(self, key: str, name: str, most: int) -> Saved:
+        """The arrays of a blob, read now. It must have this name; `most` bytes of arrays at most are read."""
         value = self[key]
         if not isinstance(value, Blob) or value.name != name:
             said = f"the blob {value.name!r}" if isinstance(value, Blob) else _said(value)
             self.refuse(key, f"{said}; must be the blob {name!r}")
+        if value.size is not None and value.size > most + BLOB_HEADER:
+            self.refuse(key, f"a blob of {value.size:,} bytes; must be at most {most:,}")
         inside = Saved(value.read(), f"{self._path}{key}/", self._folder)
         inside._arrays = f"chunks/{name}"
         return inside

@@ -38,7 +38,7 @@ def test_what_fits_is_given_as_it_was() -> None:
     assert numbers.dtype == np.int64 and numbers.tolist() == [3, 4]
     assert state.part("part").array("q", ANY_FLOAT, (2, None)).dtype == np.float64
     assert state.listed("list", 2).integer("1") == 7
-    assert state.blob("chunk", "chunk-0").array("x", "int8", (2,)).tolist() == [0, 0]
+    assert state.blob("chunk", "chunk-0", 100).array("x", "int8", (2,)).tolist() == [0, 0]
 
 
 def test_an_array_is_given_as_a_copy() -> None:
@@ -73,8 +73,11 @@ def test_an_array_is_given_as_a_copy() -> None:
             "part/q: 5.0 at [1, 2]; must be finite at most",
         ),
         (lambda s: s.part("part").array("n", "uint8", (2,), 4, 9), "part/n: 3 at [0]; must be from 4 to 9"),
-        (lambda s: s.blob("chunk", "chunk-1"), "chunk: the blob 'chunk-0'; must be the blob 'chunk-1'"),
-        (lambda s: s.blob("chunk", "chunk-0").array("x", "int8", (3,)), "chunks/chunk-0: chunk/x: int8 [2]; must be"),
+        (lambda s: s.blob("chunk", "chunk-1", 100), "chunk: the blob 'chunk-0'; must be the blob 'chunk-1'"),
+        (
+            lambda s: s.blob("chunk", "chunk-0", 100).array("x", "int8", (3,)),
+            "chunks/chunk-0: chunk/x: int8 [2]; must be",
+        ),
         (lambda s: Saved.of([s]), "state.json: a list of 1; must be a mapping"),  # type: ignore[arg-type]
     ],
 )
@@ -122,3 +125,9 @@ def test_a_generator_that_would_read_beyond_its_words_is_refused(left: int, plac
     state["torch"]["init"][16:24] = np.array([place], np.uint64).view(np.uint8)
     with pytest.raises(CheckpointError, match="torch/init"):
         Streams(0).load(state)
+
+
+def test_a_blob_that_says_how_large_it_is_is_not_read_where_that_cannot_be():
+    state = Saved({"chunk": Blob("chunk-0", lambda: pytest.fail("read"), 1 << 30)})
+    with pytest.raises(CheckpointError, match="a blob of 1,073,741,824 bytes; must be at most 100"):
+        state.blob("chunk", "chunk-0", 100)

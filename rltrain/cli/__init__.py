@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from typing import Annotated
 
@@ -21,6 +22,9 @@ from rltrain.cli.schema import schema_command
 from rltrain.cli.train import resume_command, train_command
 from rltrain.cli.warned import say_warnings_in_lines
 from rltrain.cli.watch import watch_command
+from rltrain.errors import OutOfMemoryError
+
+LEAST_SPACE = 600 << 20  # bytes of addresses: with less, a numerical library turns round for ever while it is loaded
 
 app = typer.Typer(
     name="rltrain",
@@ -59,6 +63,10 @@ def _options(
     # Before numpy is imported. Its matrices are small here, and on a busy machine the threads of OpenBLAS wait for each
     # other by turning round: a hundred equations then take 0.8 s, and 0.4 ms with one thread.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    space = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if space < LEAST_SPACE and space != resource.RLIM_INFINITY:
+        limit = f"the address space is limited to {space >> 20:,} MB (ulimit -v)"
+        raise OutOfMemoryError(f"{limit}: rltrain needs {LEAST_SPACE >> 20:,} MB, about 1,500 MB with torch")
 
 
 def main() -> None:

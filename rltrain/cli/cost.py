@@ -8,6 +8,7 @@ it does not say. "frame_bytes" of the replay lie on the GPU of a run that has on
 from __future__ import annotations
 
 import bisect
+import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -120,10 +121,15 @@ def gpu_memory_bytes(cost: Mapping[str, int]) -> int:
 
 
 def available_bytes() -> int:
-    """Memory that this process may still take: what the machine has free, and what its control group allows."""
+    """Memory that this process may take: what the machine has free, what its control group and `ulimit -v` allow."""
     import psutil
 
-    return min([int(psutil.virtual_memory().available), *cgroup_limits(Path("/proc/self/cgroup"), CGROUP)])
+    limits = [int(psutil.virtual_memory().available), *cgroup_limits(Path("/proc/self/cgroup"), CGROUP)]
+    space = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if space != resource.RLIM_INFINITY:  # of addresses, of which libraries take more than they ever use
+        here = psutil.Process().memory_info()
+        limits.append(max(0, space - here.vms + here.rss))
+    return min(limits)
 
 
 def cgroup_limits(membership: Path, root: Path) -> list[int]:

@@ -245,8 +245,11 @@ class Replay:
         self._lane_age = saved.like("lane_age", self._lane_age, 0, self.stack - 1)
         first_chunk, open_chunk = self._chunks()
         chunks = saved.listed("chunks", open_chunk - first_chunk)
+        columns = (self._action, self._reward, self._discount, self._last, self._age)
+        row = self._frames[0].nbytes + sum(column.itemsize for column in columns)
+        most = self.chunk_steps * self.num_envs * row  # bytes
         for i, chunk in enumerate(range(first_chunk, open_chunk)):
-            self._restore(chunk * self.chunk_steps, self.chunk_steps, chunks.blob(str(i), _chunk_name(chunk)))
+            self._restore(chunk * self.chunk_steps, self.chunk_steps, chunks.blob(str(i), _chunk_name(chunk), most))
         start = open_chunk * self.chunk_steps
         self._restore(start, self.steps - start, saved.part("tail"))
         kept = self._kept_rows()

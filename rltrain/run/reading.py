@@ -65,17 +65,21 @@ def read(
     """A checkpoint, every hash proven; with `prove`, only those blobs'. Raises Damaged with all faults."""
     manifest, _ = read_manifest(disk, folder)
     faults: list[str] = []
-    contents: dict[str, bytes] = {}
-    limits = dict(zip(FILES, (state_codec.MAX_JSON, state_codec.MAX_ARRAYS), strict=True))
-    for name in FILES:
-        try:
-            contents[name] = read_file(disk, folder / name, limits[name], manifest.files[name])
-        except Damaged as fault:
-            faults += fault.faults
+    tree, packed = FILES
+    text = b""
+    try:
+        text = read_file(disk, folder / tree, state_codec.MAX_JSON, manifest.files[tree])
+    except Damaged as fault:
+        faults += fault.faults
+    try:
+        check_file(disk, folder / packed, state_codec.MAX_ARRAYS, manifest.files[packed])
+    except Damaged as fault:
+        faults += fault.faults
     for name, blob in manifest.blobs.items():
         try:
             if prove is None or name in prove:
-                check_file(disk, chunks / blob.file, state_codec.MAX_PACKED_BLOB, FileEntry(blob.size, blob.sha256))
+                most = state_codec.most_packed(blob.raw_size)
+                check_file(disk, chunks / blob.file, most, FileEntry(blob.size, blob.sha256))
             elif file_size(chunks / blob.file) != blob.size:
                 raise Damaged(f"{blob.file} is damaged or missing")
         except Damaged as fault:
@@ -86,9 +90,10 @@ def read(
     def find_blob(name: str) -> Blob:
         if name not in manifest.blobs:
             raise Damaged(f"state.json: blob {name[:100]!r} is not in the manifest")
-        return Blob(name, partial(_read_blob, disk, chunks, manifest.blobs[name]))
+        blob = manifest.blobs[name]
+        return Blob(name, partial(_read_blob, disk, chunks, blob), blob.raw_size)
 
-    return manifest, state_codec.join(contents["state.json"], contents["arrays.safetensors"], find_blob)
+    return manifest, state_codec.join(text, state_codec.map_arrays(folder / packed), find_blob)
 
 
 def read_manifest(disk: Disk, folder: Path) -> tuple[Manifest, bytes]:
@@ -103,10 +108,13 @@ def _read_blob(disk: Disk, chunks: Path, blob: BlobEntry) -> dict[str, Array]:
     path = chunks / blob.file
     with disk_errors(f"cannot read {path}"):
         try:
-            data = read_file(disk, path, state_codec.MAX_PACKED_BLOB, FileEntry(blob.size, blob.sha256))
-            return state_codec.unpack_blob(data, blob.raw_size)
+            data = read_file(disk, path, state_codec.most_packed(blob.raw_size), FileEntry(blob.size, blob.sha256))
         except Damaged as fault:
             raise CheckpointError(f"{chunks}/{fault}") from fault
+        try:
+            return state_codec.unpack_blob(data, blob.raw_size)
+        except Damaged as fault:
+            raise CheckpointError(f"{path}: {fault}") from fault
 
 
 def as_loaded(name: str, manifest: Manifest, state: State, warnings: tuple[str, ...]) -> Loaded:

@@ -9,22 +9,40 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
+import os
 import zlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
 import safetensors.numpy
 
 from rltrain.core import Array, Blob, State
+from rltrain.plain_files import open_plain
 from rltrain.run.disk import Damaged
 
 MAX_JSON = 2 << 20  # bytes; a hostile text of this size, all empty lists, costs about 100 MB
-MAX_ARRAYS = 4 << 30
+MAX_ARRAYS = 2 << 30  # that are no blobs: of networks of a hundred million parameters, with targets and moments
 MAX_HEADER = 4 << 20  # of a safetensors file: about 40,000 arrays
 MAX_BLOB = 512 << 20  # decompressed
-MAX_PACKED_BLOB = MAX_BLOB + (1 << 20)  # what zlib cannot shrink it may lengthen, by 0.03 % at most
 DTYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64"
+_BY_NAME = {  # as safetensors calls them
+    "BOOL": np.bool_,
+    "I8": np.int8,
+    "I16": np.int16,
+    "I32": np.int32,
+    "I64": np.int64,
+    "U8": np.uint8,
+    "U16": np.uint16,
+    "U32": np.uint32,
+    "U64": np.uint64,
+    "F16": np.float16,
+    "F32": np.float32,
+    "F64": np.float64,
+}
 _DTYPES = {np.dtype(name) for name in DTYPES.split()}
 
 
@@ -52,9 +70,8 @@ def split(state: State) -> tuple[bytes, bytes, dict[str, Blob]]:
     return text, packed, blobs
 
 
-def join(text: bytes, packed: bytes, blob: Callable[[str], Blob]) -> dict[str, Any]:
-    """The state that `split` was given; `blob` finds a blob by its name. Raises Damaged."""
-    arrays = unpack_arrays(packed)
+def join(text: bytes, arrays: Mapping[str, Array], blob: Callable[[str], Blob]) -> dict[str, Any]:
+    """The state that `split` was given, of its text and its arrays; `blob` finds one by its name. Raises Damaged."""
 
     def find(tag: str, value: Any) -> Any:
         if tag == "$array" and isinstance(value, str) and value in arrays:
@@ -149,15 +166,51 @@ def pack_arrays(arrays: Mapping[str, Array]) -> bytes:
 
 def unpack_arrays(packed: bytes) -> dict[str, Array]:
     """The arrays of a safetensors file, writable. Raises Damaged."""
-    header = int.from_bytes(packed[:8], "little")
-    if len(packed) < 8 or header > min(MAX_HEADER, len(packed) - 8):
-        raise Damaged(f"safetensors: impossible header of {header:,} bytes")
+    _check_header(len(packed), packed[:8])
     try:
         return dict(safetensors.numpy.load(packed))
     except MemoryError:
         raise
     except Exception as error:  # a foreign parser on bytes that may be hostile: whatever it dislikes is damage
         raise Damaged(f"safetensors: {str(error)[:200]}") from error
+
+
+def map_arrays(path: Path) -> dict[str, Array]:
+    """The arrays of a safetensors file, writable, in memory only once they are looked at. Raises Damaged, OSError.
+
+    So the size of an array can be refused before it is paid for. The file is never changed by what is written to them.
+    """
+    with open_plain(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        _check_header(size, file.read(8))
+        memory = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY)
+    try:
+        with safetensors.safe_open(path, "numpy"):  # proves names, shapes and places, without reading an array
+            pass
+        length = int.from_bytes(memory[:8], "little")
+        header = json.loads(memory[8 : 8 + length])
+        return {
+            name: np.frombuffer(
+                memory, _BY_NAME[part["dtype"]], math.prod(part["shape"]), 8 + length + part["data_offsets"][0]
+            ).reshape(part["shape"])
+            for name, part in header.items()
+            if name != "__metadata__"
+        }
+    except MemoryError:
+        raise
+    except Exception as error:  # as in `unpack_arrays`
+        raise Damaged(f"{path.name}: {str(error)[:200]}") from error
+
+
+def _check_header(size: int, first: bytes) -> None:
+    length = int.from_bytes(first, "little")
+    if len(first) < 8 or length > min(MAX_HEADER, size - 8):
+        raise Damaged(f"safetensors: impossible header of {length:,} bytes")
+
+
+def most_packed(raw_size: int) -> int:
+    """Bytes that so many take when compressed, at most: what zlib cannot shrink it lengthens, by 0.03 % at most."""
+    return min(raw_size, MAX_BLOB) + (1 << 20)
 
 
 def pack_blob(blob: Blob) -> tuple[bytes, int]:

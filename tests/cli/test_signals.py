@@ -57,3 +57,20 @@ def test_nohup_is_respected():
         assert asked.reason is None
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(("sent", "code"), [("SIGTERM", 143), ("SIGHUP", 143), ("SIGINT", 130)])
+def test_a_signal_before_a_run_is_at_work_gives_the_code_that_it_gives_later(sent, code):
+    """The signal comes while the command line is imported: at the first file that it opens after its handlers stand."""
+    code_text = f"""
+import os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def hook(event, arguments):
+    if event == "import" and arguments[0] == "rltrain.cli":
+        os.kill(os.getpid(), signal.{sent})
+sys.addaudithook(hook)
+from rltrain.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code_text, "--version"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (code, "")

@@ -320,6 +320,26 @@ def test_a_huge_file_of_the_size_that_its_manifest_says(tmp_path: Path, file: st
     assert_refused(tmp_path / "run", home)
 
 
+def test_a_large_array_costs_no_memory_before_it_is_looked_at(tmp_path: Path) -> None:
+    """Its hash is right, so only whoever loads it can tell that it does not fit."""
+    size = 200 << 20
+    header = json.dumps({"/w": {"dtype": "F32", "shape": [size // 4], "data_offsets": [0, size]}}).encode()
+    header += b" " * (-len(header) % 8)
+    arrays = len(header).to_bytes(8, "little") + header
+    digest = hashlib.sha256(arrays)
+    for _ in range(size >> 20):
+        digest.update(bytes(1 << 20))
+    home = forge(tmp_path / "run", change=set_file(ARRAY_FILE, [len(arrays) + size, digest.hexdigest()]))
+    with open(home / ARRAY_FILE, "wb") as file:
+        file.write(arrays)
+        file.truncate(len(arrays) + size)
+    before = int(Path("/proc/self/statm").read_text().split()[1])
+    state = Checkpoints(tmp_path / "run").load().state
+    after = int(Path("/proc/self/statm").read_text().split()[1])
+    assert state["w"].shape == (size // 4,)
+    assert (after - before) * resource.getpagesize() < 50 << 20
+
+
 def test_a_checkpoint_that_is_a_link_is_refused(tmp_path: Path) -> None:
     home = forge(tmp_path / "run")
     home.rename(tmp_path / "elsewhere")
@@ -355,7 +375,7 @@ def test_random_bytes_are_damage_and_never_a_crash() -> None:
             lambda data=data: state_codec.unpack_arrays(data),
             lambda data=data: state_codec.unpack_arrays(safetensors_of(data)),
             lambda data=data: state_codec.unpack_blob(data, 100),
-            lambda data=data: state_codec.join(data, ARRAYS, lambda name: pytest.fail("blob")),
+            lambda data=data: state_codec.join(data, {"/w": np.arange(3)}, lambda name: pytest.fail("blob")),
         ):
             with guarded(), pytest.raises(Damaged):
                 attempt()
