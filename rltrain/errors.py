@@ -62,6 +62,12 @@ class UncertifiedError(RltrainError):
     exit_code = 9
 
 
+class EnvironmentFault(RltrainError):
+    """An environment that somebody else wrote did what an environment must not do: its own fault, not rltrain's."""
+
+    exit_code = 10
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out. torch has an error of its own on a GPU and only a sentence on a CPU.
 

@@ -207,10 +207,11 @@ def _block(mapping: Mapping[str, Any], indent: str) -> Iterator[str]:
             yield f"{indent}{word(key)}:\n"
             yield from _block(value, indent + "  ")
         else:
-            yield f"{indent}{word(key)}: {_flow(value)}\n"
+            yield f"{indent}{word(key)}: {flow(value)}\n"
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
+    """A value in one line of YAML: `[a, 1]`, `{k: null}`, `"1e-3"`. TypeError for what has no YAML form."""
     match value:
         case None:
             return "null"
@@ -223,9 +224,9 @@ def _flow(value: Any) -> str:
         case str():
             return word(value)
         case list() | tuple():
-            return f"[{', '.join(map(_flow, value))}]"
+            return f"[{', '.join(map(flow, value))}]"
         case Mapping():
-            return f"{{{', '.join(f'{word(key)}: {_flow(item)}' for key, item in value.items())}}}"
+            return f"{{{', '.join(f'{word(key)}: {flow(item)}' for key, item in value.items())}}}"
     raise TypeError(f"{type(value).__name__} has no YAML form")
 
 

@@ -1,4 +1,4 @@
-"""From an exception to what a person reads and the exit code. Codes 2 to 9 are in `rltrain.errors`; the others here.
+"""From an exception to what a person reads and the exit code. Codes 2 to 10 are in `rltrain.errors`; the others here.
 
 0 done · 1 our bug: the traceback is kept, two lines are shown · 8 also for a MemoryError · 130 Ctrl-C · 143 SIGTERM.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rltrain import __version__
 from rltrain.cli.output import complain
-from rltrain.errors import DiskError, OutOfMemoryError, RltrainError, out_of_memory
+from rltrain.errors import DiskError, EnvironmentFault, OutOfMemoryError, RltrainError, out_of_memory
 
 
 class Crash(Exception):
@@ -24,20 +24,24 @@ class Crash(Exception):
 
 @contextmanager
 def keeping_crashes(folder: Path) -> Iterator[None]:
-    """Around the work in a run folder: what nobody foresaw is written to crash.txt there, and becomes a Crash."""
+    """Around the work in a run folder: what nobody foresaw is written to crash.txt there, and becomes a Crash.
+
+    So is the traceback of an environment's own fault, which stays one.
+    """
     try:
         yield
+    except EnvironmentFault as error:
+        place = folder / "crash.txt"
+        if _kept(place, error):
+            raise EnvironmentFault(f"{error}\nthe traceback is in {place}") from error
+        raise
     except (RltrainError, Crash):
         raise
     except Exception as error:
         if out_of_memory(error):
             raise OutOfMemoryError(_memory_text(error)) from error
-        from rltrain.run.own_files import write_small
-
         place = folder / "crash.txt"
-        try:
-            write_small(place, _report(error))
-        except DiskError:
+        if not _kept(place, error):
             raise error from None  # the folder is what failed; the traceback goes to the screen
         raise Crash(
             f"rltrain crashed: {_one_line(error)}\n"
@@ -69,6 +73,17 @@ def exit_code_of(work: Callable[[], object]) -> int:
         complain(f"rltrain crashed: {_one_line(error)}. This is a bug of rltrain; please report the lines above.")
         return 1
     return 0
+
+
+def _kept(place: Path, error: BaseException) -> bool:
+    """Whether the report could be written."""
+    from rltrain.run.own_files import write_small
+
+    try:
+        write_small(place, _report(error))
+    except DiskError:
+        return False
+    return True
 
 
 def _memory_text(error: BaseException) -> str:

@@ -18,7 +18,7 @@ import typer
 from rltrain.cli import signals
 from rltrain.cli.errors import keeping_crashes
 from rltrain.cli.output import Output, complain, say
-from rltrain.errors import DiskError, DivergedError, InputError, RltrainError
+from rltrain.errors import DiskError, DivergedError, EnvironmentFault, InputError, RltrainError
 
 if TYPE_CHECKING:
     from rltrain.cli.signals import Asked
@@ -42,6 +42,9 @@ Jobs = Annotated[
 ]
 WithInput = Annotated[bool, typer.Option("--stop-with-input", hidden=True, help="Stop when standard input ends.")]
 ProgressFlag = Annotated[bool, typer.Option("-P", "--progress", hidden=True, help="Taken, and done in any case.")]
+
+
+STATES = {DivergedError: "diverged", DiskError: "disk", EnvironmentFault: "environment failed"}  # of status.json
 
 
 def train_command(
@@ -255,9 +258,10 @@ def drive(run: Run, quiet: bool) -> int:
                     view.close()
             state = None
         except RltrainError as error:
-            state = {DivergedError: "diverged", DiskError: "disk"}.get(type(error), "crashed")
+            state = STATES.get(type(error), "crashed")
             if not isinstance(error, DivergedError):
-                complain(f"go on from the last checkpoint with: rltrain resume {run.folder}")
+                mended = "when the environment is mended, " if isinstance(error, EnvironmentFault) else ""
+                complain(f"{mended}go on from the last checkpoint with: rltrain resume {run.folder}")
             raise
         finally:
             run.close(state)

@@ -1,101 +1,93 @@
 """Any Gymnasium id with discrete actions: one `gymnasium.make` a lane, or Gymnasium's own vectorised environment.
 
 Observations: a uint8 image becomes uint8 [C, H, W]; everything else is flattened by Gymnasium's own rule (a Discrete
-becomes one-hot) to a float32 vector.
+becomes one-hot) to a float32 vector. What has another form than the environment's space declares is refused.
 """
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium import spaces
 from gymnasium.spaces.utils import flatten, flatten_space
 
 from rltrain.core import Array, Env, EnvSpec
-from rltrain.envs import vector
+from rltrain.envs import foreign, vector
+from rltrain.envs.foreign import Foreign
 from rltrain.envs.serial import Serial
-from rltrain.errors import InputError, MissingError
+from rltrain.errors import InputError
 from rltrain.settings import EnvironmentConfig
 
 
 class Gym:
     """One Gymnasium environment, as `Serial` wants it."""
 
-    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+    def __init__(self, env: Foreign) -> None:
         assert isinstance(env.action_space, spaces.Discrete)
         self._env = env
         self._space = env.observation_space
+        self._shape = env.observation_space.shape  # of a Box; others are not asked
         self._layout = _image_layout(self._space)
-        self._is_box = isinstance(self._space, spaces.Box)
         self._first_action = int(env.action_space.start)
+        self._read = self._flat
+        if isinstance(self._space, spaces.Box):
+            self._read = self._vector if self._layout is None else self._image
 
     def reset(self, seed: int) -> Array:
-        obs, _ = self._env.reset(seed=seed)
-        return self._convert(obs)
+        return self._env.reset(seed, self._read)
 
     def step(self, action: int) -> tuple[Array, float, float, bool]:
-        obs, reward, terminated, truncated, _ = self._env.step(self._first_action + action)
-        return self._convert(obs), float(reward), 0.0 if terminated else 1.0, bool(terminated or truncated)
+        return self._env.step(self._first_action + action, self._read)
 
     def close(self) -> None:
         self._env.close()
 
-    def _convert(self, obs: Any) -> Array:
-        """uint8 [C, H, W] or float32 [n]."""
+    # Of an observation, what a learner sees. ValueError if it has not the form of its space.
+
+    def _vector(self, obs: Any) -> Array:
+        """A Box -> float32 [n]: what `flatten` does, without looking for the function that does it."""
+        array = np.asarray(obs)
+        if array.shape != self._shape or array.dtype.kind not in "fiub":
+            raise ValueError
+        return array.astype(np.float32, copy=False).reshape(-1)
+
+    def _image(self, obs: Any) -> Array:
+        """A Box of bytes -> uint8 [C, H, W]."""
+        array = np.asarray(obs)
+        if array.dtype != np.uint8:
+            array = _bytes(array)
+        if array.shape != self._shape:
+            raise ValueError
         if self._layout == "HWC":
-            return np.moveaxis(np.asarray(obs), -1, 0)
-        if self._layout == "HW":
-            return np.asarray(obs)[None]
-        if self._layout == "CHW":
-            return np.asarray(obs)
-        if self._is_box:  # what `flatten` does, without looking for the function that does it
-            return np.asarray(obs, dtype=np.float32).reshape(-1)
+            return np.moveaxis(array, -1, 0)
+        return array[None] if self._layout == "HW" else array
+
+    def _flat(self, obs: Any) -> Array:
+        """Any other space -> float32 [n]."""
+        if not foreign.fits(self._space, obs):
+            raise ValueError
         return np.asarray(flatten(self._space, obs), dtype=np.float32)
 
 
 def make(settings: EnvironmentConfig, num_envs: int) -> Env:
-    """N environments. MissingError if a package is missing, InputError if the id's spaces are not for us."""
+    """N environments. Errors as `foreign.make`; InputError if the id's spaces are not for us."""
     if vector.fits(settings, num_envs):
         return vector.Vector(describe(settings, num_envs), settings)
-    envs = [_open(settings) for _ in range(num_envs)]
+    envs = [foreign.make(settings) for _ in range(num_envs)]
     return Serial(_spec(settings, envs[0], num_envs), [Gym(env) for env in envs])
 
 
 def describe(settings: EnvironmentConfig, num_envs: int) -> EnvSpec:
     """The spec alone, from one environment that is closed again."""
-    env = _open(settings)
+    env = foreign.make(settings)
     try:
         return _spec(settings, env, num_envs)
     finally:
         env.close()
 
 
-def _open(settings: EnvironmentConfig, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
-    """`known.check` has seen the id: it is registered and has no colon."""
-    try:
-        with warnings.catch_warnings():  # whoever writes CartPole-v0 means it
-            warnings.filterwarnings("ignore", ".*is out of date", DeprecationWarning)
-            return gymnasium.make(
-                settings.id,
-                max_episode_steps=settings.max_episode_steps,
-                disable_env_checker=True,  # the checker's warnings are for authors of environments
-                **settings.kwargs,
-                **({} if render_mode is None else {"render_mode": render_mode}),
-            )
-    except (ImportError, gymnasium.error.DependencyNotInstalled) as error:
-        raise MissingError(f"environment.id: {settings.id} needs a package that is not installed: {error}") from error
-    except gymnasium.error.Error as error:
-        raise InputError(f"environment.id: {settings.id} cannot be made: {error}") from error
-    except (TypeError, ValueError, KeyError, AssertionError) as error:
-        if not settings.kwargs:
-            raise
-        raise InputError(f"environment.kwargs: {settings.id} refuses {dict(settings.kwargs)}: {error}") from error
-
-
-def _spec(settings: EnvironmentConfig, env: gymnasium.Env[Any, Any], num_envs: int) -> EnvSpec:
+def _spec(settings: EnvironmentConfig, env: Foreign, num_envs: int) -> EnvSpec:
     if not isinstance(env.action_space, spaces.Discrete):
         raise InputError(
             f"environment.id: {settings.id} has actions {env.action_space}; only discrete actions can be learned here"
@@ -123,12 +115,27 @@ def _observation(name: str, space: spaces.Space[Any]) -> tuple[tuple[int, ...], 
     if layout is not None:
         shape = space.shape
         assert shape is not None
+        if 0 in shape:
+            raise InputError(f"environment.id: {name} has observations {space}, which hold no number to learn from")
         return {"HW": (1, *shape), "HWC": (shape[-1], *shape[:-1]), "CHW": shape}[layout], "uint8"
     if not space.is_np_flattenable:
         raise InputError(f"environment.id: {name} has observations {space}, which cannot be made a vector or an image")
     flat = flatten_space(space)
     assert flat.shape is not None
+    if 0 in flat.shape:
+        raise InputError(f"environment.id: {name} has observations {space}, which hold no number to learn from")
     return flat.shape, "float32"
+
+
+def _bytes(array: Array) -> Array:
+    """The numbers as uint8. ValueError where that changes one."""
+    if array.dtype.kind not in "fiub":
+        raise ValueError
+    with np.errstate(invalid="ignore"):  # NaN as a byte
+        found = array.astype(np.uint8)
+    if (found != array).any():
+        raise ValueError
+    return found
 
 
 def _image_layout(space: spaces.Space[Any]) -> str | None:

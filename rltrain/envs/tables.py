@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium import spaces
 from gymnasium.envs.toy_text.cliffwalking import CliffWalkingEnv
@@ -21,12 +20,14 @@ from gymnasium.envs.toy_text.frozen_lake import FrozenLakeEnv
 from gymnasium.envs.toy_text.taxi import TaxiEnv
 
 from rltrain.core import Array
-from rltrain.envs import gym, known
+from rltrain.envs import foreign, known
+from rltrain.envs.foreign import Foreign
 from rltrain.errors import InputError
 from rltrain.mdp import build
 from rltrain.mdp.done import Rows, groups, merged
 from rltrain.mdp.model import Model, Names, Numbered
 from rltrain.settings import EnvironmentConfig
+from rltrain.yaml_subset import flow
 
 ACTIONS = {
     FrozenLakeEnv: ("left", "down", "right", "up"),
@@ -43,18 +44,14 @@ def model_of(env_id: str, kwargs: Mapping[str, Any] | None = None) -> Model | No
     InputError for arguments that it refuses or a table that is no model, MissingError for an unknown id.
     """
     kwargs = dict(kwargs or {})
-    # Not validated: an argument here may be a list, such as FrozenLake's `desc`.
-    settings = EnvironmentConfig.model_construct(id=env_id, kwargs=kwargs)
+    settings = EnvironmentConfig.model_construct(id=env_id, kwargs=kwargs)  # `known` says what is wrong with the id
     known.check(settings)
     if settings.is_atari:
         return None
+    with np.errstate(all="ignore"):
+        env = foreign.make(settings)
     try:
-        with np.errstate(all="ignore"):
-            env = gym._open(settings)
-    except (AttributeError, IndexError) as error:
-        raise InputError(f"{env_id} refuses {kwargs}: {type(error).__name__} {error}") from error
-    try:
-        return _model(env, " ".join([env_id, *(f"{key}={_written(value)}" for key, value in kwargs.items())]))
+        return _model(env, " ".join([env_id, *(f"{key}={flow(value)}" for key, value in kwargs.items())]))
     finally:
         env.close()
 
@@ -69,12 +66,9 @@ def left_out(env_id: str, kwargs: Mapping[str, Any]) -> str:
     return ""
 
 
-def _written(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _model(env: gymnasium.Env[Any, Any], name: str) -> Model | None:
-    rows = table_of(env)
+def _model(env: Foreign, name: str) -> Model | None:
+    with foreign.calling(name, "its table, env.P,"):
+        rows = table_of(env)
     if rows is None:
         return None
     assert isinstance(env.observation_space, spaces.Discrete) and isinstance(env.action_space, spaces.Discrete)
@@ -97,7 +91,7 @@ def _model(env: gymnasium.Env[Any, Any], name: str) -> Model | None:
     )
 
 
-def table_of(env: gymnasium.Env[Any, Any]) -> Rows | None:
+def table_of(env: Foreign) -> Rows | None:
     """The rows of `env.unwrapped.P`; None where there is none, or where the environment plays by other rules."""
     inner: Any = env.unwrapped
     table = getattr(inner, "P", None)
@@ -134,7 +128,7 @@ def played(rows: Rows, num_states: int, start: Array | None) -> Rows:
     return Rows(*(column[~never[rows.state]] for column in rows))
 
 
-def _start(env: gymnasium.Env[Any, Any], num_states: int) -> Array | None:
+def _start(env: Foreign, num_states: int) -> Array | None:
     """[S] the probabilities of the first state, where the environment tells them."""
     given = getattr(env.unwrapped, "initial_state_distrib", None)
     if given is None:

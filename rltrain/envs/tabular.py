@@ -8,9 +8,10 @@ by mixed radix. Both are an `Env`, know how many states there are, and can be ma
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from rltrain.mdp import files
 from rltrain.mdp.model import Model
 from rltrain.saved import MAX_COUNT, Saved, check_lanes
 from rltrain.settings import EnvironmentConfig
+
+if TYPE_CHECKING:
+    from rltrain.envs.foreign import Foreign
 
 MAX_STATES = 10_000_000  # of an environment that is only sampled: its table has every state times every action
 
@@ -96,10 +100,10 @@ class Numbered:
     """N games of Gymnasium, stepped in turn, whose observations are numbered."""
 
     def __init__(self, settings: EnvironmentConfig, num_envs: int) -> None:
-        from rltrain.envs import gym
+        from rltrain.envs import foreign
         from rltrain.envs.serial import Serial
 
-        games = [gym._open(settings) for _ in range(num_envs)]
+        games = [foreign.make(settings) for _ in range(num_envs)]
         self.model: Model | None = None
         self.num_states, number = numbering(settings.id, games[0].observation_space)
         self.spec = _games_spec(settings, games[0], num_envs)
@@ -132,19 +136,21 @@ class Numbered:
 class _Game:
     """One game, as `Serial` wants it."""
 
-    def __init__(self, env: Any, number: Callable[[Any], int]) -> None:
+    def __init__(self, env: Foreign, number: Callable[[Any], int]) -> None:
         self._env, self._number = env, number
-        self._first_action = int(env.action_space.start)
+        self._first_action = int(env.action_space.start)  # type: ignore[attr-defined]  # Discrete: `_games_spec`
 
     def reset(self, seed: int) -> Array:
-        return np.array([self._number(self._env.reset(seed=seed)[0])])
+        return self._env.reset(seed, self._read)
 
     def step(self, action: int) -> tuple[Array, float, float, bool]:
-        obs, reward, terminated, truncated, _ = self._env.step(self._first_action + action)
-        return np.array([self._number(obs)]), float(reward), 0.0 if terminated else 1.0, bool(terminated or truncated)
+        return self._env.step(self._first_action + action, self._read)
 
     def close(self) -> None:
         self._env.close()
+
+    def _read(self, obs: Any) -> Array:
+        return np.array([operator.index(self._number(obs))])  # TypeError for what is no whole number
 
 
 def make(settings: EnvironmentConfig, num_envs: int | None = None) -> Tabular | Numbered:
@@ -161,13 +167,13 @@ def make(settings: EnvironmentConfig, num_envs: int | None = None) -> Tabular | 
 
 def describe(settings: EnvironmentConfig, num_envs: int | None = None) -> EnvSpec:
     """What an algorithm may know of it before the first step. Errors as `make`."""
-    from rltrain.envs import gym
+    from rltrain.envs import foreign
 
     count = num_envs or settings.num_envs or 1
     model = model_of(settings)
     if model is not None:
         return _model_spec(model, count, _limit(settings), settings.id)
-    game = gym._open(settings)
+    game = foreign.make(settings)
     try:
         numbering(settings.id, game.observation_space)
         return _games_spec(settings, game, count)
@@ -186,12 +192,16 @@ def model_of(settings: EnvironmentConfig) -> Model | None:
 
 
 def numbering(name: str, space: Any) -> tuple[int, Callable[[Any], int]]:
-    """How many observations a space has, and the number of one. InputError if they are not finitely many."""
+    """How many observations a space has, and the number of one. InputError if they are not finitely many.
+
+    The number of what is not one of them: ValueError or TypeError.
+    """
     from gymnasium import spaces
 
     if isinstance(space, spaces.Discrete):
         first = int(space.start)
-        return int(space.n), lambda obs: int(obs) - first
+        count = int(space.n)
+        return count, lambda obs: mixed_radix([operator.index(obs) - first], [count])
     if isinstance(space, spaces.MultiDiscrete | spaces.MultiBinary):
         least = np.ravel(getattr(space, "start", 0) + np.zeros(space.shape, np.int64))
         sizes = [int(size) for size in np.ravel(getattr(space, "nvec", np.full(space.shape, 2)))]
@@ -211,9 +221,11 @@ def numbering(name: str, space: Any) -> tuple[int, Callable[[Any], int]]:
 
 
 def mixed_radix(digits: list[int], sizes: list[int]) -> int:
-    """The number with these digits, the first the most significant; digit i is below sizes[i]."""
+    """The number with these digits, the first the most significant. ValueError unless digit i is in 0..sizes[i] - 1."""
     number = 0
     for digit, size in zip(digits, sizes, strict=True):
+        if not 0 <= digit < size:
+            raise ValueError(f"{digit} is not from 0 to {size - 1}")
         number = number * size + digit
     return number
 

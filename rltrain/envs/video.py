@@ -19,9 +19,8 @@ from rltrain.errors import InputError, MissingError
 from rltrain.settings import EnvironmentConfig
 
 if TYPE_CHECKING:
-    import gymnasium
-
     from rltrain.envs.book import Book
+    from rltrain.envs.foreign import Foreign
     from rltrain.mdp.model import Model
 
 INSTALL = 'pip install "rltrain[watch]"'
@@ -51,6 +50,12 @@ class Filmed(Protocol):
     def frame(self) -> Array | None: ...  # uint8 [H, W, 3], of the last Step; None: there is no picture of it
     def state(self) -> str: ...  # its name, where states have one; else ""
     def close(self) -> None: ...
+
+
+class Drawn(Protocol):
+    """What has a picture."""
+
+    def render(self) -> Any: ...
 
 
 def make(settings: EnvironmentConfig, task: str = "env") -> Filmed:
@@ -201,7 +206,7 @@ class FilmedModel:
         return step
 
 
-def picture(name: str, env: gymnasium.Env[Any, Any]) -> Array:
+def picture(name: str, env: Drawn) -> Array:
     """What an open environment looks like now, uint8 [H, W, 3]. MissingError if it lacks a package to draw with."""
     import gymnasium
 
@@ -216,17 +221,17 @@ def picture(name: str, env: gymnasium.Env[Any, Any]) -> Array:
     return frame
 
 
-def _drawing(settings: EnvironmentConfig) -> gymnasium.Env[Any, Any]:
+def _drawing(settings: EnvironmentConfig) -> Foreign:
     """The environment, opened such that it draws. InputError if it cannot."""
-    from rltrain.envs import gym
+    from rltrain.envs import foreign
 
-    plain = gym._open(settings)
+    plain = foreign.make(settings)
     modes = plain.metadata.get("render_modes") or ()
     plain.close()
     if "rgb_array" not in modes:
         known = f"; it has the render modes {', '.join(map(str, modes))}" if modes else ""
         raise InputError(f"environment.id: {settings.id} cannot be drawn as a picture (rgb_array){known}")
-    return gym._open(settings, render_mode="rgb_array")
+    return foreign.make(settings, render_mode="rgb_array")
 
 
 def _names(env_id: str, spec: EnvSpec) -> tuple[str, ...]:

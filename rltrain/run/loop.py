@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 from rltrain import config
 from rltrain.config import Experiment
 from rltrain.core import EnvSpec, Metrics, State, crossed
-from rltrain.errors import DiskError
+from rltrain.errors import DiskError, EnvironmentFault
 from rltrain.rng import derive
 from rltrain.run import edits, facts, log_repair, machine
 from rltrain.run import folder as folders
@@ -228,15 +228,19 @@ class Run:
         return found if limit is None else {**found, "wall_seconds_left": max(0.0, config.parse_duration(limit) - here)}
 
     def close(self, state: str | None = None) -> None:
-        """Free the folder and its reserve. `state` goes to status.json: diverged, crashed, disk."""
+        """Free the folder and its reserve. `state` goes to status.json: diverged, crashed, disk, environment failed."""
         if state is not None:
             with contextlib.suppress(DiskError):
                 self._write_status(state, at_once=True)
         for sink in self.sinks.values():
             sink.close()
-        self.env.close()
-        folders.release_ballast(self.folder)
-        self._lock.release()
+        try:
+            # An environment may fail here too; after a first fault its second is no news.
+            with contextlib.suppress(*() if state is None else (EnvironmentFault,)):
+                self.env.close()
+        finally:
+            folders.release_ballast(self.folder)
+            self._lock.release()
 
     # Recording
 

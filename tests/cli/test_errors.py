@@ -14,6 +14,7 @@ CODES = {
     errors.DiskError: 7,
     errors.OutOfMemoryError: 8,
     errors.UncertifiedError: 9,
+    errors.EnvironmentFault: 10,
     MemoryError: 8,
     KeyboardInterrupt: 130,
     ZeroDivisionError: 1,
