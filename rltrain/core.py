@@ -70,6 +70,7 @@ class EnvSpec:
     max_episode_steps: int | None  # in agent steps
     reward_threshold: float | None  # the score at which the task counts as solved
     num_states: int | None = None  # where obs [N, 1] are the numbers of states
+    obs_high: int = 255  # of uint8 observations: the greatest value, which networks see as 1
 
 
 class Env(Stateful, Protocol):

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -40,7 +41,7 @@ from rltrain.deep.helper_work import HelperWork
 from rltrain.deep.histogram import Bins
 from rltrain.deep.learner import Learner, Learnt, Rule, Samples, arrays, set_arrays, summary
 from rltrain.deep.losses import Munchausen
-from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, parameter_count, shape_of
+from rltrain.deep.networks import PIXEL, NetworkShape, QNetwork, copy_weights, high_of, parameter_count, shape_of
 from rltrain.deep.recorded import Targets, Updates
 from rltrain.deep.replay import Batch, Prioritised, Replay, frame_bytes, replay_bytes
 from rltrain.envs.episodes import Episodes
@@ -52,8 +53,7 @@ __all__ = ["DEFAULT_BUDGET", "DEFAULT_NUM_ENVS", "TASK", "Algorithm", "Config", 
 
 STEP_ENV_STEPS = 256  # environment steps that one `step` of the algorithm spans, about a second of an Atari game
 MANY_CORES = 1024  # torch takes as many as `run.threads` allows
-FEATURES = "height, width, channels"  # the order in which the first hidden layer reads what the convolutions give
-TARGET_ROWS = 64  # rows whose targets are computed at once: larger batches cost less a row
+FEATURES = "height, width, channels"  # the order in which the first hidden layer reads what the convolutions giveTARGET_ROWS = 64  # rows whose targets are computed at once: larger batches cost less a row
 
 
 class Due(NamedTuple):
@@ -317,6 +317,7 @@ class Algorithm:
         return {
             "precision": self.precision,
             "features": FEATURES,
+            **({} if self.spec.obs_high == PIXEL else {"obs_high": self.spec.obs_high}),
             "learner": self.learner.save(),
             "target": arrays(self.target),
             "env_steps": self.env_steps,
@@ -339,6 +340,9 @@ class Algorithm:
                 self._build(arithmetic)
                 why = "as the run began"
             self.chosen["precision"] = f"{self.precision}: {why}"
+        self.spec = replace(self.spec, obs_high=high_of(saved, self.spec))
+        for network in (self.learner.weights, self.learner.online, self.target, self.frozen):
+            network.see_as_one(self.spec.obs_high)
         self.learner.load(saved.part("learner"))
         set_arrays(self.target, saved.part("target"))
         self.env_steps = saved.integer("env_steps")
@@ -366,7 +370,7 @@ def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware)
     _check_features(spec, saved)
     torch.set_num_threads(hardware.threads)
     device = resolve(hardware.device)
-    network = QNetwork(spec, network_shape(config, spec))
+    network = QNetwork(replace(spec, obs_high=high_of(saved, spec)), network_shape(config, spec))
     set_arrays(network, saved.part("learner").part("weights"))
     return Greedy(network.to(device), device)
 

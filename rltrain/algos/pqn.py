@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ from rltrain.deep.device import prepare_thread, resolve
 from rltrain.deep.greedy import Greedy
 from rltrain.deep.helper import Helper
 from rltrain.deep.learner import Learner, Learnt, Rule, Samples, set_arrays, summary
-from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, parameter_count, shape_of
+from rltrain.deep.networks import PIXEL, NetworkShape, QNetwork, copy_weights, high_of, parameter_count, shape_of
 from rltrain.envs.episodes import Episodes
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved, step_of
@@ -175,6 +176,7 @@ class Algorithm:
     def save(self) -> State:
         return {
             "learner": self.learner.save(),
+            **({} if self.spec.obs_high == PIXEL else {"obs_high": self.spec.obs_high}),
             "env_steps": self.env_steps,
             "updates": self.updates,
             "auto_scale": self.auto_scale,
@@ -185,6 +187,9 @@ class Algorithm:
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
+        self.spec = replace(self.spec, obs_high=high_of(saved, self.spec))
+        for network in (self.learner.weights, self.learner.online):
+            network.see_as_one(self.spec.obs_high)
         self.learner.load(saved.part("learner"))
         self.env_steps, self.updates = saved.integer("env_steps"), saved.integer("updates")
         self.auto_scale = saved.number("auto_scale", 0) if saved.given("auto_scale") else None
@@ -212,8 +217,9 @@ def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware)
     """The policy of a saved state, without its environments."""
     torch.set_num_threads(hardware.threads)
     device = resolve(hardware.device)
-    network = QNetwork(spec, network_shape(config, spec))
-    set_arrays(network, Saved.of(state).part("learner").part("weights"))
+    saved = Saved.of(state)
+    network = QNetwork(replace(spec, obs_high=high_of(saved, spec)), network_shape(config, spec))
+    set_arrays(network, saved.part("learner").part("weights"))
     return Greedy(network.to(device), device)
 
 

@@ -60,7 +60,7 @@ def weight_gradients(layer: nn.Conv2d, gradient: Tensor, x: Tensor) -> tuple[Ten
             rows = _matrix(gradient)
             return layer.weights(rows.t() @ x.flatten(0, 2)), rows.sum(0)
     _, weight, bias = _backward(layer, gradient, x, [False, True, True])
-    return (weight * (1 / 255) if isinstance(layer, PixelConv) else weight), bias
+    return (weight * layer.scale if isinstance(layer, PixelConv) else weight), bias
 
 
 def _matrix(gradient: Tensor) -> Tensor:

@@ -19,6 +19,9 @@ from rltrain.core import EnvSpec
 from rltrain.deep import tiling
 from rltrain.deep.histogram import Bins, first_logits
 from rltrain.errors import InputError
+from rltrain.saved import Saved
+
+PIXEL = 255  # the value that was seen as 1 where a state does not say: by earlier versions, whatever the space declares
 
 
 class Conv(NamedTuple):
@@ -102,6 +105,7 @@ class QNetwork(nn.Module):
             width = math.prod(pictures[-1])
         self.flatten = Flatten()
         self.trunk = nn.Sequential(*trunk, self.flatten).to(dtype)
+        self.see_as_one(spec.obs_high)
         self.wide = nn.Linear(width, shape.hidden[0]).to(dtype) if shape.hidden else None
         layers: list[nn.Module] = []
         for i, hidden in enumerate(shape.hidden):
@@ -151,6 +155,13 @@ class QNetwork(nn.Module):
         """Of histograms [..., B]: values [...]."""
         return log_shares.exp() @ self.centres
 
+    def see_as_one(self, obs_high: int) -> None:
+        """From now on this value of a pixel is seen as 1."""
+        self.pixel_scale = 1 / obs_high
+        for layer in self.trunk:
+            if isinstance(layer, PixelConv | PixelTileConv):
+                layer.scale = self.pixel_scale
+
     def convolutions(self) -> list[nn.Conv2d]:
         """The layers of the trunk. A ReLU follows each."""
         return [layer for layer in self.trunk if isinstance(layer, nn.Conv2d)]
@@ -169,14 +180,14 @@ class QNetwork(nn.Module):
         return [*self.trunk.parameters(), *self.tail_parameters()]
 
     def prepare(self, obs: Tensor) -> Tensor:
-        """Observations in the network's dtype and memory layout. Pixels keep 0..255 if a `PixelConv` reads them."""
+        """Observations in the network's dtype and memory layout. Pixels stay as they are for a `PixelConv`."""
         if not self.is_image:
             return obs.to(self.dtype)
         first = self.trunk[0]
         if isinstance(first, PixelTileConv):
             return tiling.pixel_tiles(obs, first.kernel_size[0]).to(self.dtype)
         values = tiling.channels_last(obs).to(self.dtype)
-        return values if isinstance(first, PixelConv) else values.mul_(1 / 255)
+        return values if isinstance(first, PixelConv) else values.mul_(self.pixel_scale)
 
 
 class Flatten(nn.Module):
@@ -192,10 +203,12 @@ class Flatten(nn.Module):
 
 
 class PixelConv(nn.Conv2d):
-    """A convolution of pixels / 255. It divides its weights, a thousand times fewer numbers than the pixels."""
+    """A convolution of pixels times `scale`. It scales its weights, a thousand times fewer numbers than the pixels."""
+
+    scale = 1 / 255
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.conv2d(input, self.weight * (1 / 255), self.bias, self.stride, self.padding)
+        return functional.conv2d(input, self.weight * self.scale, self.bias, self.stride, self.padding)
 
 
 class TileConv(nn.Conv2d):
@@ -232,14 +245,16 @@ class TileConv(nn.Conv2d):
 
 
 class PixelTileConv(TileConv):
-    """The same of pixels / 255, as `PixelConv`. Its input is what `tiling.pixel_tiles` gives."""
+    """A `TileConv` of pixels times `scale`, as `PixelConv`. Its input is what `tiling.pixel_tiles` gives."""
+
+    scale = 1 / 255
 
     @property
     def matrix(self) -> Tensor:
-        return self.weight.reshape(self.out_channels, -1) * (1 / 255)
+        return self.weight.reshape(self.out_channels, -1) * self.scale
 
     def weights(self, matrix: Tensor) -> Tensor:
-        return matrix.view_as(self.weight) * (1 / 255)
+        return matrix.view_as(self.weight) * self.scale
 
     def tiles(self, x: Tensor) -> Tensor:
         return x
@@ -275,6 +290,11 @@ def begin_anew(network: QNetwork, generator: torch.Generator, keep: float) -> No
 
 def parameter_count(network: QNetwork) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def high_of(saved: Saved, spec: EnvSpec) -> int:
+    """Which value of a pixel the networks of a saved state see as 1: the spec's, or PIXEL."""
+    return saved.integer("obs_high", spec.obs_high, spec.obs_high) if "obs_high" in saved else PIXEL
 
 
 def copy_weights(source: nn.Module, target: nn.Module) -> None:

@@ -6,6 +6,7 @@ becomes one-hot) to a float32 vector. What has another form than the environment
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,9 @@ class Gym:
         self._read = self._flat
         if isinstance(self._space, spaces.Box):
             self._read = self._vector if self._layout is None else self._image
+        elif isinstance(self._space, spaces.Discrete):
+            self._first, self._count = int(self._space.start), int(self._space.n)
+            self._read = self._one_hot
 
     def reset(self, seed: int) -> Array:
         return self._env.reset(seed, self._read)
@@ -62,6 +66,15 @@ class Gym:
         if self._layout == "HWC":
             return np.moveaxis(array, -1, 0)
         return array[None] if self._layout == "HW" else array
+
+    def _one_hot(self, obs: Any) -> Array:
+        """A Discrete -> float32 [n]. TypeError for what is no whole number."""
+        number = operator.index(obs) - self._first
+        if not 0 <= number < self._count:
+            raise ValueError
+        found = np.zeros(self._count, np.float32)
+        found[number] = 1.0
+        return found
 
     def _flat(self, obs: Any) -> Array:
         """Any other space -> float32 [n]."""
@@ -106,6 +119,7 @@ def _spec(settings: EnvironmentConfig, env: Foreign, num_envs: int) -> EnvSpec:
         frames_per_step=1,
         max_episode_steps=registered.max_episode_steps if registered else None,
         reward_threshold=registered.reward_threshold if registered else None,
+        obs_high=_high(env.observation_space),
     )
 
 
@@ -125,6 +139,11 @@ def _observation(name: str, space: spaces.Space[Any]) -> tuple[tuple[int, ...], 
     if 0 in flat.shape:
         raise InputError(f"environment.id: {name} has observations {space}, which hold no number to learn from")
     return flat.shape, "float32"
+
+
+def _high(space: spaces.Space[Any]) -> int:
+    """The greatest value of an image, as it is declared; 255 where none but 0 is, and for what is no image."""
+    return 255 if _image_layout(space) is None else int(np.max(space.high)) or 255  # type: ignore[attr-defined]
 
 
 def _bytes(array: Array) -> Array:

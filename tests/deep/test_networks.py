@@ -58,15 +58,16 @@ def test_dueling_advantages_are_centred() -> None:
     torch.testing.assert_close(network(x).mean(1, keepdim=True), value)
 
 
-@pytest.mark.parametrize("convolutions", [((2, 84, 84),), ()])
-def test_pixels_count_as_numbers_from_0_to_1(convolutions: tuple[tuple[int, int, int], ...]) -> None:
-    shape = network_shape(Config(convolutions=convolutions, hidden=()), ATARI)
-    network = QNetwork(ATARI, shape)
+@pytest.mark.parametrize("high", [255, 1, 7])
+@pytest.mark.parametrize("convolutions", [((2, 84, 84),), ((2, 84, 1),), ()])  # windows that tile; others; none
+def test_pixels_count_as_numbers_from_0_to_1(convolutions: tuple[tuple[int, int, int], ...], high: int) -> None:
+    spec = replace(ATARI, obs_high=high)
+    network = QNetwork(spec, network_shape(Config(convolutions=convolutions, hidden=()), spec))
     unit = 2.0**-10  # whose sums have no rounding, in whichever order threads add them
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.fill_(unit)
-    pixels = torch.full((1, 4, 84, 84), 255, dtype=torch.uint8)
+    pixels = torch.full((1, 4, 84, 84), high, dtype=torch.uint8)
     summed = unit * 4 * 84 * 84 + unit
     expected = unit * 2 * summed + unit if convolutions else summed
     torch.testing.assert_close(network(pixels), torch.full((1, 9), expected), rtol=1e-6, atol=0)
