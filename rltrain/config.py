@@ -27,7 +27,7 @@ from rltrain.settings import (
     parse_duration,
 )
 from rltrain.spelling import described, did_you_mean, nearest, shown
-from rltrain.yaml_subset import MAX_BYTES, write
+from rltrain.yaml_subset import MAX_BYTES, flow, write
 
 __all__ = [
     "COUNTERS",
@@ -146,10 +146,16 @@ def _model_file(path: Path, beside: Path) -> str | None:
 
 
 def differences(old: Experiment, new: Experiment) -> list[tuple[str, Any, Any]]:
-    """(key, old value, new value) of every setting that differs; None where a side lacks it."""
+    """(key, old value, new value) of every setting that differs; None where a side lacks it, then "null" for a null."""
     before, after = (dict(leaves(experiment.to_dict())) for experiment in (old, new))
-    keys = [*before, *(key for key in after if key not in before)]
-    return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
+    found = []
+    for key in [*before, *(key for key in after if key not in before)]:
+        one, other = (flow(side[key]) if key in side else "" for side in (before, after))
+        if one != other:  # as text: 1, 1.0 and true are three values, and .nan is one
+            lacking = "" in (one, other)
+            was, now = ("null" if lacking and side.get(key, 0) is None else side.get(key) for side in (before, after))
+            found.append((key, was, now))
+    return found
 
 
 def is_safe(key: str) -> bool:

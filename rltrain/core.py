@@ -122,6 +122,13 @@ class Algorithm(Stateful, Protocol):
     def policy(self) -> Policy: ...
 
 
+@runtime_checkable
+class Doubting(Protocol):
+    """An algorithm's `Config` that knows settings under which nothing would ever be learned."""
+
+    def doubts(self, spec: EnvSpec, budget: Mapping[str, int]) -> list[str]: ...  # each with its key and the remedy
+
+
 def crossed(before: int, after: int, every: int) -> bool:
     """Whether a counter that went from `before` to `after` reached a multiple of `every` on the way."""
     return before // every < after // every

@@ -10,7 +10,7 @@ import re
 from pathlib import PurePath
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
 from rltrain.spelling import described
 
@@ -53,8 +53,10 @@ class EnvironmentConfig(BaseModel):
         le=10**9,
         description="agent steps after which an episode is cut off; null: the environment's own limit",
     )
-    kwargs: dict[str, bool | int | float | str] = Field(
-        default={}, description="arguments of the environment, such as is_slippery; not for Atari"
+    kwargs: dict[str, JsonValue] = Field(
+        default={},
+        description="arguments of the environment, of any YAML value, such as {is_slippery: false, desc: [SFFF, FHFG]};"
+        " not for Atari",
     )
     preprocessing: Literal["nature", "book"] = Field(
         default="nature",
@@ -101,6 +103,16 @@ class EnvironmentConfig(BaseModel):
                 else "for Atari ids (ALE/…) only"
             )
             raise ValueError(f"{rule}, and the id is '{name}'")
+        return value
+
+    @field_validator("kwargs")
+    @classmethod
+    def _stand_elsewhere(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        if "max_episode_steps" in value:
+            raise ValueError("max_episode_steps is no argument of the environment; write environment.max_episode_steps")
+        for name in ("id", "disable_env_checker", "render_mode"):
+            if name in value:
+                raise ValueError(f"{name} is not for a config: rltrain gives it where it is needed")
         return value
 
     @property

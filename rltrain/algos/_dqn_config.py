@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
+from rltrain.core import EnvSpec
 from rltrain.settings import STRICT, Width
 
 TASK = "env"
@@ -172,3 +174,23 @@ class Config(BaseModel):
             if self.munchausen and value not in (False, 0.0, "none"):
                 raise ValueError(f"munchausen has targets of its own: it cannot be combined with {name}")
         return self
+
+    def doubts(self, spec: EnvSpec, budget: Mapping[str, int]) -> list[str]:
+        """Settings under which no update is made, or all are made from the same few transitions."""
+        found = []
+        steps = [budget["env_steps"]] if "env_steps" in budget else []
+        if "episodes" in budget and spec.max_episode_steps is not None:  # lanes that have not ended theirs play too
+            steps.append((budget["episodes"] + spec.num_envs) * spec.max_episode_steps)
+        every = min(self.train_freq, self.train_freq_final or self.train_freq)
+        first = (self.learning_starts // every + 1) * every
+        if steps and min(steps) < first:
+            found.append(
+                f"nothing will be learned: the budget is {min(steps):,} environment steps, and the first update comes"
+                f" after {first:,}; lower algorithm.learning_starts or train_freq, or raise run.budget"
+            )
+        if self.batch_size > self.buffer_size:
+            found.append(
+                f"algorithm.batch_size: {self.batch_size:,} transitions are drawn from a memory of"
+                f" {self.buffer_size:,}, so each comes several times; lower it, or raise algorithm.buffer_size"
+            )
+        return found

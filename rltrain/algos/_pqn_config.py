@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from rltrain.core import EnvSpec
 from rltrain.settings import STRICT, Width
 
 TASK = "env"
@@ -71,3 +73,14 @@ class Config(BaseModel):
         True,
         description="Layer normalisation before each hidden layer's ReLU; it keeps the values bounded.",
     )
+
+    def doubts(self, spec: EnvSpec, budget: Mapping[str, int]) -> list[str]:
+        """A budget that ends before the first rollout does."""
+        rollout = self.rollout_steps * spec.num_envs
+        if budget.get("env_steps", rollout) >= rollout:
+            return []
+        return [
+            f"nothing will be learned: the budget is {budget['env_steps']:,} environment steps, and the first updates"
+            f" come after a rollout of {rollout:,}; lower algorithm.rollout_steps or environment.num_envs, or raise"
+            " run.budget"
+        ]

@@ -53,7 +53,8 @@ __all__ = ["DEFAULT_BUDGET", "DEFAULT_NUM_ENVS", "TASK", "Algorithm", "Config", 
 
 STEP_ENV_STEPS = 256  # environment steps that one `step` of the algorithm spans, about a second of an Atari game
 MANY_CORES = 1024  # torch takes as many as `run.threads` allows
-FEATURES = "height, width, channels"  # the order in which the first hidden layer reads what the convolutions giveTARGET_ROWS = 64  # rows whose targets are computed at once: larger batches cost less a row
+FEATURES = "height, width, channels"  # the order in which the first hidden layer reads what the convolutions give
+TARGET_ROWS = 64  # rows whose targets are computed at once: larger batches cost less a row
 
 
 class Due(NamedTuple):

@@ -123,7 +123,9 @@ class Algorithm:
         obs, action = batch.obs[:-1][batch.played], batch.action[batch.played]
         if config.normalize_scores:
             score = normalized(score)
-        gradients, entropy = policy_gradient(self.weights, obs, action, score, config.activation, config.ent_coef)
+        gradients, entropy = policy_gradient(
+            self.weights, obs, action, score, config.activation, config.ent_coef, self.spec.num_actions
+        )
         gradients, norm = mlp.clipped(gradients, config.max_grad_norm)
         if not math.isfinite(norm):
             raise DivergedError(
@@ -167,7 +169,7 @@ class Algorithm:
 
     def _sample(self, obs: Array) -> Array:
         """One action a lane [N], each with its probability."""
-        z = logits(self.weights, obs, self.config.activation)
+        z = logits(self.weights, obs, self.config.activation, self.spec.num_actions)
         return draw(np.exp(z - z.max(axis=1, keepdims=True)), self._act_stream)
 
     def _scores(self, batch: Batch) -> tuple[Array, Array]:
@@ -209,7 +211,8 @@ class Algorithm:
     # What it has learned
 
     def policy(self) -> Policy:
-        return _policy(self.config, [part.copy() for part in self.weights], derive(self._seed, "policy"))
+        weights = [part.copy() for part in self.weights]
+        return _policy(self.config, weights, self.spec.num_actions, derive(self._seed, "policy"))
 
     def save(self) -> State:
         return {
@@ -240,16 +243,19 @@ class NetworkPolicy:
 
     score_name = "probability"
 
-    def __init__(self, weights: mlp.Weights, activation: mlp.Activation, stream: np.random.Generator | None) -> None:
+    def __init__(
+        self, weights: mlp.Weights, activation: mlp.Activation, num_actions: int, stream: np.random.Generator | None
+    ) -> None:
         self.weights, self._activation, self._stream = weights, activation, stream
+        self._num_actions = num_actions
 
     def scores(self, obs: Array) -> Array:
         """The probability of every action, [N, A]."""
-        return np.exp(log_policy(logits(self.weights, _flat(obs), self._activation)))
+        return np.exp(log_policy(logits(self.weights, _flat(obs), self._activation, self._num_actions)))
 
     def act(self, obs: Array) -> Array:
         if self._stream is None:
-            return np.asarray(logits(self.weights, _flat(obs), self._activation).argmax(axis=1))
+            return np.asarray(logits(self.weights, _flat(obs), self._activation, self._num_actions).argmax(axis=1))
         return draw(self.scores(obs), self._stream)
 
 
@@ -258,7 +264,9 @@ def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardwar
     check(config, spec)
     shapes = mlp.shapes(layer_sizes(config, spec))
     saved = Saved.of(state).listed("weights", len(shapes))
-    return _policy(config, [saved.array(str(i), "float64", shape) for i, shape in enumerate(shapes)], 0)
+    return _policy(
+        config, [saved.array(str(i), "float64", shape) for i, shape in enumerate(shapes)], spec.num_actions, 0
+    )
 
 
 # The mathematics
@@ -290,10 +298,17 @@ def normalized(score: Array) -> Array:
     return (score - score.mean()) / (score.std() + EPS)
 
 
-def logits(weights: mlp.Weights, obs: Array, activation: mlp.Activation) -> Array:
-    """[rows, A]. A single output z is the logit of action 0 against action 1: softmax of (z, 0) is sigmoid of z."""
-    out = mlp.forward(weights, obs, activation)
-    return out if out.shape[1] > 1 else np.concatenate([out, np.zeros_like(out)], axis=1)
+def logits(weights: mlp.Weights, obs: Array, activation: mlp.Activation, num_actions: int) -> Array:
+    """[rows, A] of obs [rows, in]."""
+    return of_all_actions(mlp.forward(weights, obs, activation), num_actions)
+
+
+def of_all_actions(out: Array, num_actions: int) -> Array:
+    """The logits [rows, A] of the network's outputs [rows, A or 1].
+
+    A single output z for two actions is the logit of action 0 against action 1: softmax of (z, 0) is sigmoid of z.
+    """
+    return out if out.shape[1] == num_actions else np.concatenate([out, np.zeros_like(out)], axis=1)
 
 
 def log_policy(z: Array) -> Array:
@@ -309,7 +324,13 @@ def draw(weight: Array, stream: np.random.Generator) -> Array:
 
 
 def policy_gradient(
-    weights: mlp.Weights, obs: Array, action: Array, score: Array, activation: mlp.Activation, ent_coef: float
+    weights: mlp.Weights,
+    obs: Array,
+    action: Array,
+    score: Array,
+    activation: mlp.Activation,
+    ent_coef: float,
+    num_actions: int,
 ) -> tuple[mlp.Weights, float]:
     """The gradient of the loss -mean(score log pi(action | obs)) - ent_coef entropy, and the entropy, in nats.
 
@@ -317,7 +338,7 @@ def policy_gradient(
     action's cross-entropy times its score.
     """
     out, kept = mlp.forward_kept(weights, obs, activation)
-    log_p = log_policy(out if out.shape[1] > 1 else np.concatenate([out, np.zeros_like(out)], axis=1))
+    log_p = log_policy(of_all_actions(out, num_actions))
     p = np.exp(log_p)
     entropy = -(p * log_p).sum(axis=1, keepdims=True)
     d = p * score[:, None]
@@ -359,9 +380,9 @@ def layer_sizes(config: Config, spec: EnvSpec) -> list[int]:
     return [math.prod(spec.obs_shape), *config.hidden, outputs]
 
 
-def _policy(config: Config, weights: mlp.Weights, seed: int) -> NetworkPolicy:
+def _policy(config: Config, weights: mlp.Weights, num_actions: int, seed: int) -> NetworkPolicy:
     stream = np.random.default_rng(seed) if config.act == "sample" else None
-    return NetworkPolicy(weights, config.activation, stream)
+    return NetworkPolicy(weights, config.activation, num_actions, stream)
 
 
 def _flat(obs: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from rltrain.cli.output import say, say_json
 from rltrain.cli.train import Overrides, RunsDir
 from rltrain.errors import CheckpointError, InputError
 from rltrain.spelling import shown
+
+if TYPE_CHECKING:
+    from rltrain.config import Experiment
 
 
 def check_command(
@@ -24,19 +27,19 @@ def check_command(
 ) -> None:
     """Check a config and what it will cost before it is paid; or verify all hashes of a run."""
     if is_config(target, runs_dir):
-        if not json:
-            from rltrain.config import load
+        from rltrain.cli.cost import probe, trial
+        from rltrain.config import load
 
-            load(target, overrides or [])
-            say(f"{shown(target)}: correct")  # at once: the cost may need torch, which takes a second to import
-        report = check_config(target, overrides or [], runs_dir)
-        if not json:
-            for line in config_lines(report):
-                say(shown(line))
-        if seconds > 0:
-            report["probe"] = probe_speed(target, overrides or [], seconds)
+        experiment = load(target, overrides or [])
+        report = check_config(experiment, runs_dir)
+        with trial(experiment) as algorithm:
             if not json:
-                say(probe_line(report))
+                for line in [f"{target}: correct", *config_lines(report)]:
+                    say(shown(line))
+            if seconds > 0:
+                report["probe"] = probe(algorithm, report["budget"], seconds)
+                if not json:
+                    say(probe_line(report))
         if json:
             say_json(report)
         return
@@ -67,17 +70,15 @@ def is_config(target: str, runs_dir: Path) -> bool:
     )
 
 
-def check_config(config: str | Path, overrides: list[str], runs_dir: Path) -> dict[str, Any]:
-    """Resolve, validate, and refuse what will not fit in memory. Takes about a second and trains nothing."""
-    from rltrain.cli.cost import available_bytes, memory_bytes, refuse_what_does_not_fit
-    from rltrain.config import load
+def check_config(experiment: Experiment, runs_dir: Path) -> dict[str, Any]:
+    """What it is and what it will cost. What will not fit in memory is refused. Trains nothing."""
+    from rltrain.cli.cost import available_bytes, doubts, memory_bytes, refuse_what_does_not_fit
     from rltrain.run import folder
 
-    experiment = load(config, overrides)
     spec, cost = refuse_what_does_not_fit(experiment)
     place = next(path for path in (runs_dir, *runs_dir.absolute().parents) if path.is_dir())
     return {
-        "config": str(config),
+        "config": experiment.source,
         "ok": True,
         "algorithm": experiment.algorithm_name,
         "environment": spec.id,
@@ -95,15 +96,8 @@ def check_config(config: str | Path, overrides: list[str], runs_dir: Path) -> di
         "available_bytes": available_bytes(),
         "disk_bytes": cost["checkpoint_bytes"] * (experiment.run.save.keep + 1) if "checkpoint_bytes" in cost else None,
         "free_disk_bytes": folder.free_bytes(place),
+        "warnings": doubts(experiment, spec),
     }
-
-
-def probe_speed(config: str | Path, overrides: list[str], seconds: float) -> dict[str, Any]:
-    """Train for a few seconds without leaving anything behind."""
-    from rltrain.cli.cost import probe
-    from rltrain.config import load
-
-    return probe(load(config, overrides), seconds)
 
 
 def check_run(run: str, runs_dir: Path) -> dict[str, Any]:
@@ -157,11 +151,11 @@ def config_lines(report: dict[str, Any]) -> list[str]:
         )
         if report["disk_bytes"] > report["free_disk_bytes"]:
             lines.append("  warning: the disk may fill up; lower run.save.keep or choose another --runs-dir")
-    return lines
+    return lines + [f"  warning: {warning}" for warning in report["warnings"]]
 
 
 def probe_line(report: dict[str, Any]) -> str:
-    """What a person reads of `probe_speed`."""
+    """What a person reads of `probe`."""
     from rltrain.cli import words
 
     probe = report["probe"]

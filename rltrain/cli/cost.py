@@ -10,7 +10,8 @@ from __future__ import annotations
 import bisect
 import resource
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from rltrain.errors import OutOfMemoryError
 
 if TYPE_CHECKING:
     from rltrain.config import Experiment
-    from rltrain.core import EnvSpec
+    from rltrain.core import Algorithm, EnvSpec
 
 PROCESS_BYTES = 700_000_000  # Python, torch, emulators and batches of a run without its replay memory
 GPU_BYTES = 2_000_000_000  # libraries, networks and batches of a run there, without its replay memory
@@ -157,8 +158,9 @@ def cgroup_limits(membership: Path, root: Path) -> list[int]:
     return limits
 
 
-def probe(experiment: Experiment, seconds: float) -> dict[str, Any]:
-    """Train for a few seconds, in memory only. Returns counts a second, and the seconds that the budget will take."""
+@contextmanager
+def trial(experiment: Experiment) -> Iterator[Algorithm]:
+    """The algorithm as `train` would build it, but with a short memory, and nothing is left. Errors as `build`."""
     from rltrain.core import Hardware
     from rltrain.rng import Streams
     from rltrain.run import allocator, build, machine
@@ -173,18 +175,32 @@ def probe(experiment: Experiment, seconds: float) -> dict[str, Any]:
     env = build.world(experiment, threads)
     try:
         hardware = Hardware(experiment.run.device, threads)
-        algorithm = build.algorithm(experiment, config, env, Streams(experiment.run.seed), hardware)
-        begun = time.monotonic()
-        algorithm.step()
-        while algorithm.counters.get("updates", 1) == 0 and time.monotonic() - begun < PATIENCE_SECONDS:
-            algorithm.step()
-        before, begun = dict(algorithm.counters), time.monotonic()
-        while time.monotonic() - begun < seconds and not algorithm.done:
-            algorithm.step()
-        elapsed = time.monotonic() - begun
-        after = dict(algorithm.counters)
+        made = build.algorithm(experiment, config, env, Streams(experiment.run.seed), hardware)
+        build.check_counters(experiment, made)
+        yield made
     finally:
         env.close()
+
+
+def probe(algorithm: Algorithm, budget: Mapping[str, int], seconds: float) -> dict[str, Any]:
+    """Train for a few seconds. Returns counts a second, and the seconds that the budget will take."""
+    begun = time.monotonic()
+    algorithm.step()
+    while algorithm.counters.get("updates", 1) == 0 and time.monotonic() - begun < PATIENCE_SECONDS:
+        algorithm.step()
+    before, begun = dict(algorithm.counters), time.monotonic()
+    while time.monotonic() - begun < seconds and not algorithm.done:
+        algorithm.step()
+    elapsed = time.monotonic() - begun
+    after = dict(algorithm.counters)
     speeds = {name: (after[name] - before[name]) / elapsed for name in after}
-    times = [limit / speeds[name] for name, limit in (experiment.run.budget or {}).items() if speeds.get(name)]
+    times = [limit / speeds[name] for name, limit in budget.items() if speeds.get(name)]
     return {"seconds": elapsed, "per_second": speeds, "expected_seconds": min(times, default=None)}
+
+
+def doubts(experiment: Experiment, spec: EnvSpec) -> list[str]:
+    """Why nothing may ever be learned by these settings, where the algorithm says so."""
+    from rltrain.core import Doubting
+
+    config = experiment.algorithm
+    return config.doubts(spec, experiment.run.budget or {}) if isinstance(config, Doubting) else []

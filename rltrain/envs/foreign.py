@@ -14,6 +14,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -150,7 +151,7 @@ def make(settings: EnvironmentConfig, render_mode: str | None = None) -> Foreign
                 name,
                 max_episode_steps=settings.max_episode_steps,
                 disable_env_checker=True,  # the checker's warnings are for authors of environments
-                **kwargs,
+                **deepcopy(kwargs),  # an environment may change what it is given
                 **({} if render_mode is None else {"render_mode": render_mode}),
             )
     except OURS:

@@ -88,7 +88,7 @@ class Options:
             if value not in allowed:
                 raise ValueError(f"{name}: {value!r} is unknown{did_you_mean(str(value), allowed)}")
         for name, size in (("width", self.width), ("depth", self.depth)):
-            if isinstance(size, bool | str) or not SIZES[0] <= size <= SIZES[1]:
+            if type(size) not in (int, float) or not SIZES[0] <= size <= SIZES[1]:
                 raise ValueError(f"{name}: from {SIZES[0]:g} to {SIZES[1]:g} metres, got {size!r}")
         if type(self.turns) is not int or self.turns % 8 or not 8 <= self.turns <= 360:
             raise ValueError(f"turns: a multiple of 8 from 8 to 360, got {self.turns!r}")

@@ -28,7 +28,8 @@ class Network:
                 f"environment.id: {spec.id} has observations of shape {spec.obs_shape}; these policies read vectors. "
                 "For images take dqn"
             )
-        outputs = 1 if spec.num_actions == 2 else spec.num_actions
+        self._by_sign = spec.num_actions == 2
+        outputs = 1 if self._by_sign else spec.num_actions
         self.sizes = (spec.obs_shape[0], *hidden, outputs)
         self.draws = 0
         self.parameters = describe(self.sizes)
@@ -44,7 +45,7 @@ class Network:
             weights = candidates[:, at:end].reshape(-1, outputs, inputs)  # [L or 1, outputs, inputs]
             score = _product(weights, score) + candidates[:, end : end + outputs]
             at = end + outputs
-        return (score[:, 0] > 0).astype(np.int64) if score.shape[1] == 1 else score.argmax(axis=1)
+        return (score[:, 0] > 0).astype(np.int64) if self._by_sign else score.argmax(axis=1)
 
 
 def describe(sizes: tuple[int, ...]) -> Parameters:

@@ -36,13 +36,19 @@ def build(experiment: Experiment) -> Parts:
     allocator.keep_freed_memory()
     env = world(experiment, threads)
     made = algorithm(experiment, experiment.algorithm, env, rng, Hardware(run.device, threads))
+    check_counters(experiment, made)
+    return Parts(experiment, rng, env, made, threads)
+
+
+def check_counters(experiment: Experiment, made: Algorithm) -> None:
+    """InputError for a budget or a cadence in what this algorithm does not count."""
+    run = experiment.run
     cadences = {"budget": run.budget, "evaluate.every": run.evaluate.every, "save.every": run.save.every}
     for place, names in cadences.items():
         for name in names or {}:
             if name not in made.counters:
                 rule = f"{experiment.algorithm_name} does not count {name!r}; it counts {', '.join(made.counters)}"
                 raise InputError(f"run.{place}: {rule}")
-    return Parts(experiment, rng, env, made, threads)
 
 
 def world(experiment: Experiment, cores: int = 1) -> Env:

@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 
 from rltrain import config
 from rltrain.config import Experiment
-from rltrain.core import EnvSpec, Metrics, State, crossed
+from rltrain.core import Doubting, EnvSpec, Metrics, State, crossed
 from rltrain.errors import DiskError, EnvironmentFault
 from rltrain.rng import derive
 from rltrain.run import edits, facts, log_repair, machine
@@ -78,7 +78,8 @@ class Run:
         self._elapsed_before = 0.0  # seconds of the sessions that led here
         self._started = time.monotonic()
         self._recent: list[tuple[float, int]] = []  # (seconds, environment steps) of the last steps, for the speed
-        self._warnings: list[str] = []
+        settings = self.experiment.algorithm
+        self._warnings = settings.doubts(self.spec, self.budget) if isinstance(settings, Doubting) else []
         self._facts: dict[str, Any] | None = None  # for run.json, once a step is made that is not exact
         self._unwritten = False  # the sinks hold numbers that the disk refused
         self._mean: float | None = None  # of the last training games, for a run that is never evaluated

@@ -46,7 +46,7 @@ def test_one_batched_pass_is_the_mean_of_the_chapters_gradients() -> None:
     obs = stream.normal(size=(50, 4))
     action = stream.integers(0, 2, 50)
     score = stream.normal(size=50)
-    ours, _ = reinforce.policy_gradient(weights, obs, action, score, settings.activation, 0.0)
+    ours, _ = reinforce.policy_gradient(weights, obs, action, score, settings.activation, 0.0, 2)
 
     layers = [torch.nn.Linear(4, 4, dtype=torch.float64), torch.nn.ELU(), torch.nn.Linear(4, 1, dtype=torch.float64)]
     network = torch.nn.Sequential(*layers)
@@ -67,7 +67,8 @@ def test_one_batched_pass_is_the_mean_of_the_chapters_gradients() -> None:
 
 
 def loss(weights: mlp.Weights, obs: Array, action: Array, score: Array, ent_coef: float) -> float:
-    log_p = reinforce.log_policy(reinforce.logits(weights, obs, "tanh"))
+    num_actions = max(2, weights[-1].shape[0])
+    log_p = reinforce.log_policy(reinforce.logits(weights, obs, "tanh", num_actions))
     entropy = -(np.exp(log_p) * log_p).sum(axis=1)
     return float(-np.mean(score * log_p[np.arange(len(obs)), action]) - ent_coef * entropy.mean())
 
@@ -78,7 +79,7 @@ def test_the_gradient_is_the_slope_of_the_loss(outputs: int) -> None:
     weights = mlp.initial([2, 5, outputs], stream)
     obs, score = stream.normal(size=(9, 2)), stream.normal(size=9)
     action = stream.integers(0, max(2, outputs), 9)
-    gradient, entropy = reinforce.policy_gradient(weights, obs, action, score, "tanh", 0.3)
+    gradient, entropy = reinforce.policy_gradient(weights, obs, action, score, "tanh", 0.3, max(2, outputs))
     assert 0 < entropy <= math.log(max(2, outputs))
     for part, slope in zip(weights, gradient, strict=True):
         for at in np.ndindex(part.shape):

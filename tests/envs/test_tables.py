@@ -220,3 +220,24 @@ def test_a_table_that_is_no_model_is_refused_with_its_place():
 def test_wrong_ids_and_arguments_are_refused(env_id, kwargs, error, said):
     with pytest.raises(error, match=said):
         model_of(env_id, kwargs)
+
+
+def test_a_map_of_ones_own_is_a_model_and_trains(tmp_path):
+    """From the command line, and from a run's own config.yaml: three cells in a row, no slip."""
+    from rltrain import config
+    from rltrain.cli.mdp import models
+    from rltrain.run import build
+    from rltrain.run.loop import Run
+
+    model = models.load("FrozenLake-v1", ["desc=[SFG]", "is_slippery=false", "map_name=null"]).model
+    assert model.num_states == 3 and model.name == "FrozenLake-v1 desc=[SFG] is_slippery=false map_name=null"
+    overrides = ["environment.kwargs.desc=[SFG]", "environment.kwargs.is_slippery=false", "run.budget.env_steps=1000"]
+    experiment = config.loads("algorithm: qlearn\nenvironment: FrozenLake-v1", "c.yaml", overrides)
+    run = Run.create(experiment, tmp_path, "r", "a test")
+    list(run.advance())
+    run.close()
+    again = build.experiment_of(tmp_path / "r", [])
+    assert again.environment.kwargs == {"desc": ["SFG"], "is_slippery": False}
+    assert run.algorithm.policy().act(np.array([[0], [1]])).tolist() == [2, 2]
+    images = config.loads("algorithm: dqn\nenvironment: FrozenLake-v1", "c.yaml", overrides)
+    assert build.world(images).spec.obs_shape == (3,)
