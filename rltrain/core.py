@@ -123,6 +123,20 @@ class Algorithm(Stateful, Protocol):
 
 
 @runtime_checkable
+class Pausing(Protocol):
+    """An algorithm whose `step` may end early: at the environments' next step once a counter reaches its limit.
+
+    The next `step` goes on from there, also after `save` and `load`, and comes to the same as if it had not paused.
+    """
+
+    @property
+    def paused(self) -> bool: ...  # the last `step` was not all of its unit
+
+    def pause_at(self, limits: Mapping[str, int]) -> None: ...  # of counters; {}: never
+    def so_far(self) -> Metrics: ...  # what `step` returned, of what the unit has come to
+
+
+@runtime_checkable
 class Doubting(Protocol):
     """An algorithm's `Config` that knows settings under which nothing would ever be learned."""
 
@@ -132,6 +146,11 @@ class Doubting(Protocol):
 def crossed(before: int, after: int, every: int) -> bool:
     """Whether a counter that went from `before` to `after` reached a multiple of `every` on the way."""
     return before // every < after // every
+
+
+def reached(limits: Mapping[str, int], counters: Mapping[str, int]) -> bool:
+    """Whether a counter has come to its limit."""
+    return any(name in counters and counters[name] >= limit for name, limit in limits.items())
 
 
 def as_int64(action: Any) -> Array:

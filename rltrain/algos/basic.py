@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
-from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, reached
 from rltrain.envs.episodes import Episodes
 from rltrain.envs.vacuum_room import turn_actions
 from rltrain.errors import InputError
@@ -56,6 +56,8 @@ class Algorithm:
         self.episodes = Episodes(env.spec.num_envs)
         self._waiting: list[float] = []  # returns of games that have ended and are not yet counted
         self.env_steps = self._games = 0
+        self._played = 0  # steps of every environment in the `step` that is paused
+        self._limits: Mapping[str, int] = {}
         self._mean = self._squares = math.nan  # of all returns: their mean, and the sum of squared distances from it
         self._min = self._max = math.nan
         self._now = env.reset(derive(rng.seed, "train"))
@@ -68,22 +70,34 @@ class Algorithm:
     def done(self) -> bool:
         return False
 
+    def pause_at(self, limits: Mapping[str, int]) -> None:
+        self._limits = limits
+
+    @property
+    def paused(self) -> bool:
+        return self._played > 0
+
     def step(self) -> Metrics:
-        for _ in range(MAX_STEPS):
-            if self._waiting:
-                break
+        while self._played < MAX_STEPS and not self._waiting:
             now = self._now
             self._now = self.env.step(self._policy.act(now.obs))
+            self._played += 1
             self.env_steps += int((~now.last).sum())  # the step after `last` opens a game and plays nothing
             self._waiting = self.episodes.add(self._now)
+            if self._limits and not self._waiting and reached(self._limits, self.counters):
+                return self.so_far()
+        self._played = 0
         last = math.nan
         if self._waiting:
             last = self._waiting.pop(0)
             self._count(last)
+        return {**self.so_far(), "return/last": last}
+
+    def so_far(self) -> Metrics:
         return {
             **self.episodes.metrics(),  # of the last 100 games; the six below are of all that are counted
             "episodes": float(self._games),
-            "return/last": last,
+            "return/last": math.nan,  # of the game that this row counts
             "return/mean": self._mean,
             "return/sd": math.sqrt(self._squares / self._games) if self._games else math.nan,
             "return/min": self._min,
@@ -113,6 +127,7 @@ class Algorithm:
             "now": self._now._asdict(),
             "episodes": self.episodes.save(),
             "env": self.env.save(),
+            **({"played": self._played} if self.paused else {}),
         }
 
     def load(self, state: State) -> None:
@@ -126,6 +141,7 @@ class Algorithm:
         self._now = step_of(saved.part("now"), self.env.spec)
         self.episodes.load(saved.part("episodes"))
         self.env.load(saved.part("env"))
+        self._played = saved.integer("played", 1, MAX_STEPS - 1) if "played" in saved else 0
 
 
 class Rule:

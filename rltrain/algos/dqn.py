@@ -13,8 +13,9 @@ hidden layers: linear approximate Q-learning.
 A round collects some steps and makes the updates that they are due. In a round every target is computed with the
 networks as they stood at its start. With `overlap` one core collects while the other learns: the actor's weights, the
 batches and the targets of a round all come from its start, so neither thread sees what the other is doing, and the
-result does not depend on their timing. On a GPU updates are recorded and launched whole (`deep.recorded`), and the
-cores play, many games in two halves.
+result does not depend on their timing. A round that is paused in the middle is played to its end by the next step, by
+the plan that it began with, and learns then. On a GPU updates are recorded and launched whole (`deep.recorded`), and
+the cores play, many games in two halves.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from torch import Tensor
 
 from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos._dqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Config
-from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, crossed, joined
+from rltrain.algos._dqn_round import Round, Unit, unit_of
+from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, crossed, joined, reached
 from rltrain.deep import actor, precision
 from rltrain.deep.actor import Actor, Exploration, Played
 from rltrain.deep.device import prepare_thread, resolve
@@ -112,6 +114,8 @@ class Algorithm:
         self.env_steps = 0
         self.updates = 0
         self._learned_steps = config.learning_starts  # environment steps up to which updates were made
+        self._unit = Unit()
+        self._limits: Mapping[str, int] = {}
         # `reward_scale: auto`: known when learning starts. Any other scale is in what the memory holds.
         self.auto_scale: float | None = None
         self._go_on_from(env.reset(derive(rng.seed, "train")))
@@ -147,53 +151,97 @@ class Algorithm:
 
     # One step
 
+    def pause_at(self, limits: Mapping[str, int]) -> None:
+        self._limits = limits
+
+    @property
+    def paused(self) -> bool:
+        return self._unit.begun
+
     def step(self) -> Metrics:
-        learnt = [update for _ in range(self.rounds) for update in self._round()]
+        while self._unit.rounds < self.rounds:
+            if not self._round() or (self._unit.rounds < self.rounds and reached(self._limits, self.counters)):
+                return self.so_far()
+        metrics = self.so_far()
+        self._unit = Unit()
+        return metrics
+
+    def so_far(self) -> Metrics:
         return {
             **self.episodes.metrics(),
-            **summary(learnt, self.updates),
+            **summary(self._unit.learnt, self.updates),
             "epsilon": schedules.epsilon(self.config, self.env_steps),
             "replay/fill": len(self.replay) / (self.replay.capacity_steps * self.spec.num_envs),
             **({"reward/scale": self.auto_scale or math.nan} if self.config.reward_scale == "auto" else {}),
         }
 
-    def _round(self) -> list[Learnt]:
-        before = self.env_steps
-        copy_weights(self.learner.weights, self.frozen)
-        plan = self._explored()
-        for player, random, action in zip(self._actors, *(self._by_part(column) for column in plan), strict=True):
-            player.begin_round(self.frozen, Exploration(random, action))
-        if not self._helpers:
-            for _ in range(self.collect_steps):
-                self._remember(actor.together([player.step() for player in self._actors]))
-            learnt = self._learn(self._due(), None)
-        else:
-            # What is learned from stood in the memory when the round began, what is played enters it when the round is
-            # over.
-            due = self._due()
-            works = [
-                HelperWork(helper, player.step, self.collect_steps)
-                for helper, player in zip(self._helpers, self._actors, strict=True)
-            ]
-            try:
-                beside = works[1:]
-                if self._recorded is not None:  # while it is being recorded no one else may use the GPU
-                    beside = works if self._recorded.ready else []
-                for work in beside:
-                    work.play()  # their threads have nothing else to do
-                learnt = self._learn(due, works[0])
-                played = zip(*[work.played() for work in works], strict=True)
-            except BaseException:
-                for work in works:
-                    work.abandon()
-                raise
-            for parts in played:
-                self._remember(actor.together(parts))
-        if crossed(before, self.env_steps, self.config.target_update_interval):
+    def _round(self) -> bool:
+        """Begin a round, or go on with the one that was paused. False: paused."""
+        if self._unit.round is None:
+            copy_weights(self.learner.weights, self.frozen)
+            self._begin(Round(self.env_steps, self._explored()))
+        current = self._unit.round
+        assert current is not None
+        while current.left and (not self._helpers or self._may_reach_a_limit(current.left)):
+            played = actor.together([player.step() for player in self._actors])
+            current.at += 1
+            self._count(played)
+            if self._helpers:
+                current.held.append(played)
+            else:
+                self._store(played)
+            if current.left and reached(self._limits, self.counters):
+                return False
+        learnt = self._learn_beside(current) if self._helpers else self._learn(self._due(self.env_steps), None)
+        if crossed(current.before, self.env_steps, self.config.target_update_interval):
             copy_weights(self.learner.weights, self.target)
-        if schedules.resets(self.config, before) < schedules.resets(self.config, self.env_steps):
+        if schedules.resets(self.config, current.before) < schedules.resets(self.config, self.env_steps):
             self.learner.restart(self._init, self.config.reset_keep)
             copy_weights(self.learner.weights, self.target)
+        self._unit = Unit(self._unit.rounds + 1, self._unit.learnt + learnt)
+        return True
+
+    def _begin(self, begun: Round) -> None:
+        """The actors play what is left of the round, with the frozen network."""
+        self._unit.round = begun
+        columns = (self._by_part(column[begun.at :]) for column in begun.plan)
+        for player, random, action in zip(self._actors, *columns, strict=True):
+            player.begin_round(self.frozen, Exploration(random, action))
+
+    def _may_reach_a_limit(self, steps: int) -> bool:
+        """Whether so many steps of each environment could; updates are counted when they are over."""
+        most = steps * self.spec.num_envs
+        counters = {"env_steps": self.env_steps + most, "episodes": self.episodes.total + most}
+        return reached(self._limits, counters)
+
+    def _learn_beside(self, current: Round) -> list[Learnt]:
+        """Learn while the helpers play what is left of the round.
+
+        What is learned from stood in the memory when the round began, what is played enters it when the round is over.
+        """
+        due = self._due(current.before)
+        works = [
+            HelperWork(helper, player.step, current.left)
+            for helper, player in zip(self._helpers, self._actors, strict=True)
+        ]
+        try:
+            beside = works[1:]
+            if self._recorded is not None:  # while it is being recorded no one else may use the GPU
+                beside = works if self._recorded.ready else []
+            for work in beside:
+                work.play()  # their threads have nothing else to do
+            learnt = self._learn(due, works[0])
+            played = zip(*[work.played() for work in works], strict=True)
+        except BaseException:
+            for work in works:
+                work.abandon()
+            raise
+        for held in current.held:
+            self._store(held)
+        for parts in played:
+            together = actor.together(parts)
+            self._count(together)
+            self._store(together)
         return learnt
 
     # Acting
@@ -217,10 +265,12 @@ class Algorithm:
         for player, step in zip(self._actors, actor.split(now, sizes), strict=True):
             player.now = step
 
-    def _remember(self, played: Played) -> None:
+    def _count(self, played: Played) -> None:
+        self.env_steps += int((~played.now.last).sum())
+        self.episodes.add(played.then)
+
+    def _store(self, played: Played) -> None:
         now, action, then = played
-        self.env_steps += int((~now.last).sum())
-        self.episodes.add(then)
         reward = then.reward
         if self.config.reward_clip is not None:
             reward = np.clip(reward, -self.config.reward_clip, self.config.reward_clip)
@@ -230,9 +280,9 @@ class Algorithm:
 
     # Learning
 
-    def _due(self) -> Due:
-        """The updates that the steps so far are due and have not had."""
-        config, steps = self.config, self.env_steps
+    def _due(self, steps: int) -> Due:
+        """The updates that so many environment steps are due and have not had."""
+        config = self.config
         count = schedules.updates(config, steps) - schedules.updates(config, self._learned_steps)
         self._learned_steps = max(self._learned_steps, steps)
         return Due(
@@ -329,6 +379,7 @@ class Algorithm:
             "episodes": self.episodes.save(),
             "replay": self.replay.save(),
             "env": self.env.save(),
+            **({"unit": self._unit.save()} if self.paused else {}),
         }
 
     def load(self, state: State) -> None:
@@ -348,9 +399,9 @@ class Algorithm:
         set_arrays(self.target, saved.part("target"))
         self.env_steps = saved.integer("env_steps")
         self.updates = saved.integer("updates")
-        # At most the steps of the last round have not been learned from: no more updates are due than one round's.
+        # At most the steps of the last round, and of one that is under way, have not been learned from.
         told = max(self.config.learning_starts, self.env_steps)
-        waiting = self.collect_steps * self.spec.num_envs
+        waiting = self.collect_steps * self.spec.num_envs * (2 if "unit" in saved else 1)
         self._learned_steps = saved.integer("learned_steps", max(self.config.learning_starts, told - waiting), told)
         scaled = "auto_scale" in saved and saved.given("auto_scale")  # earlier versions had no such scale
         self.auto_scale = saved.number("auto_scale", 0) if scaled else None
@@ -359,6 +410,14 @@ class Algorithm:
         self.replay.load(saved.part("replay"))
         self.env.load(saved.part("env"))
         self._record()
+        self._unit = Unit()
+        if "unit" in saved:
+            shape = (self.collect_steps, self.spec.num_envs)
+            held = bool(self._helpers)
+            self._unit = unit_of(saved.part("unit"), self.spec, self.rounds, shape, self.env_steps, held, self.device)
+        if self._unit.round is not None:
+            copy_weights(self.learner.weights, self.frozen)
+            self._begin(self._unit.round)
 
     def _can_compute(self, arithmetic: str) -> bool:
         """No: it was chosen on a processor that has bfloat16, which this one lacks; the run goes on in float32."""

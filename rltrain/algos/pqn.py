@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from rltrain.algos._pqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Config
-from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step
+from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, reached
 from rltrain.deep.device import prepare_thread, resolve
 from rltrain.deep.greedy import Greedy
 from rltrain.deep.helper import Helper
@@ -45,6 +45,33 @@ class Rollout(NamedTuple):
     value: Array  # [T + 1, N] float32, the highest value at each observation and at the one that follows
 
 
+@dataclass
+class Begun:
+    """A rollout that is under way."""
+
+    random: Array  # [T, N] bool, where the action is random
+    chosen: Array  # [T, N] int64, which it is then
+    rollout: Rollout
+    at: int = 0  # steps of each environment so far
+
+    def save(self) -> State:
+        played = {name: column[: self.at].copy() for name, column in self.rollout._asdict().items()}
+        return {"random": self.random, "chosen": self.chosen, "at": self.at, "rollout": played}
+
+
+def begun_of(saved: Saved, rollout: Rollout, spec: EnvSpec) -> Begun:
+    """What `Begun.save` told of, in a blank rollout."""
+    steps, lanes = rollout.action.shape
+    at, played, highest = saved.integer("at", 1, steps - 1), saved.part("rollout"), spec.num_actions - 1
+    played.fill("obs", rollout.obs[:at])
+    played.fill("action", rollout.action[:at], 0, highest)
+    played.fill("discount", rollout.discount[:at], 0, 1)
+    for name in ("reward", "stops", "played", "value"):
+        played.fill(name, rollout._asdict()[name][:at])
+    random = saved.array("random", "bool", (steps, lanes))
+    return Begun(random, saved.array("chosen", "int64", (steps, lanes), 0, highest), rollout, at)
+
+
 class Algorithm:
     """PQN on N environments."""
 
@@ -63,6 +90,8 @@ class Algorithm:
         self.env_steps = self.updates = 0
         self.auto_scale: float | None = None  # `reward_scale: auto`: known when the first rewards were seen
         self.now = env.reset(derive(rng.seed, "train"))
+        self._begun: Begun | None = None  # the rollout that is under way
+        self._limits: Mapping[str, int] = {}
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -72,10 +101,22 @@ class Algorithm:
     def done(self) -> bool:
         return False
 
+    def pause_at(self, limits: Mapping[str, int]) -> None:
+        self._limits = limits
+
+    @property
+    def paused(self) -> bool:
+        return self._begun is not None
+
     def step(self) -> Metrics:
         """A rollout, and the updates that it is worth."""
         rollout = self._collect()
-        learnt = self._learn(rollout)
+        return self.so_far() if rollout is None else self._row(self._learn(rollout))
+
+    def so_far(self) -> Metrics:
+        return self._row([])
+
+    def _row(self, learnt: list[Learnt]) -> Metrics:
         return {
             **self.episodes.metrics(),
             **summary(learnt, self.updates),
@@ -97,11 +138,37 @@ class Algorithm:
 
     # Acting
 
-    def _collect(self) -> Rollout:
+    def _collect(self) -> Rollout | None:
+        """Begin a rollout, or go on with the one that was paused. None: paused."""
+        begun = self._begun = self._begun or self._begin()
+        rollout, steps = begun.rollout, self.config.rollout_steps
+        while begun.at < steps:
+            i, now = begun.at, self.now
+            rollout.value[i], greedy = self._best(now)
+            action = np.where(begun.random[i], begun.chosen[i], greedy)
+            then = self.env.step(action)
+            rollout.obs[i], rollout.action[i] = now.obs, action
+            rollout.reward[i], rollout.discount[i] = then.reward, then.discount
+            rollout.stops[i], rollout.played[i] = then.last, ~now.last
+            self.env_steps += int(rollout.played[i].sum())
+            self.episodes.add(then)
+            self.now = then
+            begun.at += 1
+            if begun.at < steps and reached(self._limits, self.counters):
+                return None
+        rollout.value[steps], _ = self._best(self.now)
+        self._begun = None
+        return rollout
+
+    def _begin(self) -> Begun:
+        """A rollout of nothing yet, and where its actions will be random."""
+        shape = self.config.rollout_steps, self.spec.num_envs
+        random = self._explore.random(shape) < self.epsilon
+        return Begun(random, self._explore.integers(0, self.spec.num_actions, shape), self._blank())
+
+    def _blank(self) -> Rollout:
         t, n = self.config.rollout_steps, self.spec.num_envs
-        random = self._explore.random((t, n)) < self.epsilon
-        chosen = self._explore.integers(0, self.spec.num_actions, (t, n))
-        rollout = Rollout(
+        return Rollout(
             obs=np.empty((t, n, *self.spec.obs_shape), self.spec.obs_dtype),
             action=np.empty((t, n), np.int64),
             reward=np.empty((t, n), np.float32),
@@ -110,18 +177,6 @@ class Algorithm:
             played=np.empty((t, n), np.bool_),
             value=np.empty((t + 1, n), np.float32),
         )
-        for i in range(t):
-            rollout.value[i], greedy = self._best(self.now)
-            action = np.where(random[i], chosen[i], greedy)
-            then = self.env.step(action)
-            rollout.obs[i], rollout.action[i] = self.now.obs, action
-            rollout.reward[i], rollout.discount[i] = then.reward, then.discount
-            rollout.stops[i], rollout.played[i] = then.last, ~self.now.last
-            self.episodes.add(then)
-            self.now = then
-        rollout.value[t], _ = self._best(self.now)
-        self.env_steps += int(rollout.played.sum())
-        return rollout
 
     def _best(self, step: Step) -> tuple[Array, Array]:
         """The highest value [N] and its action [N]."""
@@ -183,6 +238,7 @@ class Algorithm:
             "now": self.now._asdict(),
             "episodes": self.episodes.save(),
             "env": self.env.save(),
+            **({} if self._begun is None else {"begun": self._begun.save()}),
         }
 
     def load(self, state: State) -> None:
@@ -196,6 +252,7 @@ class Algorithm:
         self.now = step_of(saved.part("now"), self.spec)
         self.episodes.load(saved.part("episodes"))
         self.env.load(saved.part("env"))
+        self._begun = begun_of(saved.part("begun"), self._blank(), self.spec) if "begun" in saved else None
 
 
 def returns(reward: Array, rollout: Rollout, gamma: float, trace_decay: float) -> Array:

@@ -19,11 +19,11 @@ import numpy as np
 from rltrain.algos._qlearn_config import DEFAULT_BUDGET as DEFAULT_BUDGET
 from rltrain.algos._qlearn_config import TASK as TASK
 from rltrain.algos._qlearn_config import Config as Config
-from rltrain.core import Array, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.core import Array, EnvSpec, Hardware, Metrics, Policy, State, reached
 from rltrain.envs.tabular import TabularEnv
 from rltrain.errors import DivergedError
 from rltrain.mdp import learning, learning_rules, learning_truth, sampling
-from rltrain.mdp.learning import Options, round_below
+from rltrain.mdp.learning import Options, round_below, steps_to_a_limit
 from rltrain.mdp.learning_saved import check_pending, restore_agent, restore_world
 from rltrain.mdp.learning_truth import Truth
 from rltrain.mdp.table_policy import TablePolicy, restored
@@ -77,6 +77,8 @@ class Algorithm:
         streams = sampling.streams(rng.seed, "agent", len(rates))
         self.agent = learning.make_agent(self.options, self.num_pairs, rates, streams, float(config.start_value))
         self.env_steps = 0
+        self._begun = 0  # environment steps at which the unit that is paused began; else as many as there are
+        self._limits: Mapping[str, int] = {}
 
         seeds = [derive(rng.seed, "train", lane) for lane in range(len(rates))]
         starts = np.array([sampling.streams(seed, "world", 1)[0] for seed in seeds])
@@ -100,8 +102,28 @@ class Algorithm:
     def done(self) -> bool:
         return False
 
+    def pause_at(self, limits: Mapping[str, int]) -> None:
+        self._limits = limits
+
+    @property
+    def paused(self) -> bool:
+        return self._begun < self.env_steps
+
+    def so_far(self) -> Metrics:
+        return self._metrics()
+
     def step(self) -> Metrics:
-        count = self._round()
+        end = self._begun + self._round()
+        while self.env_steps < end:
+            self._learn(steps_to_a_limit(self._limits, self.counters, end - self.env_steps))
+            if reached(self._limits, self.counters):
+                break
+        if self.env_steps == end:
+            self._begun = end
+        return self._metrics()
+
+    def _learn(self, count: int) -> None:
+        """So many steps of every learner."""
         with np.errstate(over="ignore"):  # streams wrap around, in plain Python too
             if self.model is None:
                 self._play(count)
@@ -112,16 +134,15 @@ class Algorithm:
         self.env_steps += count
         if not np.isfinite(self.agent.q).all():
             raise DivergedError("Q has values that are no numbers; lower algorithm.learning_rate or trace_decay")
-        return self._metrics()
 
     def _round(self) -> int:
-        """How many steps come next: 1, 2 or 5 times a power of ten, a function of the steps so far alone."""
+        """How many steps a unit has: 1, 2 or 5 times a power of ten, a function of the steps before it alone."""
         if self.config.report_every:
             return self.config.report_every
         plain = self.options.exploration == learning.EPSILON and self.options.method == learning.PLAIN
         affordable = 10_000 if self.model is None else 10_000_000 if plain and self.options.trace == 0 else 1_000_000
         most = max(100, affordable // len(self.agent.q))
-        return round_below(min(most, max(100, self.num_pairs // 10, self.env_steps // 20)))
+        return round_below(min(most, max(100, self.num_pairs // 10, self._begun // 20)))
 
     def _play(self, count: int) -> None:
         """Steps of an environment that can only be sampled, learner by learner."""
@@ -196,11 +217,15 @@ class Algorithm:
             "world": {name: array.copy() for name, array in self.world._asdict().items()},
             "games": [game.save() for game in self.games],
             "policy": self._greedy().save(),
+            **({"begun": self._begun} if self.paused else {}),
         }
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
         self.env_steps = saved.integer("env_steps")
+        self._begun = saved.integer("begun", 0, self.env_steps) if "begun" in saved else self.env_steps
+        if self.env_steps >= self._begun + self._round():
+            saved.refuse("begun", f"{self._begun}; what began there was over before step {self.env_steps}")
         restore_agent(saved.part("agent"), self.agent, sarsa=self.options.method == learning.SARSA)
         restore_world(saved.part("world"), self.world, self.first_pair, self.options.limit)
         check_pending(saved.part("agent"), self.agent, self.world, self.first_pair)

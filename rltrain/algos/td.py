@@ -18,11 +18,11 @@ import numpy as np
 from rltrain.algos._td_config import DEFAULT_BUDGET as DEFAULT_BUDGET
 from rltrain.algos._td_config import TASK as TASK
 from rltrain.algos._td_config import Config as Config
-from rltrain.core import Array, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.core import Array, EnvSpec, Hardware, Metrics, Policy, State, reached
 from rltrain.envs.tabular import TabularEnv
 from rltrain.errors import DivergedError, InputError
 from rltrain.mdp import learning, learning_td, learning_truth, policy, reachability, sampling
-from rltrain.mdp.learning import Options, round_below
+from rltrain.mdp.learning import Options, round_below, steps_to_a_limit
 from rltrain.mdp.learning_saved import restore_agent, restore_world
 from rltrain.mdp.table_policy import by_action
 from rltrain.rng import Streams, derive
@@ -71,6 +71,8 @@ class Algorithm:
         num_states = len(self.first_pair) - 1
         self.agent = learning.make_agent(self.options, num_states, rates, streams, float(config.start_value))
         self.env_steps = 0
+        self._begun = 0  # environment steps at which the unit that is paused began; else as many as there are
+        self._limits: Mapping[str, int] = {}
 
         seeds = [derive(rng.seed, "train", lane) for lane in range(len(rates))]
         starts = np.array([sampling.streams(seed, "world", 1)[0] for seed in seeds])
@@ -100,10 +102,34 @@ class Algorithm:
     def done(self) -> bool:
         return False
 
+    def pause_at(self, limits: Mapping[str, int]) -> None:
+        self._limits = limits
+
+    @property
+    def paused(self) -> bool:
+        return self._begun < self.env_steps
+
+    def so_far(self) -> Metrics:
+        return self._metrics()
+
     def step(self) -> Metrics:
+        end = self._begun + self._round()
+        while self.env_steps < end:
+            self._learn(steps_to_a_limit(self._limits, self.counters, end - self.env_steps))
+            if reached(self._limits, self.counters):
+                break
+        if self.env_steps == end:
+            self._begun = end
+        return self._metrics()
+
+    def _round(self) -> int:
+        """How many steps a unit has, a function of the steps before it alone."""
         affordable = 10_000 if self.model is None else 2_000_000
         most = max(100, affordable // len(self.agent.q))
-        count = self.config.report_every or round_below(min(most, max(100, self.env_steps // 20)))
+        return self.config.report_every or round_below(min(most, max(100, self._begun // 20)))
+
+    def _learn(self, count: int) -> None:
+        """So many steps of every learner."""
         with np.errstate(over="ignore"):  # streams wrap around, in plain Python too
             if self.model is None:
                 self._play(count)
@@ -114,7 +140,6 @@ class Algorithm:
         self.env_steps += count
         if not np.isfinite(self.agent.q).all():
             raise DivergedError("V has values that are no numbers; lower algorithm.learning_rate or trace_decay")
-        return self._metrics()
 
     def _play(self, count: int) -> None:
         """Steps of an environment that can only be sampled, learner by learner."""
@@ -174,11 +199,15 @@ class Algorithm:
             "world": {name: array.copy() for name, array in self.world._asdict().items()},
             "games": [game.save() for game in self.games],
             "policy": self._follower().save(),
+            **({"begun": self._begun} if self.paused else {}),
         }
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
         self.env_steps = saved.integer("env_steps")
+        self._begun = saved.integer("begun", 0, self.env_steps) if "begun" in saved else self.env_steps
+        if self.env_steps >= self._begun + self._round():
+            saved.refuse("begun", f"{self._begun}; what began there was over before step {self.env_steps}")
         restore_agent(saved.part("agent"), self.agent)
         restore_world(saved.part("world"), self.world, self.first_pair, self.options.limit)
         games = saved.listed("games", len(self.games))

@@ -12,6 +12,7 @@ All randomness is two integers a learner, the agent's and the world's stream, so
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,6 +80,15 @@ def round_below(count: int) -> int:
     """The greatest of 1, 2, 5, 10, 20, 50, ... that is not above count: how many steps until the next row."""
     power: int = 10 ** (len(str(count)) - 1)
     return max(power * digit for digit in (1, 2, 5) if power * digit <= count)
+
+
+def steps_to_a_limit(limits: Mapping[str, int], counters: Mapping[str, int], most: int) -> int:
+    """Steps of every learner, 1 to `most`, before whose last no counter of steps or episodes can reach its limit.
+
+    A step ends one episode of a learner at most: where n are missing, the next n - 1 steps do not end the last.
+    """
+    missing = [limits[name] - counters[name] for name in ("env_steps", "episodes") if name in limits]
+    return max(1, min([most, *missing]))
 
 
 def make_agent(options: Options, num_pairs: int, rate: Array, stream: Array, start_value: float = 0.0) -> Agent:

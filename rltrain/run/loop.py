@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 
 from rltrain import config
 from rltrain.config import Experiment
-from rltrain.core import Doubting, EnvSpec, Metrics, State, crossed
+from rltrain.core import Doubting, EnvSpec, Metrics, Pausing, State, crossed
 from rltrain.errors import DiskError, EnvironmentFault
 from rltrain.rng import derive
 from rltrain.run import edits, facts, log_repair, machine
@@ -172,8 +172,11 @@ class Run:
                 facts.write(self.folder, self._facts, self._disk)
                 self._facts = None
             before = dict(self.counters)
+            if isinstance(self.algorithm, Pausing):
+                self.algorithm.pause_at(self._limits())
             metrics = self.algorithm.step()
-            yield from self._record("train", metrics)
+            if not self._paused:
+                yield from self._record("train", metrics)
             yield Event("step", self.counters, metrics)
             self._stop_at_max_wall()
             best = self.best
@@ -184,6 +187,10 @@ class Run:
                 yield from self._save(last=False)
         if self._saved != self._now:
             yield from self._save(last=True)
+        if self.finished and isinstance(self.algorithm, Pausing) and self._paused:
+            # The row of a unit that the budget cut. It stands beyond what the checkpoint holds: a run that is resumed
+            # with more writes the row of the whole unit in its place.
+            yield from self._record("train", self.algorithm.so_far())
         self._write_status("finished" if self.finished else "interrupted", at_once=True)
         yield Event("end", self.counters, {}, "" if self.finished else f"stopped by {self.stop}")
 
@@ -389,6 +396,19 @@ class Run:
 
     def _due(self, every: Mapping[str, int] | None, before: Mapping[str, int]) -> bool:
         return any(crossed(before[name], self.counters[name], interval) for name, interval in (every or {}).items())
+
+    @property
+    def _paused(self) -> bool:
+        return isinstance(self.algorithm, Pausing) and self.algorithm.paused
+
+    def _limits(self) -> dict[str, int]:
+        """Where each counter comes next to its budget, to an evaluation or to a save."""
+        found = dict(self.budget)
+        for every in (self.experiment.run.evaluate.every or {}, self._save_every):
+            for name, interval in every.items():
+                due = (self.counters[name] // interval + 1) * interval
+                found[name] = min(found.get(name, due), due)
+        return found
 
     def _stop_at_max_wall(self) -> None:
         limit = self.experiment.run.max_wall

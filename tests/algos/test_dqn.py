@@ -260,7 +260,7 @@ def test_one_environment_goes_on_exploring() -> None:
     algorithm.env_steps = 10
     algorithm.frozen.advantage.bias.data[:] = torch.tensor([100.0, 0.0])  # action 0 is the greedy one
     played = []
-    algorithm._remember = played.append  # type: ignore[method-assign]
+    algorithm._store = played.append  # type: ignore[method-assign]
     while len(played) < 400:
         algorithm._round()
     chosen = np.array([step.action for step in played])
@@ -311,7 +311,7 @@ def test_an_automatic_scale_makes_the_first_rewards_ones_and_then_stays() -> Non
     assert algorithm.auto_scale is not None and 1 / 20 < algorithm.auto_scale < 1
     algorithm.replay._reward[:] = 7.0
     before, algorithm._learned_steps = algorithm.auto_scale, algorithm.env_steps - 100
-    batch = algorithm._draw(algorithm._due())[0]
+    batch = algorithm._draw(algorithm._due(algorithm.env_steps))[0]
     whole = batch.discount == 0.25  # two rewards and a bootstrap
     assert whole.any()
     np.testing.assert_allclose(batch.reward[whole], before * 7.0 * 1.5, rtol=1e-6)
