@@ -109,7 +109,8 @@ class Hardware:
 class Algorithm(Stateful, Protocol):
     """A thing that gets better. An algorithm's module holds this class, `Config`, `TASK` and `DEFAULT_BUDGET`.
 
-    It may have `chosen`, str -> str: what its settings left to the machine, and how that was decided.
+    It may have `chosen`, str -> str: what its settings left to the machine, and how that was decided. It may be
+    `Pausing`, so that budgets and cadences need not wait for the end of a step; else they come at the end of one.
     """
 
     @property

@@ -1,0 +1,64 @@
+"""Settings under which nothing is learned: said before a run by `check` and `train`, and true."""
+
+import json
+
+import pytest
+
+from rltrain import config
+from rltrain.cli import app
+from rltrain.cli.errors import exit_code_of
+from rltrain.core import Doubting, Pausing
+from rltrain.run import build
+
+CASES = [  # algorithm, its settings, the budget, whether something is learned
+    ("dqn", "learning_starts: 400", "{env_steps: 300}", False),
+    ("dqn", "learning_starts: 400", "{env_steps: 500}", True),
+    ("dqn", "learning_starts: 0, train_freq: 500", "{env_steps: 300}", False),
+    ("dqn", "learning_starts: 100_000", "{episodes: 9}", False),
+    ("dqn", "learning_starts: 100_000", "{updates: 9}", True),
+    ("pqn", "rollout_steps: 128", "{env_steps: 300}", False),
+    ("pqn", "rollout_steps: 128", "{env_steps: 512}", True),
+]
+
+
+def text_of(algorithm, settings, budget):
+    environment = "{id: CartPole-v1, num_envs: 4}"
+    return f"algorithm: {{name: {algorithm}, {settings}}}\nenvironment: {environment}\nrun: {{budget: {budget}}}\n"
+
+
+@pytest.mark.parametrize(("algorithm", "settings", "budget", "learns"), CASES)
+def test_a_budget_that_ends_before_the_first_update_is_told_and_no_other(algorithm, settings, budget, learns):
+    experiment = config.loads(text_of(algorithm, settings, budget), "test.yaml")
+    assert isinstance(experiment.algorithm, Doubting)
+    made, limits = build.build(experiment), dict(experiment.run.budget)
+    doubts = experiment.algorithm.doubts(made.env.spec, limits)
+    assert [doubt.startswith("nothing will be learned: ") for doubt in doubts] == [True] * (not learns)
+    if "updates" in limits:
+        return
+    learner = made.algorithm
+    assert isinstance(learner, Pausing)
+    learner.pause_at(limits)
+    while not any(learner.counters[name] >= limit for name, limit in limits.items()):
+        learner.step()
+    assert (learner.counters["updates"] > 0) == learns
+
+
+def test_a_batch_larger_than_the_memory_is_told():
+    experiment = config.loads(text_of("dqn", "batch_size: 512, buffer_size: 200", "{env_steps: 2000}"), "test.yaml")
+    doubts = experiment.algorithm.doubts(build.world(experiment).spec, experiment.run.budget)
+    assert len(doubts) == 1 and doubts[0].startswith("algorithm.batch_size: 512 transitions are drawn from a memory")
+
+
+def test_check_and_train_both_say_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.yaml").write_text(text_of("dqn", "learning_starts: 400", "{env_steps: 300}"))
+    said = []
+    for words in (["check", "c.yaml", "--probe", "0"], ["train", "c.yaml", "-q"]):
+        assert exit_code_of(lambda words=words: app(words)) == 0
+        said.append(capsys.readouterr().out)
+    warning = (
+        "warning: nothing will be learned: the budget is 300 environment steps, and the first update comes after 404"
+    )
+    assert all(warning in out for out in said)
+    assert exit_code_of(lambda: app(["check", "c.yaml", "--probe", "0", "--json"])) == 0
+    assert json.loads(capsys.readouterr().out)["warnings"][0] in said[0]
