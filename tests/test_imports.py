@@ -33,7 +33,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
 GROUND = FLOORS[0] | FLOORS[1]  # single files: those of one floor may know each other
 LAZY = {("config", "registry"), ("config_schema", "registry")}  # inside a function: a config is typed by its algorithm
 DOORS = {
-    "torch": {"deep", "algos/dqn.py", "algos/pqn.py", "rng.py", "cli/doctor.py"},
+    "torch": {"deep", "algos/dqn.py", "algos/_dqn_round.py", "algos/pqn.py", "rng.py", "cli/doctor.py"},
     "gymnasium": {"envs"},
     "ale_py": {"envs"},
     "numba": {"mdp", "envs", "deep/sum_tree.py", "deep/tiling.py"},

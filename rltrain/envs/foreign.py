@@ -22,7 +22,6 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-import rltrain
 from rltrain.core import Array
 from rltrain.errors import EnvironmentFault, InputError, MissingError, RltrainError
 from rltrain.settings import EnvironmentConfig
@@ -257,7 +256,7 @@ def _place(error: BaseException, env: gymnasium.Env[Any, Any] | None) -> str:
     Without an environment: the innermost line that is neither ours nor the part of Gymnasium that passes calls on.
     """
     home = Path(gymnasium.__file__).parent
-    through = (str(Path(rltrain.__file__).parent / "envs"), *(str(home / part) for part in MACHINERY))
+    through = (str(Path(__file__).parent), *(str(home / part) for part in MACHINERY))
     own = set() if env is None else _files_of(type(env.unwrapped))
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename in own or (env is None and not frame.filename.startswith(through)):

@@ -16,6 +16,7 @@ from rltrain.config import Experiment
 from rltrain.errors import InputError
 from rltrain.plain_files import open_plain
 from rltrain.run.disk import PIECE, disk_errors
+from rltrain.yaml_subset import flow
 
 
 class Edit(NamedTuple):
@@ -34,13 +35,20 @@ def since(meta: Mapping[str, Any], written: Experiment) -> list[Edit]:
     settings = meta.get("config")
     if not isinstance(settings, Mapping):
         return []
-    before, now = (dict(config.leaves(tree)) for tree in (settings, written.to_dict()))
+    before, now = (_leaves(tree) for tree in (settings, written.to_dict()))
     if written.environment.is_model:  # its path is another in each place; what it says must not be
         for tree in (before, now):
             tree["environment.id"] = Path(str(tree.get("environment.id"))).name
         before["the model's sha256"], now["the model's sha256"] = meta.get("model"), model_hash(written)
     # A setting that one of them lacks has been added since, or removed, by another version.
     return [Edit(key, before[key], now[key]) for key in before if key in now and before[key] != now[key]]
+
+
+def _leaves(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings by their dotted names; an environment's arguments, whose names are not ours, as one, in YAML."""
+    arguments = {key: value for key, value in config.leaves(tree) if key.startswith("environment.kwargs")}
+    others = {key: value for key, value in config.leaves(tree) if key not in arguments}
+    return others | {"environment.kwargs": flow(dict(sorted(arguments.items())))}
 
 
 def kept(experiment: Experiment) -> dict[str, Any]:

@@ -402,10 +402,10 @@ class Run:
         return isinstance(self.algorithm, Pausing) and self.algorithm.paused
 
     def _limits(self) -> dict[str, int]:
-        """Where each counter comes next to its budget, to an evaluation or to a save."""
-        found = dict(self.budget)
-        for every in (self.experiment.run.evaluate.every or {}, self._save_every):
-            for name, interval in every.items():
+        """Where each counter comes next to its budget, to an evaluation, or to a save that the config asks for."""
+        found, run = dict(self.budget), self.experiment.run
+        for every in (run.evaluate.every, run.save.every):
+            for name, interval in (every or {}).items():
                 due = (self.counters[name] // interval + 1) * interval
                 found[name] = min(found.get(name, due), due)
         return found
