@@ -23,7 +23,7 @@ import numpy as np
 from gymnasium import spaces
 
 from rltrain.core import Array
-from rltrain.errors import EnvironmentFault, InputError, MissingError, RltrainError
+from rltrain.errors import EnvironmentFault, InputError, MissingError, RltrainError, out_of_memory
 from rltrain.settings import EnvironmentConfig
 from rltrain.spelling import described, shown
 
@@ -197,7 +197,12 @@ def calling(
 
 
 def fault(name: str, call: str, error: BaseException, env: gymnasium.Env[Any, Any] | None = None) -> EnvironmentFault:
-    """What the environment raised in this call, in a sentence, with the line of its code."""
+    """What the environment raised in this call, in a sentence, with the line of its code.
+
+    Memory that runs out is raised on: torch says so in a RuntimeError.
+    """
+    if out_of_memory(error):
+        raise error
     where = _place(error, env) or _place(error, None)
     at = f" ({where})" if where else ""
     if isinstance(error, SystemExit):

@@ -61,7 +61,22 @@ OTHERS = {  # options and worlds that the algorithms above do not meet
         "{id: ALE/MsPacman-v5, num_envs: 2, max_episode_steps: 60, repeat_action_probability: 0.25}",
     ),
 }
-ABSENT = {"auto_scale", "features"}  # checkpoints of earlier versions lack them
+PAUSED = {  # in the middle of a unit
+    "paused": (f"{{name: dqn, {DQN}, collect_steps: 5}}", "{id: CartPole-v1, num_envs: 8}"),
+    "paused, overlapping": (f"{{name: dqn, {DQN}, overlap: true, collect_steps: 9}}", "{id: CartPole-v1, num_envs: 8}"),
+    "paused rollout": ("{name: pqn, rollout_steps: 6, hidden: [4]}", "{id: CartPole-v1, num_envs: 8}"),
+    "paused table": ("{name: qlearn, report_every: 50}", f"{{id: {BOOK}}}"),
+    "paused values": ("{name: td, report_every: 50}", f"{{id: {BOOK}}}"),
+    "paused game": ("{name: basic}", "{id: CartPole-v1, max_episode_steps: 30}"),
+}
+OTHERS |= PAUSED
+ABSENT = {
+    "auto_scale",
+    "features",
+    "unit",
+    "begun",
+    "played",
+}  # checkpoints of earlier versions, or of whole units, lack them
 INDICES = {"action", "actions", "age", "pairs", "choice"}  # small unsigned numbers that are places in tables
 EMPTY = {"wide", "others", "waiting"}  # optimisers before the first step, games that have ended
 IGNORED = {"features"}  # it says something of images alone
@@ -216,6 +231,11 @@ def test_no_value_of_a_state_is_believed(name: str) -> None:
     subject = Subject(name)
     for _ in range(3):
         subject.algorithm.step()
+    if name in PAUSED:
+        subject.algorithm.pause_at({"env_steps": subject.algorithm.counters["env_steps"] + 10})
+        subject.algorithm.step()
+        assert subject.algorithm.paused
+        subject.algorithm.pause_at({})
     state = subject.save()
     actions = subject.acts(state)
     following = Subject(name)

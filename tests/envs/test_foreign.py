@@ -361,14 +361,15 @@ def test_a_state_without_a_number_is_the_environments_fault(wrong):
             env.step(np.array([0]))
 
 
-@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt(), RuntimeError("CUDA out of memory")])
 def test_memory_that_runs_out_and_ctrl_c_are_not_the_environments_fault(error):
     class Ends(Plain):
         def step(self, action):
             raise error
 
-    with registered(Ends) as name, pytest.raises(error):
+    with registered(Ends) as name, pytest.raises(type(error)) as caught:
         play(name)
+    assert caught.value is error
 
 
 # Through the command line
