@@ -1,7 +1,8 @@
 """YAML text and dotted overrides -> a typed, frozen experiment. Every config error is born here.
 
 A config has three blocks: `algorithm` (its name and its own settings, typed by the algorithm's module), `environment`
-and `run`. What a file leaves out is filled in here, once, so `Experiment.to_yaml` says all and is a valid config.
+and `run`. What a file leaves out is filled in here, once, so `Experiment.to_yaml` says all and is a valid config. A
+discount that is left out is the one that the model's file states; else the algorithm's own default.
 """
 
 from __future__ import annotations
@@ -132,6 +133,8 @@ def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
             draft.fault(("environment", "id"), f"no such file: '{environment.id}'{hint}")
         else:
             environment = environment.model_copy(update={"id": found})
+            if algorithm and not draft.faults:
+                algorithm = _with_own_discount(draft, algorithm, blocks["algorithm"], found)
     if draft.faults or not (algorithm and environment and run):
         draft.raise_faults()
     return _filled_in(Experiment(name, algorithm, environment, run, source, members["TASK"]), members)
@@ -143,6 +146,27 @@ def _model_file(path: Path, beside: Path) -> str | None:
         if found.is_file():
             return str(found)
     return None
+
+
+def _with_own_discount(draft: Draft, algorithm: Model, block: Mapping[str, Any], model_file: str) -> Model:
+    """The algorithm's settings with the discount that the model states, where they have a default and set none.
+
+    A default of None is left alone: that algorithm asks the model itself.
+    """
+    field = type(algorithm).model_fields.get("gamma")
+    if field is None or field.default is None or "gamma" in block:
+        return algorithm
+    from rltrain.mdp import files
+
+    own = files.read(model_file).model.discount
+    if own is None:
+        return algorithm
+    try:
+        return type(algorithm).model_validate_json(json.dumps({**block, "gamma": own}), strict=True)
+    except ValidationError as error:
+        rules = "; ".join(rule for _, rule in sentences(error, type(algorithm), {**block, "gamma": own}, {}))
+        draft.fault(("algorithm", "gamma"), f"left out, so it is the model's own discount, {own:.12g}: {rules}")
+        return algorithm
 
 
 def differences(old: Experiment, new: Experiment) -> list[tuple[str, Any, Any]]:

@@ -71,6 +71,7 @@ class EnvSpec:
     reward_threshold: float | None  # the score at which the task counts as solved
     num_states: int | None = None  # where obs [N, 1] are the numbers of states
     obs_high: int = 255  # of uint8 observations: the greatest value, which networks see as 1
+    discount: float | None = None  # that a known model states; it is the default of every algorithm's `gamma`
 
 
 class Env(Stateful, Protocol):

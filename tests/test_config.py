@@ -546,3 +546,35 @@ def test_the_mutations_bring_out_both() -> None:
         except InputError:
             outcomes.add(InputError)
     assert outcomes == {Experiment, InputError}
+
+
+HALF = "discount: 0.5\nstates:\n  s: {stay: s reward 1, leave: t reward 3}\n  t: {back: s}\n"
+DISCOUNTED = [name for name in registry.names() if "gamma" in registry.settings(name).Config.model_fields]
+
+
+@pytest.mark.parametrize("name", DISCOUNTED)
+def test_a_models_own_discount_is_the_default_of_every_algorithm(name: str, tmp_path: Path) -> None:
+    from rltrain import envs
+    from rltrain.core import Hardware
+    from rltrain.rng import Streams
+    from rltrain.run import build
+
+    (tmp_path / "half.yaml").write_text(HALF)
+    source = str(tmp_path / "c.yaml")
+    text = f"algorithm: {name}\nenvironment: {{id: half.yaml, max_episode_steps: 9}}\n"
+    found = loads(text, source)
+    assert loads(found.to_yaml(), source) == found
+    env = build.world(found)
+    assert env.spec.discount == envs.describe(found.environment, task=found.task).discount == 0.5
+    algorithm: Any = build.algorithm(found, found.algorithm, env, Streams(0), Hardware("cpu", 1))
+    learned = algorithm.table.discount if found.task == "mdp" else found.to_dict()["algorithm"]["gamma"]
+    assert learned == 0.5
+    assert loads(text, source, ["algorithm.gamma=0.9"]).to_dict()["algorithm"]["gamma"] == 0.9
+    (tmp_path / "half.yaml").write_text(HALF.replace("discount: 0.5", "name: none"))
+    assert loads(text, source).to_dict()["algorithm"]["gamma"] in (0.99, None)  # the algorithm's own default
+
+
+def test_a_discount_of_the_model_that_does_not_fit_the_settings_is_said(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text("discount: 1\nstates:\n  s: {go: t reward 1}\n  t: terminal\n")
+    with pytest.raises(InputError, match=r"gamma: left out, so it is the model's own discount, 1: gamma_final needs"):
+        loads("algorithm: {name: dqn, gamma_final: 0.9}\nenvironment: one.yaml", str(tmp_path / "c.yaml"))

@@ -31,7 +31,11 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
     {"__main__"},
 ]
 GROUND = FLOORS[0] | FLOORS[1]  # single files: those of one floor may know each other
-LAZY = {("config", "registry"), ("config_schema", "registry")}  # inside a function: a config is typed by its algorithm
+LAZY = {  # inside a function: a config is typed by its algorithm, and a model's own discount is a default
+    ("config", "registry"),
+    ("config", "mdp"),
+    ("config_schema", "registry"),
+}
 DOORS = {
     "torch": {"deep", "algos/dqn.py", "algos/_dqn_round.py", "algos/pqn.py", "rng.py", "cli/doctor.py"},
     "gymnasium": {"envs"},

@@ -35,7 +35,7 @@ class Config(BaseModel):
     buffer_size: int = Field(100_000, ge=100, description="Transitions that the replay memory holds.")
     learning_starts: int = Field(1_000, ge=0, description="Environment steps of random play before the first update.")
     batch_size: int = Field(32, ge=1, le=65536, description="Transitions of one update.")
-    gamma: float = Field(0.99, ge=0, le=1, description="Discount a step.")
+    gamma: float = Field(0.99, ge=0, le=1, description="Discount a step, else a model's own.")
     gamma_final: float | None = Field(
         None, ge=0, lt=1, description="Discount after horizon_steps; 1 - gamma moves by equal ratios. None: constant."
     )

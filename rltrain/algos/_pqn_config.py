@@ -35,7 +35,7 @@ class Config(BaseModel):
     rollout_steps: int = Field(32, ge=1, le=4096, description="Steps of each environment before it learns from them.")
     epochs: int = Field(2, ge=1, le=100, description="Times that each transition is learned from.")
     batch_size: int = Field(64, ge=1, le=65536, description="Transitions of one update.")
-    gamma: float = Field(0.99, ge=0, le=1, description="Discount a step.")
+    gamma: float = Field(0.99, ge=0, le=1, description="Discount a step, else a model's own.")
     trace_decay: float = Field(
         0.65, ge=0, le=1, description="lambda of the returns: 0 bootstraps after a step, 1 at the rollout's end."
     )

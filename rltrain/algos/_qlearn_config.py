@@ -19,7 +19,9 @@ class Config(BaseModel):
 
     model_config = STRICT
 
-    gamma: float = Field(0.99, ge=0, le=1, description="discount a step; 1 only where every episode ends")
+    gamma: float = Field(
+        0.99, ge=0, le=1, description="discount a step, else the model's own; 1 only where every episode ends"
+    )
     learners: int = Field(
         1, ge=1, le=1024, description="independent learners for each learning rate, each with its own table and luck"
     )

@@ -49,7 +49,7 @@ class Config(BaseModel):
     )
     learning_rate_updates: int = Field(1_000, ge=1, description="Updates over which the learning rate moves.")
     games_per_update: int = Field(16, ge=1, le=100_000, description="Whole games of one update.")
-    gamma: float = Field(0.99, ge=0, le=1, description="Discount a step.")
+    gamma: float = Field(0.99, ge=0, le=1, description="Discount a step, else a model's own.")
     normalize_scores: bool = Field(
         True, description="Scores are shifted and scaled to mean 0 and deviation 1 over the batch."
     )

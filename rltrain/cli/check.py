@@ -73,6 +73,7 @@ def is_config(target: str, runs_dir: Path) -> bool:
 def check_config(experiment: Experiment, runs_dir: Path) -> dict[str, Any]:
     """What it is and what it will cost. What will not fit in memory is refused. Trains nothing."""
     from rltrain.cli.cost import available_bytes, doubts, memory_bytes, refuse_what_does_not_fit
+    from rltrain.cli.truth import discounts_apart
     from rltrain.run import folder
 
     spec, cost = refuse_what_does_not_fit(experiment)
@@ -89,6 +90,8 @@ def check_config(experiment: Experiment, runs_dir: Path) -> dict[str, Any]:
         "actions": list(spec.action_names),
         "frames_per_step": spec.frames_per_step,
         "max_episode_steps": spec.max_episode_steps,
+        "model_discount": spec.discount,
+        "note": discounts_apart(experiment, spec),
         "budget": dict(experiment.run.budget or {}),
         "seed": experiment.run.seed,
         **{key: cost.get(key) for key in ("parameters", "replay_bytes", "checkpoint_bytes")},
@@ -138,6 +141,8 @@ def config_lines(report: dict[str, Any]) -> list[str]:
         f"  {report['algorithm']} on {report['environment']}, {games}, seed {report['seed']}",
         f"  {seen}, {len(report['actions'])} actions, budget {budget}",
     ]
+    if report["note"]:
+        lines.append(f"  note         {report['note']}")
     if report["parameters"] is not None:
         lines.append(f"  network      {words.count(report['parameters'])} parameters")
     if report["replay_bytes"] is not None:

@@ -78,7 +78,8 @@ def evaluate_checkpoint(
     beside: bool = True,
 ) -> dict[str, Any]:
     """Play `episodes` games, and those of the baselines unless not `beside` them. Returns what `--json` prints."""
-    from rltrain.cli.truth import against_truth
+    from rltrain import envs
+    from rltrain.cli.truth import against_truth, discounts_apart
     from rltrain.run import evaluation, machine
 
     path, chosen, loaded, experiment = saved(str(checkpoint), runs_dir, last)
@@ -89,6 +90,7 @@ def evaluate_checkpoint(
         policy, experiment.environment, wanted, episodes, seed, epsilon, threads, experiment.task
     )
     assert result is not None  # nothing asks it to stop
+    spec = envs.describe(experiment.environment, task=experiment.task)
     return {
         "algorithm": experiment.algorithm_name,
         "environment": experiment.environment.name,
@@ -99,7 +101,9 @@ def evaluate_checkpoint(
         "baselines": evaluation.baselines(experiment.environment, wanted, episodes, seed, threads, experiment.task)
         if beside
         else {},
-        "reward_threshold": _threshold(experiment),
+        "reward_threshold": spec.reward_threshold,
+        "model_discount": spec.discount,
+        "note": discounts_apart(experiment, spec),
         "exact": against_truth(experiment, policy),
     }
 
@@ -235,6 +239,8 @@ def show(result: dict[str, Any]) -> None:
         rows["exact value of start"] = f"{what} (within {exact['bound']:.1g})"
         if exact["policy"] is not None:
             rows["policy"] = ", ".join(f"{state} {action}" for state, action in exact["policy"].items())
+    if result["note"]:
+        rows["discount"] = result["note"]
     rows["protocol"] = f"{fields['name']}: {rules}" + (f"; not for this environment: {unused}" if unused else "")
     say(shown(f"{result['algorithm']} on {result['environment']}"))
     for name, text in rows.items():
@@ -242,9 +248,3 @@ def show(result: dict[str, Any]) -> None:
         say(f"{brief(name, 40):<22}  {first}")
         for line in rest:
             say(f"{'':<22}  {line}")
-
-
-def _threshold(experiment: Experiment) -> float | None:
-    from rltrain import envs
-
-    return envs.describe(experiment.environment, task=experiment.task).reward_threshold

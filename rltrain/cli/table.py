@@ -75,6 +75,7 @@ class Facts:
     frames_per_step: int
     progress: Callable[[], Mapping[str, float]]  # share of the budget, elapsed_seconds, steps_per_second
     past: Sequence[Row] = ()  # of the sessions that led here
+    note: str = ""  # what its reader should know from the start
 
 
 class View(Protocol):
@@ -119,6 +120,8 @@ class Lines:
         self._spoke = -math.inf
         self._unsaid: Event | None = None
         self._print(f"{facts.title} · {facts.folder}")
+        if facts.note:
+            self._print(f"  note        {facts.note}")
 
     def show(self, event: Event) -> None:
         if event.kind == "step":
@@ -206,7 +209,7 @@ class Live80:
         self._live.update(Clean(self.render()), refresh=True)
 
     def render(self) -> RenderableType:
-        rows = self._history.spread(self._console.size.height - FRAME_LINES)
+        rows = self._history.spread(self._console.size.height - FRAME_LINES - bool(self._facts.note))
         parts: list[RenderableType] = [self._past(rows)] if rows else [Text("  starting ...", style="dim")]
         parts.append(Rule(style="dim"))
         parts.extend(self._present(rows[-1] if rows else None))
@@ -313,7 +316,8 @@ class Live80:
 
     def _below(self) -> list[RenderableType]:
         saved = Text.assemble((f"saved   {self._saved or 'not yet':<20}", "dim"), (f"   {self._busy}", "bold"))
-        return [self._evaluations(), saved]
+        note = [Text(self._facts.note, style="yellow")] if self._facts.note else []
+        return [self._evaluations(), saved, *note]
 
     def _evaluations(self) -> Text:
         if self._scores.last is None or self._scores.best is None:

@@ -234,6 +234,7 @@ def drive(run: Run, quiet: bool) -> int:
     from rltrain.cli import table
     from rltrain.cli.history import recall
     from rltrain.cli.signals import stopping
+    from rltrain.cli.truth import discounts_apart
     from rltrain.run.tables import findings
 
     facts = table.Facts(
@@ -243,6 +244,7 @@ def drive(run: Run, quiet: bool) -> int:
         frames_per_step=run.spec.frames_per_step,
         progress=run.progress,
         past=recall(run.folder, run.counters, table.measure(run.budget)),
+        note=discounts_apart(run.experiment, run.spec),
     )
     state: str | None = "crashed"
     steps = 0

@@ -6,11 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rltrain.config import Experiment
-    from rltrain.core import Array, Policy
+    from rltrain.core import Array, EnvSpec, Policy
     from rltrain.mdp.model import Model
 
 FEW_STATES = 50  # up to which the whole policy is named
 MOST_STATES = 200_000  # up to which its equations are solved
+
+
+def discounts_apart(experiment: Experiment, spec: EnvSpec) -> str:
+    """A line where the config learns for another discount than the model states; else empty."""
+    settings = experiment.algorithm.model_dump()
+    learned, own = settings.get("gamma"), spec.discount
+    if settings.get("gamma_final") is not None:
+        learned = settings["gamma_final"]
+    if learned is None or own is None or learned == own:
+        return ""
+    return f"the model's own discount is {own:.12g}, the config learns for {learned:.12g}"
 
 
 def against_truth(experiment: Experiment, policy: Policy) -> dict[str, Any] | None:

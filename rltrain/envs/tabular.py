@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -247,7 +248,7 @@ def _limit(settings: EnvironmentConfig) -> int | None:
 
 def _model_spec(model: Model, num_envs: int, limit: int | None, name: str) -> EnvSpec:
     actions = tuple(model.actions[number] for number in range(model.num_actions))
-    return _spec(name, actions, num_envs, limit, None, model.num_states)
+    return replace(_spec(name, actions, num_envs, limit, None, model.num_states), discount=model.discount)
 
 
 def _games_spec(settings: EnvironmentConfig, game: Any, num_envs: int) -> EnvSpec:

@@ -1,5 +1,6 @@
 """What a person sees while it trains."""
 
+import dataclasses
 import io
 import math
 
@@ -212,3 +213,18 @@ def test_the_time_left_ends_with_the_budget_or_the_wall():
     assert math.isnan(table.remaining(progress, {"bound": 0.5}))  # sweeps end when proven, not with their budget
     assert table.remaining({**progress, "wall_seconds_left": 40.0}, {"bound": 0.5}) == 40.0
     assert table.remaining({**nothing_yet, "wall_seconds_left": 40.0}) == 40.0
+
+
+def test_a_note_stands_in_the_table_and_in_the_lines(run):
+    facts = dataclasses.replace(run.facts(), note="the model's own discount is 0.5, the config learns for 0.99")
+    for height in (16, 40):
+        console = Console(file=io.StringIO(), width=80, height=height, force_terminal=True)
+        view = table.Live80(facts, console, clock=lambda: 0.0)
+        for steps in range(4_000, 400_001, 4_000):
+            view.show(run.event("step", steps, {"return/mean": float(steps)}))
+        text = shown(view, height=height)
+        view.close()
+        assert facts.note in text and len(text.splitlines()) <= height
+    stream = io.StringIO()
+    table.Lines(facts, stream)
+    assert facts.note in stream.getvalue()

@@ -358,3 +358,34 @@ def test_every_verb_leaves_small_matrices_to_one_thread_unless_told_otherwise(gi
         monkeypatch.delenv("OPENBLAS_NUM_THREADS")
     assert rltrain("list", "algorithms")[0] == 0
     assert os.environ["OPENBLAS_NUM_THREADS"] == used
+
+
+HALF = "discount: 0.5\nstates:\n  s: {stay: s reward 1, leave: t reward 3}\n  t: {back: s}\n"
+LEARNED = "algorithm: {name: qlearn}\nenvironment: half.yaml\nrun: {budget: {env_steps: 2000}}\n"
+
+
+def test_another_discount_than_the_models_is_told_wherever_a_run_is_shown(rltrain, place):
+    (place / "half.yaml").write_text(HALF)
+    (place / "l.yaml").write_text(LEARNED)
+    note = "the model's own discount is 0.5, the config learns for 0.9"
+    _, own, _ = rltrain("train", "l.yaml", "--name", "own")
+    assert "discount" not in own
+    _, out, _ = rltrain("train", "l.yaml", "algorithm.gamma=0.9", "--name", "other")
+    assert out.splitlines()[1].split(maxsplit=1) == ["note", note]
+    assert note in " ".join(rltrain("check", "l.yaml", "algorithm.gamma=0.9", "--probe", "0")[1].split())
+    _, out, _ = rltrain("eval", "other", "-n", "1")
+    assert note in " ".join(out.split()) and "at discount 0.9:" in " ".join(out.split())
+    _, out, _ = rltrain("eval", "own", "-n", "1")
+    assert "4.000 of 4.000 at discount 0.5:" in out and "own discount" not in out
+    found = json.loads(rltrain("eval", "other", "-n", "1", "--json")[1])
+    assert (found["model_discount"], found["exact"]["discount"]) == (0.5, 0.9)
+
+
+def test_a_run_keeps_the_discount_that_its_config_says_whatever_the_models_file_says_later(rltrain, place):
+    (place / "half.yaml").write_text(HALF)
+    (place / "l.yaml").write_text(LEARNED)
+    rltrain("train", "l.yaml", "--name", "own")
+    assert "gamma: 0.5" in (place / "runs/own/config.yaml").read_text()
+    (place / "half.yaml").write_text(HALF.replace("0.5", "0.7"))
+    code, _, _ = rltrain("resume", "own", "run.budget.env_steps=3000")
+    assert code == 0 and "gamma: 0.5" in (place / "runs/own/config.yaml").read_text()

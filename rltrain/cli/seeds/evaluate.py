@@ -68,6 +68,8 @@ def show_seeds(result: dict[str, Any]) -> None:
     left = f"; {result['left_out']} without a checkpoint not counted" if result["left_out"] else ""
     for line in across_lines(f"mean score of {first['episodes']} games", found, words.score, left):
         say(line)
+    if first["note"]:
+        say(f"  {first['note']}")
     for name, mean in first["baselines"].items():
         say(f"  baseline {brief(name, 40)}: {words.score(mean)}")
     if first["reward_threshold"] is not None:

@@ -18,7 +18,9 @@ from rltrain.cli.seeds.children import Children, first_fault, last_words
 from rltrain.cli.seeds.progress import Progress, Row, progress
 from rltrain.cli.seeds.result import interval, measure_of, result_lines, results, solved_line, together
 from rltrain.cli.seeds.table import Facts, Moment, View, view
+from rltrain.cli.truth import discounts_apart
 from rltrain.config import Experiment, load, parse_duration
+from rltrain.envs import describe
 from rltrain.errors import RltrainError
 from rltrain.run import group as groups
 from rltrain.run.folder import Lock
@@ -81,6 +83,9 @@ def drive(group: Group, experiment: Experiment, due: Sequence[int], jobs: int, q
     children = Children(group, experiment, due, jobs)
     watch = Watch(group, experiment, children)
     facts = _facts(group, experiment, jobs, len(due))
+    note = "" if quiet else discounts_apart(experiment, describe(experiment.environment, task=experiment.task))
+    if note:
+        say(note)
     with keeping_crashes(group.folder), Lock(group.folder), children.pausing():
         with stopping(watch.request_stop) as signalled:
             shown = view(facts, Output(sys.stdout), quiet)
