@@ -6,8 +6,8 @@ For any h at all, with Th the right side, the gain of every state and of the pol
 
     min (Th - h)  <=  g of the greedy policy  <=  g*  <=  max (Th - h)      (Odoni 1969; Puterman 1994, theorem 8.5.5)
 
-Sweeps h <- h + tau (Th - h) close this interval whatever the period of the chain (Schweitzer 1971). Small models jump
-ahead by solving the greedy policy's equations; the interval proves the answer either way.
+Sweeps h <- h + tau (Th - h) close this interval whatever the period of the chain (Schweitzer 1971). Where they are slow
+Howard's policy iteration jumps ahead (`mdp.howard`); the interval proves the answer either way.
 
 What can go on for ever are end components. Where there is more than one, each has a gain of its own, and the gain of a
 state is the best mean of those that it can be led to: a total reward on the model with each component as one state
@@ -22,12 +22,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltrain.core import Array
-from rltrain.mdp import bellman
+from rltrain.mdp import bellman, howard
 from rltrain.mdp.bellman import UNIT
 from rltrain.mdp.model import Model, Numbered
 
 TAU = 0.7  # the share of a step that a sweep goes
-DENSE = 700  # states up to which equations are solved
+FIRST_JUMP = 20  # sweeps before the first policy's equations are solved, and between two measurements of the pace
+PATIENCE = 200  # sweeps: more than these take longer than to solve equations of
+SMALL = 700  # states: so few that the equations are never the longer way
+MOST_JUMPS = 200  # policies in a row
 MAX_SWEEPS = 200_000
 
 
@@ -45,6 +48,7 @@ class Average:
     components: int  # end components and terminal states
     sweeps: int
     seconds: float
+    policies: int = 0  # whose equations were solved
 
     @property
     def one_number(self) -> bool:
@@ -68,6 +72,7 @@ class _Part:
     choice: Array
     relative: Array
     sweeps: int
+    policies: int
 
 
 def solve(
@@ -87,18 +92,19 @@ def solve(
         gain = np.full(model.num_states, part.low + half)
         half += 2 * UNIT * abs(part.low + half)
         relative = part.relative - part.relative[0]
-        done = (bool(half <= epsilon), components, part.sweeps, time.perf_counter() - start)
+        done = (bool(half <= epsilon), components, part.sweeps, time.perf_counter() - start, part.policies)
         return Average(model, gain, part.choice, relative, part.high - part.low, half, *done)
-    gain, choice, half, sweeps = _several(model, number, kept, count, limits)
-    done = (bool(half <= epsilon), components, sweeps, time.perf_counter() - start)
+    gain, choice, half, sweeps, policies = _several(model, number, kept, count, limits)
+    done = (bool(half <= epsilon), components, sweeps, time.perf_counter() - start, policies)
     return Average(model, gain, choice, None, np.inf, half, *done)
 
 
 def _iterate(model: Model, limits: Limits) -> _Part:
-    """Sweeps on a model without terminal states and with one end component."""
+    """Sweeps, and policies where they are slow, on a model without terminal states and with one end component."""
     h = np.zeros(model.num_states)
     best: _Part | None = None
-    sweeps, jump = 0, 20
+    policy: Array | None = None  # whose h this is
+    sweeps, policies, jumps, jump, before = 0, 0, 0, FIRST_JUMP, np.inf
     while True:
         q = bellman.backup(model, h, 1.0)
         backed_up = bellman.best(model, q)
@@ -107,41 +113,44 @@ def _iterate(model: Model, limits: Limits) -> _Part:
         slack = bellman.rounding(model, h, 1.0) + 2 * UNIT * float(np.abs(backed_up).max() + np.abs(h).max())
         low, high = float(change.min()) - slack, float(change.max()) + slack
         if best is None or high - low < best.high - best.low:
-            best = _Part(low, high, bellman.greedy(model, q), h.copy(), sweeps)
+            best = _Part(low, high, bellman.greedy(model, q), h.copy(), sweeps, policies)
         over = sweeps >= limits.max_sweeps or time.perf_counter() > limits.until
         if high - low <= limits.epsilon or over:
-            return _Part(best.low, best.high, best.choice, best.relative, sweeps)
-        if sweeps >= jump and model.num_states <= DENSE:
+            return _Part(best.low, best.high, best.choice, best.relative, sweeps, policies)
+        if policy is not None and jumps < MOST_JUMPS:
+            policy = howard.improved(model, policy, q)
+        elif sweeps >= jump:
             jump = 2 * sweeps
-            ahead = _solved(model, bellman.greedy(model, q))
-            if ahead is not None:
-                h = ahead
-                continue
+            if model.num_states <= SMALL or _left(high - low, before, limits.epsilon) > PATIENCE:
+                policy, jumps = bellman.greedy(model, q), 0
+        else:
+            policy = None
+        if sweeps % FIRST_JUMP == FIRST_JUMP // 2:
+            before = high - low
+        found = None if policy is None else howard.evaluated(model, policy)
+        if found is not None:
+            h, policy = found
+            h -= h[0]
+            policies, jumps = policies + 1, jumps + 1
+            continue
+        policy = None
         h = h + TAU * change
         h -= h[0]
 
 
-def _solved(model: Model, choice: Array) -> Array | None:
-    """h of a policy with one closed class: h - P h + g = r, h(0) = 0. None where the equations are singular."""
-    size = model.num_states
-    matrix = np.eye(size)
-    for state, pair in enumerate(choice.tolist()):
-        span = model.successors(pair)
-        matrix[state, model.next[span]] -= model.prob[span]
-    matrix[:, 0] = 1.0  # the unknown h(0) is 0: its place is the gain's
-    try:
-        h = np.linalg.solve(matrix, model.reward[choice])
-    except np.linalg.LinAlgError:
-        return None
-    h[0] = 0.0
-    return np.asarray(h) if np.isfinite(h).all() and np.abs(h).max() < 1e12 else None
+def _left(width: float, before: float, epsilon: float) -> float:
+    """How many sweeps there are to go, if the interval goes on closing as in the last half of `FIRST_JUMP`."""
+    pace = np.log(before / width) / (FIRST_JUMP / 2) if 0 < width < before < np.inf else 0.0
+    return float(np.log(width / epsilon) / pace) if pace > 0 else np.inf
 
 
-def _several(model: Model, number: Array, kept: Array, count: int, limits: Limits) -> tuple[Array, Array, float, int]:
-    """Gain [S], policy [S], bound, sweeps where there are several end components or terminal states."""
+def _several(
+    model: Model, number: Array, kept: Array, count: int, limits: Limits
+) -> tuple[Array, Array, float, int, int]:
+    """Gain [S], policy [S], bound, sweeps, policies where there are several end components or terminal states."""
     from rltrain.mdp.ends import surely
 
-    middle, half, sweeps = np.zeros(count), 0.0, 0
+    middle, half, sweeps, policies = np.zeros(count), 0.0, 0, 0
     choice = np.full(model.num_states, -1, dtype=np.int64)
     inner = Limits(limits.epsilon / 2, limits.max_sweeps, limits.until)
     order = np.argsort(number, kind="stable")
@@ -152,7 +161,7 @@ def _several(model: Model, number: Array, kept: Array, count: int, limits: Limit
         found = _iterate(small, inner)
         middle[part] = (found.low + found.high) / 2
         half = max(half, (found.high - found.low) / 2 + 2 * UNIT * abs(middle[part]))
-        sweeps = max(sweeps, found.sweeps)
+        sweeps, policies = max(sweeps, found.sweeps), policies + found.policies
         choice[states] = pairs[found.choice]
     lead, group, old_pair = _collapsed(model, number, kept, middle)
     value, chosen, led = _led(lead)
@@ -171,16 +180,17 @@ def _several(model: Model, number: Array, kept: Array, count: int, limits: Limit
         through = leaving[~doors[leaving]]
         choice[through] = way[through]
         choice[model.pair_state[used]] = used
-    return value[group], choice, half + led, sweeps
+    return value[group], choice, half + led, sweeps, policies
 
 
 def restricted(model: Model, states: Array, kept: Array) -> tuple[Model, Array]:
     """The model of some states and of the kept pairs, which lead nowhere else; and the old numbers of its pairs."""
-    begin, end = model.first_pair[states], model.first_pair[states + 1]
-    pairs = np.concatenate([np.arange(a, b) for a, b in zip(begin, end, strict=True)])
+    from rltrain.mdp.reachability import ranges
+
+    pairs = ranges(model.first_pair[states], model.first_pair[states + 1])
     pairs = pairs[kept[pairs]]
     place = np.searchsorted(states, model.next)  # right wherever it is asked for
-    where = np.concatenate([np.arange(model.first_next[i], model.first_next[i + 1]) for i in pairs])
+    where = ranges(model.first_next[pairs], model.first_next[pairs + 1])
     many = np.bincount(np.searchsorted(states, model.pair_state[pairs]), minlength=len(states))
     return Model(
         states=Numbered(len(states)),
@@ -196,6 +206,10 @@ def restricted(model: Model, states: Array, kept: Array) -> tuple[Model, Array]:
 
 def _collapsed(model: Model, number: Array, kept: Array, gain: Array) -> tuple[Model, Array, Array]:
     """Each component as one state that may stop and take its gain: (model, group [S], old pairs or -1 [P])."""
+    from scipy.sparse import csr_array
+
+    from rltrain.mdp.reachability import ranges
+
     key = np.where(number >= 0, model.num_states + number, np.arange(model.num_states))
     group = np.unique(key, return_inverse=True)[1].astype(np.int64)
     groups = int(group.max()) + 1
@@ -205,17 +219,16 @@ def _collapsed(model: Model, number: Array, kept: Array, gain: Array) -> tuple[M
     state = np.concatenate((group[model.pair_state[out]], part_group))
     old = np.concatenate((out, np.full(len(gain), -1)))
     order = np.lexsort((old, state))
-    nexts: list[Array] = []
-    probs: list[Array] = []
-    for i in old[order].tolist():
-        if i < 0:  # stop: to the end, the last state
-            nexts.append(np.array([groups]))
-            probs.append(np.array([1.0]))
-        else:
-            span = model.successors(i)
-            to, place = np.unique(group[model.next[span]], return_inverse=True)
-            nexts.append(to)
-            probs.append(np.bincount(place, weights=model.prob[span]))
+    pairs = old[order]
+    stops = pairs < 0  # to the end, the last state
+    length = np.where(stops, 1, np.diff(model.first_next, append=0)[pairs])
+    first = np.concatenate(([0], np.cumsum(length))).astype(np.int64)
+    to, prob = np.full(int(first[-1]), groups), np.ones(int(first[-1]))
+    entries = ranges(model.first_next[pairs[~stops]], model.first_next[pairs[~stops] + 1])
+    leads = np.repeat(~stops, length)
+    to[leads], prob[leads] = group[model.next[entries]], model.prob[entries]
+    merged = csr_array((prob, to, first), shape=(len(pairs), groups + 1))
+    merged.sum_duplicates()
     reward = np.concatenate((np.zeros(len(out)), gain))[order]
     many = np.bincount(state, minlength=groups + 1)
     rank = np.arange(len(order)) - np.concatenate(([0], np.cumsum(many)))[state[order]]
@@ -224,12 +237,12 @@ def _collapsed(model: Model, number: Array, kept: Array, gain: Array) -> tuple[M
         actions=Numbered(int(many.max(initial=1))),
         first_pair=np.concatenate(([0], np.cumsum(many))).astype(np.int64),
         action=rank.astype(np.int32),
-        first_next=np.concatenate(([0], np.cumsum([len(to) for to in nexts]))).astype(np.int64),
-        next=np.concatenate(nexts).astype(np.int32) if nexts else np.zeros(0, dtype=np.int32),
-        prob=np.concatenate(probs) if probs else np.zeros(0),
+        first_next=merged.indptr.astype(np.int64),
+        next=merged.indices.astype(np.int32),
+        prob=merged.data,
         reward=reward,
     )
-    return lead, group, old[order]
+    return lead, group, pairs
 
 
 def _led(lead: Model) -> tuple[Array, Array, float]:

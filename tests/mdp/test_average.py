@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rltrain.mdp import average, files
+from rltrain.mdp import average, bellman, files, howard
+from rltrain.mdp.ends import end_components
+from rltrain.mdp.files import csv_rows
 from rltrain.mdp.model import Model, Numbered
 
 
@@ -65,7 +67,7 @@ def test_a_circle_of_any_period():
     for period in (1, 2, 3, 50, 1000):
         model = made({(s, 0): (s, {(s + 1) % period: 1}) for s in range(period)}, period)
         solved = average.solve(model, 1e-6, max_sweeps=3000)
-        if period <= average.DENSE:
+        if period <= average.SMALL:
             assert solved.converged
         assert abs(solved.gain[0] - (period - 1) / 2) <= solved.bound
 
@@ -95,7 +97,7 @@ def test_what_ends_earns_nothing_in_the_long_run():
 
 
 def test_what_is_not_proven_is_not_called_converged():
-    size = average.DENSE + 1
+    size = average.SMALL + 1
     model = made({(s, 0): (s, {(s + 1) % size: 1}) for s in range(size)}, size)
     solved = average.solve(model, 1e-9, max_sweeps=5)
     assert not solved.converged and solved.bound > 1 and solved.sweeps == 5
@@ -123,3 +125,94 @@ def test_no_policy_is_better_and_the_policy_is_as_good(model):
     best = best_gain(model)
     assert np.abs(solved.gain - best).max() <= solved.bound + 1e-9
     assert (gain_of(model, solved.choice) >= best - 2 * solved.bound - 1e-9).all()
+
+
+@st.composite
+def communicating(draw):
+    """A model whose action 2 leads round all states, and a policy of it."""
+    num = draw(st.integers(1, 5))
+    rows = {(state, 2): (draw(st.integers(-5, 5)), {(state + 1) % num: 1, state: 1}) for state in range(num)}
+    for state in range(num):
+        for action in range(draw(st.integers(0, 2))):
+            to = draw(st.dictionaries(st.integers(0, num - 1), st.integers(1, 3), min_size=1, max_size=2))
+            rows[state, action] = (draw(st.integers(-5, 5)), to)
+    model = made(rows, num)
+    return model, np.array([draw(st.sampled_from(list(model.pairs(state)))) for state in range(num)])
+
+
+@settings(max_examples=300)
+@given(communicating())
+def test_a_policy_with_several_ends_is_led_to_the_best_of_them(case):
+    model, choice = case
+    h, taken = howard.evaluated(model, choice)
+    gain = gain_of(model, taken)
+    assert gain == pytest.approx(np.full(len(gain), gain.max()), abs=1e-9)
+    assert gain.max() >= gain_of(model, choice).max() - 1e-9
+    own = bellman.backup(model, h, 1.0)[taken]
+    assert own - h == pytest.approx(gain, abs=1e-9)
+
+
+def queue(most):
+    """A queue with three speeds of service: rows of {next: probability} and rewards, uniformised."""
+    rows = {}
+    for waiting in range(most + 1):
+        for action, (speed, cost) in enumerate(((0.4, 0), (0.5, 1), (0.55, 3))):
+            to = dict.fromkeys((min(waiting + 1, most), max(waiting - 1, 0), waiting), 0.0)
+            to[min(waiting + 1, most)] += 0.45
+            to[max(waiting - 1, 0)] += speed
+            to[waiting] += 0.55 - speed
+            rows[waiting, action] = (-0.01 * waiting - cost, {state: p for state, p in to.items() if p > 1e-12})
+    return rows
+
+
+def test_a_long_queue_takes_a_few_policies_rather_than_thousands_of_sweeps():
+    most = 900
+    solved = average.solve(made(queue(most), most + 1), 1e-6)
+    assert solved.converged and solved.one_number
+    assert solved.policies <= 12 and solved.sweeps <= 60
+    prob, reward = np.zeros((3, most + 1, most + 1)), np.zeros((3, most + 1))
+    for (state, action), (earned, to) in queue(most).items():
+        reward[action, state] = earned
+        prob[action, state, list(to)] = np.array(list(to.values())) / sum(to.values())
+    choice, states = np.zeros(most + 1, int), np.arange(most + 1)
+    while True:  # Howard 1960, with full matrices
+        matrix = np.eye(most + 1) - prob[choice, states]
+        matrix[:, 0] = 1
+        found = np.linalg.solve(matrix, reward[choice, states])
+        gain, h = found[0], np.concatenate(([0], found[1:]))
+        q = reward + prob @ h
+        better = q.max(axis=0) > q[choice, states] + 1e-9
+        if not better.any():
+            break
+        choice = np.where(better, q.argmax(axis=0), choice)
+    assert np.abs(solved.gain - gain).max() <= solved.bound + 1e-9
+
+
+def test_a_ring_of_two_thousand_states_is_proven_at_once(tmp_path):
+    size = 2001
+    lines = ["state,action,next,probability,reward"]
+    for state in range(size):
+        ahead, back, earned = (state + 1) % size, (state - 1) % size, int(state == 0)
+        for name, forward in (("slow", 0.5), ("fast", 0.6)):
+            lines += [f"{state},{name},{ahead},{forward},{earned}", f"{state},{name},{back},{1 - forward:.1f},{earned}"]
+    path = tmp_path / "ring.csv"
+    path.write_text("\n".join(lines) + "\n")
+    solved = average.solve(csv_rows.read(path).model, 1e-6)
+    assert solved.converged and solved.sweeps <= 60
+    assert solved.gain[0] == pytest.approx(0.00995074, abs=1e-8)
+
+
+def test_what_cannot_be_factorised_is_left_to_sweeps(monkeypatch):
+    monkeypatch.setattr(howard, "MOST_BAND", 0)
+    model = made({(s, 0): (s % 7, {(s + 1) % 800: 1, (s + 3) % 800: 1}) for s in range(800)}, 800)
+    assert howard.evaluated(model, np.arange(800)) is None
+    solved = average.solve(model, 1e-6, max_sweeps=100)
+    assert solved.policies == 0 and abs(solved.gain[0] - np.mean([s % 7 for s in range(800)])) <= solved.bound
+
+
+def test_a_long_walk_between_two_ends_has_no_end_component():
+    """What leads out is peeled off from the ends inward, ten thousand times."""
+    size = 20_000
+    rows = {(s, 0): (0, {s - 1: 1, s + 1: 1}) for s in range(1, size - 1)}
+    number, kept = end_components(made(rows, size), np.ones(size - 2, dtype=bool))
+    assert (number == -1).all() and not kept.any()

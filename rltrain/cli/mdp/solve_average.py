@@ -58,6 +58,7 @@ def report(solved: Average) -> dict[str, Any]:
         "converged": bool(solved.converged),
         "sweeps": int(solved.sweeps),
         "seconds": solved.seconds,
+        "policies": int(solved.policies),
         "method": "relative value iteration",
     }
 
@@ -109,6 +110,8 @@ def show_average(solved: Average, limit: int | None, saved: Path | None) -> None
         lines.append(("hint", "what ends earns nothing in the long run; for what it earns till then: --discount 1"))
     lines.append(("proven", show.proof(solved.bound, written).replace("number above", "gain above")))
     many = f"{solved.sweeps:,} sweep{'s' * (solved.sweeps != 1)}"
+    if solved.policies:
+        many += f" and the equations of {solved.policies:,} polic{'ies' if solved.policies != 1 else 'y'}"
     lines.append(("solved", f"by relative value iteration, {many}, {show.elapsed(solved.seconds)}"))
     if saved is not None:
         lines.append(("saved", str(saved)))
