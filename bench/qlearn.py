@@ -4,10 +4,14 @@ Same table, same settings: epsilon-greedy 0.1, learning rate 0.1, discount 0.99,
 starts as the environment draws them. The numba loop is the one that one writes first: a table [S, A], cumulative
 probabilities, a search for the best action at every step, two draws of xorshift (Marsaglia 2003). The Python loop steps
 Gymnasium.
+`--sampled` is about an environment without a table, Blackjack: there every step is Gymnasium's own, in Python. Beside
+ours stands the loop of a dozen lines that one writes first, a dictionary of lists; and that loop with a seed of its own
+for each episode, which is what makes a run go on to the bit after it was killed. Figures are processor time.
 Every round runs each side once, one after the other; a ratio is taken within a round, and the figure is the median of
 the rounds. All in one process and on one core; compilation is not counted.
 
-    python bench/qlearn.py --save    # about two minutes; leave the machine alone meanwhile
+    python bench/qlearn.py --save              # about two minutes; leave the machine alone meanwhile
+    python bench/qlearn.py --sampled --save    # ten seconds
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import argparse
 import json
 import os
 import platform
+import random
 import shlex
 import sys
 import time
@@ -31,15 +36,23 @@ import numba
 import numpy as np
 from numba import njit
 
-from rltrain.envs import tables
+from rltrain.algos import qlearn
+from rltrain.core import Hardware
+from rltrain.envs import tables, tabular
 from rltrain.mdp import learning, learning_rules, sampling
 from rltrain.mdp.model import Model
+from rltrain.rng import Streams, derive
+from rltrain.settings import EnvironmentConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "bench" / "results" / "qlearn.json"
+SAMPLED_RESULT = RESULT.with_name("qlearn_sampled.json")
+SAMPLED = "Blackjack-v1"  # has no table; an episode lasts a step and a half
+SAMPLED_STEPS = 20_000
 LIMITS = {"FrozenLake-v1": 100, "Taxi-v4": 200}
 EPSILON, RATE, GAMMA = 0.1, 0.1, 0.99
 PEER, PYTHON = "numba loop", "python loop on Gymnasium"
+PLAIN, SEEDED = "dictionary loop", "dictionary loop, a seed an episode"
 
 
 @njit(nogil=True)
@@ -104,6 +117,39 @@ def python_loop(name: str, steps: int) -> Any:
         state = env.reset()[0] if terminated or truncated else after
     env.close()
     return q
+
+
+def dictionary_loop(steps: int, seeded: bool) -> dict[Any, list[float]]:
+    """Q-learning as one writes it where states are tuples."""
+    env, table = gymnasium.make(SAMPLED), dict[Any, list[float]]()
+    obs, _ = env.reset(seed=1)
+    episode = 0
+    for _ in range(steps):
+        q = table.setdefault(obs, [0.0, 0.0])
+        action = random.randrange(2) if random.random() < EPSILON else int(q[1] > q[0])
+        after, reward, terminated, truncated, _ = env.step(action)
+        follows = 0.0 if terminated else max(table.setdefault(after, [0.0, 0.0]))
+        q[action] += RATE * (float(reward) + follows - q[action])
+        obs = after
+        if terminated or truncated:
+            episode += 1
+            obs, _ = env.reset(seed=derive(1, 0, episode)) if seeded else env.reset()
+    env.close()
+    return table
+
+
+def sampled_sides() -> dict[str, Callable[[int], Any]]:
+    """Ours, compiled already, and the loops, on an environment without a table."""
+    env = tabular.make(EnvironmentConfig(id=SAMPLED), 1)
+    chances = {"exploration_initial_eps": EPSILON, "exploration_final_eps": EPSILON}
+    config = qlearn.Config(gamma=1.0, learning_rate=RATE, report_every=SAMPLED_STEPS, **chances)  # type: ignore[arg-type]
+    algorithm = qlearn.Algorithm(config, env, Streams(0), Hardware())
+    algorithm.step()
+    return {
+        PLAIN: lambda steps: dictionary_loop(steps, seeded=False),
+        SEEDED: lambda steps: dictionary_loop(steps, seeded=True),
+        "ours": lambda steps: [algorithm.step() for _ in range(steps // SAMPLED_STEPS)],
+    }
 
 
 def peer_tables(model: Model) -> tuple[Any, ...]:
@@ -172,7 +218,10 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=20_000_000, help="steps of a compiled run [20000000]")
     parser.add_argument("--lanes", type=int, nargs="+", default=[1, 4, 8, 16], help="learners of ours [1 4 8 16]")
     parser.add_argument("--save", nargs="?", const=RESULT, type=Path, help=f"write JSON [{RESULT.relative_to(ROOT)}]")
+    parser.add_argument("--sampled", action="store_true", help=f"{SAMPLED}, which has no table, against plain loops")
     given = parser.parse_args(argv)
+    if given.sampled and given.save == RESULT:
+        given.save = SAMPLED_RESULT
     if given.rounds < 1:
         parser.error(f"--rounds {given.rounds}: must be at least 1")
     if given.save and given.rounds < 5:
@@ -203,6 +252,37 @@ def measure(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
     return figures
 
 
+def measure_sampled(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """As `measure`, in processor time; `ratio` is to the plain dictionary loop, and `seeded_ratio` to the other."""
+    running = sampled_sides()
+    speeds: dict[str, list[float]] = {side: [] for side in running}
+    for _ in range(given.rounds):
+        for side, run in running.items():
+            start = time.process_time()
+            run(SAMPLED_STEPS)
+            speeds[side].append(SAMPLED_STEPS / (time.process_time() - start) / 1e6)
+    return {
+        SAMPLED: {
+            side: {
+                "median": median(own),
+                "ratio": median(a / b for a, b in zip(own, speeds[PLAIN], strict=True)),
+                "seeded_ratio": median(a / b for a, b in zip(own, speeds[SEEDED], strict=True)),
+                "rounds": own,
+            }
+            for side, own in speeds.items()
+        }
+    }
+
+
+def show_sampled(figures: dict[str, dict[str, Any]]) -> None:
+    for side, figure in figures[SAMPLED].items():
+        low, high = (round(1e6 * end(figure["rounds"])) for end in (min, max))
+        print(
+            f"{SAMPLED}  {side:<34}  {round(1e6 * figure['median']):>7,} steps a processor second ({low:,}-{high:,})"
+            f"  x {PLAIN} {figure['ratio']:.2f}, seeded {figure['seeded_ratio']:.2f}"
+        )
+
+
 def show(figures: dict[str, dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -224,8 +304,8 @@ def show(figures: dict[str, dict[str, Any]]) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     given = arguments(argv)
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    figures = measure(given)
-    show(figures)
+    figures = measure_sampled(given) if given.sampled else measure(given)
+    (show_sampled if given.sampled else show)(figures)
     if given.save:
         report = {
             "command": shlex.join(["python", "bench/qlearn.py", *(sys.argv[1:] if argv is None else argv)]),

@@ -26,6 +26,42 @@ def derive(seed: int, *keys: int | str) -> int:
     return int(np.random.SeedSequence([seed, *words]).generate_state(1, np.uint64)[0] >> np.uint64(33))
 
 
+def derive_run(seed: int, key: int, first: int, count: int) -> list[int]:
+    """[derive(seed, key, number) for number from `first` on], many at once in a twentieth of the time.
+
+    The arithmetic is numpy's SeedSequence, of O'Neill 2015, "Developing a seed_seq alternative". All below 2^32.
+    """
+    if max(seed, key, first + count) >= 1 << 32:
+        return [derive(seed, key, number) for number in range(first, first + count)]
+    number = np.arange(first, first + count, dtype=np.uint32)
+    pool: list[Array] = [
+        np.full(count, seed, np.uint32),
+        np.full(count, key, np.uint32),
+        number,
+        np.zeros(count, np.uint32),
+    ]
+    constant = 0x43B0D7E5
+
+    def hashed(value: Array) -> Array:
+        nonlocal constant
+        value = value ^ np.uint32(constant)
+        constant = constant * 0x931E8875 & 0xFFFFFFFF
+        value = value * np.uint32(constant)
+        return np.asarray(value ^ value >> np.uint32(16))
+
+    pool = [hashed(word) for word in pool]
+    for source in range(4):
+        for target in range(4):
+            if source != target:
+                mixed: Array = pool[target] * np.uint32(0xCA01F9DD) - hashed(pool[source]) * np.uint32(0x4973F715)
+                pool[target] = mixed ^ mixed >> np.uint32(16)
+    word = (pool[1] ^ np.uint32(0x8B51F9DD * 0x58F38DED & 0xFFFFFFFF)) * np.uint32(
+        0x8B51F9DD * 0x58F38DED * 0x58F38DED & 0xFFFFFFFF
+    )
+    high = word ^ word >> np.uint32(16)  # of the 64 bits that `derive` takes 31 of
+    return [int(each) for each in (high >> np.uint32(1)).tolist()]
+
+
 class Streams:
     """One random generator a name."""
 

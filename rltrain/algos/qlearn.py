@@ -92,7 +92,7 @@ class Algorithm:
             self.world = learning.make_blank_world(starts)
             self.games = [env.alone() for _ in seeds]
             for lane, (game, seed) in enumerate(zip(self.games, seeds, strict=True)):
-                self.world.state[lane] = game.reset(seed).obs[0, 0]
+                self.world.state[lane] = game.begin(seed)
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -146,23 +146,25 @@ class Algorithm:
 
     def _play(self, count: int) -> None:
         """Steps of an environment that can only be sampled, learner by learner."""
-        nothing = np.zeros(1, np.int64)
+        options, agent, width = tuple(self.options), tuple(self.agent), self.spec.num_actions
+        end = self.env_steps + count
         for lane, game in enumerate(self.games):
-            state = int(self.world.state[lane])
-            for t in range(self.env_steps, self.env_steps + count):
-                pair = int(learning_rules.choose(self.options, self.first_pair, self.agent, lane, state, t))
-                now = game.step(np.array([pair - self.first_pair[state]]))
-                reward, last = float(now.reward[0]), bool(now.last[0])
-                after, terminal = int(now.obs[0, 0]), bool(now.discount[0] == 0)
-                learning_rules.observe(
-                    self.options, self.first_pair, self.agent, lane, t, state, pair, reward, after, terminal, last
-                )
-                self.world.running[lane] += reward
+            state, total = int(self.world.state[lane]), float(self.world.running[lane])
+            pair = int(learning_rules.choose(self.options, self.first_pair, self.agent, lane, state, self.env_steps))
+            for t in range(self.env_steps, end):
+                after, reward, terminal, last = game.play(pair - state * width)
+                total += reward
+                following = after
                 if last:
-                    learning.finish(self.world, lane)
-                    after = int(game.step(nothing).obs[0, 0])
-                state = after
-            self.world.state[lane] = state
+                    learning.count_episode(self.world, lane, total)
+                    following, total = game.again(), 0.0
+                seen = (lane, t, state, pair, reward, after, terminal, last)
+                if t + 1 < end:
+                    pair = learning_rules.turn(options, self.first_pair, agent, *seen, following)
+                else:  # what comes next is drawn when it does
+                    learning_rules.observe(self.options, self.first_pair, self.agent, *seen)
+                state = following
+            self.world.state[lane], self.world.running[lane] = state, total
 
     # What is seen from outside
 

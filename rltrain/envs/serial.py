@@ -2,10 +2,12 @@
 
 That seed and the actions since are the whole state of a game, so `load` plays the running episode again. It holds for
 every game whose course is a function of seed and actions; one that is not is noticed, by a hash of the observations.
+A learner that keeps a table takes its steps one by one: `Solo` is one such game in plain numbers.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -14,8 +16,10 @@ import numpy as np
 from rltrain.core import Array, EnvSpec, State, Step, as_int64
 from rltrain.envs.journal import Journal, fingerprint
 from rltrain.errors import CheckpointError, DivergedError
-from rltrain.rng import derive
+from rltrain.rng import derive, derive_run
 from rltrain.saved import MAX_COUNT, Saved, check_lanes, seed_of
+
+AHEAD = 128  # episodes whose seeds are derived at once
 
 
 class Game(Protocol):
@@ -121,3 +125,61 @@ class Serial:
             raise DivergedError(
                 f"{self.spec.id}: environment {lane} gave the {what} {values[lane]}, not a finite number"
             )
+
+
+class Solo:
+    """One game whose observations are the numbers of states, without an array a step. It saves what `Serial` does."""
+
+    def __init__(self, spec: EnvSpec, game: Game) -> None:
+        self._all = Serial(spec, [game])
+        self._game = game
+        self._moves: list[int] = []  # of the running episode: the journal is written when it is saved
+        self._state = self._episode = 0
+        self._actions = spec.num_actions
+        self._seeds: list[int] = []  # of the episodes that come next, the first of them last
+
+    def begin(self, seed: int) -> int:
+        """The first state of the first episode."""
+        self._moves, self._seeds, self._episode = [], [], 0
+        self._state = int(self._all.reset(seed).obs[0, 0])
+        return self._state
+
+    def play(self, action: int) -> tuple[int, float, bool, bool]:
+        """State, reward, whether the task ended there, whether the episode stops.
+
+        ValueError for an action out of range, DivergedError for a reward that is no finite number.
+        """
+        if not 0 <= action < self._actions:
+            raise ValueError(f"expected an action from 0 to {self._actions - 1}, got {action}")
+        self._moves.append(action)
+        obs, reward, discount, last = self._game.step(action)
+        self._state, seen = int(obs[0]), np.float32(reward)
+        if not math.isfinite(seen):
+            self._all._check_finite("reward", np.array([seen]))
+        return self._state, float(seen), discount == 0, last
+
+    def again(self) -> int:
+        """The first state of the next episode."""
+        assert self._all._seed is not None
+        self._moves = []
+        self._episode += 1
+        if not self._seeds:
+            self._seeds = derive_run(self._all._seed, 0, self._episode, AHEAD)[::-1]
+        self._state = int(self._game.reset(self._seeds.pop())[0])
+        return self._state
+
+    def close(self) -> None:
+        self._game.close()
+
+    def save(self) -> State:
+        journal = Journal(1, self._all.spec.num_actions)
+        for action in self._moves:
+            journal.add(np.array([action]))
+        self._all._journal, self._all._episode[0] = journal, self._episode
+        self._all._obs = np.full_like(self._all._obs, self._state)
+        return self._all.save()
+
+    def load(self, state: State) -> None:
+        self._all.load(state)
+        self._moves, self._seeds = self._all._journal.lane(0).tolist(), []
+        self._state, self._episode = int(self._all._obs[0, 0]), int(self._all._episode[0])

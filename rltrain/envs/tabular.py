@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from rltrain.core import Array, Env, EnvSpec, State, Step, as_int64
+from rltrain.core import Array, Env, EnvSpec, State, Stateful, Step, as_int64
 from rltrain.errors import InputError
 from rltrain.mdp import files
 from rltrain.mdp.model import Model
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MAX_STATES = 10_000_000  # of an environment that is only sampled: its table has every state times every action
 
+MOST_REMEMBERED = 100_000  # observations whose numbers are looked up rather than computed
+
 
 class TabularEnv(Env, Protocol):
     """An `Env` whose observations are the numbers of states."""
@@ -35,7 +37,43 @@ class TabularEnv(Env, Protocol):
     model: Model | None  # None: it can be sampled only, and every action is possible everywhere
     num_states: int
 
-    def alone(self) -> Env: ...  # a fresh one with one lane; closing this one closes it
+    def alone(self) -> Alone: ...  # a fresh one with one lane; closing this one closes it
+
+
+class Alone(Stateful, Protocol):
+    """One game in plain numbers, for a learner that takes its steps one by one."""
+
+    def begin(self, seed: int) -> int: ...  # the first state
+    def play(self, action: int) -> tuple[int, float, bool, bool]: ...  # state, reward, the task ended, last
+    def again(self) -> int: ...  # after `last`: the first state of the next episode
+    def close(self) -> None: ...
+
+
+class Lane:
+    """An `Env` of one lane as an `Alone`."""
+
+    def __init__(self, env: Env) -> None:
+        self._env = env
+        self._any = np.zeros(1, np.int64)  # after `last` the action is ignored
+
+    def begin(self, seed: int) -> int:
+        return int(self._env.reset(seed).obs[0, 0])
+
+    def play(self, action: int) -> tuple[int, float, bool, bool]:
+        step = self._env.step(np.array([action]))
+        return int(step.obs[0, 0]), float(step.reward[0]), bool(step.discount[0] == 0), bool(step.last[0])
+
+    def again(self) -> int:
+        return int(self._env.step(self._any).obs[0, 0])
+
+    def close(self) -> None:
+        self._env.close()
+
+    def save(self) -> State:
+        return self._env.save()
+
+    def load(self, state: State) -> None:
+        self._env.load(state)
 
 
 class Tabular:
@@ -55,8 +93,8 @@ class Tabular:
             last=np.zeros(num_envs, bool),
         )
 
-    def alone(self) -> Env:
-        return Tabular(self.model, 1, self.spec.max_episode_steps, self.spec.id)
+    def alone(self) -> Alone:
+        return Lane(Tabular(self.model, 1, self.spec.max_episode_steps, self.spec.id))
 
     def reset(self, seed: int) -> Step:
         from rltrain.mdp import sampling
@@ -109,11 +147,16 @@ class Numbered:
         self.num_states, number = numbering(settings.id, games[0].observation_space)
         self.spec = _games_spec(settings, games[0], num_envs)
         self._settings = settings
-        self._others: list[Env] = []
+        self._number = number
+        self._others: list[Alone] = []
         self._serial = Serial(self.spec, [_Game(game, number) for game in games])
 
-    def alone(self) -> Env:
-        self._others.append(Numbered(self._settings, 1))
+    def alone(self) -> Alone:
+        from rltrain.envs import gym
+        from rltrain.envs.serial import Solo
+
+        game = _Game(gym._open(self._settings), remembered(self._number))
+        self._others.append(Solo(replace(self.spec, num_envs=1), game))
         return self._others[-1]
 
     def reset(self, seed: int) -> Step:
@@ -219,6 +262,26 @@ def numbering(name: str, space: Any) -> tuple[int, Callable[[Any], int]]:
         f"environment.id: {name} has observations {space}; a table needs finitely many, such as FrozenLake-v1's; "
         "for this one take `dqn`"
     )
+
+
+def remembered(number: Callable[[Any], int]) -> Callable[[Any], int]:
+    """The number of an observation, looked up where it is a tuple that came before."""
+    known: dict[Any, int] = {}
+
+    def look_up(obs: Any) -> int:
+        if type(obs) is not tuple:
+            return number(obs)
+        try:
+            found = known.get(obs)
+        except TypeError:  # an array in it is no key
+            return number(obs)
+        if found is None:
+            found = number(obs)
+            if len(known) < MOST_REMEMBERED:
+                known[obs] = found
+        return found
+
+    return look_up
 
 
 def mixed_radix(digits: list[int], sizes: list[int]) -> int:

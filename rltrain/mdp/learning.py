@@ -238,3 +238,10 @@ def finish(world: Any, lane: Any) -> None:
     world.episodes[lane] = episode + 1
     world.running[lane] = 0.0
     world.age[lane] = 0
+
+
+def count_episode(world: World, lane: int, total: float) -> None:
+    """Count an episode that was played outside compiled code, and its return."""
+    episode = int(world.episodes[lane])
+    world.recent[lane, episode % RECENT] = total
+    world.episodes[lane] = episode + 1

@@ -20,7 +20,20 @@ from typing import Any
 
 import numpy as np
 
-from rltrain.mdp.learning import BONUS, DOUBLE, EPSILON, EXPECTED, PLAIN, SARSA, SOFTMAX, count_rate, epsilon_at, finish
+from rltrain.mdp.learning import (
+    BONUS,
+    DOUBLE,
+    EPSILON,
+    EXPECTED,
+    PLAIN,
+    SARSA,
+    SOFTMAX,
+    Agent,
+    Options,
+    count_rate,
+    epsilon_at,
+    finish,
+)
 from rltrain.mdp.sampling import GOLDEN, LOW, ONE, S32, UNIT, ZERO, borrowed, first_state, inlined, mix, successor
 
 LEAST = 1e-6  # traces below this are dropped
@@ -179,6 +192,20 @@ def observe(
     if last:
         agent.traces[lane] = 0
         agent.pending[lane] = -1
+
+
+@borrowed
+def turn(
+    options: Any, first_pair: Any, agent: Any, lane: Any, t: Any, state: Any, pair: Any, reward: Any,
+    after: Any, terminal: Any, last: Any, following: Any,
+) -> Any:  # fmt: skip
+    """`observe`, and the pair taken at step t + 1 in the state `following`, int64: one call from Python a step.
+
+    `options` and `agent` as plain tuples: named ones cost three times as much to hand over, more than all the rest.
+    """
+    options, agent = Options(*options), Agent(*agent)
+    observe(options, first_pair, agent, lane, t, state, pair, reward, after, terminal, last)
+    return np.int64(choose(options, first_pair, agent, lane, following, t + 1))
 
 
 @inlined

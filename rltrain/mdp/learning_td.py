@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from rltrain.mdp.learning import count_rate, finish
+from rltrain.mdp.learning import Agent, Options, count_rate, finish
 from rltrain.mdp.learning_rules import draw, pairs_of, remember
-from rltrain.mdp.sampling import GOLDEN, borrowed, column, first_state, mix, successor
+from rltrain.mdp.sampling import GOLDEN, Chooser, borrowed, column, first_state, mix, successor
 
 
 @borrowed
@@ -45,6 +45,20 @@ def observe(
         value[lane, state] += delta
     if last:
         agent.traces[lane] = 0
+
+
+@borrowed
+def turn(
+    options: Any, chooser: Any, agent: Any, lane: Any, t: Any, state: Any, reward: Any,
+    after: Any, terminal: Any, last: Any, following: Any,
+) -> Any:  # fmt: skip
+    """`observe`, and the pair that is followed next in the state `following`, int64: one call from Python a step.
+
+    `options`, `chooser` and `agent` as plain tuples: named ones cost three times as much to hand over.
+    """
+    options, agent, chooser = Options(*options), Agent(*agent), Chooser(*chooser)
+    observe(options, agent, lane, t, state, reward, after, terminal, last)
+    return np.int64(follow(chooser, agent, lane, following))
 
 
 @borrowed

@@ -45,6 +45,8 @@ points = load("pacman_points")
         "pacman_points.py",
         "peers/sb3_dqn.py",
         "cartpole.py",
+        "average.py",
+        "qlearn.py",
         "peers/sb3_cartpole.py",
         "peers/cleanrl_cartpole.py",
     ],
@@ -256,3 +258,20 @@ def test_a_seed_that_the_result_has_is_not_measured_again(tmp_path: Path, monkey
         hour.main()
     assert measured == [2, 0]
     assert [row["seed"] for row in json.loads((tmp_path / "x.json").read_text())["seeds"]] == [0, 2]
+
+
+def test_the_average_reward_benchmark_compares_the_same_chains(capsys: pytest.CaptureFixture[str]) -> None:
+    slow = load("average")
+    for name in slow.MODELS:
+        found = slow.measure(name, 30, 1)
+        assert found["apart"] <= found["bound"] + 1e-9 <= 2e-6 and found["ratio"] > 0
+    slow.main(["--rounds", "1", "--sizes", "12"])
+    assert capsys.readouterr().out.count("full / ours") == 2
+
+
+def test_the_sampled_benchmark_steps_every_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    tabular = load("qlearn")
+    monkeypatch.setattr(tabular, "SAMPLED_STEPS", 200)
+    figures = tabular.measure_sampled(tabular.arguments(["--sampled", "--rounds", "1"]))[tabular.SAMPLED]
+    assert figures[tabular.PLAIN]["ratio"] == figures[tabular.SEEDED]["seeded_ratio"] == 1.0
+    assert figures["ours"]["ratio"] > 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rltrain.core import EnvSpec
-from rltrain.envs.serial import Serial
+from rltrain.envs.serial import AHEAD, Serial, Solo
 from rltrain.errors import CheckpointError, DivergedError
 
 
@@ -124,3 +124,67 @@ def test_step_before_reset_and_an_action_out_of_range_are_refused():
     env.reset(0)
     with pytest.raises(ValueError, match="from 0 to 1"):
         env.step(np.array([2]))
+
+
+class Counted(Countdown):
+    """The number of steps so far is the state; a float32 of its reward is not the reward."""
+
+    def step(self, action):
+        obs, reward, discount, last = super().step(action)
+        return obs, reward + 0.1, discount, last
+
+    def _obs(self):
+        return np.array([self.time + 10 * int(self.total)])
+
+
+def alone(game=Counted):
+    spec = EnvSpec("Countdown", (1,), "int64", 1, 2, ("0", "1"), 1, 1, None, None, 100_000)
+    return Serial(spec, [game()]), Solo(spec, game())
+
+
+def same(one, other):
+    assert one["seed"] == other["seed"] and one["sha256"] == other["sha256"]
+    assert one["episode"].tolist() == other["episode"].tolist() and one["episode"].dtype == other["episode"].dtype
+    for key, array in one["journal"].items():
+        assert array.tolist() == other["journal"][key].tolist() and array.dtype == other["journal"][key].dtype
+
+
+def test_a_game_alone_is_the_one_of_a_vector_of_one_and_saves_the_same():
+    vector, solo = alone()
+    assert solo.begin(5) == vector.reset(5).obs[0, 0]
+    actions = np.random.default_rng(0).integers(2, size=3 * AHEAD).tolist()
+    episodes = 0
+    for number, action in enumerate(actions):
+        step = vector.step(np.array([action]))
+        state, reward, ended, last = solo.play(action)
+        assert (state, reward) == (step.obs[0, 0], float(step.reward[0]))
+        assert (ended, last) == (step.discount[0] == 0, step.last[0])
+        if last:
+            episodes += 1
+            assert solo.again() == vector.step(np.zeros(1, np.int64)).obs[0, 0]
+        if number % 50 == 7:
+            same(vector.save(), solo.save())
+            restored, loaded = alone()
+            restored.load(solo.save())
+            loaded.load(vector.save())
+            vector, solo = restored, loaded
+    assert episodes > AHEAD
+
+
+@pytest.mark.parametrize("action", [-1, 2])
+def test_a_game_alone_takes_no_action_out_of_range(action):
+    _, solo = alone()
+    solo.begin(0)
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        solo.play(action)
+
+
+def test_a_game_alone_that_gives_no_number_is_named():
+    class Bad(Counted):
+        def step(self, action):
+            return self._obs(), math.inf, 1.0, False
+
+    _, solo = alone(Bad)
+    solo.begin(0)
+    with pytest.raises(DivergedError, match="Countdown: environment 0 gave the reward inf"):
+        solo.play(0)
