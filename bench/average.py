@@ -1,4 +1,4 @@
-"""The best average reward of chains that mix slowly: rltrain, and Howard's policy iteration with full matrices in numpy.
+"""The average reward of chains that mix slowly: rltrain, and Howard's policy iteration with full matrices.
 
 ring: S states in a circle, each step goes on with probability .5 or .6 and else back, and one state earns 1. queue: up
 to S - 1 customers, three speeds of service of different cost. News travels one state a step, so that sweeps alone need

@@ -115,6 +115,7 @@ def _iterate(model: Model, limits: Limits) -> _Part:
         if best is None or high - low < best.high - best.low:
             best = _Part(low, high, bellman.greedy(model, q), h.copy(), sweeps, policies)
         over = sweeps >= limits.max_sweeps or time.perf_counter() > limits.until
+        over |= bool(high - low <= 3 * slack)  # what is left is rounding: no sweep can narrow it
         if high - low <= limits.epsilon or over:
             return _Part(best.low, best.high, best.choice, best.relative, sweeps, policies)
         if policy is not None and jumps < MOST_JUMPS:

@@ -65,17 +65,20 @@ def _matrix(chain: Chain) -> Any:
     from scipy.sparse import csr_array
 
     size = len(chain.reward)
-    return csr_array((chain.prob, chain.next, chain.first), shape=(size, size))
+    matrix = csr_array((chain.prob, chain.next, chain.first), shape=(size, size), copy=True)
+    matrix.sum_duplicates()  # actions that are mixed lead to the same states, and scipy's graphs want each edge once
+    return matrix
 
 
 def _closed_classes(chain: Chain) -> tuple[Array, Array]:
     """[S] the class of each state, and the numbers of those that are never left."""
     from scipy.sparse.csgraph import connected_components
 
-    count, label = connected_components(_matrix(chain), connection="strong")
-    source = np.repeat(label, np.diff(chain.first))
+    matrix = _matrix(chain)
+    count, label = connected_components(matrix, connection="strong")
+    source = np.repeat(label, np.diff(matrix.indptr))
     closed = np.ones(count, dtype=bool)
-    closed[source[source != label[chain.next]]] = False
+    closed[source[source != label[matrix.indices]]] = False
     return label, np.flatnonzero(closed)
 
 

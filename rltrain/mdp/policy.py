@@ -229,12 +229,10 @@ def _losing(model: Model, policy: Array, stuck: Array) -> Array:
     return losing
 
 
-def _by_sweeps(chain: Chain, discount: float, epsilon: float) -> tuple[Array, float]:
-    """V and its proven error: a chain is a model with one action, so the solver of large models does it."""
-    from rltrain.mdp.solve import solve
-
+def alone(chain: Chain) -> Model:
+    """A chain as a model with one action."""
     acting = np.diff(chain.first) > 0
-    alone = Model(
+    return Model(
         states=Numbered(len(acting)),
         actions=Numbered(1),
         first_pair=np.concatenate(([0], np.cumsum(acting))),
@@ -244,9 +242,17 @@ def _by_sweeps(chain: Chain, discount: float, epsilon: float) -> tuple[Array, fl
         prob=chain.prob,
         reward=chain.reward[acting],
     )
-    solution = solve(alone, discount, "auto", epsilon)
+
+
+def _by_sweeps(chain: Chain, discount: float, epsilon: float) -> tuple[Array, float]:
+    """V and its proven error: a chain is a model with one action, so the solver of large models does it."""
+    from rltrain.mdp.solve import solve
+
+    solution = solve(alone(chain), discount, "auto", epsilon)
     size = float(np.abs(solution.value).max(initial=0.0))
-    return solution.value, solution.bound + _slack(chain, discount, size) / (1 - discount)  # of the chain's own numbers
+    return solution.value, solution.bound + rounding(chain, discount, size) / (
+        1 - discount
+    )  # of the chain's own numbers
 
 
 def _solved(chain: Chain, discount: float, quiet: Array, epsilon: float) -> tuple[Array, float]:
@@ -260,10 +266,10 @@ def _solved(chain: Chain, discount: float, quiet: Array, epsilon: float) -> tupl
     steps = solver(np.ones(len(busy))) if discount == 1 else None
     best, best_bound = value, np.inf
     for _ in range(ROUNDS):
-        rest = chain.reward + discount * _expected(chain, value) - value
+        rest = chain.reward + discount * expected(chain, value) - value
         rest[quiet] = 0.0
         size = float(np.abs(value).max())
-        slack = _slack(chain, discount, size)
+        slack = rounding(chain, discount, size)
         bound = _bound(chain, discount, busy, quiet, rest, slack, steps) + 4 * UNIT * size
         if bound < best_bound / 2:
             best, best_bound = value.copy(), bound
@@ -277,8 +283,8 @@ def _solved(chain: Chain, discount: float, quiet: Array, epsilon: float) -> tupl
     return best, float(best_bound)
 
 
-def _expected(chain: Chain, value: Array) -> Array:
-    """P V."""
+def expected(chain: Chain, value: Array) -> Array:
+    """[S] P V."""
     row = np.diff(chain.first) > 0
     expected = np.zeros(len(value))
     if row.any():
@@ -286,7 +292,7 @@ def _expected(chain: Chain, value: Array) -> Array:
     return expected
 
 
-def _slack(chain: Chain, discount: float, size: float) -> float:
+def rounding(chain: Chain, discount: float, size: float) -> float:
     """The greatest error of floating point in one backup (Higham 2002, section 3.1), the policy's own included."""
     return chain.terms * UNIT * (float(chain.gross.max(initial=0.0)) + (discount + 1) * size)
 
@@ -302,7 +308,7 @@ def _bound(
     weight[busy] = steps
     if not np.isfinite(steps).all() or (steps < 0).any():
         return np.inf
-    margin = float((weight - _expected(chain, weight))[busy].min())
+    margin = float((weight - expected(chain, weight))[busy].min())
     margin -= chain.terms * UNIT * 2 * float(weight.max())
     return most * float(weight.max()) / margin if margin > 0 else np.inf
 

@@ -91,3 +91,42 @@ def test_a_policy_written_by_hand(evaluate, tmp_path):
 def test_what_is_no_policy_is_refused(evaluate, arguments, says):
     code, out, err = evaluate(*arguments)
     assert (code, out) == (2, "") and says in err
+
+
+def test_by_the_average_reward_and_by_h_steps(evaluate):
+    """At random the book earns -9/38 a step; three steps of a0 from s0 at 0.95 bring 7 (1 + .665 + .665^2)."""
+    found = json.loads(evaluate("--policy", "random", "--average", "--json")[1])
+    assert found["gain"] == pytest.approx([-9 / 38] * 3, abs=found["bound"])
+    assert found["gain_optimal"] == pytest.approx([170 / 137] * 3, abs=found["bound"])
+    exact = json.loads(evaluate("--policy", "random", "--average", "--exact", "--json")[1])
+    assert (exact["gain"][0], exact["loss"][0], exact["bound"]) == (
+        "-9/38",
+        str(Fraction(170, 137) + Fraction(9, 38)),
+        0,
+    )
+    found = json.loads(evaluate("--policy", "a0", "--horizon", "3", "--json")[1])
+    wanted = 7 * (1 + Fraction(665, 1000) + Fraction(665, 1000) ** 2)
+    assert found["horizon"] == 3 and found["V"][0] == pytest.approx(float(wanted), abs=found["bound"])
+    exact = json.loads(evaluate("--policy", "a0", "--horizon", "3", "--exact", "--json")[1])
+    assert Fraction(exact["V"][0]) == wanted
+    code, out, err = evaluate("--policy", "a0", "--horizon", "3", "--exact")
+    assert (code, err) == (0, "") and str(wanted) in out and "exact, in fractions" in out
+    code, out, err = evaluate("--average")
+    assert (code, err) == (0, "") and "nothing is lost anywhere" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--average", "--horizon", "3"), "--average goes without --horizon"),
+        (("--average", "--discount", "0.9"), "the average reward has no discount"),
+    ],
+)
+def test_goals_that_make_no_sense_together_are_refused(evaluate, options, why):
+    code, out, err = evaluate(*options)
+    assert (code, out) == (2, "") and why in err
+
+
+def test_an_average_that_cannot_be_proven_as_near_is_said(evaluate):
+    code, out, err = evaluate("--policy", "random", "--average", "--epsilon", "1e-18")
+    assert code == 9 and "gain" in out and "not proven" in err

@@ -90,3 +90,19 @@ def test_where_every_policy_loses_for_ever_none_loses_more(mdp, tmp_path):
     (tmp_path / "dead.yaml").write_text(CORNERS + "  lost: {wait: lost reward -1}\n")
     (tmp_path / "p.yaml").write_text("a: left\nb: left\nlost: wait\n")
     assert mdp("verify", "p.yaml", "dead.yaml")[0] == 0
+
+
+def test_by_the_average_reward_and_by_h_steps(mdp):
+    """Waiting in s1 for ever earns nothing in the long run; with three steps to go it is right."""
+    code, out, err = mdp("verify", "safe.yaml", "--average")
+    assert code == 9 and "failed" in out
+    assert err.startswith("not optimal: state s0 loses 1.24088 a step")
+    assert mdp("verify", "safe.yaml", "--horizon", "3")[0] == 0
+    assert mdp("verify", "optimal", "--average")[0] == 0
+    assert mdp("solve", "--save", "fire.yaml")[0] == 0
+    code, out, err = mdp("verify", "fire.yaml", "--horizon", "3")
+    assert code == 9 and "first wrong in state s1, with 3 steps to go: a2 loses" in err and "better: a0" in err
+    found = json.loads(mdp("verify", "fire.yaml", "--horizon", "3", "--json")[1])
+    assert (found["passed"], found["horizon"]) == (False, 3)
+    assert (found["first_wrong"]["to_go"], found["first_wrong"]["better"]) == (3, "a0")
+    assert mdp("verify", "fire.yaml", "--average")[0] == 0

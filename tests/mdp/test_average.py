@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from rltrain.mdp import average, bellman, files, howard
 from rltrain.mdp.ends import end_components
-from rltrain.mdp.files import csv_rows
 from rltrain.mdp.model import Model, Numbered
 
 
@@ -197,7 +196,7 @@ def test_a_ring_of_two_thousand_states_is_proven_at_once(tmp_path):
             lines += [f"{state},{name},{ahead},{forward},{earned}", f"{state},{name},{back},{1 - forward:.1f},{earned}"]
     path = tmp_path / "ring.csv"
     path.write_text("\n".join(lines) + "\n")
-    solved = average.solve(csv_rows.read(path).model, 1e-6)
+    solved = average.solve(files.read(path).model, 1e-6)
     assert solved.converged and solved.sweeps <= 60
     assert solved.gain[0] == pytest.approx(0.00995074, abs=1e-8)
 

@@ -37,6 +37,8 @@ LOSING = "this policy may lose for ever from there"
 Near = Annotated[
     float | None, typer.Option("--epsilon", metavar="X", help=f"How near V and V* must be proven; else {EPSILON:g}.")
 ]
+AverageGoal = Annotated[bool, typer.Option("--average", help="By the average reward of a step, without end.")]
+HorizonGoal = Annotated[int | None, typer.Option("--horizon", metavar="H", min=1, help="By what H steps bring.")]
 
 
 def evaluate_command(
@@ -46,6 +48,8 @@ def evaluate_command(
     discount: Discount = None,
     minimize: Minimize = False,
     strict: Strict = False,
+    average: AverageGoal = False,
+    horizon: HorizonGoal = None,
     epsilon: Near = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Fractions in place of floating point, for small models.")
@@ -54,7 +58,7 @@ def evaluate_command(
     json: Json = False,
 ) -> None:
     """The value of a given policy in every state, the best value, and the loss."""
-    from rltrain.cli.mdp import models, show
+    from rltrain.cli.mdp import evaluate_goals, models, show
     from rltrain.mdp import pieces
 
     if limit is not None and json:
@@ -63,6 +67,13 @@ def evaluate_command(
         raise InputError("--exact goes without --epsilon: fractions have no error")
     near = positive("--epsilon", epsilon, EPSILON)
     loaded = loading(model, settings, minimize, strict)
+    goal = evaluate_goals.goal_of(loaded, average, horizon, discount, exact)
+    if goal is not None and exact:
+        from rltrain.cli.mdp import evaluate_goals_exact
+
+        return evaluate_goals_exact.run(loaded, policy, goal, limit, json)
+    if goal is not None:
+        return evaluate_goals.evaluate(loaded, policy, goal, near, limit, json)
     if exact:
         from rltrain.cli.mdp import evaluate_exact
 

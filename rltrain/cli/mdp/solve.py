@@ -112,7 +112,10 @@ def solve_command(
     elif average:
         from rltrain.cli.mdp import solve_average
 
-        solve_average.run(loaded, epsilon, max_sweeps, max_seconds, save, overwrite, limit, json)
+        if exact:
+            solve_average.run_exact(loaded, save, overwrite, limit, json)
+        else:
+            solve_average.run(loaded, epsilon, max_sweeps, max_seconds, save, overwrite, limit, json)
     elif exact:
         from rltrain.cli.mdp import solve_exact
 
@@ -129,7 +132,7 @@ EXCLUDES = {  # an option -> those that make no sense with it, and why
         ("--average", "--exact", "--method", "--epsilon", "--max-sweeps", "--max-seconds", "--threads", "--save"),
         "backward induction is exact after H steps, and its policy is one for each time to go",
     ),
-    "--average": (("--discount", "--exact", "--method", "--threads"), "the average reward has no discount"),
+    "--average": (("--discount", "--method", "--threads"), "the average reward has no discount, and one way"),
     "--exact": (
         ("--method", "--epsilon", "--max-sweeps", "--max-seconds", "--threads"),
         "rational policy iteration ends by itself, without error",

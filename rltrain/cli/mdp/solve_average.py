@@ -9,6 +9,7 @@ from rltrain.errors import UncertifiedError
 
 if TYPE_CHECKING:
     from rltrain.mdp.average import Average
+    from rltrain.mdp.exact_average import ExactAverage
     from rltrain.mdp.model import Model
 
 
@@ -113,6 +114,87 @@ def show_average(solved: Average, limit: int | None, saved: Path | None) -> None
     if solved.policies:
         many += f" and the equations of {solved.policies:,} polic{'ies' if solved.policies != 1 else 'y'}"
     lines.append(("solved", f"by relative value iteration, {many}, {show.elapsed(solved.seconds)}"))
+    if saved is not None:
+        lines.append(("saved", str(saved)))
+    show.facts(lines)
+
+
+# In fractions
+
+
+def run_exact(model: Model, save: Path | None, overwrite: bool, limit: int | None, json: bool) -> None:
+    """Solve in fractions, save and print."""
+    from rltrain.cli.mdp import show
+    from rltrain.mdp import exact_average, pieces, policy
+
+    solved = exact_average.solve(model)
+    if save is not None:
+        policy.write(save, model, policy.of_choice(model, solved.choice), overwrite=overwrite)
+    if json:
+        show.say_pieces(pieces.of_object(report_exact(solved)))
+    else:
+        show_exact(solved, limit, save)
+
+
+def report_exact(solved: ExactAverage) -> dict[str, Any]:
+    """What --json prints: fractions as strings, "170/137"; nothing is rounded, so the bound is 0."""
+    from rltrain.mdp import pieces
+
+    model = solved.model
+    return {
+        "model": model.name,
+        "states": list(model.states),
+        "actions": list(model.actions),
+        "gain": [str(gain) for gain in solved.gain],
+        "relative": None if solved.relative is None else [str(value) for value in solved.relative],
+        "policy": pieces.of_choice(model, solved.choice),
+        "numbers": solved.numbers,
+        "bound": 0,
+        "rest": 0,
+        "converged": True,
+        "policies": solved.iterations,
+        "seconds": solved.seconds,
+        "method": "exact",
+    }
+
+
+def show_exact(solved: ExactAverage, limit: int | None, saved: Path | None) -> None:
+    """The table for a person: fractions where they are short, decimals beside them."""
+    from rltrain.cli.mdp import show
+    from rltrain.cli.mdp.solve_exact import decimal, short
+    from rltrain.cli.output import say
+
+    model = solved.model
+    count = show.rows_shown(model, limit)
+    say(show.title(model, "average reward of a step"))
+    say()
+    rows = [["state", "gain", "as a decimal", "policy", *["relative value"] * (solved.relative is not None)]]
+    for state in range(count):
+        gain = solved.gain[state]
+        row = [
+            show.name(model.states[state]),
+            short(gain),
+            decimal(gain),
+            show.action(model, int(solved.choice[state])),
+        ]
+        rows.append(row if solved.relative is None else [*row, short(solved.relative[state])])
+    show.table(rows, left=("state", "policy"))
+    show.rest_of_rows(model, count)
+    say()
+    lines = []
+    if solved.relative is not None:
+        lines.append(("gain", f"{short(solved.gain[0])} a step in the long run, wherever it starts"))
+        lines.append(("relative", "values h solve gain + h = max (r + P h), 0 at the first state"))
+    else:
+        lines.append(("gain", "of a state: the best mean of what it can be led to; terminal states earn 0"))
+    longer = "; … is a longer fraction: --json has it" if any("…" in cell for row in rows for cell in row[1:]) else ""
+    lines.append(
+        ("proven", f"exact: gain and h solve the optimality equations in fractions; decimals are rounded{longer}")
+    )
+    if solved.numbers != "as written":
+        lines.append(("numbers", f"the model's numbers are floats, read as {solved.numbers}"))
+    many = f"{solved.iterations:,} evaluation{'s' * (solved.iterations != 1)}"
+    lines.append(("solved", f"by policy iteration in fractions, {many}, {show.elapsed(solved.seconds)}"))
     if saved is not None:
         lines.append(("saved", str(saved)))
     show.facts(lines)

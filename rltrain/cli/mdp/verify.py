@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from rltrain.cli.mdp.evaluate import policy_of
+from rltrain.cli.mdp.evaluate import AverageGoal, HorizonGoal, policy_of
 from rltrain.cli.mdp.solve import Discount, Json, Limit, Minimize, ModelName, Settings, Strict, loading, positive
 from rltrain.errors import InputError, UncertifiedError
 
@@ -39,17 +39,22 @@ def verify_command(
     discount: Discount = None,
     minimize: Minimize = False,
     strict: Strict = False,
+    average: AverageGoal = False,
+    horizon: HorizonGoal = None,
     limit: Limit = None,
     json: Json = False,
 ) -> None:
     """Check that a policy is optimal: its loss in each state; exit 9 if it loses more than --tolerance anywhere."""
-    from rltrain.cli.mdp import models, show
+    from rltrain.cli.mdp import evaluate_goals, models, show
     from rltrain.mdp import pieces
 
     if limit is not None and json:
         raise InputError("--json goes without --limit: the JSON has every state")
     allowed = positive("--tolerance", tolerance, TOLERANCE)
     loaded = loading(model, settings, minimize, strict)
+    goal = evaluate_goals.goal_of(loaded, average, horizon, discount)
+    if goal is not None:
+        return evaluate_goals.verify(loaded, policy, goal, allowed, limit, json)
     gamma = models.discount_of(loaded, discount)
     given = policy_of(loaded, policy, gamma)
     verdict = verify(loaded, given, gamma, allowed)
