@@ -152,10 +152,10 @@ class Numbered:
         self._serial = Serial(self.spec, [_Game(game, number) for game in games])
 
     def alone(self) -> Alone:
-        from rltrain.envs import gym
+        from rltrain.envs import foreign
         from rltrain.envs.serial import Solo
 
-        game = _Game(gym._open(self._settings), remembered(self._number))
+        game = _Game(foreign.make(self._settings), remembered(self._number))
         self._others.append(Solo(replace(self.spec, num_envs=1), game))
         return self._others[-1]
 
