@@ -41,11 +41,11 @@ def play(run: Path, protocol: str, games: int, seed: int) -> dict[str, Any]:
     """Means a game."""
     from rltrain import config, envs, registry
     from rltrain.core import Hardware
-    from rltrain.run import evaluation
+    from rltrain.run import protocols
     from rltrain.run.reading import load_path
 
     experiment = config.load(run / "config.yaml", [])
-    _, played, epsilon = evaluation.conditions(experiment.environment, protocol, None)
+    _, played, epsilon = protocols.conditions(experiment.environment, protocol, None)
     env = envs.make(played, num_envs=games, threads=2, training=False)
     state = load_path(run).state["algorithm"]
     load_policy = vars(registry.load(experiment.algorithm_name))["load_policy"]

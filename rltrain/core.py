@@ -84,6 +84,15 @@ class Env(Stateful, Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class Retiring(Env, Protocol):
+    """Environments that can be closed one by one, each of which goes its way whatever the others do."""
+
+    def retire(self, lanes: Array) -> None:
+        """These, [N] bool, play no more: of them `step` keeps the last obs, with reward 0, neither first nor last."""
+        ...
+
+
 class Policy(Protocol):
     """Frozen behaviour, for evaluation, video and export."""
 
@@ -97,6 +106,18 @@ class Scoring(Policy, Protocol):
     score_name: str  # "Q" or "probability"
 
     def scores(self, obs: Array) -> Array: ...  # [N, *obs] -> [N, num_actions], NaN where it has no opinion
+
+
+@runtime_checkable
+class RowByRow(Policy, Protocol):
+    """A policy whose action for a row of obs is a function of that row, to the bit in batches of the right size.
+
+    Rounding may differ between the rows of a batch. It is the same for a row among the first `row_block * k`, whatever
+    k >= 1 is, and for one of the less than `row_block` rows after them, if their number stays the same.
+    """
+
+    @property
+    def row_block(self) -> int: ...
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from rltrain import config, errors, registry
 from rltrain.cli import app
 from rltrain.cli.signals import EXIT_CODES
 from rltrain.envs import known
-from rltrain.run.evaluation import PROTOCOLS
+from rltrain.run.protocols import PROTOCOLS
 from rltrain.run.sinks import STEMS
 
 ROOT = Path(__file__).parent.parent

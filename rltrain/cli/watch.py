@@ -109,7 +109,7 @@ def watch(
     from rltrain.cli.show.caption import Subject
     from rltrain.core import Scoring
     from rltrain.envs import video
-    from rltrain.run import evaluation
+    from rltrain.run import protocols
     from rltrain.run.play import play
 
     if wish.record is not None:
@@ -117,7 +117,7 @@ def watch(
     path, chosen, loaded, experiment = saved(str(checkpoint), runs_dir, last)
     settings, run = experiment.environment, experiment.run
     way = way_of(wish, settings)
-    protocol, world, epsilon = evaluation.conditions(
+    protocol, world, epsilon = protocols.conditions(
         settings, wish.protocol or run.evaluate.protocol, wish.epsilon, experiment.task
     )
     title = f"{experiment.algorithm_name} on {settings.name}"

@@ -29,7 +29,8 @@ def make(
 ) -> Env:
     """N environments side by side. `num_envs` overrides the setting; without `training` a lost life cuts nothing.
 
-    Emulators are played by `threads`; many of them, if `in_parts`, as two vectors that may be stepped apart.
+    Emulators are played by `threads`; many of them, if `in_parts`, as two vectors that may be stepped apart. Without
+    `training`, those of which each goes its own way are `core.Retiring`.
 
     `task` is the algorithm's TASK: what is not "env" sees the numbers of states. MissingError for an unknown id, ROM or
     package, InputError for settings that the environment refuses.
@@ -63,7 +64,7 @@ def make(
 
     if training and in_parts and threads > 2 and count % 2 == 0 and count >= LEAST_ENVS:
         return Halves(settings, count, threads)
-    return Atari(settings, count, threads, training)
+    return Atari(settings, count, threads, training, apart=not training)
 
 
 def describe(settings: EnvironmentConfig, *, task: str = "env", num_envs: int | None = None) -> EnvSpec:

@@ -28,6 +28,7 @@ from ale_py.vector_env import AtariVectorEnv
 
 from rltrain.core import Array, EnvSpec, State, Step, as_int64
 from rltrain.envs import known
+from rltrain.envs.emulators import Apart, Emulators, Together
 from rltrain.envs.journal import Journal, fingerprint
 from rltrain.errors import CheckpointError
 from rltrain.rng import derive
@@ -51,18 +52,20 @@ class Atari:
         training: bool = True,
         colour: bool = False,
         first_lane: int = 0,
+        apart: bool = False,
     ) -> None:
-        """`first_lane`: the number of the first game, where these are a part of more."""
+        """`first_lane`: the number of the first game, where these are a part of more. `apart`: to be retired singly."""
         size = (settings.screen_size, settings.screen_size)
         if colour:
             size = open_rom(settings.id).getScreenDims()  # (height, width)
         game = known.atari_games()[settings.id]
         known.rom_path(settings.id)
-        with contextlib.redirect_stdout(sys.stderr):  # ale_py may print, and stdout belongs to `--json`
-            self._envs = AtariVectorEnv(
+
+        def make(count: int, workers: int) -> AtariVectorEnv:
+            return AtariVectorEnv(
                 game,
-                num_envs,
-                num_threads=max(1, min(threads, num_envs)),
+                count,
+                num_threads=workers,
                 max_num_frames_per_episode=max_steps(settings) * settings.frame_skip,
                 repeat_action_probability=settings.repeat_action_probability,
                 full_action_space=settings.full_action_space,
@@ -77,7 +80,10 @@ class Atari:
                 life_loss_info=False,
                 reward_clipping=False,
             )
-        names = tuple(action.name for action in self._envs.ale.get_action_set())
+
+        with contextlib.redirect_stdout(sys.stderr):  # ale_py may print, and stdout belongs to `--json`
+            self._emulators: Emulators = (Apart if apart else Together)(make, num_envs, threads)
+        names = self._emulators.names
         self.spec = _spec(settings, num_envs, names)
         if colour:
             self.spec = replace(self.spec, obs_shape=(settings.frame_stack, *size, 3))
@@ -120,8 +126,15 @@ class Atari:
             discount[(self._lives < lives_before) & ~first] = 0
         return Step(self._obs, reward.astype(np.float32), discount, first, self._last)
 
+    def retire(self, lanes: Array) -> None:
+        """See `core.Retiring`. RuntimeError if they were not made `apart`."""
+        if not isinstance(self._emulators, Apart):
+            raise RuntimeError("these emulators are one vector, and step together")
+        self._last = self._last & ~lanes
+        self._emulators.retire(lanes)
+
     def close(self) -> None:
-        self._envs.close()
+        self._emulators.close()
 
     @property
     def obs(self) -> Array:
@@ -153,7 +166,8 @@ class Atari:
             return
         self._journal.load(saved.part("journal"))
         actions, lengths = self._journal.aligned().astype(np.int64), self._journal.lengths
-        self._envs.reset()  # without a seed, which is quick: until their turn comes, lanes only idle
+        everywhere = np.ones(self.spec.num_envs, dtype=bool)
+        self._emulators.reset(np.full(self.spec.num_envs, -1), everywhere)  # seedless, quick: these lanes only idle
         self._begin(lengths == len(actions))
         for left, action in zip(range(len(actions) - 1, -1, -1), actions, strict=True):
             self._advance(action)
@@ -167,13 +181,11 @@ class Atari:
         seeds = [
             derive(self._seed, self._first_lane + int(lane), int(self._life[lane])) for lane in np.flatnonzero(lanes)
         ]
-        self._obs, info = self._envs.reset(seed=np.array(seeds, dtype=np.int64), options={"reset_mask": lanes})
-        self._lives = info["lives"]
+        self._obs, self._lives = self._emulators.reset(np.array(seeds, dtype=np.int64), lanes)
         self._last = self._last & ~lanes
 
     def _advance(self, action: Array) -> tuple[Array, Array]:
-        self._obs, reward, terminated, truncated, info = self._envs.step(action)
-        self._lives = info["lives"]
+        self._obs, reward, terminated, truncated, self._lives = self._emulators.step(action)
         self._last = terminated | truncated
         return reward, terminated
 

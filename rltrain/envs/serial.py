@@ -42,6 +42,7 @@ class Serial:
         # What follows is a function of what stands above: `load` rebuilds it by replay.
         self._obs = np.zeros((spec.num_envs, *spec.obs_shape), dtype=spec.obs_dtype)
         self._last = np.zeros(spec.num_envs, dtype=bool)
+        self._playing = np.ones(spec.num_envs, dtype=bool)  # not retired
 
     def reset(self, seed: int) -> Step:
         self._seed = seed
@@ -65,10 +66,12 @@ class Serial:
         first, self._last = self._last, np.zeros(self.spec.num_envs, dtype=bool)
         self._episode += first
         self._journal.clear(first)
-        self._obs = np.empty_like(self._obs)  # a new array: what was handed out is never overwritten
+        self._obs = self._obs.copy()  # a new array: what was handed out is never overwritten
         reward = np.zeros(self.spec.num_envs, dtype=np.float32)
         discount = np.ones(self.spec.num_envs, dtype=np.float32)
         for lane, move in enumerate(action.tolist()):
+            if not self._playing[lane]:
+                continue
             if first[lane]:
                 self._open(lane)
             else:
@@ -77,9 +80,15 @@ class Serial:
         self._check_finite("observation", self._obs)
         return Step(self._obs, reward, discount, first, self._last)
 
+    def retire(self, lanes: Array) -> None:
+        """See `core.Retiring`. There is no way back: a `reset` finds their games closed."""
+        for lane in np.flatnonzero(lanes & self._playing).tolist():
+            self._games[lane].close()
+        self._playing &= ~lanes
+        self._last = self._last & ~lanes
+
     def close(self) -> None:
-        for game in self._games:
-            game.close()
+        self.retire(self._playing)
 
     def save(self) -> State:
         return {

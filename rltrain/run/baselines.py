@@ -13,8 +13,9 @@ from rltrain import envs
 from rltrain.config import Experiment
 from rltrain.plain_files import read_json
 from rltrain.rng import derive
-from rltrain.run.evaluation import UNLIMITED_STEPS, baselines, default_protocol
+from rltrain.run.evaluation import baselines
 from rltrain.run.own_files import write_small
+from rltrain.run.protocols import UNLIMITED_STEPS, default_protocol
 
 FILE = "baselines.json"
 STEPS = 12_800  # that the games of one policy may take together: a second or two of a slow environment

@@ -1,16 +1,13 @@
-"""How good a policy is: whole games, raw scores, under rules that are named and printed.
+"""How good a policy is: whole games, raw scores, under the rules of `run.protocols`.
 
-    nature   at most 30 no-ops, epsilon .05, no sticky actions, 18,000 frames   (Mnih et al. 2015)
-    sticky   no no-ops, sticky actions .25, epsilon .001, 18,000 frames         (Machado et al. 2018)
-    training the config's own environment, epsilon 0 (Atari: .05)
-
-In all of them a lost life ends nothing, and the action set, frame skip and frame stack are those that the policy was
-trained with. Every lane plays a number of games that is fixed beforehand: the first to end would mostly be short ones.
+Every lane plays a number of games that is fixed beforehand: the first to end would mostly be short ones. A lane that
+has played them is closed. What its games bring does not depend on the others, so it makes the rest quicker, no more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -19,30 +16,21 @@ import numpy as np
 
 from rltrain import envs
 from rltrain.algos import basic
-from rltrain.core import Array, Env, Policy
+from rltrain.core import Array, Policy, Retiring, RowByRow
 from rltrain.errors import InputError
 from rltrain.rng import derive
+from rltrain.run import protocols
 from rltrain.settings import EnvironmentConfig
 
 RESAMPLES = 10_000  # of the bootstrap
-ATARI_FRAMES = 18_000
-UNLIMITED_STEPS = 10_000  # cut for an environment without a time limit: a bad policy might never end a game there
 
 
-class Rules(NamedTuple):
-    """What a protocol lays down. None: as the config has it."""
+class Game(NamedTuple):
+    """One whole game."""
 
-    noop_max: int | None
-    repeat_action_probability: float | None
-    max_frames: int | None
-    epsilon: float | None
-
-
-PROTOCOLS = {
-    "nature": Rules(noop_max=30, repeat_action_probability=0.0, max_frames=ATARI_FRAMES, epsilon=0.05),
-    "sticky": Rules(noop_max=0, repeat_action_probability=0.25, max_frames=ATARI_FRAMES, epsilon=0.001),
-    "training": Rules(noop_max=None, repeat_action_probability=None, max_frames=None, epsilon=None),
-}
+    total: float  # the raw return
+    length: int  # agent steps
+    truncated: bool
 
 
 @dataclass(frozen=True)
@@ -104,9 +92,78 @@ class Evaluation:
         }
 
 
-def default_protocol(settings: EnvironmentConfig) -> str:
-    """nature for Atari as Mnih et al. 2015 prepare it, the config's own environment for all else."""
-    return "nature" if settings.is_atari and settings.preprocessing == "nature" else "training"
+class Playing:
+    """An evaluation under way: `steps` plays it, `result` says what its games brought so far, `close` ends it.
+
+    `task` is the algorithm's: its policy sees what it saw.
+    `protocol` None is `protocols.default_protocol`; `epsilon` None is the protocol's. InputError for what does not fit.
+    What the games bring does not depend on `threads`.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        settings: EnvironmentConfig,
+        protocol: str | None,
+        episodes: int,
+        seed: int,
+        epsilon: float | None = None,
+        threads: int = 1,
+        task: str = "env",
+    ) -> None:
+        if episodes < 1:
+            raise InputError(f"episodes: {episodes} is not a number of games; at least 1")
+        self.episodes, self.seed, self._policy = episodes, seed, policy
+        protocol, played, self._epsilon = protocols.conditions(settings, protocol, epsilon, task)
+        lanes = min(episodes, envs.side_by_side(played))
+        self._due = np.full(lanes, episodes // lanes)  # games that each lane still has to play
+        self._due[: episodes % lanes] += 1
+
+        self._env = envs.make(played, task=task, num_envs=lanes, threads=threads, training=False)
+        self._stream = np.random.default_rng(derive(seed, "explore"))
+        self._games: list[list[Game]] = [[] for _ in range(lanes)]
+        self.env_steps = 0  # of games that count
+        self.protocol = protocols.fields(protocol, played, self._env.spec, self._epsilon, episodes)
+
+    def steps(self) -> Iterator[int]:
+        """Play one step of every lane that has games left, and say how many games are over; until all are."""
+        lanes = self._env.spec.num_envs
+        total, length = np.zeros(lanes), np.zeros(lanes, dtype=np.int64)
+        step = self._env.reset(derive(self.seed, "games"))
+        while self._due.any():
+            playing = self._due > 0
+            action = _asked(self._policy, step.obs, playing)
+            if self._epsilon > 0:  # drawn for all lanes: what one draws does not depend on who still plays
+                random = self._stream.random(lanes) < self._epsilon
+                action = np.where(random, self._stream.integers(self._env.spec.num_actions, size=lanes), action)
+            step = self._env.step(action)
+            total = np.where(step.first, 0.0, total + step.reward)
+            length = np.where(step.first, 0, length + 1)
+            self.env_steps += int((playing & ~step.first).sum())
+            ended = step.last & playing
+            for lane in np.flatnonzero(ended):
+                self._games[lane].append(Game(float(total[lane]), int(length[lane]), bool(step.discount[lane] > 0)))
+            self._due[ended] -= 1
+            done = ended & (self._due == 0)
+            if isinstance(self._env, Retiring) and done.any() and self._due.any():
+                self._env.retire(done)
+            yield self.played
+
+    @property
+    def played(self) -> int:
+        """Games that are over."""
+        return sum(len(own) for own in self._games)
+
+    def result(self) -> Evaluation:
+        """Of the games that are over, lane by lane. InputError if there is none."""
+        games = [game for own in self._games for game in own]
+        if not games:
+            raise InputError(f"none of {self.episodes} games was played to its end, so there is nothing to say")
+        returns, lengths, truncated = zip(*games, strict=True)
+        return Evaluation(self.protocol, self.seed, returns, lengths, truncated)
+
+    def close(self) -> None:
+        self._env.close()
 
 
 def evaluate(
@@ -120,54 +177,12 @@ def evaluate(
     task: str = "env",
     keep_going: Callable[[], bool] | None = None,
 ) -> Evaluation | None:
-    """Play whole games. The result does not depend on `threads`. None if `keep_going` became false meanwhile.
-
-    `task` is the algorithm's: its policy sees what it saw.
-    `protocol` None is `default_protocol`; `epsilon` None is the protocol's. InputError for what does not fit.
-    """
-    if episodes < 1:
-        raise InputError(f"episodes: {episodes} is not a number of games; at least 1")
-    protocol, played, epsilon = conditions(settings, protocol, epsilon, task)
-    lanes = min(episodes, envs.side_by_side(played))
-    quota = np.full(lanes, episodes // lanes)
-    quota[: episodes % lanes] += 1
-
-    env = envs.make(played, task=task, num_envs=lanes, threads=threads, training=False)
-    try:
-        games = _play(policy, env, quota, epsilon, seed, keep_going)
-    finally:
-        env.close()
-    if games is None:
-        return None
-    atari = played.is_atari
-    book = played.preprocessing == "book"
-    limit = env.spec.max_episode_steps
-    fields = {
-        "name": protocol,
-        "noop_max": played.noop_max if atari and not book else None,
-        "repeat_action_probability": played.repeat_action_probability if atari else None,
-        "lives": "whole games" if atari else None,
-        "actions": env.spec.num_actions,
-        "frame_skip": env.spec.frames_per_step,
-        "max_frames": None if limit is None else limit * env.spec.frames_per_step,
-        "epsilon": epsilon,
-        "episodes": episodes,
-    }
-    returns, lengths, truncated = zip(*games, strict=True)
-    return Evaluation(fields, seed, returns, lengths, truncated)
-
-
-def conditions(
-    settings: EnvironmentConfig, protocol: str | None, epsilon: float | None, task: str = "env"
-) -> tuple[str, EnvironmentConfig, float]:
-    """The protocol's name, the environment in which its games are played, and epsilon. InputError as `evaluate`."""
-    if epsilon is not None and not 0 <= epsilon <= 1:
-        raise InputError(f"epsilon: {epsilon} is not a chance; from 0 to 1")
-    protocol = protocol or default_protocol(settings)
-    rules = _rules(protocol, settings)
-    if epsilon is None:
-        epsilon = rules.epsilon if rules.epsilon is not None else (0.05 if settings.is_atari else 0.0)
-    return protocol, _environment(settings, rules, task), epsilon
+    """Play whole games. None if `keep_going` became false meanwhile. Arguments and errors are those of `Playing`."""
+    with contextlib.closing(Playing(policy, settings, protocol, episodes, seed, epsilon, threads, task)) as playing:
+        for _ in playing.steps():
+            if keep_going is not None and not keep_going():
+                return None
+        return playing.result()
 
 
 def baselines(
@@ -197,52 +212,23 @@ def bootstrap(returns: Array, seed: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _rules(protocol: str, settings: EnvironmentConfig) -> Rules:
-    if protocol not in PROTOCOLS:
-        raise InputError(f"protocol: '{protocol}' is unknown; one of {', '.join(PROTOCOLS)}")
-    if protocol != "training":
-        if not settings.is_atari:
-            raise InputError(f"protocol: '{protocol}' is for Atari (ALE/…); for {settings.id} write training")
-        if settings.preprocessing == "book":
-            raise InputError(f"protocol: '{protocol}' does not go with `preprocessing: book`; write training")
-    return PROTOCOLS[protocol]
+def _asked(policy: Policy, obs: Array, playing: Array) -> Array:
+    """Actions [N] of a policy for obs [N, *obs]. Where it goes row by row, only as many rows as are wanted are asked.
 
-
-def _environment(settings: EnvironmentConfig, rules: Rules, task: str) -> EnvironmentConfig:
-    """The environment in which the games are played."""
-    changes: dict[str, Any] = {"terminal_on_life_loss": False}
-    if rules.noop_max is not None:
-        changes["noop_max"] = rules.noop_max
-    if rules.repeat_action_probability is not None:
-        changes["repeat_action_probability"] = rules.repeat_action_probability
-    if rules.max_frames is not None:
-        changes["max_episode_steps"] = max(1, rules.max_frames // settings.frame_skip)
-    elif not settings.is_atari and envs.describe(settings, task=task).max_episode_steps is None:
-        changes["max_episode_steps"] = UNLIMITED_STEPS
-    return settings.model_copy(update=changes)
-
-
-def _play(
-    policy: Policy, env: Env, quota: Array, epsilon: float, seed: int, keep_going: Callable[[], bool] | None
-) -> list[tuple[float, int, bool]] | None:
-    """(return, length, truncated) of quota [N] games a lane, lane by lane. Play beyond the quota is ignored."""
-    lanes = env.spec.num_envs
-    stream = np.random.default_rng(derive(seed, "explore"))
-    games: list[list[tuple[float, int, bool]]] = [[] for _ in range(lanes)]
-    total, length = np.zeros(lanes), np.zeros(lanes, dtype=np.int64)
-    step = env.reset(derive(seed, "games"))
-    due = quota.copy()
-    while due.any():
-        if keep_going is not None and not keep_going():
-            return None
-        action = policy.act(step.obs)
-        if epsilon > 0:
-            random = stream.random(lanes) < epsilon
-            action = np.where(random, stream.integers(env.spec.num_actions, size=lanes), action)
-        step = env.step(action)
-        total = np.where(step.first, 0.0, total + step.reward)
-        length = np.where(step.first, 0, length + 1)
-        for lane in np.flatnonzero(step.last & (due > 0)):
-            games[lane].append((float(total[lane]), int(length[lane]), bool(step.discount[lane] > 0)))
-            due[lane] -= 1
-    return [game for own in games for game in own]
+    Those are the first lanes that play, filled up to whole blocks, and the lanes after the last whole block: so the
+    action of a lane is to the bit what it would be among all.
+    """
+    lanes = len(playing)
+    if not isinstance(policy, RowByRow) or lanes < 2 * policy.row_block:
+        return policy.act(obs)
+    block = policy.row_block
+    whole = lanes - lanes % block
+    wanted = np.flatnonzero(playing[:whole])
+    number = max(1, -(-len(wanted) // block)) * block
+    rest = np.flatnonzero(~playing[:whole])[: number - len(wanted)]
+    if len(wanted) + len(rest) == whole:
+        return policy.act(obs)
+    rows = np.concatenate([wanted, rest, np.arange(whole, lanes)])
+    action = np.zeros(lanes, dtype=np.int64)
+    action[rows] = policy.act(obs[rows])
+    return action

@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from rltrain.core import EnvSpec
+from rltrain.core import EnvSpec, Retiring
+from rltrain.envs import gym
 from rltrain.envs.serial import AHEAD, Serial, Solo
 from rltrain.errors import CheckpointError, DivergedError
+from rltrain.settings import EnvironmentConfig
 
 
 class Countdown:
@@ -188,3 +190,21 @@ def test_a_game_alone_that_gives_no_number_is_named():
     solo.begin(0)
     with pytest.raises(DivergedError, match="Countdown: environment 0 gave the reward inf"):
         solo.play(0)
+
+
+def test_a_closed_game_stands_still_and_the_others_go_on_as_if_it_played():
+    settings = EnvironmentConfig(id="CartPole-v1")
+    whole, closing = (gym.make(settings, 3) for _ in range(2))
+    assert isinstance(closing, Retiring)
+    step, other = whole.reset(4), closing.reset(4)
+    closed = np.zeros(3, dtype=bool)
+    while not closed.all():
+        step, other = whole.step(np.zeros(3)), closing.step(np.zeros(3))
+        for mine, yours in zip(step, other, strict=True):
+            assert np.array_equal(mine[~closed], yours[~closed])
+        assert not (other.last | other.first)[closed].any()
+        done = other.last & ~closed
+        closing.retire(done)
+        closed |= done
+    whole.close()
+    closing.close()

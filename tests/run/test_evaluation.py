@@ -10,7 +10,8 @@ from gymnasium import spaces
 
 from rltrain.algos import basic
 from rltrain.errors import InputError
-from rltrain.run.evaluation import Evaluation, baselines, bootstrap, default_protocol, evaluate
+from rltrain.run.evaluation import Evaluation, Playing, baselines, bootstrap, evaluate
+from rltrain.run.protocols import default_protocol
 from rltrain.settings import EnvironmentConfig
 
 CARTPOLE = EnvironmentConfig(id="CartPole-v1")
@@ -43,6 +44,16 @@ class ShortOrLong(gymnasium.Env):
         return np.zeros(1, np.float32), 1.0, self.left == 0, False, {}
 
 
+class Counted(ShortOrLong):
+    """The same, and how often any of them was asked for a step."""
+
+    steps = 0
+
+    def step(self, action):
+        Counted.steps += 1
+        return super().step(action)
+
+
 class Endless(ShortOrLong):
     """Never ends and has no time limit of its own."""
 
@@ -52,7 +63,7 @@ class Endless(ShortOrLong):
 
 @pytest.fixture
 def registered():
-    ids = {"ShortOrLong-v0": ShortOrLong, "Endless-v0": Endless}
+    ids = {"ShortOrLong-v0": ShortOrLong, "Endless-v0": Endless, "Counted-v0": Counted}
     for name, env in ids.items():
         gymnasium.register(name, entry_point=env)
     yield
@@ -161,6 +172,75 @@ def test_an_evaluation_repeats_and_another_seed_plays_other_games():
 def test_it_stops_when_asked():
     answers = iter([True, True, False])
     assert evaluate(Always(0), CARTPOLE, None, 5, seed=0, keep_going=lambda: next(answers)) is None
+
+
+def test_a_lane_that_has_played_its_games_is_stepped_no_more(registered):
+    Counted.steps = 0
+    result = evaluate(Always(0), EnvironmentConfig(id="Counted-v0"), None, episodes=40, seed=3)
+    assert Counted.steps == sum(result.lengths)
+    assert {1, 30} == set(result.lengths)
+
+
+class Rows:
+    """The action is the parity of the observation. It is asked row by row, and remembers for how many."""
+
+    row_block = 4
+
+    def __init__(self):
+        self.asked = []
+
+    def act(self, obs):
+        self.asked.append(len(obs))
+        return obs[:, 0].astype(np.int64) % 2
+
+
+class Parity(gymnasium.Env):
+    """A game of as many steps as its seed says, which pays for the parity of what it shows."""
+
+    observation_space = spaces.Box(0, 10**6, (1,), np.float32)
+    action_space = spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.left = int(self.np_random.integers(1, 40))
+        return self.show(), {}
+
+    def show(self):
+        self.shown = int(self.np_random.integers(10**6))
+        return np.array([self.shown], np.float32)
+
+    def step(self, action):
+        self.left -= 1
+        right = float(action == self.shown % 2)
+        return self.show(), right, self.left == 0, False, {}
+
+
+@pytest.mark.parametrize("episodes", [1, 7, 8, 9, 30, 32])
+def test_a_policy_is_asked_for_whole_blocks_of_the_lanes_that_play(episodes):
+    gymnasium.register("Parity-v0", entry_point=Parity)
+    policy = Rows()
+    result = evaluate(policy, EnvironmentConfig(id="Parity-v0"), None, episodes, seed=2)
+    del gymnasium.registry["Parity-v0"]
+    assert result.returns == tuple(map(float, result.lengths)), "every lane was answered what it asked"
+    assert policy.asked[0] == episodes
+    assert {number % 4 for number in policy.asked} == {episodes % 4}
+    assert min(policy.asked) == min(episodes, 4 + episodes % 4)
+    assert policy.asked == sorted(policy.asked, reverse=True)
+
+
+def test_what_was_played_so_far_can_be_told_at_any_time(registered):
+    playing = Playing(Always(0), EnvironmentConfig(id="ShortOrLong-v0"), None, 10, seed=1)
+    with pytest.raises(InputError, match="none of 10 games"):
+        playing.result()
+    counts = []
+    for played in playing.steps():
+        counts.append(played)
+        assert len(playing.result().returns) == played
+        assert playing.result().protocol["episodes"] == 10
+    playing.close()
+    assert (counts[0], counts[-1]) == (playing.result().lengths.count(1), 10)
+    assert playing.result() == evaluate(Always(0), EnvironmentConfig(id="ShortOrLong-v0"), None, 10, seed=1)
+    assert playing.env_steps == sum(playing.result().lengths)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import pytest
 from rltrain.algos import basic
 from rltrain.core import Scoring
 from rltrain.envs import video
-from rltrain.run.evaluation import conditions, evaluate
+from rltrain.run.evaluation import evaluate
 from rltrain.run.play import play
+from rltrain.run.protocols import conditions
 from rltrain.settings import EnvironmentConfig
 
 CARTPOLE = EnvironmentConfig(id="CartPole-v1")
