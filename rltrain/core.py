@@ -7,7 +7,9 @@ returns is the whole state.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -48,6 +50,26 @@ class Step(NamedTuple):
     discount: Array  # [N] float32, 0 where the task ended, 1 otherwise: a time limit keeps 1
     first: Array  # [N] bool, obs opens an episode: no transition leads here
     last: Array  # [N] bool, the episode stops here, for either reason
+
+
+class Progress(Protocol):
+    """Is told how far a long piece of work is. What works prints nothing, and does the same if nobody listens."""
+
+    def phase(self, what: str) -> AbstractContextManager[None]: ...  # while open, this is what goes on
+
+    def at(self, done: float, total: float, spent: float = math.nan, unit: str = "") -> None:
+        """So much of the phase is done, and so many units of work were spent on it, which tell the speed."""
+        ...
+
+
+class Silent:
+    """Nobody listens."""
+
+    def phase(self, what: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def at(self, done: float, total: float, spent: float = math.nan, unit: str = "") -> None:
+        pass
 
 
 def joined(steps: Sequence[Step]) -> Step:

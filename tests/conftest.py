@@ -1,6 +1,9 @@
-"""For all tests: one thread each, since they run side by side; and no time limit that a busy machine could break."""
+"""For all tests: one thread each, since they run side by side; no time limit that a busy machine could break; and a
+cache folder of their own, which the processes that they start inherit."""
 
+import atexit
 import os
+import tempfile
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported, which is after this
 
@@ -8,3 +11,7 @@ from hypothesis import settings
 
 settings.register_profile("rltrain", deadline=None)
 settings.load_profile("rltrain")
+
+_cache = tempfile.TemporaryDirectory(prefix="rltrain-tests-")
+atexit.register(_cache.cleanup)
+os.environ["XDG_CACHE_HOME"] = _cache.name

@@ -18,6 +18,7 @@ from rltrain.cli.listing import list_command
 from rltrain.cli.mdp import app as mdp_app
 from rltrain.cli.output import open_missing_streams
 from rltrain.cli.plot import plot_command
+from rltrain.cli.progress import line
 from rltrain.cli.schema import schema_command
 from rltrain.cli.train import resume_command, train_command
 from rltrain.cli.warned import say_warnings_in_lines
@@ -54,8 +55,12 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+OWN_VIEW = ("train", "resume", "watch", "enjoy")  # verbs that show themselves what goes on
+
+
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -67,6 +72,9 @@ def _options(
     if space < LEAST_SPACE and space != resource.RLIM_INFINITY:
         limit = f"the address space is limited to {space >> 20:,} MB (ulimit -v)"
         raise OutOfMemoryError(f"{limit}: rltrain needs {LEAST_SPACE >> 20:,} MB, about 1,500 MB with torch")
+    verb = context.invoked_subcommand
+    if verb is not None and verb not in OWN_VIEW:
+        context.with_resource(line.over(f"rltrain {verb}"))
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ def check_command(
     """Check a config and what it will cost before it is paid; or verify all hashes of a run."""
     if is_config(target, runs_dir):
         from rltrain.cli.cost import probe, trial
+        from rltrain.cli.progress import line as live
         from rltrain.config import load
 
         experiment = load(target, overrides or [])
@@ -37,7 +38,8 @@ def check_command(
                 for line in [f"{target}: correct", *config_lines(report)]:
                     say(shown(line))
             if seconds > 0:
-                report["probe"] = probe(algorithm, report["budget"], seconds)
+                with live.phase("measuring the speed"):
+                    report["probe"] = probe(algorithm, report["budget"], seconds, live)
                 if not json:
                     say(probe_line(report))
         if json:

@@ -20,7 +20,7 @@ from rltrain.errors import OutOfMemoryError
 
 if TYPE_CHECKING:
     from rltrain.config import Experiment
-    from rltrain.core import Algorithm, EnvSpec
+    from rltrain.core import Algorithm, EnvSpec, Progress
 
 PROCESS_BYTES = 700_000_000  # Python, torch, emulators and batches of a run without its replay memory
 GPU_BYTES = 2_000_000_000  # libraries, networks and batches of a run there, without its replay memory
@@ -182,7 +182,9 @@ def trial(experiment: Experiment) -> Iterator[Algorithm]:
         env.close()
 
 
-def probe(algorithm: Algorithm, budget: Mapping[str, int], seconds: float) -> dict[str, Any]:
+def probe(
+    algorithm: Algorithm, budget: Mapping[str, int], seconds: float, progress: Progress | None = None
+) -> dict[str, Any]:
     """Train for a few seconds. Returns counts a second, and the seconds that the budget will take."""
     begun = time.monotonic()
     algorithm.step()
@@ -191,6 +193,8 @@ def probe(algorithm: Algorithm, budget: Mapping[str, int], seconds: float) -> di
     before, begun = dict(algorithm.counters), time.monotonic()
     while time.monotonic() - begun < seconds and not algorithm.done:
         algorithm.step()
+        if progress is not None:
+            progress.at(time.monotonic() - begun, seconds)
     elapsed = time.monotonic() - begun
     after = dict(algorithm.counters)
     speeds = {name: (after[name] - before[name]) / elapsed for name in after}

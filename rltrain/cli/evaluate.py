@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from rltrain.cli.output import complain, say, say_json
+from rltrain.cli.progress import STOPPED, line
 from rltrain.cli.train import RunsDir
 from rltrain.errors import CheckpointError, InputError
 from rltrain.spelling import brief, shown
 
 if TYPE_CHECKING:
     from rltrain.config import Experiment
-    from rltrain.core import Policy
+    from rltrain.core import Policy, Progress
+    from rltrain.run.evaluation import Playing
     from rltrain.run.reading import Loaded
 
 
@@ -38,6 +42,9 @@ def eval_command(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
 ) -> None:
     """Measure a trained policy: mean, spread and 95 % interval of raw scores, beside the baselines."""
+    # Before torch is imported. Between two products its threads would wait by turning round, on the cores that the
+    # emulators need: on a busy machine an evaluation then takes three times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     checkpoint = checkpoint or given
     if checkpoint is None:
         raise InputError("which run or checkpoint? For example: rltrain eval --checkpoint runs/dqn-CartPole-v1-1")
@@ -47,19 +54,21 @@ def eval_command(
     if several is not None:
         from rltrain.cli.seeds.evaluate import evaluate_seeds, show_seeds
 
-        found = evaluate_seeds(several, episodes, protocol, epsilon, seed, last=last, device=device)
-        if json:
-            say_json(found)
-        else:
-            show_seeds(found)
-        return
-    result = evaluate_checkpoint(
-        checkpoint, episodes, protocol, epsilon, seed, last=last, device=device, runs_dir=runs_dir
-    )
+        result = evaluate_seeds(several, episodes, protocol, epsilon, seed, last=last, device=device, progress=line)
+        write = show_seeds
+    else:
+        result = evaluate_checkpoint(
+            checkpoint, episodes, protocol, epsilon, seed, last=last, device=device, runs_dir=runs_dir, progress=line
+        )
+        write = show
     if json:
         say_json(result)
     else:
-        show(result)
+        write(result)
+    if result["partial"]:
+        line.said()
+        complain(f"{STOPPED}: what was measured is partial")
+        raise typer.Exit(130)
 
 
 BEST = "the best of the run by the evaluations made while it trained; --last takes the newest"
@@ -76,20 +85,37 @@ def evaluate_checkpoint(
     device: str | None = None,
     runs_dir: Path = Path("runs"),
     beside: bool = True,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Play `episodes` games, and those of the baselines unless not `beside` them. Returns what `--json` prints."""
+    """Play `episodes` games, and those of the baselines unless not `beside` them. Returns what `--json` prints.
+
+    Ctrl-C ends it with what was measured: then `partial` is true, and the games are those that were over.
+    KeyboardInterrupt if none was.
+    """
     from rltrain import envs
     from rltrain.cli.truth import against_truth, discounts_apart
-    from rltrain.run import evaluation, machine
+    from rltrain.core import Silent
+    from rltrain.run import baselines, machine
+    from rltrain.run.evaluation import Playing
 
     path, chosen, loaded, experiment = saved(str(checkpoint), runs_dir, last)
     threads = experiment.run.threads or machine.cores()
     wanted = protocol or experiment.run.evaluate.protocol
     policy = policy_of(experiment, loaded, device, threads)
-    result = evaluation.evaluate(
-        policy, experiment.environment, wanted, episodes, seed, epsilon, threads, experiment.task
-    )
-    assert result is not None  # nothing asks it to stop
+    progress = progress or Silent()
+    about = (experiment.environment, wanted, episodes, seed)
+    told = f"{episodes} game{'s' * (episodes > 1)} of {experiment.algorithm_name} on {experiment.environment.name}"
+    with closing(Playing(policy, *about, epsilon, threads, experiment.task)) as playing, progress.phase(told):
+        stopped = played_out(playing, progress)
+        if stopped and not playing.played:
+            raise KeyboardInterrupt
+        result = playing.result()
+    means: dict[str, float] = {}
+    if beside and not stopped:
+        try:
+            means = baselines.means(*about, threads, experiment.task, progress)
+        except KeyboardInterrupt:
+            stopped = True
     spec = envs.describe(experiment.environment, task=experiment.task)
     return {
         "algorithm": experiment.algorithm_name,
@@ -97,15 +123,24 @@ def evaluate_checkpoint(
         "checkpoint": str(path),
         "chosen": chosen,
         "counters": loaded.counters,
+        "partial": stopped,
         **result.json(),
-        "baselines": evaluation.baselines(experiment.environment, wanted, episodes, seed, threads, experiment.task)
-        if beside
-        else {},
+        "baselines": means,
         "reward_threshold": spec.reward_threshold,
         "model_discount": spec.discount,
         "note": discounts_apart(experiment, spec),
-        "exact": against_truth(experiment, policy),
+        "exact": None if stopped else against_truth(experiment, policy),
     }
+
+
+def played_out(playing: Playing, progress: Progress) -> bool:
+    """Play all games. Returns whether Ctrl-C came between."""
+    try:
+        for played in playing.steps():
+            progress.at(played, playing.episodes, playing.env_steps, "steps")
+    except KeyboardInterrupt:
+        return True
+    return False
 
 
 class Saved(NamedTuple):
@@ -241,10 +276,20 @@ def show(result: dict[str, Any]) -> None:
             rows["policy"] = ", ".join(f"{state} {action}" for state, action in exact["policy"].items())
     if result["note"]:
         rows["discount"] = result["note"]
+    if result["partial"]:
+        rows = {"partial": partial_text(result), **rows}
     rows["protocol"] = f"{fields['name']}: {rules}" + (f"; not for this environment: {unused}" if unused else "")
     say(shown(f"{result['algorithm']} on {result['environment']}"))
     for name, text in rows.items():
         first, *rest = textwrap.wrap(shown(text), 56, break_on_hyphens=False, break_long_words=False) or [""]
         say(f"{brief(name, 40):<22}  {first}")
-        for line in rest:
-            say(f"{'':<22}  {line}")
+        for more in rest:
+            say(f"{'':<22}  {more}")
+
+
+def partial_text(result: dict[str, Any]) -> str:
+    """What to make of an evaluation that Ctrl-C ended."""
+    played, asked = result["episodes"], result["protocol"]["episodes"]
+    if played == asked:
+        return f"all {asked} games were played; what follows them was not done"
+    return f"{played} of {asked} games. Short ones end first, so all numbers are those of games that are too short"

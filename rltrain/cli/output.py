@@ -5,6 +5,8 @@ models, configs and environments are text of strangers: an escape sequence in th
 stands above or set the title, an override of the direction of writing would turn a sentence round. So `Output` shows
 control characters instead of sending them. Who draws with sequences of our own, as tables and pictures do, asks for
 `drawing()` and has cleaned every text before: `console` does so for all that rich prints.
+
+The live line of `cli.progress` makes room for what is printed here.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from rltrain.cli.progress import line
 from rltrain.spelling import shown_lines
 
 if TYPE_CHECKING:
@@ -49,7 +52,8 @@ class Output(io.TextIOBase):
             if self._clean:
                 text = shown_lines(text)
             try:
-                self._stream.write(text.encode(self.encoding, "backslashreplace").decode(self.encoding))
+                with line.hidden():
+                    self._stream.write(text.encode(self.encoding, "backslashreplace").decode(self.encoding))
             except OSError:
                 self._die()
         return written

@@ -154,11 +154,12 @@ def with_baselines(record: Record) -> Record:
         return record
     from dataclasses import replace
 
+    from rltrain.cli.progress import line
     from rltrain.config import load
     from rltrain.run import baselines
 
     with suppress(RltrainError):
-        baselines.write(load(record.folder / "config.yaml"), record.folder)
+        baselines.write(load(record.folder / "config.yaml"), record.folder, progress=line)
     means, threshold = reading.references(record.folder)
     return replace(record, baselines=means, threshold=threshold)
 

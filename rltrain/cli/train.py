@@ -281,14 +281,16 @@ def drive(run: Run, quiet: bool) -> int:
 
 def picture(run: Run) -> str:
     """Play the baselines of a finished run and draw its curve; the line that says where it is, or why it is not."""
+    from rltrain.cli.progress import line
     from rltrain.report import curve
     from rltrain.run import baselines
 
     try:
-        if run.finished:
-            with suppress(RltrainError):  # they are an ornament of the curve
-                baselines.write(run.experiment, run.folder, run.threads)
-        return f"curve: {curve.draw(run.folder)}"
+        with line.over("drawing the curve"):
+            if run.finished:
+                with suppress(RltrainError):  # they are an ornament of the curve
+                    baselines.write(run.experiment, run.folder, run.threads, line)
+            return f"curve: {curve.draw(run.folder)}"
     except RltrainError as error:
         return f"no curve: {error}"
 

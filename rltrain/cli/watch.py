@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rltrain.cli import words
+from rltrain.cli import progress, words
 from rltrain.cli.output import Output, say
 from rltrain.cli.train import RunsDir
 from rltrain.errors import InputError
@@ -179,10 +179,12 @@ def show(
         viewer = viewer_of(way, wish, subject)
         covers = viewer is not None and viewer.covers
         try:
-            for game in watched(moments, wish.steps, viewer, pace, film, stopped):
-                games.append(game)
-                if not covers:
-                    say(line(len(games), game))
+            with live(wish, way):
+                for game in watched(moments, wish.steps, viewer, pace, film, stopped):
+                    games.append(game)
+                    progress.line.at(len(games), wish.episodes)
+                    if not covers:
+                        say(line(len(games), game))
         finally:
             if viewer is not None:
                 viewer.close()
@@ -193,8 +195,15 @@ def show(
     for number, game in enumerate(games if covers else [], start=1):
         say(line(number, game))
     if film is not None:
-        say(film.close())
+        with progress.line.over(f"writing {wish.record}"):
+            done = film.close()
+        say(done)
     return games
+
+
+def live(wish: Wish, way: Way) -> AbstractContextManager[None]:
+    """The live line, where nobody sees the games."""
+    return progress.line.over(f"recording {wish.record}") if way == "file" else nullcontext()
 
 
 def watched(

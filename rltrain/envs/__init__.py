@@ -101,6 +101,15 @@ def side_by_side(settings: EnvironmentConfig) -> int:
     return 128 if settings.id in NATIVE else 32
 
 
+def is_versioned(settings: EnvironmentConfig, task: str = "env") -> bool:
+    """Whether the games follow from these settings and the versions of rltrain, Gymnasium and ALE alone."""
+    if task != "env" or settings.is_model:
+        return False
+    from rltrain.envs import known, vacuum
+
+    return settings.is_atari or settings.id == vacuum.ID or known.needs_gymnasium_alone(settings.id)
+
+
 def known_model(settings: EnvironmentConfig, algorithm: str) -> Model:
     """The model behind these settings. InputError, naming who asks, if there is only something to sample."""
     from rltrain.envs import tabular

@@ -20,6 +20,8 @@ from rltrain.settings import EnvironmentConfig
 
 LEGACY_ATARI_ENTRY = "ale_py.env:AtariEnv"  # what the old ids (MsPacman-v0, PongNoFrameskip-v4) are registered with
 
+GYMNASIUM_ENTRIES = ("gymnasium.envs.classic_control", "gymnasium.envs.toy_text", "gymnasium.envs.tabular")
+
 
 def atari_games() -> dict[str, str]:
     """The ids of the single-player Atari games and their ROM names: {"ALE/MsPacman-v5": "ms_pacman", ...}."""
@@ -53,6 +55,12 @@ def check(settings: EnvironmentConfig) -> None:
             f"environment.id: {settings.id!r} is an old Atari id; write {_modern(settings.id)!r}: frame skip, sticky "
             "actions and no-ops are settings here"
         )
+
+
+def needs_gymnasium_alone(name: str) -> bool:
+    """Whether these are games that Gymnasium plays without other packages."""
+    spec = gymnasium.registry.get(name)
+    return spec is not None and str(spec.entry_point).startswith(GYMNASIUM_ENTRIES)
 
 
 def rom_path(game_id: str) -> Path:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rltrain.core import Array
+from rltrain.core import Array, Progress
 from rltrain.mdp.model import Model
 from rltrain.rng import derive
 
@@ -112,6 +112,7 @@ def simulate(
     start: Array | None = None,
     keep: int = 0,
     compiled: bool | None = None,
+    progress: Progress | None = None,
 ) -> Trajectories:
     """Play `episodes` of at most `steps` by a policy [P], from `start` [S] or else where the model starts."""
     tables = tabulate(model, policy, start)
@@ -129,6 +130,8 @@ def simulate(
         total, discounted, length, last = (column[begin:end] for column in played[:4])
         part = Played(total, discounted, length, last, played.visits)
         way(tables, keys(seed, begin, end), steps, discount, part, NOTHING)
+        if progress is not None:
+            progress.at(end, episodes, end, "episodes")
     pair_visits = np.zeros(model.num_pairs, dtype=np.int64)
     pair_visits[tables.pair] = played.visits
     state_visits = np.zeros(model.num_states, dtype=np.int64)

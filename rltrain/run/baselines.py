@@ -1,25 +1,115 @@
-"""baselines.json of a run: what random play and the hard-coded rule score where it learned, for its picture.
+"""What random play and the hard-coded rule score: what there is to beat.
 
-They are played once, when the run has ended, by the rules of its evaluations, from a seed that derives from its own.
+baselines.json of a run has it for its picture. There they are played once, when the run has ended, by the rules of its
+evaluations, from a seed that derives from its own. The games of environments whose versions are known are played once
+by a user: their means are kept in the user's cache. What a run folder says of them is not believed: it may be anyone's.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import time
+from contextlib import closing
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-from rltrain import envs
+import numpy as np
+
+from rltrain import __version__, envs
+from rltrain.algos import basic
 from rltrain.config import Experiment
+from rltrain.core import Progress, Silent
 from rltrain.plain_files import read_json
 from rltrain.rng import derive
-from rltrain.run.evaluation import baselines
+from rltrain.run import protocols, remembered
+from rltrain.run.evaluation import Playing
 from rltrain.run.own_files import write_small
 from rltrain.run.protocols import UNLIMITED_STEPS, default_protocol
+from rltrain.settings import EnvironmentConfig
 
 FILE = "baselines.json"
 STEPS = 12_800  # that the games of one policy may take together: a second or two of a slow environment
 FEWEST, MOST = 4, 100  # games
+WORTH_SECONDS = 1.0  # of play that are worth a file in the user's cache
+
+
+def means(
+    settings: EnvironmentConfig,
+    protocol: str | None,
+    episodes: int,
+    seed: int,
+    threads: int = 1,
+    task: str = "env",
+    progress: Progress | None = None,
+    worth_seconds: float = WORTH_SECONDS,
+) -> dict[str, float]:
+    """Mean scores of random play, and of the hard-coded rule where there is one, from the same seed.
+
+    Recalled from the user's cache, or else played, and kept if that took long. InputError for what does not fit.
+    """
+    names = ["random", *basic.rules_for(settings.id)[:1]]
+    question = _question(settings, protocol, episodes, seed, task)
+    found = None if question is None else _numbers(remembered.recall("baselines", question), names)
+    if found is not None:
+        return found
+    begun = time.monotonic()
+    played = {
+        name: _mean(name, settings, protocol, episodes, seed, threads, task, progress or Silent()) for name in names
+    }
+    if question is not None and time.monotonic() - begun >= worth_seconds and all(map(math.isfinite, played.values())):
+        remembered.keep("baselines", question, played)
+    return played
+
+
+def _mean(
+    name: str,
+    settings: EnvironmentConfig,
+    protocol: str | None,
+    episodes: int,
+    seed: int,
+    threads: int,
+    task: str,
+    progress: Progress,
+) -> float:
+    """Of a rule's games."""
+    config = basic.Config.model_validate({"policy": name})
+    spec = envs.describe(settings, task=task)
+    policy = basic.make_policy(config, spec, np.random.default_rng(derive(seed, "baseline")))
+    with (
+        closing(Playing(policy, settings, protocol, episodes, seed, 0.0, threads, task)) as playing,
+        progress.phase(f"{episodes} game{'s' * (episodes > 1)} of the {name} policy on {settings.name}"),
+    ):
+        for played in playing.steps():
+            progress.at(played, episodes, playing.env_steps, "steps")
+        return playing.result().mean
+
+
+def _question(
+    settings: EnvironmentConfig, protocol: str | None, episodes: int, seed: int, task: str
+) -> dict[str, Any] | None:
+    """All that decides the games. None where that cannot be told: an environment of the user's own may change."""
+    if not envs.is_versioned(settings, task):
+        return None
+    protocol, played, _ = protocols.conditions(settings, protocol, 0.0, task)
+    return {
+        "environment": played.model_dump(mode="json", exclude={"num_envs"}),
+        "task": task,
+        "protocol": protocol,
+        "episodes": episodes,
+        "seed": seed,
+        "versions": {"rltrain": __version__} | {name: metadata.version(name) for name in ("gymnasium", "numpy")}
+        | ({"ale-py": metadata.version("ale-py")} if settings.is_atari else {}),
+    }  # fmt: skip
+
+
+def _numbers(found: Any, names: list[str]) -> dict[str, float] | None:
+    """What was kept, if it is a finite number for each name and nothing else."""
+    if not isinstance(found, dict) or list(found) != names:
+        return None
+    good = all(type(mean) is float and math.isfinite(mean) for mean in found.values())
+    return found if good else None
 
 
 def games_within(steps_a_game: int | None) -> int:
@@ -27,7 +117,7 @@ def games_within(steps_a_game: int | None) -> int:
     return min(MOST, max(FEWEST, STEPS // (steps_a_game or UNLIMITED_STEPS)))
 
 
-def write(experiment: Experiment, folder: Path, threads: int = 1) -> None:
+def write(experiment: Experiment, folder: Path, threads: int = 1, progress: Progress | None = None) -> None:
     """Play and write, unless that was done by this protocol. A table that is never evaluated has nothing to compare."""
     scored = experiment.task == "env" or experiment.run.evaluate.every is not None
     if not scored or experiment.task == "mdp":
@@ -38,9 +128,9 @@ def write(experiment: Experiment, folder: Path, threads: int = 1) -> None:
         return
     spec = envs.describe(settings, task=experiment.task)
     games = games_within(spec.max_episode_steps)
-    means = baselines(settings, protocol, games, seed, threads, experiment.task)
+    played = means(settings, protocol, games, seed, threads, experiment.task, progress)
     found = {
-        "baselines": {name: mean for name, mean in means.items() if math.isfinite(mean)},
+        "baselines": {name: mean for name, mean in played.items() if math.isfinite(mean)},
         "reward_threshold": spec.reward_threshold,
         "protocol": protocol,
         "episodes": games,

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rltrain import envs
-from rltrain.algos import basic
 from rltrain.core import Array, Policy, Retiring, RowByRow
 from rltrain.errors import InputError
 from rltrain.rng import derive
@@ -183,21 +182,6 @@ def evaluate(
             if keep_going is not None and not keep_going():
                 return None
         return playing.result()
-
-
-def baselines(
-    settings: EnvironmentConfig, protocol: str | None, episodes: int, seed: int, threads: int = 1, task: str = "env"
-) -> dict[str, float]:
-    """Mean scores of random play, and of the hard-coded rule where there is one, from the same seed."""
-    means = {}
-    spec = envs.describe(settings, task=task)
-    for name in ["random", *basic.rules_for(settings.id)[:1]]:
-        config = basic.Config.model_validate({"policy": name})
-        policy = basic.make_policy(config, spec, np.random.default_rng(derive(seed, "baseline")))
-        result = evaluate(policy, settings, protocol, episodes, seed, epsilon=0.0, threads=threads, task=task)
-        assert result is not None
-        means[name] = result.mean
-    return means
 
 
 def bootstrap(returns: Array, seed: int) -> tuple[float, float]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from rltrain import config
-from rltrain.run import baselines
+from rltrain.run import baselines, remembered
+from rltrain.settings import EnvironmentConfig
 
 CARTPOLE = "algorithm: dqn\nenvironment: CartPole-v1\nrun: {{seed: {seed}}}\n"
 
@@ -55,3 +58,143 @@ def test_the_games_take_about_as_long_in_every_environment() -> None:
         games = baselines.games_within(limit)
         assert baselines.FEWEST <= games <= baselines.MOST
         assert games * (limit or math.inf) <= baselines.STEPS or games == baselines.FEWEST
+
+
+CART = EnvironmentConfig(id="CartPole-v1")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's cache folder, empty."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "rltrain" / "baselines"
+
+
+def means(settings: EnvironmentConfig = CART, episodes: int = 3, seed: int = 0, **options: object) -> dict[str, float]:
+    found: dict[str, float] = baselines.means(settings, None, episodes, seed, worth_seconds=0.0, **options)
+    return found
+
+
+def test_they_are_random_play_and_the_hard_coded_rule() -> None:
+    found = means(episodes=100)
+    assert list(found) == ["random", "angle"]
+    assert 18 < found["random"] < 27
+    assert 39 < found["angle"] < 45
+    assert list(means(EnvironmentConfig(id="FrozenLake-v1"), 2)) == ["random"]
+
+
+class Listening:
+    """Progress that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.phases: list[str] = []
+
+    def phase(self, what: str):
+        self.phases.append(what)
+        return nullcontext()
+
+    def at(self, done: float, total: float, spent: float = math.nan, unit: str = "") -> None:
+        pass
+
+
+def test_what_was_played_once_is_recalled_for_exactly_the_same_question(cache: Path) -> None:
+    played = Listening()
+    first = means(progress=played)
+    assert len(played.phases) == 2
+    recalled = Listening()
+    assert means(progress=recalled) == first
+    assert recalled.phases == []
+    for other in (
+        {"seed": 1},
+        {"episodes": 4},
+        {"settings": EnvironmentConfig(id="CartPole-v0")},
+        {"settings": EnvironmentConfig(id="CartPole-v1", max_episode_steps=9)},
+    ):
+        heard = Listening()
+        means(**other, progress=heard)
+        assert len(heard.phases) == 2, other
+    assert len(list(cache.iterdir())) == 5
+
+
+def test_what_is_quick_to_play_again_leaves_no_file(cache: Path) -> None:
+    baselines.means(CART, None, 1, 0, worth_seconds=1e9)
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "[" * 60_000,
+        '{"question": {}, "answer": {"random": 1.0, "angle": 2.0}}',
+        "nan",
+        '{"answer": NaN}',
+        "x" * (1 << 20),
+    ],
+)
+def test_a_damaged_entry_is_as_none(cache: Path, text: str) -> None:
+    first = means()
+    (entry,) = cache.iterdir()
+    whole = entry.read_text()
+    entry.write_text(text)
+    assert means() == first
+    assert entry.read_text() == whole, "and is replaced"
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"random": 1.0}, {"angle": 1.0, "random": 2.0}, {"random": "1", "angle": 2.0}, 3]
+)
+def test_an_entry_of_other_content_is_not_believed(cache: Path, answer: object) -> None:
+    first = means()
+    (entry,) = cache.iterdir()
+    entry.write_text(json.dumps(json.loads(entry.read_text()) | {"answer": answer}))
+    assert means() == first
+
+
+def test_what_is_no_regular_file_is_not_read(cache: Path, tmp_path: Path) -> None:
+    first = means()
+    (entry,) = cache.iterdir()
+    entry.rename(tmp_path / "elsewhere")
+    entry.symlink_to(tmp_path / "elsewhere")
+    heard = Listening()
+    assert means(progress=heard) == first
+    assert heard.phases, "a link is not followed"
+    entry.unlink()
+    os.mkfifo(entry)
+    assert means() == first, "a pipe is not waited for"
+
+
+@pytest.mark.parametrize("place", ["file", "relative", "nowhere"])
+def test_without_a_place_to_keep_them_they_are_played(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/dev/null")
+    monkeypatch.setenv("XDG_CACHE_HOME", {"file": str(tmp_path / "file"), "relative": "here", "nowhere": ""}[place])
+    assert means() == means()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+def test_the_games_of_an_environment_of_ones_own_are_played_each_time(cache: Path) -> None:
+    import gymnasium
+    from gymnasium.envs.classic_control import CartPoleEnv
+
+    class Own(CartPoleEnv):
+        pass
+
+    gymnasium.register("Own-v0", entry_point=Own, max_episode_steps=20)
+    means(EnvironmentConfig(id="Own-v0"))
+    del gymnasium.registry["Own-v0"]
+    assert not cache.exists()
+
+
+def test_what_a_run_folder_says_is_not_believed(cache: Path, tmp_path: Path) -> None:
+    """It may be anyone's: the number beside an evaluation is ours."""
+    (tmp_path / baselines.FILE).write_text('{"protocol": "training", "baselines": {"random": 1e9, "angle": 1e9}}')
+    written(CARTPOLE.format(seed=1), tmp_path)
+    assert max(means().values()) < 500
+    assert remembered.folder() == cache.parent

@@ -10,7 +10,7 @@ from gymnasium import spaces
 
 from rltrain.algos import basic
 from rltrain.errors import InputError
-from rltrain.run.evaluation import Evaluation, Playing, baselines, bootstrap, evaluate
+from rltrain.run.evaluation import Evaluation, Playing, bootstrap, evaluate
 from rltrain.run.protocols import default_protocol
 from rltrain.settings import EnvironmentConfig
 
@@ -292,11 +292,3 @@ def test_protocols_that_do_not_fit_are_refused():
         evaluate(Always(0), CARTPOLE, None, 0, seed=0)
     with pytest.raises(InputError, match="from 0 to 1"):
         evaluate(Always(0), CARTPOLE, None, 1, seed=0, epsilon=1.5)
-
-
-def test_baselines_are_random_play_and_the_hard_coded_rule():
-    found = baselines(CARTPOLE, None, episodes=100, seed=0)
-    assert list(found) == ["random", "angle"]
-    assert 18 < found["random"] < 27
-    assert 39 < found["angle"] < 45
-    assert list(baselines(EnvironmentConfig(id="FrozenLake-v1"), None, episodes=2, seed=0)) == ["random"]

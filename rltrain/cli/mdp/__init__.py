@@ -13,6 +13,7 @@ from rltrain.cli.mdp.info import info_command
 from rltrain.cli.mdp.simulate import simulate_command
 from rltrain.cli.mdp.solve import solve_command
 from rltrain.cli.mdp.verify import verify_command
+from rltrain.cli.progress import line
 
 app = typer.Typer(
     name="mdp",
@@ -22,6 +23,13 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def _verb(context: typer.Context) -> None:
+    line.rename(f"rltrain mdp {context.invoked_subcommand}")
+
+
 app.command("solve")(solve_command)
 app.command("evaluate")(evaluate_command)
 app.command("verify")(verify_command)

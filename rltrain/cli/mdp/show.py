@@ -241,31 +241,22 @@ def say_pieces(pieces: Iterable[str]) -> None:
     output.flush()
 
 
-class Progress:
-    """A line on the terminal's standard error that says how far a long solve is; nothing elsewhere."""
+class Sweeps:
+    """How far a solve is, for the live line: the bound falls by about the same factor a sweep, from first to goal."""
 
-    def __init__(self) -> None:
-        import sys
-        import time
-
-        self._shown = not sys.stderr.isatty()
-        self._silent = self._shown
-        self._clock = time.monotonic
-        self._next = self._clock() + 1.0
+    def __init__(self, goal: float) -> None:
+        self._goal = goal
+        self._first: float | None = None
 
     def __call__(self, sweeps: int, bound: float) -> None:
-        import sys
+        import math
 
-        if self._silent or self._clock() < self._next:
+        from rltrain.cli.progress import line
+
+        if self._first is None and math.isfinite(bound) and bound > self._goal:
+            self._first = bound
+        if self._first is None or bound <= 0:
+            line.at(0.0, math.nan, sweeps, "sweeps")
             return
-        self._next = self._clock() + 0.5
-        self._shown = True
-        sys.stderr.write(f"\r{sweeps:,} sweeps, values within {upwards(2 * bound)}\033[K")
-        sys.stderr.flush()
-
-    def close(self) -> None:
-        import sys
-
-        if self._shown and not self._silent:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()
+        whole = math.log(self._first / self._goal)
+        line.at(min(max(math.log(self._first / bound), 0.0), whole), whole, sweeps, "sweeps")

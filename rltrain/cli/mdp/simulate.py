@@ -12,7 +12,7 @@ from rltrain.cli.mdp.solve import Discount, Json, Limit, Minimize, ModelName, Se
 from rltrain.errors import InputError, UncertifiedError
 
 if TYPE_CHECKING:
-    from rltrain.core import Array
+    from rltrain.core import Array, Progress
     from rltrain.mdp.chain import Chain, Classes, Expected
     from rltrain.mdp.long_run import Proven
     from rltrain.mdp.model import Model
@@ -50,6 +50,7 @@ def simulate_command(
     from rltrain.cli.mdp import simulate_report
     from rltrain.cli.mdp.show import say_pieces
     from rltrain.cli.mdp.simulate_show import show_simulation
+    from rltrain.cli.progress import line
     from rltrain.mdp import pieces
 
     if limit is not None and json:
@@ -62,7 +63,7 @@ def simulate_command(
     task = task_of(loaded, policy, discount, start, episodes, steps, seed)
     if output is not None:
         write_steps(output, loaded, task)
-    found = simulate(loaded, task, show)
+    found = simulate(loaded, task, show, line)
     if json:
         say_pieces(pieces.of_object(simulate_report.report(loaded, task, found)))
     else:
@@ -154,17 +155,21 @@ def state_of(model: Model, name: str) -> int:
         raise InputError(f"--start {described(name)}: no state is called so{hint}") from error
 
 
-def simulate(model: Model, task: Task, show: int = 3) -> Simulation:
+def simulate(model: Model, task: Task, show: int = 3, progress: Progress | None = None) -> Simulation:
     """Play, and say what is expected of it."""
     import numpy as np
 
+    from rltrain.core import Silent
     from rltrain.mdp import bellman, policy, simulate
     from rltrain.mdp import chain as chains
 
     gamma = 1.0 if task.discount is None else task.discount
-    played = simulate.simulate(
-        model, task.policy, task.episodes, task.steps, task.seed, gamma, start=task.start, keep=show
-    )
+    listening = progress or Silent()
+    with listening.phase(f"{task.episodes:,} episodes"):
+        played = simulate.simulate(
+            model, task.policy, task.episodes, task.steps, task.seed, gamma,
+            start=task.start, keep=show, progress=listening,
+        )  # fmt: skip
     chain = chains.of_policy(model, task.policy)
     classes = chains.classes(chain)
     reachable = chains.reachable(chain, task.start)

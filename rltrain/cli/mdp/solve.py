@@ -167,8 +167,10 @@ def loading(argument: str | None, settings: list[str] | None, minimize: bool = F
     """The model that is meant; what its reader should be told goes to standard error."""
     from rltrain.cli.mdp import models
     from rltrain.cli.output import complain
+    from rltrain.cli.progress import line
 
-    loaded = models.load(argument, settings or [], minimize=minimize, strict=strict)
+    with line.phase(f"reading {argument or 'the model'}"):
+        loaded = models.load(argument, settings or [], minimize=minimize, strict=strict)
     for warning in loaded.warnings:
         complain(f"warning: {warning}")
     return loaded.model
@@ -198,7 +200,7 @@ def solve_model(
     threads: int | None = None,
 ) -> Solution:
     """Solved to half of epsilon: a gap is the difference of two numbers, and must be within epsilon too."""
-    from rltrain.cli.mdp.show import Progress
+    from rltrain.cli.mdp.show import Sweeps
 
     if discount == 1:
         from rltrain.mdp import total_reward
@@ -209,30 +211,22 @@ def solve_model(
             return total_reward.solve(model, epsilon / 2, max_seconds)
         from rltrain.mdp import total_reward_sweeps
 
-        progress = Progress()
-        try:
-            return total_reward_sweeps.solve(
-                model, str(method), epsilon / 2, max_sweeps=max_sweeps, max_seconds=max_seconds, threads=threads,
-                progress=progress,
-            )  # fmt: skip
-        finally:
-            progress.close()
+        return total_reward_sweeps.solve(
+            model, str(method), epsilon / 2, max_sweeps=max_sweeps, max_seconds=max_seconds, threads=threads,
+            progress=Sweeps(epsilon / 2),
+        )  # fmt: skip
     from rltrain.mdp.solve import solve
 
-    progress = Progress()
-    try:
-        return solve(
-            model,
-            discount,
-            str(method),
-            epsilon / 2,
-            max_sweeps=max_sweeps,
-            max_seconds=max_seconds,
-            threads=threads,
-            progress=progress,
-        )
-    finally:
-        progress.close()
+    return solve(
+        model,
+        discount,
+        str(method),
+        epsilon / 2,
+        max_sweeps=max_sweeps,
+        max_seconds=max_seconds,
+        threads=threads,
+        progress=Sweeps(epsilon / 2),
+    )
 
 
 def _finish(

@@ -1,0 +1,71 @@
+"""Numbers worth keeping between commands: small JSON files in the user's cache folder, each named by what it answers.
+
+`$XDG_CACHE_HOME/rltrain`, else `~/.cache/rltrain` (XDG Base Directory Specification). A cache is only a shortcut: what
+cannot be read, or is not the answer to exactly this question, is not there; what cannot be written is not kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+MOST_BYTES = 1 << 16  # of a file: far more than one holds
+
+
+def folder() -> Path | None:
+    """Where they are kept; None where the user has no home."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(base):  # the specification: relative ones are to be ignored
+        return Path(base) / "rltrain"
+    try:
+        return Path.home() / ".cache" / "rltrain"
+    except RuntimeError:
+        return None
+
+
+def recall(kind: str, question: Mapping[str, Any]) -> Any:
+    """The answer to a question of a kind; None if none was kept."""
+    path = _path(kind, question)
+    if path is None:
+        return None
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        with open(descriptor, encoding="utf-8") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return None
+            found = json.loads(file.read(MOST_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return None
+    # As JSON has it: a tuple was written as a list.
+    asked = json.loads(json.dumps(question))
+    return found.get("answer") if isinstance(found, dict) and found.get("question") == asked else None
+
+
+def keep(kind: str, question: Mapping[str, Any], answer: Any) -> None:
+    """Remember an answer, if that is possible."""
+    path = _path(kind, question)
+    if path is None:
+        return
+    text = json.dumps({"question": question, "answer": answer}, allow_nan=False) + "\n"
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, part = tempfile.mkstemp(dir=path.parent)  # a name of its own: others may keep the same now
+        try:
+            with open(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(part, path)
+        except OSError:
+            os.unlink(part)
+
+
+def _path(kind: str, question: Mapping[str, Any]) -> Path | None:
+    place = folder()
+    name = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
+    return None if place is None else place / kind / f"{name}.json"
