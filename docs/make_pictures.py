@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from rltrain import config, envs
-from rltrain.cli import table
+from rltrain.cli import live_table, table
 from rltrain.cli.history import recall
 from rltrain.run.loop import Event
 
@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 HEIGHT = 36  # lines of the terminal
 
 
-def view_of(run: Path) -> table.Live80:
+def view_of(run: Path) -> live_table.LiveTable:
     """The live table of a run, with all of its past."""
     experiment = config.load(run / "config.yaml")
     budget = dict(experiment.run.budget or {})
@@ -39,7 +39,7 @@ def view_of(run: Path) -> table.Live80:
         progress=lambda: progress,
         past=recall(run, ("env_steps", "episodes", "updates"), table.measure(budget)),
     )
-    view = table.Live80(facts, Console(file=io.StringIO(), width=80, height=HEIGHT))
+    view = live_table.LiveTable(facts, Console(file=io.StringIO(), width=80, height=HEIGHT))
     saved = sorted(path.name for path in (run / "checkpoints").glob("ckpt-*"))
     if saved:
         view.show(Event("save", {}, {}, saved[-1]))

@@ -241,9 +241,7 @@ def policy_of(experiment: Experiment, loaded: Loaded, device: str | None, thread
 
 def show(result: dict[str, Any]) -> None:
     """The same for a person."""
-    import textwrap
-
-    from rltrain.cli import words
+    from rltrain.cli import columns, words
 
     lengths = result["lengths"]
     low, high = (words.score(end) for end in result["ci95"])
@@ -280,11 +278,8 @@ def show(result: dict[str, Any]) -> None:
         rows = {"partial": partial_text(result), **rows}
     rows["protocol"] = f"{fields['name']}: {rules}" + (f"; not for this environment: {unused}" if unused else "")
     say(shown(f"{result['algorithm']} on {result['environment']}"))
-    for name, text in rows.items():
-        first, *rest = textwrap.wrap(shown(text), 56, break_on_hyphens=False, break_long_words=False) or [""]
-        say(f"{brief(name, 40):<22}  {first}")
-        for more in rest:
-            say(f"{'':<22}  {more}")
+    for text in columns.named(((brief(name, 40), shown(text)) for name, text in rows.items()), 22, columns.reading()):
+        say(text)
 
 
 def partial_text(result: dict[str, Any]) -> str:

@@ -162,26 +162,27 @@ def _show_words(printer: Console, words: list[str]) -> None:
 
 
 def _show_runs(printer: Console, runs: list[dict[str, Any]]) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    from rltrain.cli import words
+    from rltrain.cli import columns, words
+    from rltrain.cli.columns import Column
 
     colours = {"running": "green", "finished": "", "interrupted": "yellow"}
-    table = Table(box=None, padding=(0, 1), header_style="dim")
-    for heading in ("name", "algorithm", "environment", "state", "done", "score", "best", "age"):
-        table.add_column(
-            heading, justify="right" if heading in ("done", "score", "best", "age") else "left", no_wrap=True
-        )
-    table.columns[2].no_wrap = False
-    for run in runs:
-        shares = [run["counters"].get(name, 0) / limit for name, limit in run["budget"].items() if limit]
-        table.add_row(
-            *(brief(run[key] or "?", MOST_OF_A_NAME) for key in ("name", "algorithm", "environment")),
-            Text(brief(run["state"], 20), style=colours.get(run["state"], "red")),
-            f"{100 * min(1.0, max(shares)):.0f} %" if shares else "-",
-            ("~" if run["scored"] == "training" and run["score"] is not None else "") + words.score(run["score"]),
-            words.score(run["best"]),
-            words.age(run["age_seconds"]),
-        )
-    printer.print(table)
+    shares = [[run["counters"].get(name, 0) / limit for name, limit in run["budget"].items() if limit] for run in runs]
+    marks = ["~" if run["scored"] == "training" and run["score"] is not None else "" for run in runs]
+    name, algorithm, environment = (
+        [brief(run[key] or "?", MOST_OF_A_NAME) for run in runs] for key in ("name", "algorithm", "environment")
+    )
+    made = [
+        Column("name", name, words=True),
+        Column("algorithm", algorithm, 6, words=True),
+        Column("environment", environment, 7, words=True),
+        Column(
+            "state", [Text(brief(run["state"], 20), colours.get(run["state"], "red")) for run in runs], 2, words=True
+        ),
+        Column("done", [f"{100 * min(1.0, max(each)):.0f} %" if each else "-" for each in shares], 3),
+        Column("score", [mark + words.score(run["score"]) for mark, run in zip(marks, runs, strict=True)], 1),
+        Column("best", [words.score(run["best"]) for run in runs], 4),
+        Column("age", [words.age(run["age_seconds"]) for run in runs], 5),
+    ]
+    columns.show(printer, made, indent=1)

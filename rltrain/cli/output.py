@@ -108,6 +108,11 @@ def complain(text: str) -> None:
     _line(sys.stderr, text)
 
 
+def out() -> Console:
+    """Standard output, for tables."""
+    return console(Output(sys.stdout))
+
+
 def say_json(value: Any) -> None:
     """One JSON object on standard output, for programs. What is not a finite number is null."""
     unicode = Output(sys.stdout).encoding.lower().replace("-", "").startswith("utf")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rltrain.cli.output import complain, say, say_json
+from rltrain.cli.output import complain, out, say, say_json
 from rltrain.cli.train import RunsDir
 from rltrain.errors import DiskError, InputError, RltrainError
 from rltrain.spelling import brief, shown
@@ -203,7 +203,8 @@ def _result(group: Group, y: str | None) -> dict[str, Any]:
 
 def show(report: dict[str, Any]) -> None:
     """The same for a person."""
-    from rltrain.cli import words
+    from rltrain.cli import columns, words
+    from rltrain.cli.columns import Column
 
     groups = report["groups"]
     write = words.score if (report["y"] or "").split("/")[0] in ("eval", "return", "population") else words.number
@@ -218,10 +219,11 @@ def show(report: dict[str, Any]) -> None:
         for group in groups
     ]
     head = ("", "runs", f"last {brief(report['y'] or 'score', LABEL)}", "interval", "best")
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    for row in (head, *rows):
-        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
-        say("  ".join([row[0].ljust(widths[0]), *cells[1:]]))
+    made = [
+        Column(heading, list(cells), need, words=not heading)
+        for heading, cells, need in zip(head, zip(*rows, strict=True), (0, 4, 1, 2, 3), strict=True)
+    ]
+    columns.show(out(), made)
     for text in dict.fromkeys(group["interval"] for group in groups if group["interval"]):
         say(f"interval: {text}")
     for note in report["notes"]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from rltrain.cli import table
+from rltrain.cli import live_table, table
 from rltrain.cli.history import History, Row, recall, wider
 from rltrain.cli.output import Output
 from rltrain.run.loop import Event
@@ -55,7 +55,7 @@ def run():
 def live(run, width=80, height=40, past=()):
     stream = io.StringIO()
     console = Console(file=stream, width=width, height=height, force_terminal=True)
-    return table.Live80(run.facts(past), console, clock=lambda: 0.0), stream  # so steps alone redraw nothing
+    return live_table.LiveTable(run.facts(past), console, clock=lambda: 0.0), stream  # so steps alone redraw nothing
 
 
 def shown(view, width=80, height=40):
@@ -89,7 +89,7 @@ def test_the_whole_past_fits_the_window_and_the_first_stretch_stays(run, height)
         view.show(run.event("step", steps, {"return/mean": float(steps)}))
     text = shown(view, height=height)
     view.close()
-    assert len(text.splitlines()) <= max(height, table.FRAME_LINES + 1)
+    assert len(text.splitlines()) <= max(height, live_table.FRAME_LINES + 7)
     means = [line for line in text.splitlines() if line.startswith("│ ") and "," in line]
     assert "400,000" in text and len(means) >= 2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from rltrain.core import Array
@@ -105,33 +105,31 @@ def width_of(rows: Sequence[Sequence[str]]) -> int:
 
 def room() -> int:
     """Columns of the terminal; 80 where there is none."""
-    return _console().width
+    from rltrain.cli.output import out
+
+    return out().width
 
 
 def table(rows: Sequence[Sequence[str]], left: Sequence[str]) -> None:
-    """The first row is the heading; columns named in `left` are words."""
-    from rich.table import Table
-    from rich.text import Text
+    """The first row is the heading; columns named in `left` are words. Where it is too wide the last ones go first."""
+    from rltrain.cli import columns
+    from rltrain.cli.columns import Column
+    from rltrain.cli.output import out
 
-    made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    for heading in rows[0]:
-        made.add_column(Text(heading), justify="left" if heading in left else "right", no_wrap=True)
-    for row in rows[1:]:
-        made.add_row(*map(Text, row))
-    _console().print(made)
+    made = [
+        Column(heading, cells, number, words=heading in left)
+        for number, (heading, *cells) in enumerate(zip(*rows, strict=True))
+    ]
+    columns.show(out(), made)
 
 
 def facts(lines: Iterable[tuple[str, str]]) -> None:
     """`what  text`, the text folded."""
-    import textwrap
-
+    from rltrain.cli import columns
     from rltrain.cli.output import say
 
-    for what, text in lines:
-        first, *rest = textwrap.wrap(text, 68, break_on_hyphens=False) or [""]
-        say(f"{what:<10}  {first}")
-        for line in rest:
-            say(f"{'':<10}  {line}")
+    for line in columns.named(lines, 10, columns.reading()):
+        say(line)
 
 
 def title(model: Model, *more: str) -> str:
@@ -218,14 +216,6 @@ def rest_of_rows(model: Model, count: int) -> None:
 
     if count < model.num_states:
         say(f"… {count:,} of {model.num_states:,} states; --limit shows more, --json has all")
-
-
-def _console() -> Any:
-    import sys
-
-    from rltrain.cli.output import Output, console
-
-    return console(Output(sys.stdout))
 
 
 def say_pieces(pieces: Iterable[str]) -> None:

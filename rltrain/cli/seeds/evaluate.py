@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rltrain.cli import words
+from rltrain.cli import columns, words
+from rltrain.cli.columns import Column
 from rltrain.cli.evaluate import evaluate_checkpoint, partial_text
-from rltrain.cli.output import complain, say
+from rltrain.cli.output import complain, out, say
 from rltrain.cli.seeds.result import across_lines
 from rltrain.core import Progress
 from rltrain.errors import CheckpointError, InputError, RltrainError
@@ -89,10 +90,11 @@ def show_seeds(result: dict[str, Any]) -> None:
     runs = result["seeds"]
     first = runs[0]
     say(shown(f"{first['algorithm']} on {first['environment']} · {result['group']}"))
-    say(f"{'seed':>6} {'mean':>9} {'sd':>9} {'min':>9} {'max':>9}  checkpoint")
-    for run in runs:
-        scores = " ".join(f"{words.score(run[name]):>9}" for name in ("mean", "sd", "min", "max"))
-        say(f"{run['training_seed']:>6} {scores}  {shown(run['checkpoint'].rsplit('/', 1)[-1])}")
+    made = [Column("seed", [str(run["training_seed"]) for run in runs])]
+    for need, name in enumerate(("mean", "sd", "min", "max"), start=1):
+        made.append(Column(name, [words.score(run[name]) for run in runs], need, least=9))
+    made.append(Column("checkpoint", [run["checkpoint"].rsplit("/", 1)[-1] for run in runs], 5, words=True))
+    columns.show(out(), made)
     if result["partial"]:
         many = f"; {result['not_reached']} more seeds were not reached" if result["not_reached"] else ""
         say(f"partial: of seed {runs[-1]['training_seed']} {partial_text(runs[-1])}{many}")

@@ -1,7 +1,7 @@
 """What a person sees of several seeds: a live table on a terminal, lines elsewhere, next to nothing with --quiet.
 
-The table has a row for each seed and is made for a window of 80 columns. Where the window has fewer lines than there
-are seeds, those that run are shown first, then those that ended badly.
+The table has a row for each seed and is made for a window of 80 columns; a narrower one, down to 30, has fewer columns.
+Where the window has fewer lines than there are seeds, those that run are shown first, then those that ended badly.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.panel import Panel
-from rich.progress_bar import ProgressBar
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from rltrain.cli import output, table, words
+from rltrain.cli import columns, frame, output, table, words
+from rltrain.cli.columns import Column
+from rltrain.cli.frame import Pair
 from rltrain.cli.output import Clean, Output
 from rltrain.cli.seeds.asked import share_of
 from rltrain.cli.seeds.progress import Row
 from rltrain.cli.seeds.result import Measure, interval, together
+from rltrain.run.across_seeds import Across
 from rltrain.spelling import shown
 
 REDRAW_SECONDS = 0.5
 LINE_SECONDS = 10.0
-FRAME_LINES = 9  # of the live table, besides a line for each seed
+FRAME_LINES = 6  # besides the seeds and what stands below them: the frame, headings, a rule, two empty lines
 FEWEST_ROWS = 3
 COLOURS = {"running": "bold", "finished": "green", "waiting": "dim", "stopped": "yellow"}  # the others: red
 URGENCY = {"running": 0, "failed": 1, "diverged": 1, "stopped": 2, "finished": 3, "waiting": 4}
@@ -125,7 +126,7 @@ class Lines:
     def close(self) -> None:
         if self._moment is not None:
             console = output.console(self._stream, width=80)
-            console.print(seeds_table(self._facts, self._moment, len(self._moment.rows)))
+            console.print(seeds_table(self._facts, self._moment, len(self._moment.rows), 80))
 
     def _standing(self, row: Row, measure: Measure, first: bool) -> str:
         """Where a seed stands when its state changes; nothing to tell where it begins."""
@@ -150,7 +151,7 @@ class Lines:
         print(shown(text.rstrip()), file=self._stream, flush=True)
 
 
-class Live80:
+class LiveTable:
     """The live table. It is redrawn in place; its last state stays on the screen."""
 
     def __init__(self, facts: Facts, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
@@ -175,75 +176,71 @@ class Live80:
         self._live.stop()
 
     def render(self, moment: Moment) -> RenderableType:
-        title = Text.assemble((shown(self._facts.title), "bold"), " · ", shown(self._facts.folder))
-        title.truncate(72, overflow="ellipsis")
-        parts = [
-            seeds_table(self._facts, moment, self._console.size.height - FRAME_LINES),
-            Rule(style="dim"),
-            *self._below(moment),
-        ]
-        panel = Panel(
-            Group(*parts),
-            title=title,
-            title_align="left",
-            subtitle=Text(self._facts.what, style="dim"),
-            subtitle_align="right",
-            width=min(80, self._console.width),
-            padding=(0, 1),
-        )
+        width = min(frame.MOST_WIDTH, self._console.width) - frame.SIDES
+        below = self._below(moment, width)
+        most = self._console.size.height - FRAME_LINES - len(below)
+        parts = [seeds_table(self._facts, moment, most, width), Rule(style="dim"), *below]
+        panel = frame.panel(parts, (self._facts.title, self._facts.folder), self._facts.what, width)
         return Group(panel, Text(""))  # an empty line for the ^C that a terminal echoes, which would shift the table
 
-    def _below(self, moment: Moment) -> list[RenderableType]:
+    def _below(self, moment: Moment, width: int) -> list[RenderableType]:
+        """What is said of all seeds together, line by line."""
         budget = self._facts.budget
-        share = moment.share(budget)
-        bar = Table.grid(padding=(0, 1))
-        bar.add_row(ProgressBar(total=1.0, completed=share, width=66), words.percent(share))
-        grid = Table.grid(padding=(0, 1))
-        for width in (8, 20, 8, 11, 8, 14):
-            grid.add_column(width=width, no_wrap=True)
         pairs = [
-            ("finished", f"{moment.count('finished')} of {len(moment.rows)}"),
-            ("elapsed", words.duration(moment.seconds)),
-            ("left", words.duration(moment.left(budget, self._facts.jobs)) if moment.count("running") else "-"),
+            Pair("finished", f"{moment.count('finished')} of {len(moment.rows)}", 0),
+            Pair("elapsed", words.duration(moment.seconds), 2),
+            Pair("left", words.duration(moment.left(budget, self._facts.jobs)) if moment.count("running") else "-", 1),
         ]
         found = together(moment.measure, moment.rows, unfinished_too=True)
-        if found is None:
-            so_far = Text("no score yet", style="dim")
-        else:
-            over = f"  {found.n} seed{'s' if found.n > 1 else ''}"
-            so_far = Text.assemble(
-                (f"{moment.measure.name} ", "dim"), interval(found, moment.measure.form), (over, "dim")
-            )
+        so_far = [Text("no score yet", style="dim")] if found is None else _so_far(moment.measure, found, width)
         if moment.note:
-            so_far = Text(moment.note, style="bold")
-        return [bar, table.filled(grid, pairs), so_far]
+            so_far = [Text(moment.note, style="bold")]
+        return [frame.bar(moment.share(budget), width), *frame.filled(pairs, width, (8, 20, 8, 11, 8, 14)), *so_far]
 
 
-def seeds_table(facts: Facts, moment: Moment, most_rows: int) -> Table:
-    """A row for each seed, or for those that matter most."""
+def _so_far(measure: Measure, found: Across, width: int) -> list[Text]:
+    """The mean over seeds and its interval, on as many lines as they need."""
+    name, over = Text(f"{measure.name} ", style="dim"), Text(f"  {words.many(found.n, 'seed')}", style="dim")
+    whole = Text.assemble(name, interval(found, measure.form), over)
+    if whole.cell_len <= width:
+        return [whole]
+    lines = [Text.assemble(name, over), Text(measure.form(found.mean))]
+    if found.ci95 is not None:
+        low, high = (measure.form(end) for end in found.ci95)
+        lines.append(Text.assemble(f"{low} to {high}", ("  95 %", "dim")))
+    return [frame.one_line(line, width) for line in lines]
+
+
+def seeds_table(facts: Facts, moment: Moment, most_rows: int, width: int) -> Table:
+    """A row for each seed, or for those that matter most; where they are too wide, fewer columns."""
     unit = table.measure(facts.budget)
     metrics: dict[str, float] = {}
     for row in moment.rows:
         metrics |= {name: value for name, value in row.progress.metrics.items() if math.isfinite(value)}
     known = [column for column in table.chosen(metrics).items() if column[0] not in NO_COLUMN]
-    columns = dict(known[:1] if facts.evaluated else known[:3])
-    grid = Table(box=None, expand=True, padding=(0, 0, 0, 1), header_style="dim", pad_edge=False)
-    grid.add_column("seed", justify="right", no_wrap=True)
-    grid.add_column("state", no_wrap=True, width=9)
-    headings = ["done", words.counter(unit), *(heading for heading, _ in columns.values())]
-    headings += ["evaluated", "best"] if facts.evaluated else []
-    for heading in [*headings, "time"]:
-        grid.add_column(heading, justify="right", no_wrap=True, min_width=7)
     shown = first_rows(moment.rows, max(FEWEST_ROWS, most_rows))
-    for row in shown:
-        progress = row.progress
-        cells = [words.percent(_share(row, facts.budget)), words.count(progress.counters.get(unit, math.nan))]
-        cells += [form(progress.metrics.get(name, math.nan)) for name, (_, form) in columns.items()]
-        cells += [words.score(progress.last), words.score(progress.best)] if facts.evaluated else []
-        state = "starting" if row.state == "running" and not progress.counters else row.state
-        style = COLOURS.get(row.state, "red")
-        seed = str(row.seed) if row.seed < 10**7 else f"…{row.seed % 10**6:06d}"
-        grid.add_row(seed, Text(state, style=style), *cells, words.duration(progress.seconds))
+    every = [row.progress for row in shown]
+    seeds = [str(row.seed) if row.seed < 10**7 else f"…{row.seed % 10**6:06d}" for row in shown]
+    states = ["starting" if row.state == "running" and not row.progress.counters else row.state for row in shown]
+    coloured = [Text(state, COLOURS.get(row.state, "red")) for state, row in zip(states, shown, strict=True)]
+
+    def numbers(heading: str, cells: list[str], need: int) -> Column:
+        return Column(heading, cells, need, least=7)
+
+    made = [
+        Column("seed", seeds),
+        Column("state", coloured, 1, words=True, least=9),
+        numbers("done", [words.percent(_share(row, facts.budget)) for row in shown], 2),
+        numbers(words.counter(unit), [words.count(each.counters.get(unit, math.nan)) for each in every], 6),
+    ]
+    for number, (name, (heading, form)) in enumerate(known[:1] if facts.evaluated else known[:3]):
+        need = 7 if facts.evaluated else 3 if number == 0 else 6 + number
+        made.append(numbers(heading, [form(each.metrics.get(name, math.nan)) for each in every], need))
+    if facts.evaluated:
+        made.append(numbers("evaluated", [words.score(each.last) for each in every], 3))
+        made.append(numbers("best", [words.score(each.best) for each in every], 4))
+    made.append(numbers("time", [words.duration(each.seconds) for each in every], 5))
+    grid = columns.table(made, width, expand=True)
     hidden = [row for row in moment.rows if row not in shown]
     if hidden:
         kinds = {state: sum(row.state == state for row in hidden) for state in URGENCY}
@@ -266,7 +263,7 @@ def view(facts: Facts, stream: Output, quiet: bool) -> View:
     if quiet:
         return Quiet(stream)
     console = output.console(stream)
-    return Live80(facts, console) if console.is_terminal else Lines(facts, stream)
+    return LiveTable(facts, console) if console.is_terminal else Lines(facts, stream)
 
 
 def _share(row: Row, budget: Mapping[str, int]) -> float:
