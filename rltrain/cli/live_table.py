@@ -70,6 +70,7 @@ class LiveTable:
 
     def show(self, event: Event) -> None:
         position = event.counters.get(measure(self._facts.budget), 0)
+        begins = event.kind == "busy" and not self._busy
         self._busy = event.text if event.kind == "busy" else ""
         if event.kind == "step":
             self._history.add(Row(position, dict(event.counters), dict(event.metrics)))
@@ -81,7 +82,7 @@ class LiveTable:
             self._saved = event.text
         elif event.kind == "warning":
             self._console.print(Text(f"warning: {event.text}", style="yellow"))
-        if event.kind != "step" or self._clock() - self._drawn >= REDRAW_SECONDS:
+        if begins or event.kind not in ("step", "busy") or self._clock() - self._drawn >= REDRAW_SECONDS:
             self._draw()
 
     def close(self) -> None:

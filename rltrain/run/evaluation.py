@@ -7,7 +7,7 @@ has played them is closed. What its games bring does not depend on the others, s
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -174,13 +174,11 @@ def evaluate(
     epsilon: float | None = None,
     threads: int = 1,
     task: str = "env",
-    keep_going: Callable[[], bool] | None = None,
-) -> Evaluation | None:
-    """Play whole games. None if `keep_going` became false meanwhile. Arguments and errors are those of `Playing`."""
+) -> Evaluation:
+    """Play whole games, all of them. The arguments and errors are those of `Playing`."""
     with contextlib.closing(Playing(policy, settings, protocol, episodes, seed, epsilon, threads, task)) as playing:
         for _ in playing.steps():
-            if keep_going is not None and not keep_going():
-                return None
+            pass
         return playing.result()
 
 

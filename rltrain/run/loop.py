@@ -27,7 +27,7 @@ from rltrain.run import folder as folders
 from rltrain.run.build import Parts, build, experiment_of, keep_model
 from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.disk import REAL, Disk
-from rltrain.run.evaluation import Evaluation, evaluate
+from rltrain.run.evaluation import Playing
 from rltrain.run.own_files import append, write_small
 from rltrain.run.sinks import Csv, JsonLines, Sink, TensorBoard, sinks_of
 from rltrain.run.tables import write_tables
@@ -278,11 +278,17 @@ class Run:
 
     def _evaluate(self) -> Iterator[Event]:
         """Play evaluation games. Given up when a stop is requested: the resumed run plays them anew."""
-        games = self.experiment.run.evaluate.episodes
-        yield Event("busy", self.counters, {}, f"evaluating: {games} game{'s' if games > 1 else ''}")
-        result = self.evaluation()
-        if result is None:
-            return
+        many = self.experiment.run.evaluate.episodes
+        games, told = f"{many} game{'s' if many > 1 else ''}", 0
+        yield Event("busy", self.counters, {}, f"evaluating: {games}")
+        with contextlib.closing(self._evaluation()) as playing:
+            for played in playing.steps():
+                if self.stop is not None:
+                    return
+                if played != told:
+                    told = played
+                    yield Event("busy", self.counters, {}, f"evaluating: {played} of {games}")
+            result = playing.result()
         self._evaluation_due = False
         metrics = {"mean": result.mean, "sd": result.sd, "min": result.min, "max": result.max, "median": result.median}
         metrics |= {"ci95/low": result.ci95[0], "ci95/high": result.ci95[1], "episodes": float(len(result.returns))}
@@ -292,10 +298,10 @@ class Run:
         yield from self._record("eval", metrics)
         yield Event("eval", self.counters, metrics)
 
-    def evaluation(self) -> Evaluation | None:
-        """Evaluate on seeds that depend on the run's seed and the counter alone. None if a stop came between."""
+    def _evaluation(self) -> Playing:
+        """An evaluation on seeds that depend on the run's seed and the counter alone."""
         settings = self.experiment.run.evaluate
-        return evaluate(
+        return Playing(
             self.algorithm.policy(),
             self.experiment.environment,
             settings.protocol,
@@ -303,7 +309,6 @@ class Run:
             derive(self.experiment.run.seed, "eval", self.counters[self.primary]),
             threads=self.threads,
             task=self.experiment.task,
-            keep_going=lambda: self.stop is None,
         )
 
     # Remembering

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from rltrain.plain_files import read_json
 
 MOST_BYTES = 1 << 16  # of a file: far more than one holds
 
@@ -36,12 +37,8 @@ def recall(kind: str, question: Mapping[str, Any]) -> Any:
     if path is None:
         return None
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-        with open(descriptor, encoding="utf-8") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return None
-            found = json.loads(file.read(MOST_BYTES))
-    except (OSError, ValueError, RecursionError):
+        found = read_json(path, MOST_BYTES)
+    except (OSError, ValueError):
         return None
     # As JSON has it: a tuple was written as a list.
     asked = json.loads(json.dumps(question))

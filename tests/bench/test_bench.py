@@ -33,6 +33,7 @@ def load(name: str) -> ModuleType:
 throughput = load("dqn_throughput")
 curve = load("learning_curve")
 points = load("pacman_points")
+evaluation = load("evaluation")
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,7 @@ points = load("pacman_points")
         "learning_curve.py",
         "pacman_hour.py",
         "pacman_points.py",
+        "evaluation.py",
         "peers/sb3_dqn.py",
         "cartpole.py",
         "average.py",
@@ -71,6 +73,21 @@ def test_help_works_without_the_peers(script: str) -> None:
 )
 def test_a_reward_of_pacman_is_taken_apart(reward: float, parts: dict[str, int]) -> None:
     assert points.parts(reward) == parts
+
+
+def test_the_speed_of_an_evaluation_is_compared_pair_by_pair() -> None:
+    def measured(first: float, again: float) -> dict[str, dict[str, float]]:
+        return {name: {"seconds": s, "processor_seconds": s} for name, s in (("first", first), ("again", again))}
+
+    sides = {
+        "ours": [measured(10.0, 5.0), measured(20.0, 10.0)],
+        "before": [measured(30.0, 30.0), measured(40.0, 40.0)],
+    }
+    found = evaluation.summary(sides)
+    assert found["ratio_of_seconds"]["first"] == {"median": 2.5, "low": 2.0, "high": 3.0, "count": 2}
+    assert found["ratio_of_processor_seconds"]["again"]["median"] == 5.0
+    assert found["ours"]["again"]["seconds"]["median"] == 7.5
+    assert "ratio_of_seconds" not in evaluation.summary({"ours": sides["ours"]})
 
 
 def test_paired_ratio_is_the_median_of_the_rounds_not_the_ratio_of_medians() -> None:

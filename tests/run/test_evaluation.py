@@ -169,11 +169,6 @@ def test_an_evaluation_repeats_and_another_seed_plays_other_games():
     assert runs[0].returns != runs[2].returns
 
 
-def test_it_stops_when_asked():
-    answers = iter([True, True, False])
-    assert evaluate(Always(0), CARTPOLE, None, 5, seed=0, keep_going=lambda: next(answers)) is None
-
-
 def test_a_lane_that_has_played_its_games_is_stepped_no_more(registered):
     Counted.steps = 0
     result = evaluate(Always(0), EnvironmentConfig(id="Counted-v0"), None, episodes=40, seed=3)
