@@ -93,6 +93,7 @@ def evaluate_checkpoint(
     KeyboardInterrupt if none was.
     """
     from rltrain import envs
+    from rltrain.cli import words
     from rltrain.cli.truth import against_truth, discounts_apart
     from rltrain.core import Silent
     from rltrain.run import baselines, machine
@@ -104,8 +105,8 @@ def evaluate_checkpoint(
     policy = policy_of(experiment, loaded, device, threads)
     progress = progress or Silent()
     about = (experiment.environment, wanted, episodes, seed)
-    told = f"{episodes} game{'s' * (episodes > 1)} of {experiment.algorithm_name} on {experiment.environment.name}"
-    with closing(Playing(policy, *about, epsilon, threads, experiment.task)) as playing, progress.phase(told):
+    told = words.many(episodes, "game"), f"{experiment.algorithm_name} on {experiment.environment.name}"
+    with progress.phase(*told), closing(Playing(policy, *about, epsilon, threads, experiment.task)) as playing:
         stopped = played_out(playing, progress)
         if stopped and not playing.played:
             raise KeyboardInterrupt

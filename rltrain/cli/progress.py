@@ -1,6 +1,6 @@
 """The live line: how far long work is, for every verb that has no view of its own.
 
-    37 of 100 games, dqn on ALE/MsPacman-v5  37.0 %  4,812 steps/s  0:22  0:38 left
+    100 games  dqn on ALE/MsPacman-v5  37.0 %  4,812 steps/s  0:22  0:38 left
 
 On a terminal it stands on standard error from the second second on, is redrawn in place, and gives way to all that is
 printed. Elsewhere it is a line a minute, the first after one. Never on standard output. There is one terminal, so there
@@ -40,6 +40,7 @@ class Phase:
     """What goes on, and how much of it is done."""
 
     what: str
+    about: str
     begun: float  # on the clock
     done: float = 0.0
     total: float = math.nan
@@ -50,6 +51,8 @@ class Phase:
         """In the order in which they stand, each with how soon it is left out where the line is too long: 0 never."""
         share, elapsed = self.done / self.total if self.total > 0 else math.nan, now - self.begun
         found = [(0, self.what)]
+        if self.about:
+            found.append((5, self.about))
         if math.isfinite(share):
             found.append((3, words.percent(share)))
         if math.isfinite(self.spent) and elapsed > 0:
@@ -108,14 +111,13 @@ class Line:
             os.close(sink)
 
     @contextmanager
-    def phase(self, what: str) -> Iterator[None]:
-        """While open, this is what goes on."""
+    def phase(self, what: str, about: str = "") -> Iterator[None]:
         with self._lock:
             self._heard += 1
             now = self._clock()
             if not self._phases:
                 self._next = now + (FIRST_SECONDS if self._on_terminal() else LINE_SECONDS)
-            self._phases.append(Phase(shown(what), now))
+            self._phases.append(Phase(shown(what), shown(about), now))
         try:
             yield
         finally:

@@ -78,8 +78,8 @@ def _mean(
     spec = envs.describe(settings, task=task)
     policy = basic.make_policy(config, spec, np.random.default_rng(derive(seed, "baseline")))
     with (
+        progress.phase(f"{episodes} game{'s' * (episodes > 1)}", f"the {name} policy on {settings.name}"),
         closing(Playing(policy, settings, protocol, episodes, seed, 0.0, threads, task)) as playing,
-        progress.phase(f"{episodes} game{'s' * (episodes > 1)} of the {name} policy on {settings.name}"),
     ):
         for played in playing.steps():
             progress.at(played, episodes, playing.env_steps, "steps")

@@ -14,7 +14,7 @@ import gymnasium
 import pytest
 
 from rltrain import yaml_subset
-from rltrain.cli import app, table, warned
+from rltrain.cli import app, live_table, table, warned
 from rltrain.cli.errors import exit_code_of
 from rltrain.cli.output import Output, complain, console, say, say_json
 from rltrain.cli.seeds import table as seeds_table
@@ -230,7 +230,7 @@ def test_the_live_table_lets_no_name_of_a_metric_through(monkeypatch):
     progress = {"share": 0.5, "elapsed_seconds": 1.0, "steps_per_second": 1.0}
     facts = table.Facts(ALL, f"runs/{ALL}", {"env_steps": 10}, 1, lambda: progress)
     view = table.view(facts, Output(stream), quiet=False)
-    assert isinstance(view, table.Live80)
+    assert isinstance(view, live_table.LiveTable)
     for kind in ("step", "warning", "save", "busy"):
         view.show(Event(kind, {"env_steps": 5, "episodes": 1}, dict.fromkeys(HOSTILE, 1.0), ALL))
     view.close()

@@ -47,17 +47,17 @@ def test_on_a_terminal_it_says_what_share_speed_and_time_left() -> None:
     stream, clock = Terminal(), Clock()
     line = Line(lambda: stream, clock)
     listener: Progress = line
-    with listener.phase("100 games"):
+    with listener.phase("100 games", "dqn on CartPole-v1"):
         line.tick()
         assert stream.getvalue() == "", "short work shows nothing"
         clock.now += 20
         line.at(25, 100, 40_000, "steps")
         line.tick()
-        assert stream.last_line() == "100 games  25.0 %  2,000 steps/s  0:20  1:00 left"
+        assert stream.last_line() == "100 games  dqn on CartPole-v1  25.0 %  2,000 steps/s  0:20  1:00 left"
         clock.now += 1
         line.at(0, math.nan)
         line.tick()
-        assert stream.last_line() == "100 games  0:21"
+        assert stream.last_line() == "100 games  dqn on CartPole-v1  0:21"
     assert "\n" not in stream.getvalue()
 
 
@@ -87,10 +87,11 @@ def test_a_terminal_that_cannot_redraw_a_line_gets_whole_ones(monkeypatch: pytes
 
 @pytest.mark.parametrize("width", [10, 20, 30, 40, 60, 80, 200])
 def test_it_fits_any_width_by_leaving_out_whole_parts(width: int) -> None:
-    parts = Phase("100 games", 0.0, 25, 100, 40_000, "steps").parts(20.0)
+    parts = Phase("100 games", "dqn on CartPole-v1", 0.0, 25, 100, 40_000, "steps").parts(20.0)
     text = fitted(parts, width)
     assert len(text) <= width
     assert [part for _, part in parts if part in text] == text.split("  ")
+    assert ("dqn" in text) == (width >= 70)
     if width >= 22:
         assert "100 games" in text and "1:00 left" in text
 

@@ -219,7 +219,7 @@ def test_a_note_stands_in_the_table_and_in_the_lines(run):
     facts = dataclasses.replace(run.facts(), note="the model's own discount is 0.5, the config learns for 0.99")
     for height in (16, 40):
         console = Console(file=io.StringIO(), width=80, height=height, force_terminal=True)
-        view = table.Live80(facts, console, clock=lambda: 0.0)
+        view = live_table.LiveTable(facts, console, clock=lambda: 0.0)
         for steps in range(4_000, 400_001, 4_000):
             view.show(run.event("step", steps, {"return/mean": float(steps)}))
         text = shown(view, height=height)

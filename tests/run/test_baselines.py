@@ -89,7 +89,7 @@ class Listening:
     def __init__(self) -> None:
         self.phases: list[str] = []
 
-    def phase(self, what: str):
+    def phase(self, what: str, about: str = ""):
         self.phases.append(what)
         return nullcontext()
 
