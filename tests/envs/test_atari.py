@@ -8,6 +8,7 @@ import pytest
 from rltrain import envs
 from rltrain.core import Step
 from rltrain.envs import known
+from rltrain.envs.emulators import Advance
 from rltrain.errors import CheckpointError
 from rltrain.settings import EnvironmentConfig
 
@@ -127,23 +128,23 @@ def test_a_reset_right_after_a_last_opens_one_game_and_not_two():
 
 
 class ExtraLife:
-    """Stands in for the emulator: a game with four lives is cut off, the next one opens with three."""
+    """Stands in for the emulators: a game with four lives is cut off, the next one opens with three."""
 
     def __init__(self):
         self.tape = iter([(4, False), (4, True), (3, False), (2, False), (2, False)])
 
-    def reset(self, seed=None, options=None):
-        return np.zeros((1, 4, 84, 84), np.uint8), {"lives": np.array([4])}
+    def reset(self, seeds, lanes):
+        return np.zeros((1, 4, 84, 84), np.uint8), np.array([4])
 
     def step(self, action):
         lives, truncated = next(self.tape)
         flags = np.array([False]), np.array([truncated])
-        return np.zeros((1, 4, 84, 84), np.uint8), np.array([0]), *flags, {"lives": np.array([lives])}
+        return Advance(np.zeros((1, 4, 84, 84), np.uint8), np.array([0]), *flags, np.array([lives]))
 
 
 def test_fewer_lives_in_a_new_game_are_no_lost_life():
     env = envs.make(EnvironmentConfig(id="ALE/MsPacman-v5", terminal_on_life_loss=True), num_envs=1)
-    env._envs = ExtraLife()
+    env._emulators = ExtraLife()
     env.reset(0)
     steps = [env.step(np.array([0])) for _ in range(5)]
     assert [bool(step.last[0]) for step in steps] == [False, True, False, False, False]
