@@ -9,7 +9,7 @@ import pytest
 from rltrain.algos import basic
 from rltrain.cli import app, cost
 from rltrain.cli.errors import exit_code_of
-from rltrain.run import loop
+from rltrain.run import disk, loop
 from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.folder import Lock
 
@@ -74,22 +74,23 @@ def test_1_a_bug_leaves_its_traceback_in_the_run(rltrain, tmp_path, monkeypatch)
     assert json.loads((tmp_path / "runs/r/status.json").read_text())["state"] == "crashed"
 
 
-def test_a_run_that_is_killed_while_its_folder_is_made_is_none_or_can_be_resumed(rltrain, tmp_path, monkeypatch):
-    real, written = loop.write_small, []
+def test_a_run_that_is_stopped_while_its_folder_is_made_leaves_nothing_behind(rltrain, tmp_path, monkeypatch):
+    real, allowed = disk.RealDisk.rename, 0
 
-    def write(path, text):
-        if len(written) == allowed:
+    def rename(self, old, new):
+        nonlocal allowed
+        if not allowed:
             raise KeyboardInterrupt
-        written.append(path.name)
-        real(path, text)
+        allowed -= 1
+        real(self, old, new)
 
-    for allowed in range(2):  # run.json, config.yaml
-        written.clear()
-        monkeypatch.setattr(loop, "write_small", write)
-        assert rltrain("train", "c.yaml", "--name", f"r{allowed}")[0] == 130
-        monkeypatch.setattr(loop, "write_small", real)
-        is_run = (tmp_path / f"runs/r{allowed}/config.yaml").exists()
-        assert rltrain("resume", f"r{allowed}", "-q")[0] == (0 if is_run else 2)
+    for before_it in range(2):  # run.json, config.yaml
+        allowed = before_it
+        monkeypatch.setattr(disk.RealDisk, "rename", rename)
+        assert rltrain("train", "c.yaml", "--name", "r")[0] == 130
+        monkeypatch.setattr(disk.RealDisk, "rename", real)
+        assert not (tmp_path / "runs/r").exists()
+    assert rltrain("train", "c.yaml", "--name", "r", "-q")[0] == 0
 
 
 def test_3_no_checkpoint_is_whole(rltrain, tmp_path):
