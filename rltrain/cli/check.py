@@ -116,17 +116,43 @@ def check_run(run: str, runs_dir: Path) -> dict[str, Any]:
     else:
         home, wanted = folder.find(runs_dir, run), []
     checkpoints = Checkpoints(home)
-    found = []
+    found: list[dict[str, Any]] = []
     for name in wanted or checkpoints.names():
         faults = checkpoints.verify(name)
-        found.append({"name": name, "bytes": None if faults else checkpoints.size(name), "faults": faults})
+        try:
+            size = None if faults else checkpoints.size(name)
+        except CheckpointError as error:
+            size, faults = None, [str(error)]
+        if faults and not wanted and not (home / "checkpoints" / name).exists():
+            continue  # a run that trains has removed it meanwhile
+        found.append({"name": name, "bytes": size, "faults": faults})
     set_aside = sorted(bad.name for bad in (home / "checkpoints").glob("bad-*"))
+    whole = [checkpoint["name"] for checkpoint in found if not checkpoint["faults"]]
+    edits, refused = edits_since(home, whole[-1]) if whole else ([], False)
     return {
         "run": str(home),
-        "ok": not any(checkpoint["faults"] for checkpoint in found),
+        "ok": not refused and not any(checkpoint["faults"] for checkpoint in found),
         "checkpoints": found,
         "set_aside": set_aside,
+        "edits": edits,
     }
+
+
+def edits_since(home: Path, name: str) -> tuple[list[str], bool]:
+    """What config.yaml says otherwise than a checkpoint of the run was made with, and whether a resume refuses it."""
+    from rltrain.config import load
+    from rltrain.run import edits, folder
+    from rltrain.run.disk import REAL
+    from rltrain.run.reading import read_manifest
+
+    if not (home / folder.MARKER).is_file():  # checkpoints alone
+        return [], False
+    manifest, _ = read_manifest(REAL, home / "checkpoints" / name)
+    try:
+        found = edits.since(manifest.meta, load(home / folder.MARKER))
+    except InputError as error:
+        return str(error).splitlines(), True
+    return [f"config.yaml was edited since {name}: {edit}" for edit in found], any(edit.refused for edit in found)
 
 
 def config_lines(report: dict[str, Any]) -> list[str]:
@@ -178,7 +204,8 @@ def run_lines(report: dict[str, Any]) -> list[str]:
     """What a person reads of `check_run`."""
     from rltrain.cli import words
 
-    lines = [f"{report['run']}: {'every hash holds' if report['ok'] else 'damaged'}"]
+    damaged = any(checkpoint["faults"] for checkpoint in report["checkpoints"])
+    lines = [f"{report['run']}: {'damaged' if damaged else 'every hash holds'}"]
     for checkpoint in report["checkpoints"]:
         if checkpoint["faults"]:
             lines.append(f"  {checkpoint['name']}  damaged")
@@ -189,6 +216,9 @@ def run_lines(report: dict[str, Any]) -> list[str]:
         lines.append("  no checkpoint yet")
     if report["set_aside"]:
         lines.append(f"  set aside as damaged earlier: {', '.join(report['set_aside'])}")
-    if not report["ok"] and any(not checkpoint["faults"] for checkpoint in report["checkpoints"]):
+    lines += [f"  {edit}" for edit in report["edits"]]
+    if report["edits"] and not report["ok"] and not damaged:
+        lines.append("`rltrain resume` refuses that: put it back, or go on with it by --fork NAME.")
+    if damaged and any(not checkpoint["faults"] for checkpoint in report["checkpoints"]):
         lines.append("`rltrain resume` goes on from the newest whole one.")
     return lines

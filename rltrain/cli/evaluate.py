@@ -155,6 +155,7 @@ class Saved(NamedTuple):
 
 def saved(checkpoint: str, runs_dir: Path, last: bool) -> Saved:
     """The checkpoint that is meant, and its experiment. Warnings are said on standard error."""
+    from rltrain.run import edits
     from rltrain.run.reading import load_path
 
     path, chosen = locate(checkpoint, runs_dir, last)
@@ -169,6 +170,8 @@ def saved(checkpoint: str, runs_dir: Path, last: bool) -> Saved:
     for warning in loaded.warnings:
         complain(f"warning: {warning}")
     experiment = experiment_of(path, loaded)
+    for edit in edits.since(loaded.meta, experiment):
+        complain(f"warning: config.yaml was edited since {loaded.name}: {edit}")
     return Saved(path if path.name == loaded.name else path / "checkpoints" / loaded.name, chosen, loaded, experiment)
 
 

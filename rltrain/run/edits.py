@@ -26,6 +26,11 @@ class Edit(NamedTuple):
     before: Any
     now: Any
 
+    @property
+    def refused(self) -> bool:
+        """Whether a resume does not take it."""
+        return not config.is_safe(self.key)
+
     def __str__(self) -> str:
         return f"{self.key}: {self.before!r} -> {self.now!r}"
 
@@ -60,7 +65,7 @@ def kept(experiment: Experiment) -> dict[str, Any]:
 def told(folder: Path, meta: Mapping[str, Any], written: Experiment) -> list[str]:
     """What a person should know of edits that may be made. InputError for others."""
     found = since(meta, written)
-    refused = [str(edit) for edit in found if not config.is_safe(edit.key)]
+    refused = [str(edit) for edit in found if edit.refused]
     if refused:
         head = f"{folder / 'config.yaml'} was edited since the checkpoint; a resumed run keeps its settings"
         hint = f"put them back, or go on with them in a run of its own: rltrain resume {folder} --fork NAME"

@@ -9,7 +9,7 @@ import pytest
 from rltrain.algos import basic
 from rltrain.cli import app, cost
 from rltrain.cli.errors import exit_code_of
-from rltrain.run import disk, loop
+from rltrain.run import disk
 from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.folder import Lock
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from rltrain import config
+from rltrain.cli.check import check_run, run_lines
+from rltrain.cli.evaluate import evaluate_checkpoint
 from rltrain.cli.train import fork_run
 from rltrain.errors import InputError
 from rltrain.run.checkpoint import load_path
@@ -77,6 +79,15 @@ def test_an_edited_setting_is_refused_with_both_values(run):
         Run.resume(run)
     edit(run / "config.yaml", "gamma: 0.5", "gamma: 0.99")
     assert end(run) == []
+
+
+def test_check_and_eval_tell_an_edit(run, capsys):
+    edit(run / "config.yaml", "gamma: 0.99", "gamma: 0.5")
+    report = check_run(str(run), run.parent)
+    assert not report["ok"] and report["edits"][0].endswith("algorithm.gamma: 0.99 -> 0.5")
+    assert any("every hash holds" in line for line in run_lines(report))
+    evaluate_checkpoint(run, episodes=1)
+    assert "was edited since" in capsys.readouterr().err
 
 
 def test_an_edit_of_what_may_change_is_told(run):
