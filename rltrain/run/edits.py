@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rltrain import config
+from rltrain import config, yaml_subset
 from rltrain.config import Experiment
 from rltrain.errors import InputError
 from rltrain.plain_files import open_plain
@@ -37,7 +37,8 @@ class Edit(NamedTuple):
 
 def since(meta: Mapping[str, Any], written: Experiment) -> list[Edit]:
     """What differs between a checkpoint's settings and those of `written`. Nothing for checkpoints that keep none."""
-    settings = meta.get("config")
+    text = meta.get("config")
+    settings = yaml_subset.read(text).value if isinstance(text, str) else None
     if not isinstance(settings, Mapping):
         return []
     before, now = (_leaves(tree) for tree in (settings, written.to_dict()))
@@ -59,7 +60,7 @@ def _leaves(tree: Mapping[str, Any]) -> dict[str, Any]:
 def kept(experiment: Experiment) -> dict[str, Any]:
     """What a checkpoint's manifest holds of the configuration."""
     model = model_hash(experiment)
-    return {"config": experiment.to_dict(), **({"model": model} if model else {})}
+    return {"config": experiment.to_yaml(), **({"model": model} if model else {})}
 
 
 def told(folder: Path, meta: Mapping[str, Any], written: Experiment) -> list[str]:

@@ -11,6 +11,7 @@ from rltrain.cli.check import check_run, run_lines
 from rltrain.cli.evaluate import evaluate_checkpoint
 from rltrain.cli.train import fork_run
 from rltrain.errors import InputError
+from rltrain.run import edits, state_codec
 from rltrain.run.checkpoint import load_path
 from rltrain.run.loop import Run
 
@@ -111,6 +112,15 @@ def test_a_checkpoint_that_keeps_no_settings_is_resumed(run):
     shutil.rmtree(run / "checkpoints")
     Checkpoints(run).save(loaded.step, loaded.state, meta)
     assert end(run) == []
+
+
+def test_an_argument_of_any_name_is_kept_and_an_edit_of_it_is_seen():
+    text = 'algorithm: reinforce\nenvironment: {id: FrozenLake-v1, kwargs: {x: {"$blob": 1, "é": [.nan, null]}}}\n'
+    experiment = config.loads(text, "test.yaml")
+    meta = state_codec.decode(json.loads(state_codec.dump_json(state_codec.encode(edits.kept(experiment)))))
+    assert edits.since(meta, experiment) == []
+    (edit,) = edits.since(meta, experiment.replace('environment.kwargs.x={"$blob": 2}'))
+    assert edit.key == "environment.kwargs" and edit.refused
 
 
 def test_an_edited_model_is_refused(tmp_path):
