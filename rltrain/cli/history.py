@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rltrain.plain_files import json_lines
+from rltrain.plain_files import as_number, is_count, json_lines
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,9 @@ def recall(folder: Path, counters: Collection[str], measure: str) -> list[Row]:
     """The past of a resumed run, from metrics.jsonl and eval.jsonl. Only shown: what is unreadable is left out."""
     rows = [_row(values, counters, measure) for values in _lines(folder / "metrics.jsonl")]
     scored = [
-        replace(_row(values, counters, measure), metrics={}, score=float(values["mean"]))
+        replace(_row(values, counters, measure), metrics={}, score=as_number(values["mean"]))
         for values in _lines(folder / "eval.jsonl")
-        if isinstance(values.get("mean"), int | float)
+        if math.isfinite(as_number(values.get("mean")))
     ]
     merged_rows: list[Row] = []
     for row in sorted([*rows, *scored], key=lambda row: row.position):  # stable: an evaluation follows its step
@@ -81,9 +80,10 @@ def recall(folder: Path, counters: Collection[str], measure: str) -> list[Row]:
 
 
 def _row(values: Mapping[str, Any], counters: Collection[str], measure: str) -> Row:
-    counts = {key: value if type(value := values.get(key)) is int else 0 for key in counters}
-    numbers = {key: float(value) if isinstance(value, int | float) else math.nan for key, value in values.items()}
-    return Row(counts.get(measure, 0), counts, {key: value for key, value in numbers.items() if key not in counters})
+    counts = {key: value if is_count(value := values.get(key)) else 0 for key in counters}
+    return Row(
+        counts.get(measure, 0), counts, {key: as_number(value) for key, value in values.items() if key not in counters}
+    )
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:

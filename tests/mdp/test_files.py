@@ -381,7 +381,7 @@ def test_nothing_is_replaced_unasked_and_nothing_is_left_behind(tmp_path, monkey
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("rltrain.mdp.files.os.fsync", full)
+    monkeypatch.setattr("rltrain.whole_files.os.fsync", full)
     with pytest.raises(RltrainError, match="No space left on device; free some space") as caught:
         files.write(problems.forest(), path, overwrite=True)
     assert caught.value.exit_code == 7
