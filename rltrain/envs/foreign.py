@@ -106,7 +106,8 @@ class Foreign:
         if isinstance(reward, NUMBERS) or (
             isinstance(reward, np.ndarray) and reward.shape == () and reward.dtype.kind in "fiub"
         ):
-            return float(reward)
+            with suppress(OverflowError):  # of a whole number that no float holds
+                return float(reward)
         raise EnvironmentFault(f"{self.name}: step({action}) gave {_form(reward)} as reward; a reward is one number")
 
     def _flag(self, action: int, what: str, value: Any) -> bool:
@@ -250,6 +251,8 @@ def _form(value: Any) -> str:
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     if value is None:
         return "None"
+    if isinstance(value, int) and value.bit_length() > 1024:  # beyond floats, and it may be too long to be written
+        return f"a whole number of {value.bit_length():,} bits"
     if isinstance(value, bool | int | float | str):
         return described(value)
     return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, tuple | list | dict) else "")

@@ -121,8 +121,9 @@ def endings(model: Model) -> list[str]:
                 pair = int(np.flatnonzero(pays & lost[model.pair_state])[0])
                 return [
                     f"discount 1: {pair_text(model, pair)}: gives {model.reward[pair]:g} again and again, and neither "
-                    f"a terminal state nor a circle without rewards can be reached from there ({int(lost.sum()):,} "
-                    "such states): the rewards have no finite sum; a discount below 1 gives one"
+                    "a terminal state nor a circle without rewards can be reached from there "
+                    f"({int(lost.sum()):,} such {'state' if lost.sum() == 1 else 'states'}): "
+                    "the rewards have no finite sum; a discount below 1 gives one"
                 ]
     if not stays.any():
         return []

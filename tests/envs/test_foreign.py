@@ -212,6 +212,10 @@ class ArrayAsReward(RewardIs):
     reward = np.array([1.0])
 
 
+class HugeReward(RewardIs):
+    reward = 10**5000
+
+
 class TextAsEnd(Plain):
     def step(self, action):
         return self.seen(), 1.0, "False", False, {}
@@ -263,6 +267,7 @@ FAULTS = {  # what is said of each; with a time limit Gymnasium's wrapper looks 
     NoneAsReward: r"step\(\d\) gave None as reward",
     TextAsReward: r"step\(\d\) gave '1.5' as reward",
     ArrayAsReward: r"step\(\d\) gave an array of shape \(1,\) and dtype float64 as reward",
+    HugeReward: r"step\(\d\) gave a whole number of 16,610 bits as reward",
     TextAsEnd: r"step\(\d\) gave 'False' as terminated",
     RefusesActions: rf"step\(1\) failed: ValueError: action 1 is masked {LINE}",
 }

@@ -48,6 +48,12 @@ def test_a_model_comes_packed_or_through_standard_input(tmp_path, monkeypatch, s
         assert gzip.decompress(packed.read_bytes()) == path.read_bytes()
 
 
+def test_costs_in_yaml_from_standard_input_are_no_text_of_cassandra(monkeypatch):
+    given(monkeypatch, b"discount: 0.5\nvalues: cost\nstates:\n  a: {go: a reward 3}\n")
+    loaded = files.read("-")
+    assert loaded.costs and loaded.model.reward.tolist() == [-3]
+
+
 def test_a_policy_comes_packed_too(tmp_path):
     (tmp_path / "p.csv.gz").write_bytes(gzip.compress(b"state,action\ns0,a0\ns1,a2\ns2,a1\n"))
     assert policy.read(tmp_path / "p.csv.gz", BOOK).tolist() == [1, 0, 0, 0, 1, 1]

@@ -45,7 +45,7 @@ RATIO = 200  # the most that a byte of a packed text stands for
 SMALL = 10_000_000  # bytes up to which the ratio is nobody's concern
 HELD = 16 << 20  # bytes of a temporary file that stay in memory
 BLOCK = 1 << 20
-_CASSANDRA = re.compile(r"^(?:[TRO]\s*:|values\s*:|actions\s*:[ \t]*[^\s\[])", re.MULTILINE)
+_CASSANDRA = re.compile(r"^(?:[TRO]\s*:|actions\s*:[ \t]*[^\s\[])", re.MULTILINE)
 
 
 @dataclass(frozen=True)
