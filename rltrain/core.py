@@ -96,6 +96,8 @@ class EnvSpec:
     num_states: int | None = None  # where obs [N, 1] are the numbers of states
     obs_high: int = 255  # of uint8 observations: the greatest value, which networks see as 1
     discount: float | None = None  # that a known model states; it is the default of every algorithm's `gamma`
+    endless: bool = False  # no episode ever ends: a known model without terminal states, and no limit of steps
+    warnings: tuple[str, ...] = ()  # of how a known model was read from its file: costs minimised, sums divided
 
 
 class Env(Stateful, Protocol):
@@ -188,6 +190,14 @@ class Doubting(Protocol):
     """An algorithm's `Config` that knows settings under which nothing would ever be learned."""
 
     def doubts(self, spec: EnvSpec, budget: Mapping[str, int]) -> list[str]: ...  # each with its key and the remedy
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """An algorithm that found something in its world, before the first step, that its user should know."""
+
+    @property
+    def told(self) -> list[str]: ...
 
 
 def crossed(before: int, after: int, every: int) -> bool:

@@ -99,6 +99,10 @@ class Algorithm:
         return {"env_steps": self.env_steps, "episodes": int(self.world.episodes.min())}
 
     @property
+    def told(self) -> list[str]:
+        return [learning_truth.NO_VALUES] if self.model is not None and self.truth is None else []
+
+    @property
     def done(self) -> bool:
         return False
 

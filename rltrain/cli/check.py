@@ -74,9 +74,10 @@ def is_config(target: str, runs_dir: Path) -> bool:
 
 def check_config(experiment: Experiment, runs_dir: Path) -> dict[str, Any]:
     """What it is and what it will cost. What will not fit in memory is refused. Trains nothing."""
-    from rltrain.cli.cost import available_bytes, doubts, memory_bytes, refuse_what_does_not_fit
+    from rltrain.cli.cost import available_bytes, memory_bytes, refuse_what_does_not_fit
     from rltrain.cli.truth import discounts_apart
     from rltrain.run import folder
+    from rltrain.run.build import doubts
 
     spec, cost = refuse_what_does_not_fit(experiment)
     place = next(path for path in (runs_dir, *runs_dir.absolute().parents) if path.is_dir())

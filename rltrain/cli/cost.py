@@ -200,11 +200,3 @@ def probe(
     speeds = {name: (after[name] - before[name]) / elapsed for name in after}
     times = [limit / speeds[name] for name, limit in budget.items() if speeds.get(name)]
     return {"seconds": elapsed, "per_second": speeds, "expected_seconds": min(times, default=None)}
-
-
-def doubts(experiment: Experiment, spec: EnvSpec) -> list[str]:
-    """Why nothing may ever be learned by these settings, where the algorithm says so."""
-    from rltrain.core import Doubting
-
-    config = experiment.algorithm
-    return config.doubts(spec, experiment.run.budget or {}) if isinstance(config, Doubting) else []

@@ -19,6 +19,7 @@ import numpy as np
 from rltrain.core import Array, Env, EnvSpec, State, Stateful, Step, as_int64
 from rltrain.errors import InputError
 from rltrain.mdp import files
+from rltrain.mdp.files import Loaded
 from rltrain.mdp.model import Model
 from rltrain.saved import MAX_COUNT, Saved, check_lanes
 from rltrain.settings import EnvironmentConfig
@@ -79,13 +80,20 @@ class Lane:
 class Tabular:
     """N walks through a model. An impossible action is replaced by a possible one, each as likely."""
 
-    def __init__(self, model: Model, num_envs: int = 1, max_episode_steps: int | None = None, name: str = "") -> None:
+    def __init__(
+        self,
+        model: Model,
+        num_envs: int = 1,
+        max_episode_steps: int | None = None,
+        name: str = "",
+        warnings: tuple[str, ...] = (),
+    ) -> None:
         from rltrain.mdp import sampling
 
         self.model = model
         self.num_states = model.num_states
         self.sampler = sampling.make(model)
-        self.spec = _model_spec(model, num_envs, max_episode_steps, name or model.name)
+        self.spec = _model_spec(Loaded(model, warnings), num_envs, max_episode_steps, name or model.name)
         self._lanes = sampling.Lanes(
             stream=np.zeros(num_envs, np.uint64),
             state=np.zeros(num_envs, np.int64),
@@ -203,10 +211,10 @@ def make(settings: EnvironmentConfig, num_envs: int | None = None) -> Tabular | 
     InputError for one whose observations have no numbers, MissingError for one that does not exist.
     """
     count = num_envs or settings.num_envs or 1
-    model = model_of(settings)
-    if model is None:
+    loaded = _load(settings)
+    if loaded is None:
         return Numbered(settings, count)
-    return Tabular(model, count, _limit(settings), settings.id)
+    return Tabular(loaded.model, count, _limit(settings), settings.id, loaded.warnings)
 
 
 def describe(settings: EnvironmentConfig, num_envs: int | None = None) -> EnvSpec:
@@ -214,9 +222,9 @@ def describe(settings: EnvironmentConfig, num_envs: int | None = None) -> EnvSpe
     from rltrain.envs import foreign
 
     count = num_envs or settings.num_envs or 1
-    model = model_of(settings)
-    if model is not None:
-        return _model_spec(model, count, _limit(settings), settings.id)
+    loaded = _load(settings)
+    if loaded is not None:
+        return _model_spec(loaded, count, _limit(settings), settings.id)
     game = foreign.make(settings)
     try:
         numbering(settings.id, game.observation_space)
@@ -227,12 +235,18 @@ def describe(settings: EnvironmentConfig, num_envs: int | None = None) -> EnvSpe
 
 def model_of(settings: EnvironmentConfig) -> Model | None:
     """The known model behind these settings. None where there is only an environment to sample."""
+    loaded = _load(settings)
+    return None if loaded is None else loaded.model
+
+
+def _load(settings: EnvironmentConfig) -> Loaded | None:
     if files.is_model_file(settings.id):
-        return files.read(Path(settings.id)).model
+        return files.read(Path(settings.id))
     from rltrain.envs import known, tables
 
     known.check(settings)
-    return tables.model_of(settings.id, settings.kwargs)
+    model = tables.model_of(settings.id, settings.kwargs)
+    return None if model is None else Loaded(model)
 
 
 def numbering(name: str, space: Any) -> tuple[int, Callable[[Any], int]]:
@@ -309,9 +323,12 @@ def _limit(settings: EnvironmentConfig) -> int | None:
     return gymnasium.spec(settings.id).max_episode_steps
 
 
-def _model_spec(model: Model, num_envs: int, limit: int | None, name: str) -> EnvSpec:
+def _model_spec(loaded: Loaded, num_envs: int, limit: int | None, name: str) -> EnvSpec:
+    model = loaded.model
     actions = tuple(model.actions[number] for number in range(model.num_actions))
-    return replace(_spec(name, actions, num_envs, limit, None, model.num_states), discount=model.discount)
+    spec = _spec(name, actions, num_envs, limit, None, model.num_states)
+    endless = limit is None and not model.terminal.any()
+    return replace(spec, discount=model.discount, endless=endless, warnings=loaded.warnings)
 
 
 def _games_spec(settings: EnvironmentConfig, game: Any, num_envs: int) -> EnvSpec:

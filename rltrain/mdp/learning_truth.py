@@ -20,6 +20,14 @@ from rltrain.mdp.solution import Solution
 
 EPSILON = 1e-9  # of the truth
 FEW_STATES = 100  # up to which the regret of every learner is found: a system of linear equations at every look
+NO_VALUES = (
+    "algorithm.gamma: at discount 1 this model has no finite values where it starts, so there is no truth to compare"
+    " with, or to learn; take one below 1 (`rltrain mdp solve` says why)"
+)
+NO_VALUES_OF_POLICY = (
+    "algorithm.gamma: at discount 1 the policy has no finite values, so there is no truth to compare with, or to"
+    " learn; take one below 1 (`rltrain mdp evaluate` says why)"
+)
 MOST_STATES = 700  # up to which that of the first learner is, above none
 
 

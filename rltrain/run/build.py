@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from rltrain import config, envs, registry
 from rltrain.config import MODEL_FOLDER, Experiment
-from rltrain.core import Algorithm, Env, Hardware
+from rltrain.core import Algorithm, Doubting, Env, EnvSpec, Hardware
 from rltrain.errors import CheckpointError, InputError
 from rltrain.rng import Streams
 from rltrain.run import allocator, machine
@@ -49,6 +49,18 @@ def check_counters(experiment: Experiment, made: Algorithm) -> None:
             if name not in made.counters:
                 rule = f"{experiment.algorithm_name} does not count {name!r}; it counts {', '.join(made.counters)}"
                 raise InputError(f"run.{place}: {rule}")
+
+
+def doubts(experiment: Experiment, spec: EnvSpec) -> list[str]:
+    """What its user should know before it begins: how the model was read, why nothing may be learned or nothing end."""
+    budget, settings = experiment.run.budget or {}, experiment.algorithm
+    found = list(spec.warnings)
+    if spec.endless and set(budget) == {"episodes"}:
+        found.append(
+            f"run.budget: {budget['episodes']:,} episodes never come: no state of {spec.id} is terminal; set"
+            " environment.max_episode_steps, or a budget of env_steps"
+        )
+    return found + (settings.doubts(spec, budget) if isinstance(settings, Doubting) else [])
 
 
 def world(experiment: Experiment, cores: int = 1) -> Env:

@@ -19,12 +19,12 @@ from typing import Any, Literal, NamedTuple
 
 from rltrain import config
 from rltrain.config import Experiment
-from rltrain.core import Doubting, EnvSpec, Metrics, Pausing, State, crossed
+from rltrain.core import EnvSpec, Metrics, Pausing, State, Telling, crossed
 from rltrain.errors import DiskError, EnvironmentFault
 from rltrain.rng import derive
 from rltrain.run import edits, facts, log_repair, machine
 from rltrain.run import folder as folders
-from rltrain.run.build import Parts, build, experiment_of, keep_model
+from rltrain.run.build import Parts, build, doubts, experiment_of, keep_model
 from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.disk import REAL, Disk
 from rltrain.run.evaluation import Playing
@@ -78,8 +78,8 @@ class Run:
         self._elapsed_before = 0.0  # seconds of the sessions that led here
         self._started = time.monotonic()
         self._recent: list[tuple[float, int]] = []  # (seconds, environment steps) of the last steps, for the speed
-        settings = self.experiment.algorithm
-        self._warnings = settings.doubts(self.spec, self.budget) if isinstance(settings, Doubting) else []
+        self._warnings = doubts(self.experiment, self.spec)
+        self._warnings += self.algorithm.told if isinstance(self.algorithm, Telling) else []
         self._facts: dict[str, Any] | None = None  # for run.json, once a step is made that is not exact
         self._unwritten = False  # the sinks hold numbers that the disk refused
         self._mean: float | None = None  # of the last training games, for a run that is never evaluated
