@@ -16,7 +16,7 @@ import numpy as np
 from rltrain.core import Array
 from rltrain.mdp import bellman
 from rltrain.mdp.lost import restricted
-from rltrain.mdp.model import Model
+from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.solution import Solution
 from rltrain.mdp.total_reward import MAX_SECONDS, Proof, prove
 
@@ -103,17 +103,13 @@ def _values(part: Model, on: Any, method: str, proof: Proof) -> Iterator[Array]:
         while True:
             q = on.backup(bellman.best(part, q))
             yield bellman.best(part, q)
-    if method == "gs":  # a pair that surely stays where it is has no part in a policy that ends
-        single = np.diff(part.first_next) == 1
-        stays = np.zeros(part.num_pairs, dtype=bool)
-        stays[single] = part.next[part.first_next[:-1][single]] == part.pair_state[single]
-        moving = _on(restricted(part, ~stays), 1)
-        choice, backwards = np.full(part.num_states, -1, dtype=np.int64), False
+    if method == "gs":
+        moving = _on(_moving(part), 1)
+        value, choice, backwards = np.append(value, 0.0), np.full(part.num_states + 1, -1, dtype=np.int64), False
         while True:
             moving.improve(value, choice, backwards)
-            np.maximum(value, 0.0, out=value, where=proof.idle)  # or round and round for nothing
             backwards = not backwards
-            yield value.copy()
+            yield value[:-1].copy()
     backed_up, choice = np.empty_like(value), np.empty(part.num_states, dtype=np.int64)
     while True:
         if method == "vi":
@@ -128,6 +124,23 @@ def _values(part: Model, on: Any, method: str, proof: Proof) -> Iterator[Array]:
                 on.sweep(value, backed_up, choice, few)
                 value, backed_up = backed_up, value
         yield value
+
+
+def _moving(part: Model) -> Model:
+    """The model with one more state, terminal, to which pairs lead that surely stay for nothing.
+
+    Other pairs that surely stay have no part in a policy that ends. So no state's value depends on itself alone.
+    """
+    single = np.diff(part.first_next) == 1
+    stays = np.zeros(part.num_pairs, dtype=bool)
+    stays[single] = part.next[part.first_next[:-1][single]] == part.pair_state[single]
+    stops = stays & (part.reward == 0)
+    following = part.next.copy()
+    following[part.first_next[:-1][stops]] = part.num_states
+    first_pair = np.append(part.first_pair, part.num_pairs)
+    states = Numbered(part.num_states + 1)
+    whole = replace(part, states=states, first_pair=first_pair, next=following, start=None, exact=None)
+    return restricted(whole, ~stays | stops)
 
 
 def _linear_program(part: Model, proof: Proof) -> Array:

@@ -210,6 +210,13 @@ def test_dead_ends_whose_rewards_have_both_signs():
 
 
 @pytest.mark.parametrize("method", total_reward_sweeps.METHODS)
+def test_a_state_that_may_stay_for_nothing_pulls_no_other_down_with_its_dear_actions(method):
+    model = model_of([[({1: 1}, 0)], [({0: 1, 2: 2}, 2)], [({0: 3, 2: 2}, -5), ({2: 1}, 0)]])
+    found = total_reward_sweeps.solve(model, method, max_sweeps=500)
+    assert found.converged and found.value == pytest.approx([3, 3, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize("method", total_reward_sweeps.METHODS)
 def test_sweeps_come_within_the_bound_they_state(method):
     """Of every model that has values; where a circle that cancels holds them up, they say that they are far."""
 
