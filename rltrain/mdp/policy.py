@@ -80,13 +80,6 @@ def uniform(model: Model) -> Array:
     return np.asarray(1.0 / count[model.pair_state])
 
 
-def choice_of(model: Model, policy: Array) -> Array:
-    """[S] the likeliest pair of each state, the first of several; -1 where it is terminal."""
-    from rltrain.mdp.bellman import greedy
-
-    return greedy(model, policy)
-
-
 def always(model: Model, action: str) -> Array:
     """[P] one action everywhere; where only one is possible, that one."""
     number = model.actions.index(action)

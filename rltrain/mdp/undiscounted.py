@@ -142,15 +142,6 @@ def merge(model: Model, found: Fates) -> tuple[Merged, list[int]]:
     return Merged(group, pairs, stops.tolist()), choice
 
 
-def closed_class(model: Model, choice: Array) -> int | None:
-    """A state of a class that the policy never leaves, None where it surely ends."""
-    chosen = np.zeros(model.num_pairs, dtype=bool)
-    chosen[choice[choice >= 0]] = True
-    number = end_components(model, chosen)[0]
-    closed = np.flatnonzero(number >= 0)
-    return int(closed[0]) if len(closed) else None
-
-
 def ending_policy(model: Model, tight: Array, calm: Idle, nothing: Array, lost: Array) -> Array:
     """[S] of the optimal pairs, those that surely end; else those that surely come to idle states worth 0, and stay.
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rltrain.mdp import chain, files, policy, problems, simulate
+from rltrain.mdp import bellman, chain, files, policy, problems, simulate
 from rltrain.mdp.model import Model, Numbered
 
 FIRE, SAFE = np.array([1.0, 0, 0, 0, 1, 1]), np.array([1.0, 0, 0, 1, 0, 1])  # s1 walks through the fire, or stays
@@ -48,7 +48,7 @@ def test_the_stream_is_splitmix64():
 @pytest.mark.parametrize("name", ["book", "lake"])
 def test_the_compiled_way_is_the_same_to_the_bit(name, request):
     model = request.getfixturevalue(name)
-    for taken in (policy.uniform(model), policy.of_choice(model, policy.choice_of(model, policy.uniform(model)))):
+    for taken in (policy.uniform(model), policy.of_choice(model, bellman.greedy(model, policy.uniform(model)))):
         plain, compiled = (
             simulate.simulate(model, taken, 500, 40, seed=3, discount=0.9, keep=5, compiled=way)
             for way in (False, True)
