@@ -15,13 +15,12 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import InputError
-from rltrain.mdp import checks
-from rltrain.mdp.checks import EPSILON, Faults, quoted
+from rltrain.mdp import checks, row_checks
+from rltrain.mdp.checks import EPSILON
 from rltrain.mdp.done import Rows, ended, groups, merged, merged_exactly, name_of_end
 from rltrain.mdp.model import Exact, Model, Names, Numbered
 
 SAID = 1e-12  # a correction of a row's sum above this is worth a warning
-MAX_STATES = 2**31 - 1
 
 
 class Written(NamedTuple):
@@ -77,7 +76,7 @@ def from_transitions(
         raise InputError("the columns of a model's rows differ in length")
     said = [] if warnings is None else warnings
     prob = _without_rounded(prob, strict, said)
-    _check_rows(states, actions, s, a, next, prob, reward, place)
+    row_checks.check_rows(states, actions, s, a, next, prob, reward, place)
     if done is not None:
         return _ending(
             states, actions, Rows(s, a, next, prob, reward, _flags(done, len(s))), start, discount, name, place,
@@ -94,7 +93,7 @@ def from_transitions(
     double = np.zeros(len(s), dtype=bool)
     double[1:] = (s[1:] == s[:-1]) & (a[1:] == a[:-1]) & (next[1:] == next[:-1])
     if double.any():
-        _say_double(states, actions, s, a, next, np.flatnonzero(double), place, numbers, strict, said)
+        row_checks.say_double(states, actions, s, a, next, np.flatnonzero(double), place, numbers, strict, said)
         group = np.cumsum(~double) - 1
         exact = None if exact is None else Written(*merged_exactly(exact.prob, exact.reward, group), exact.discount)
         reward = np.where(prob == 0, 0.0, reward)  # what cannot happen may pay anything, NaN too
@@ -106,8 +105,8 @@ def from_transitions(
     first_next = np.append(firsts, len(s))
     first_pair = np.searchsorted(s[firsts], np.arange(len(states) + 1))
 
-    _check_sums(states, actions, s, a, prob, first_next, place, numbers, strict)
-    _check_actions(states, first_pair, terminal)
+    row_checks.check_sums(states, actions, s, a, prob, first_next, place, numbers, strict)
+    row_checks.check_actions(states, first_pair, terminal)
 
     mean, each = _rewards(prob, reward, first_next)
     model = Model(
@@ -128,33 +127,6 @@ def from_transitions(
     model = normalised(_without_zeros(model), said)
     checks.check(model, strict=strict)  # what the rows have shown already, but for the start and the discount
     return _with_whole_start(model)
-
-
-def _say_double(
-    states: Names,
-    actions: Names,
-    s: Array,
-    a: Array,
-    next: Array,
-    double: Array,
-    place: Callable[[int], str] | None,
-    numbers: Array,
-    strict: bool,
-    said: list[str],
-) -> None:
-    """Sorted rows that repeat the transition before them: a warning, or with `strict` an InputError."""
-
-    def where(row: int) -> str:
-        return f"{_at(place, int(numbers[row]))}{_pair(states, actions, s[row], a[row])}, {_next(states, next[row])}"
-
-    if strict:
-        faults = Faults()
-        rule = "given twice; write a transition once, with its whole probability"
-        faults.add_all(double, lambda row: f"{where(row)}: {rule}")
-        faults.stop()
-    many = "1 row repeats" if len(double) == 1 else f"{len(double):,} rows repeat"
-    first = int(numbers[double].argmin())
-    said.append(f"{many} a transition: probabilities added, rewards averaged; first {where(int(double[first]))}")
 
 
 def _flags(done: Any, count: int) -> Array:
@@ -356,106 +328,3 @@ def _without_zeros(model: Model) -> Model:
     return replace(
         model, first_next=first_next, next=model.next[kept], prob=model.prob[kept], reward=reward, next_reward=each
     )
-
-
-def _check_rows(
-    states: Names,
-    actions: Names,
-    s: Array,
-    a: Array,
-    next: Array,
-    prob: Array,
-    reward: Array,
-    place: Callable[[int], str] | None,
-) -> None:
-    """Every number of every row by itself."""
-    if not len(states) or not len(actions):
-        raise InputError(f"a model has at least one {'state' if not len(states) else 'action'}")
-    if len(states) > MAX_STATES:
-        raise InputError(f"{len(states):,} states; at most {MAX_STATES:,} are possible")
-    faults = Faults()
-
-    def at(row: int) -> str:
-        return f"{place(row)}: " if place else f"row {row + 1}: "
-
-    for what, column, count in (("state", s, len(states)), ("action", a, len(actions)), ("next", next, len(states))):
-        if len(column) and (column.min() < 0 or column.max() >= count):
-            faults.add_all(
-                np.flatnonzero((column < 0) | (column >= count)),
-                lambda row, what=what, column=column, count=count: (  # type: ignore[misc]
-                    f"{at(row)}{what} number {column[row]}; expected 0 to {count - 1}"
-                ),
-            )
-    faults.stop_if_any()
-
-    def full(row: int) -> str:
-        return at(row) + f"{_pair(states, actions, s[row], a[row])}, {_next(states, next[row])}"
-
-    bad = ~((prob >= 0) & (prob <= 1 + checks.MOST_TOLERANCE))  # the sum says the rest
-    faults.add_all(
-        np.flatnonzero(bad),
-        lambda row: f"{full(row)}: the probability {prob[row]:g} is not a number from 0 to 1",
-    )
-    faults.add_all(
-        np.flatnonzero(~(np.abs(reward) <= checks.MOST_REWARD) & (prob != 0)),
-        lambda row: f"{full(row)}: {checks.reward_rule(float(reward[row]))}",
-    )
-    faults.stop_if_any()
-
-
-def _check_sums(
-    states: Names,
-    actions: Names,
-    s: Array,
-    a: Array,
-    prob: Array,
-    first_next: Array,
-    place: Callable[[int], str] | None,
-    numbers: Array,
-    strict: bool,
-) -> None:
-    """Here too, and not in `checks` alone: zeros still count, and a row of zeros is one that sums to 0."""
-    if len(first_next) == 1:
-        return
-    sums = np.add.reduceat(prob, first_next[:-1])
-    counts = np.diff(first_next)
-    allowed = checks.tolerances(prob, first_next[:-1], sums, strict)
-    faults = Faults()
-
-    def line(pair: int) -> str:
-        first = int(first_next[pair])
-        at = _at(place, int(numbers[first]))
-        rule = checks.sum_rule(sums[pair], int(counts[pair]), allowed[pair])
-        return f"{at}{_pair(states, actions, s[first], a[first])}: {rule}"
-
-    wrong = np.flatnonzero(np.abs(sums - 1) > allowed)
-    faults.add_all(wrong[np.argsort(numbers[first_next[wrong]], kind="stable")], line)
-    faults.stop_if_any()
-
-
-def _check_actions(states: Names, first_pair: Array, terminal: Any | None) -> None:
-    if terminal is None:
-        return
-    acts, ends = first_pair[1:] > first_pair[:-1], np.asarray(terminal, dtype=bool)
-    faults = Faults()
-    faults.add_all(
-        np.flatnonzero(~acts & ~ends),
-        lambda state: f"state {quoted(states[state])}: has no action and is not declared terminal",
-    )
-    faults.add_all(
-        np.flatnonzero(acts & ends),
-        lambda state: f"state {quoted(states[state])}: is declared terminal and has actions",
-    )
-    faults.stop_if_any()
-
-
-def _at(place: Callable[[int], str] | None, row: int) -> str:
-    return f"{place(row)}: " if place else ""
-
-
-def _next(states: Names, state: Any) -> str:
-    return f"next {quoted(states[int(state)])}"
-
-
-def _pair(states: Names, actions: Names, state: Any, action: Any) -> str:
-    return f"state {quoted(states[int(state)])}, action {quoted(actions[int(action)])}"

@@ -163,7 +163,7 @@ class _Reader:
         """A row that declares a state terminal."""
         value = fraction(pay) if pay else Fraction(0)
         if value is None or abs(value) > MOST_REWARD:
-            rule = "not a number" if value is None else f"beyond {MOST_REWARD:g} either way"
+            rule = "no number" if value is None else f"beyond {MOST_REWARD:g} either way"
             said = f"the {self._pay()} {_got(pay)} of a terminal state is {rule}"
             return self.rows.fault(line, f"state {quoted(state)}: {said}")
         if done and done.casefold() not in TRUTH:
