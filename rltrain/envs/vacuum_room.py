@@ -227,7 +227,7 @@ def turn_action(angle_degrees: float, turns: int = 72) -> int:
 
 
 def turn_actions(angle_degrees: Array, turns: int = 72) -> Array:
-    """The same of angles of any shape: int64."""
+    """The actions that turn by the nearest of the `turns` angles: int64, in the shape of the angles."""
     steps = np.rint(angle_degrees * turns / 360).astype(np.int64)
     actions: Array = (steps + turns // 2 - 1) % turns + 1
     return actions

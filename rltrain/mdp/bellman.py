@@ -55,7 +55,7 @@ def rounding(model: Model, value: Array, discount: float) -> float:
 
 
 class Rounding:
-    """The same for many values: what depends on the model alone is looked up once."""
+    """The greatest error of a backup, for many V of one model: what depends on the model alone is looked up once."""
 
     def __init__(self, model: Model) -> None:
         terms = 2 * int(np.diff(model.first_next).max(initial=0)) + 6

@@ -56,7 +56,7 @@ class Chain:
 
     @cached_property
     def transposed(self) -> Any:
-        """The same by columns: what is gathered is faster than what is scattered."""
+        """P by columns: what is gathered is faster than what is scattered."""
         return self.matrix.T.tocsr()
 
 

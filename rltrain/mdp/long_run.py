@@ -50,7 +50,7 @@ class Absorption(NamedTuple):
 
 
 class Visits(NamedTuple):
-    """The same from a start."""
+    """How often a chain visits each state, and where it ends up, from a distribution over its first states."""
 
     visits: Proven  # [S] expected, of transient states; 0 for recurrent ones
     absorbed: Proven  # [R] probability of each recurrent class
@@ -179,7 +179,7 @@ def _eliminated(matrix: Array, leaving: Array) -> Callable[[Array, bool], Proven
 
 
 def _iterated(matrix: Any) -> Callable[[Array, bool], Proven]:
-    """The same for a sparse matrix; the bound of a left side is on the sum of all errors."""
+    """Sparse equations by iteration, from either side; the bound of a left side is on the sum of all errors."""
     size = matrix.shape[0]
     transposed = matrix.T.tocsr()
     terms = int(max(np.diff(matrix.indptr).max(initial=0), np.diff(transposed.indptr).max(initial=0))) + 4

@@ -39,7 +39,7 @@ def rational(model: Model) -> Exact:
 
 
 def read_numbers(model: Model) -> tuple[Exact, str]:
-    """The same, and which of READINGS it took; of several rows, the least sure."""
+    """The model's numbers as fractions, and which of READINGS it took; of several rows, the least sure."""
     if model.exact is not None:
         return _mended(model, model.exact), READINGS[0]
     decimals: dict[float, Fraction] = {}

@@ -44,7 +44,7 @@ def borrowed(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """The same, into whatever calls it."""
+    """Compile without reference counts, as `borrowed`, and into whatever calls it."""
     compiled: Function = njit(**NO_COUNTS, forceinline=True)(function)
     return compiled
 

@@ -152,7 +152,7 @@ def record(
     start: Array | None = None,
     compiled: bool | None = None,
 ) -> Iterator[Trajectory]:
-    """The same episodes with every step; a portion at a time is in memory."""
+    """The episodes of a policy with every step; a portion at a time is in memory."""
     way = _way(episodes, steps, compiled)
     yield from _record(model, tabulate(model, policy, start), way, episodes, steps, seed)
 

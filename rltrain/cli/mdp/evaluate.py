@@ -175,7 +175,7 @@ def report(model: Model, policy: str, discount: float, found: Values) -> dict[st
 
 
 def show_values(model: Model, policy: str, discount: float, found: Values, limit: int | None) -> None:
-    """The same for a person."""
+    """Print V of the policy beside the best and what is lost, state by state, with their bound."""
     import numpy as np
 
     from rltrain.cli.mdp import show

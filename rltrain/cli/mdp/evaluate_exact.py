@@ -92,7 +92,7 @@ def report(model: Model, name: str, discount: Fraction, found: ExactValues) -> d
 
 
 def show_values(model: Model, name: str, discount: Fraction, found: ExactValues, limit: int | None) -> None:
-    """The same for a person: fractions where they are short, decimals beside them."""
+    """Print V of the policy and what it loses: fractions where they are short, decimals beside them."""
     import numpy as np
 
     from rltrain.cli.mdp import show

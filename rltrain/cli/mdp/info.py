@@ -107,7 +107,7 @@ def _range(counts: Any) -> dict[str, float]:
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """The same for a person: what, and text about it."""
+    """The lines of the report on a model: what, and text about it."""
     from rltrain.cli import words
 
     count = words.count

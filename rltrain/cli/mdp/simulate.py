@@ -118,7 +118,10 @@ def task_of(
     steps: int = 100,
     seed: int = 0,
 ) -> Task:
-    """The same in numbers. A model that leaves no choice needs no policy, and what is not optimised no discount."""
+    """What the options ask for, as numbers and arrays.
+
+    A model that leaves no choice needs no policy, and what is not optimised no discount.
+    """
     import numpy as np
 
     from rltrain.cli.mdp import models

@@ -261,7 +261,7 @@ def _finish(
 
 
 def show_solution(solution: Solution, limit: int | None, saved: Path | None = None) -> None:
-    """The same for a person."""
+    """Print V, Q and the policy as a table, what is tied or infinite, and how far it is proven."""
     from rltrain.cli.mdp import show
     from rltrain.cli.output import say
     from rltrain.mdp import bellman, pieces

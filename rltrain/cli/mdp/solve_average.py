@@ -65,7 +65,7 @@ def report(solved: Average) -> dict[str, Any]:
 
 
 def show_average(solved: Average, limit: int | None, saved: Path | None) -> None:
-    """The same for a person."""
+    """Print the gain, the policy and the relative value of each state, and how far they are proven."""
     from rltrain.cli.mdp import show
     from rltrain.cli.output import say
 

@@ -71,7 +71,7 @@ def report(solved: ExactSolution) -> dict[str, Any]:
 
 
 def show_exact(solved: ExactSolution, limit: int | None, saved: Path | None) -> None:
-    """The same for a person: fractions where they are short, decimals beside them."""
+    """Print Q of each action and what is optimal: fractions where they are short, decimals beside them."""
     import math
 
     import numpy as np

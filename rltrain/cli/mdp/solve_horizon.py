@@ -55,7 +55,7 @@ def report(solved: Horizon) -> dict[str, Any]:
 
 
 def show_horizon(solved: Horizon, limit: int | None) -> None:
-    """The same for a person: V with all steps to go, and the policy where it changes."""
+    """Print V with all steps to go, and the policy where it changes."""
     from rltrain.cli.mdp import show
     from rltrain.cli.output import say
 

@@ -172,7 +172,7 @@ def report(
 def show_verdict(
     model: Model, name: str, policy: Array, discount: float, tolerance: float, verdict: Verdict, limit: int | None
 ) -> None:
-    """The same for a person: the states that lose, in order."""
+    """Print the states that lose, in order, and the verdict."""
     import numpy as np
 
     from rltrain.cli.mdp import show
