@@ -34,6 +34,7 @@ BEFORE = re.compile(  # what lies in a folder before MARKER or GROUP_MARKER does
     r"\.lock|\.ballast|\.probe-.*|\..*\.part|tmp-.*|run\.json|experiment\.yaml|model|checkpoints|chunks"
 )
 EMPTY_BEFORE = ("checkpoints", "chunks")
+FORKING = ".forking"  # lies in a folder while another run is copied into it, which puts MARKER last
 FOLDERS = ("checkpoints", "chunks", "events", "model")  # of a run
 GROWING = ("metrics.jsonl", "metrics.csv", "eval.jsonl", "eval.csv", "timings.jsonl")  # of a run
 
@@ -54,9 +55,7 @@ def create(runs_dir: Path, name: str | None, default_stem: str, disk: Disk = REA
                 disk.sync_folder(runs_dir)
             except FileExistsError:
                 if not is_unbegun(folder):
-                    holds = (folder / MARKER).is_file() or (folder / GROUP_MARKER).is_file()
-                    go_on = f", or go on with it: rltrain resume {folder}" if holds else ""
-                    raise InputError(f"--name {name}: {folder} exists; choose another --name{go_on}") from None
+                    raise InputError(_taken(folder)) from None
                 clear_unbegun(folder)
             return folder
         stem = _as_stem(default_stem)
@@ -66,6 +65,12 @@ def create(runs_dir: Path, name: str | None, default_stem: str, disk: Disk = REA
                 disk.make_folder(folder)
                 disk.sync_folder(runs_dir)
                 return folder
+
+
+def _taken(folder: Path) -> str:
+    holds = (folder / MARKER).is_file() or (folder / GROUP_MARKER).is_file()
+    go_on = f", or go on with it: rltrain resume {folder}" if holds else ""
+    return f"--name {folder.name}: {folder} exists; choose another --name{go_on}"
 
 
 def _as_stem(text: str) -> str:
@@ -86,6 +91,8 @@ def is_unbegun(folder: Path) -> bool:
     """
     if folder.is_symlink() or not folder.is_dir():
         return False
+    if (folder / FORKING).is_file() and not any(os.path.lexists(folder / name) for name in (MARKER, GROUP_MARKER)):
+        return True
     full = [name for name in EMPTY_BEFORE if (folder / name).is_dir() and os.listdir(folder / name)]
     found = os.listdir(folder)
     ours = set(found) - {"model", *EMPTY_BEFORE}  # a person may have called a folder so
@@ -99,7 +106,7 @@ def clear_unbegun(folder: Path, *, remove: bool = False) -> None:
     with Lock(folder), disk_errors(f"cannot clear {folder}, in which no run began"):
         if not is_unbegun(folder):  # a process that held the lock has begun one
             return
-        for entry in folder.iterdir():
+        for entry in sorted(folder.iterdir(), key=lambda path: path.name == FORKING):  # what says so goes last
             if entry.name != ".lock" or remove:
                 remove_tree(REAL, entry) if entry.is_dir() else REAL.remove(entry)
         if remove:
@@ -184,10 +191,13 @@ def check_own(folder: Path) -> None:
 
 
 class Lock:
-    """`with Lock(folder):` only one process at a time. Raises BusyError that names the other one."""
+    """`with Lock(folder):` only one process at a time. Raises BusyError that names the other one.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    new     the folder is one that `create` returned; InputError if another process has begun a run there since
+    """
+
+    def __init__(self, folder: Path, new: bool = False) -> None:
+        self._folder, self._new = folder, new
         self._descriptor = -1
 
     def __enter__(self) -> Lock:
@@ -195,9 +205,10 @@ class Lock:
             name = self._folder / ".lock"
             raise CheckpointError(f"{name} has a second name (a hard link); remove it: it is made anew")
         with disk_errors(f"cannot lock {self._folder}"):
-            self._descriptor = _open_lock(self._folder, os.O_RDWR | os.O_CREAT)
             try:
                 self._acquire()
+                if self._new and not is_unbegun(self._folder):
+                    raise InputError(_taken(self._folder))
                 os.ftruncate(self._descriptor, 0)
                 os.pwrite(self._descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode(), 0)
             except BaseException:
@@ -216,20 +227,37 @@ class Lock:
             self._descriptor = -1
 
     def _acquire(self) -> None:
-        for attempt in range(5):  # `is_locked` of another process may hold it for an instant
+        attempts = 5
+        for attempt in range(attempts):
+            self._descriptor = _open_lock(self._folder, os.O_RDWR | os.O_CREAT)
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
+                if self._is_in_place():
+                    return
             except BlockingIOError:
-                if attempt < 4:
-                    time.sleep(0.02)
+                if attempt < attempts - 1:
+                    time.sleep(0.02)  # `is_locked` of another process may hold it for an instant
+                    self.release()
             except OSError as error:
                 if error.errno in UNSUPPORTED:  # `probe` has warned of a mount without locks
                     return
                 raise
-        owner = os.pread(self._descriptor, 300, 0).decode("utf-8", "replace").split()
+        known = os.pread(self._descriptor, 300, 0) if self._descriptor >= 0 else b""
+        owner = known.decode("utf-8", "replace").split()
         who = f"process {owner[0]} on {owner[1]}" if len(owner) == 2 else "another process"
         raise BusyError(f"{self._folder} is in use by {who}; wait for it to end, or stop it")
+
+    def _is_in_place(self) -> bool:
+        """Whether the file that was locked is the folder's: a process that clears a folder may have removed it."""
+        held = os.fstat(self._descriptor)
+        try:
+            there = os.stat(self._folder / ".lock", follow_symlinks=False)
+        except FileNotFoundError:
+            there = None
+        if there is not None and (held.st_dev, held.st_ino) == (there.st_dev, there.st_ino):
+            return True
+        self.release()
+        return False
 
 
 def is_locked(folder: Path) -> bool:

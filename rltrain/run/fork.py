@@ -32,8 +32,9 @@ def fork(run: Path, overrides: Sequence[str], runs_dir: Path, name: str, command
         store = Checkpoints(run)
         loaded = store.load()
         new = folders.create(runs_dir, name, name)
-        try:
-            with folders.Lock(new):
+        with folders.Lock(new, new=True):
+            try:
+                write_small(new / folders.FORKING, "")
                 changed = [str(edit) for edit in edits.since(loaded.meta, experiment)]
                 here = machine.facts(experiment.run.threads or machine.cores(), machine.device(experiment.run.device))
                 origin = {"run": str(run), "checkpoint": loaded.name, "changed": changed}
@@ -44,9 +45,10 @@ def fork(run: Path, overrides: Sequence[str], runs_dir: Path, name: str, command
                 Checkpoints(new, experiment.run.save.keep).save(loaded.step, loaded.state, meta)
                 _copy_logs(run, new)
                 write_small(new / folders.MARKER, experiment.to_yaml())  # last: it makes the folder a run
-        except BaseException:
-            folders.remove(new)
-            raise
+                REAL.remove(new / folders.FORKING)
+            except BaseException:
+                folders.remove(new)
+                raise
     return new
 
 

@@ -95,7 +95,7 @@ class Run:
         stem = f"{experiment.algorithm_name}-{experiment.environment.name.split('/')[-1]}"
         parts = build(experiment)  # before the folder: what cannot be built leaves nothing behind
         folder = folders.create(runs_dir, name, stem, disk)
-        run = cls(parts, folder, _locked(folder), disk)
+        run = cls(parts, folder, _locked(folder, new=True), disk)
         began = time.monotonic()
         try:
             run._try_disk()
@@ -451,7 +451,7 @@ def checkpoint_name(step: int) -> str:
     return f"ckpt-{step:012d}"
 
 
-def _locked(folder: Path) -> folders.Lock:
-    lock = folders.Lock(folder)
+def _locked(folder: Path, new: bool = False) -> folders.Lock:
+    lock = folders.Lock(folder, new)
     lock.__enter__()
     return lock

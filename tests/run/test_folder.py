@@ -213,6 +213,38 @@ def test_a_lock_with_a_second_name_is_refused_since_its_content_would_change_the
     assert (tmp_path / "elsewhere").read_text() == "precious"
 
 
+def test_a_lock_whose_file_was_cleared_away_locks_the_new_one(tmp_path: Path) -> None:
+    """Who waits at a file that another process then removes with its folder has locked nothing."""
+    folder = tmp_path / "x"
+    folder.mkdir()
+    first, entered = Lock(folder), threading.Event()
+
+    def clear() -> None:
+        with first:
+            entered.set()
+            waited.wait(60)
+            (folder / ".lock").unlink()
+
+    waited = threading.Event()
+    clearing = threading.Thread(target=clear)
+    clearing.start()
+    assert entered.wait(60)
+    threading.Timer(0.03, waited.set).start()
+    with Lock(folder):
+        clearing.join()
+        with pytest.raises(BusyError), Lock(folder):
+            pass
+
+
+def test_a_run_that_another_process_began_meanwhile_is_not_written_over(tmp_path: Path) -> None:
+    folder = folders.create(tmp_path, "x", "dqn")
+    (folder / "config.yaml").write_text("of the quicker one")
+    with pytest.raises(InputError, match=r"exists; choose another --name, or go on with it: rltrain resume"):
+        Lock(folder, new=True).__enter__()
+    with Lock(folder):
+        pass
+
+
 # Folders in which no run began
 
 BEGINNINGS = {
@@ -222,6 +254,7 @@ BEGINNINGS = {
     "its model": [".lock", "run.json", "model/grid.yaml", "model/tmp-grid.yaml"],
     "empty folders": [".lock", "checkpoints/", "chunks/"],
     "a group's": [".lock", "experiment.yaml", "tmp-seeds.json"],
+    "a fork's": [".lock", ".forking", "run.json", "checkpoints/ckpt-000000000001/MANIFEST.json", "metrics.jsonl"],
     "an earlier version's": [".lock", ".probe-123-1", ".config.yaml.part"],
 }
 WORK = {
@@ -230,6 +263,7 @@ WORK = {
     "checkpoints": [".lock", "run.json", "checkpoints/ckpt-000000000001/MANIFEST.json"],
     "chunks": [".lock", "chunks/replay-0.bin"],
     "notes": [".lock", "notes.txt"],
+    "a fork that is done": [".lock", ".forking", "config.yaml", "metrics.jsonl"],
     "somebody's models": ["model/grid.yaml"],
     "numbers": [".lock", "metrics.jsonl"],
 }
