@@ -4,6 +4,7 @@
     python bench/saving.py configs/x.yaml,run.budget.env_steps=9000 ...
     python bench/saving.py --peer DIR            beside another checkout, in turn, for the same configs
 
+The save at the end is the one that no run goes without; the others are those that the cadence chose.
 Medians over `--rounds`. The time of a run is that of training it, without start-up, the picture and the baselines.
 """
 
@@ -31,7 +32,7 @@ from rltrain.run.loop import Run
 from rltrain.run import sinks
 
 file, *overrides = sys.argv[1].split(",")
-spent, syncs = [0.0], [0]
+spent, syncs = [], [0]  # seconds of each save
 
 def timed(function):
     def wrapper(*arguments, **options):
@@ -39,7 +40,7 @@ def timed(function):
         try:
             return function(*arguments, **options)
         finally:
-            spent[0] += time.perf_counter() - began
+            spent.append(time.perf_counter() - began)
     return wrapper
 
 def counted(descriptor, fsync=os.fsync):
@@ -54,7 +55,8 @@ with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR", ".")) as folder
     saves = sum(event.kind == "save" for event in run.advance())
     seconds = time.perf_counter() - began
     run.close()
-print(json.dumps({"seconds": seconds, "saving": spent[0], "saves": saves, "syncs": syncs[0]}))
+found = {"seconds": seconds, "saving": sum(spent), "last": spent[-1], "saves": saves, "syncs": syncs[0]}
+print(json.dumps(found))
 """
 
 
@@ -81,12 +83,12 @@ def main() -> None:
                 found[checkout].append(measure(case, checkout))
         for checkout, runs in found.items():
             share = statistics.median(run["saving"] / run["seconds"] for run in runs)
-            total, saving = (statistics.median(run[key] for run in runs) for key in ("seconds", "saving"))
+            total, saving, end = (statistics.median(run[key] for run in runs) for key in ("seconds", "saving", "last"))
             last = runs[-1]
             name = "here" if checkout == checkouts[0] else "peer"
             print(
-                f"{name} {case}: {100 * share:.1f} % of {total:.2f} s ({1000 * saving:.0f} ms), "
-                f"{last['saves']:.0f} saves, {last['syncs']:.0f} syncs",
+                f"{name} {case}: {100 * share:.1f} % of {total:.2f} s ({1000 * saving:.0f} ms, "
+                f"{1000 * end:.0f} of them the last), {last['saves']:.0f} saves, {last['syncs']:.0f} syncs",
                 flush=True,
             )
 

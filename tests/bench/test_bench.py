@@ -49,6 +49,7 @@ evaluation = load("evaluation")
         "cartpole.py",
         "average.py",
         "qlearn.py",
+        "reliability.py",
         "peers/sb3_cartpole.py",
         "peers/cleanrl_cartpole.py",
     ],

@@ -434,7 +434,7 @@ def power_losses(recorder: Recorder, folder: Path, every: int = 1) -> Iterator[t
             yield length, folder
 
 
-def test_a_power_loss_at_any_moment(tmp_path: Path) -> None:
+def test_a_power_loss_at_any_moment(tmp_path: Path, record_property) -> None:
     (folder := tmp_path / "run").mkdir()
     disk = Recorder(folder)
     store = Checkpoints(folder, disk=disk)
@@ -456,6 +456,7 @@ def test_a_power_loss_at_any_moment(tmp_path: Path) -> None:
             store = Checkpoints(found, disk=FaultyDisk())
             assert [store.verify(name) for name in names] == [[]] * len(names)
             assert newest(found) >= step
+    record_property("states", states)
     assert states > 1_000  # different ones
 
 
@@ -483,7 +484,7 @@ MODEL = "discount: 0.9\nstates:\n  s0: {go: s1, stay: s0}\n  s1: {go: s0 reward 
 
 
 @pytest.mark.parametrize("every", [50, pytest.param(1, marks=pytest.mark.slow)])
-def test_a_power_loss_at_any_moment_of_a_run(tmp_path: Path, every: int) -> None:
+def test_a_power_loss_at_any_moment_of_a_run(tmp_path: Path, every: int, record_property) -> None:
     """The whole folder, from its making to its end: what is found is no run yet, or one that ends as the whole one."""
     (tmp_path / "model.yaml").write_text(MODEL)
     (runs := tmp_path / "runs").mkdir()
@@ -517,6 +518,7 @@ def test_a_power_loss_at_any_moment_of_a_run(tmp_path: Path, every: int) -> None
                     pass
                 assert {name: (folder / name).read_bytes() for name in logs} == logs
             again.close()
+    record_property("states", states)
     assert states > 2_000 / every and resumed > 100 / every
 
 
