@@ -244,7 +244,7 @@ def policy_of(experiment: Experiment, loaded: Loaded, device: str | None, thread
 
 
 def show(result: dict[str, Any]) -> None:
-    """The same for a person."""
+    """Print an evaluation for a person."""
     from rltrain.cli import columns, words
 
     lengths = result["lengths"]

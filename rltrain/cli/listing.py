@@ -95,7 +95,7 @@ def environment_name(given: str | None) -> str | None:
 
 
 def show(report: dict[str, list[Any]], runs_dir: Path) -> None:
-    """The same for a person."""
+    """Print the sections for a person."""
     import sys
 
     printer = console(Output(sys.stdout))

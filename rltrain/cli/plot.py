@@ -146,7 +146,7 @@ def _inside(path: Path) -> list[Path]:
 
 
 def with_baselines(record: Record) -> Record:
-    """The same with its baselines, played now if they never were. Without them if its environment is not here."""
+    """A record with its baselines, played now if they never were. Without them if its environment is not here."""
     from rltrain.report import reading
 
     scored = record.evaluations or reading.finite(record.training.get("return/mean", []))
@@ -202,7 +202,7 @@ def _result(group: Group, y: str | None) -> dict[str, Any]:
 
 
 def show(report: dict[str, Any]) -> None:
-    """The same for a person."""
+    """Print what `--json` gives, for a person."""
     from rltrain.cli import columns, words
     from rltrain.cli.columns import Column
 

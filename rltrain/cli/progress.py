@@ -177,14 +177,14 @@ class Line:
             if signal.SIGINT in woken and OVER not in woken:
                 heard = self._heard
                 woken = os.read(source, 64) if select.select([source], [], [], GRACE_SECONDS)[0] else b""
-                if not woken and self._heard == heard:
+                if not woken and self._heard == heard and not self._interrupted:
                     self._leave()
             if OVER in woken:
                 return
             self.tick()
 
     def _leave(self) -> None:
-        """Out of a call that does not come back."""
+        """Out of a call that does not come back; work that has heard of Ctrl-C may still count what it measured."""
         with self.hidden():
             self._write(f"{STOPPED}\n")
         os._exit(130)

@@ -28,6 +28,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 MEMBER = re.compile(NAME.pattern + r"/s[0-9]{1,19}")  # a run among those of several seeds
 NAME_RULE = "letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 100 characters"
 MARKER = "config.yaml"  # what makes a folder a run
+PUT_BACK = f"its checkpoints are there: put {MARKER} back, or move the folder away and begin anew"
 GROUP_MARKER = "seeds.json"  # what makes a folder the home of runs of several seeds
 BALLAST_BYTES = 16 << 20
 BEFORE = re.compile(  # what lies in a folder before MARKER or GROUP_MARKER does, whenever its process is killed
@@ -144,6 +145,8 @@ def find(runs_dir: Path, run: str | Path) -> Path:
         hint = ""
         if is_unbegun(folders[0]):
             hint = f"; none ever began: begin it with rltrain train CONFIG --name {folders[0].name}"
+        elif lost_marker(folders[0]):
+            hint = f"; {PUT_BACK}"
         raise InputError(f"{folders[0]} is not a run: it holds no {MARKER}{hint}")
     known = names(runs_dir)
     wanted = given if MEMBER.fullmatch(given) else Path(given).name
@@ -155,6 +158,11 @@ def find(runs_dir: Path, run: str | Path) -> Path:
     else:
         hint = "there are none yet"
     raise InputError(f"no run {given[:200]!r} in {runs_dir}; {shown(hint)}")
+
+
+def lost_marker(folder: Path) -> bool:
+    """Whether a folder holds checkpoints of a run, and the config.yaml that makes it one is gone."""
+    return not os.path.lexists(folder / MARKER) and any((folder / "checkpoints").glob("ckpt-*"))
 
 
 def link_for_member(folder: Path) -> str:

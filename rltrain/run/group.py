@@ -143,6 +143,8 @@ def read(folder: Path) -> Group:
     for seed in group.seeds:
         if group.member(seed).is_symlink():
             raise CheckpointError(folders.link_for_member(group.member(seed)))
+        if folders.lost_marker(group.member(seed)):
+            raise CheckpointError(f"{group.member(seed)} holds no {folders.MARKER}; {folders.PUT_BACK}")
         own_file(group.log(seed))
     return group
 

@@ -21,6 +21,7 @@ from rltrain import config
 from rltrain.config import Experiment
 from rltrain.core import EnvSpec, Metrics, Pausing, State, Telling, crossed
 from rltrain.errors import DiskError, EnvironmentFault
+from rltrain.plain_files import as_number, last_json_line
 from rltrain.rng import derive
 from rltrain.run import edits, facts, log_repair, machine
 from rltrain.run import folder as folders
@@ -151,10 +152,18 @@ class Run:
         saving = loaded.meta.number("save_seconds", 0, MAX_SECONDS) if timed else 0.0
         with loading(loaded.name):
             self._load(loaded.state)
+        self._mean = self._last_mean()
         self._facts, warnings = facts.resumed(self.folder, self._machine(), self._chosen, self.counters)
         self._warnings += warnings
         self._saved = self._now
         self._elapsed_before, self._save_seconds = elapsed, saving
+
+    def _last_mean(self) -> float | None:
+        """The score of the last training games as metrics.jsonl has it, so that `list` still knows it."""
+        with contextlib.suppress(OSError, ValueError):
+            mean = as_number(last_json_line(self.folder / "metrics.jsonl").get("return/mean"))
+            return mean if math.isfinite(mean) else None
+        return None
 
     # The loop
 

@@ -166,6 +166,30 @@ def test_ctrl_c_ends_at_once_even_a_call_that_never_hears_of_it(call: str) -> No
     assert (process.returncode, out, err) == (130, "", "stopped by Ctrl-C\n")
 
 
+def test_work_that_heard_ctrl_c_has_the_time_to_say_what_it_measured() -> None:
+    code = (
+        "import time\n"
+        "from rltrain.cli import progress\n"
+        "from rltrain.cli.progress import line\n"
+        "progress.GRACE_SECONDS = 0.01\n"
+        "with line.over('work'):\n"
+        "    try:\n"
+        "        print('begun', flush=True)\n"
+        "        while True:\n"
+        "            sum(range(1000))\n"
+        "    except KeyboardInterrupt:\n"
+        "        time.sleep(0.3)\n"
+        "        print('measured')\n"
+        "        line.said()\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "measured\n", "")
+
+
 class Interrupting(gymnasium.Env):
     """Games of 2, 4, 6 ... steps, one after the other. At a certain step of them all somebody presses Ctrl-C."""
 

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 
 import pytest
 from rich.console import Console
@@ -183,6 +184,13 @@ def test_the_table_has_a_row_for_each_seed_within_80_columns():
     for part in ("runs/cart", "52.0 %", "2 of 5", "0:12", "last evaluation 60 (95 % interval", "  3 seeds "):
         assert part in text, part
     assert "return" not in text and "loss" not in text  # one metric is all that there is room for
+
+
+def test_the_score_of_all_seeds_stays_whole_in_30_columns():
+    lines = [line.strip("│ ") for line in shown(moment(), width=30).splitlines()]
+    at = next(number for number, line in enumerate(lines) if line.endswith("seeds"))
+    assert re.fullmatch(r"[0-9.,]+  [0-9] seeds", lines[at])
+    assert re.fullmatch(r"-?[0-9.,]+ to [0-9.,]+  95 %", lines[at + 1])
 
 
 def test_large_numbers_keep_to_80_columns_and_stay_whole():

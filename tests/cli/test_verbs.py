@@ -272,6 +272,9 @@ def test_list_shows_the_training_score_of_a_run_that_is_never_evaluated(rltrain)
     run = json.loads(rltrain("list", "runs", "--json")[1])["runs"][0]
     assert run["scored"] == "training" and run["score"] > 20
     assert "~" in rltrain("list", "runs")[1]
+    assert rltrain("resume", "r", "--quiet")[0] == 0  # nothing is left to do, and nothing is forgotten
+    again = json.loads(rltrain("list", "runs", "--json")[1])["runs"][0]
+    assert (again["scored"], again["score"]) == ("training", run["score"])
 
 
 def test_list_gives_each_algorithm_one_line_and_each_environment_its_newest_version(rltrain):

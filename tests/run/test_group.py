@@ -42,6 +42,18 @@ def test_a_group_is_found_by_name_and_path_and_a_run_is_none(runs):
         folders.find(runs, "basic-CartPole-v1-1/s4")
 
 
+def test_a_run_that_lost_its_config_is_named_with_the_way_out_and_never_begun_again(runs):
+    made = groups.create(EXPERIMENT, [3, 5], runs, "g", "")
+    member = begin(made, 3)
+    (member / "checkpoints" / "ckpt-000000000009").mkdir(parents=True)
+    (member / folders.MARKER).unlink()
+    for find in (groups.read, lambda _: folders.find(runs, "g/s3")):
+        with pytest.raises(
+            (CheckpointError, InputError), match=r"holds no config\.yaml; its checkpoints .* put .* back"
+        ):
+            find(made.folder)
+
+
 def test_seeds_are_listed_as_a_person_counts(runs):
     made = groups.create(EXPERIMENT, [10, 9], runs, "g", "")
     for seed in made.seeds:

@@ -86,7 +86,7 @@ def _means(runs: Sequence[Mapping[str, Any]]) -> list[float]:
 
 
 def show_seeds(result: dict[str, Any]) -> None:
-    """The same for a person."""
+    """Print the evaluation of several seeds for a person."""
     runs = result["seeds"]
     first = runs[0]
     say(shown(f"{first['algorithm']} on {first['environment']} · {result['group']}"))

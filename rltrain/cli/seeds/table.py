@@ -204,7 +204,7 @@ def _so_far(measure: Measure, found: Across, width: int) -> list[Text]:
     whole = Text.assemble(name, interval(found, measure.form), over)
     if whole.cell_len <= width:
         return [whole]
-    lines = [Text.assemble(name, over), Text(measure.form(found.mean))]
+    lines = [name, Text.assemble(measure.form(found.mean), over)]
     if found.ci95 is not None:
         low, high = (measure.form(end) for end in found.ci95)
         lines.append(Text.assemble(f"{low} to {high}", ("  95 %", "dim")))
