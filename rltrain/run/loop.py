@@ -35,7 +35,7 @@ from rltrain.run.tables import write_tables
 from rltrain.saved import Saved, loading
 
 SAVES_A_BUDGET = 20
-SAVING_SHARE = 0.01  # of a run's time that may go into saving, where its config leaves the cadence open
+SAVING_SHARE = 0.0075  # of the time between two saves, so that a dearer next one stays under a hundredth
 MOST_SECONDS_UNSAVED = 600.0  # if saves are as dear as that
 MAX_SECONDS = 1e10  # of a run so far: three centuries
 MOST_STEPS_BETWEEN_SAVES = 50_000  # of the environments: about two minutes of an Atari run
