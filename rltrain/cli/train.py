@@ -221,6 +221,8 @@ def fork_run(
     from rltrain.run import folder, group
     from rltrain.run.fork import fork
 
+    if not folder.NAME.fullmatch(name):
+        raise InputError(f"--fork {name[:100]!r}: a run's name is {folder.NAME_RULE}")
     if jobs is not None or group.find(runs_dir, run) is not None:
         raise InputError(f"--fork {name}: it is for one run; name one of {run}, such as {run}/s0")
     found = folder.find(runs_dir, run)

@@ -155,6 +155,12 @@ def test_a_fork_without_changes_learns_what_the_run_learns(run, whole, tmp_path)
     assert (tmp_path / "y" / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
 
 
+def test_a_fork_needs_a_name_that_a_run_may_have(run, tmp_path):
+    with pytest.raises(InputError, match="--fork '../y': a run's name is letters"):
+        fork_run(str(run), "../y", [], runs_dir=tmp_path / "runs", quiet=True)
+    assert not (tmp_path / "y").exists()
+
+
 def test_a_fork_that_fails_leaves_nothing(run, tmp_path):
     with pytest.raises(InputError):
         fork_run(str(run), "y", ["algorithm.gamma=2"], runs_dir=tmp_path, quiet=True)
