@@ -156,7 +156,7 @@ def test_a_fork_without_changes_learns_what_the_run_learns(run, whole, tmp_path)
 
 
 def test_a_fork_needs_a_name_that_a_run_may_have(run, tmp_path):
-    with pytest.raises(InputError, match="--fork '../y': a run's name is letters"):
+    with pytest.raises(InputError, match=r"--fork '\.\./y': a run's name is letters"):
         fork_run(str(run), "../y", [], runs_dir=tmp_path / "runs", quiet=True)
     assert not (tmp_path / "y").exists()
 
