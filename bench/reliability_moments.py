@@ -48,9 +48,9 @@ def groups(place: Path, count: int, seed: int = 0) -> Figure:
     """So many groups, each stopped once."""
     (place / "group.yaml").write_text(BASIC)
     train = ["train", "group.yaml", "--seeds", str(SEEDS), "--name"]
-    code, said = rltrain(*train, "whole", cwd=place)
+    code, said = rltrain(*train, "undisturbed", cwd=place)
     assert code == 0, said
-    expected = {f"s{n}": numbers(place / "runs" / "whole" / f"s{n}") for n in range(SEEDS)}
+    expected = {f"s{n}": numbers(place / "runs" / "undisturbed" / f"s{n}") for n in range(SEEDS)}
     draws, faults, typed, moments = random.Random(seed), [], Counter[int](), []
     for number in range(count):
         name, kind, moment = f"g{number}", SIGNALS[number % len(SIGNALS)], draws.uniform(0, FIRST_SECONDS)
