@@ -68,7 +68,10 @@ def atari_games(place: Path, share: float) -> list[Figure]:
 def exclusive_runs(place: Path, share: float) -> list[Figure]:
     from reliability_moments import groups, races
 
-    return [races(place, max(1, round(share * RACES))), groups(place, max(1, round(share * GROUPS)))]
+    (place / "races").mkdir()
+    (place / "groups").mkdir()
+    counts = (max(1, round(share * count)) for count in (RACES, GROUPS))
+    return [measure(place / measure.__name__, count) for measure, count in zip((races, groups), counts, strict=True)]
 
 
 def cost_of_saving(place: Path, share: float) -> list[Figure]:
