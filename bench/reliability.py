@@ -1,6 +1,6 @@
 """The figures of reliability, by the command that anyone can run: docs/reliability.md says what each means.
 
-    python bench/reliability.py --save              all of them: about twelve minutes on two quiet cores
+    python bench/reliability.py --save              all of them: about a quarter of an hour
     python bench/reliability.py --only R7 R13       some
     python bench/reliability.py --share 0.1         a tenth of the cases, spread over all kinds: a minute or two
 
