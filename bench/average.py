@@ -22,8 +22,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 
 from rltrain.core import Array
-from rltrain.mdp import average
 from rltrain.mdp.model import Model, Numbered
+from rltrain.mdp.undiscounted import average
 
 EPSILON = 1e-6
 

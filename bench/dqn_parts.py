@@ -25,8 +25,8 @@ from measuring import machine
 from rich.console import Console
 from rich.table import Table
 
-from rltrain import config
 from rltrain.deep.networks import QNetwork
+from rltrain.experiment import config
 from rltrain.run import build
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -59,7 +59,7 @@ def arguments() -> argparse.Namespace:
 
 def build(given: argparse.Namespace) -> Algorithm:
     """The algorithm as `rltrain train` builds it, its environments started and its replay memory full."""
-    from rltrain import config
+    from rltrain.experiment import config
     from rltrain.run import build as parts
 
     overrides = [
@@ -98,7 +98,8 @@ def play(given: argparse.Namespace) -> dict[str, float]:
 
     import numpy as np
 
-    from rltrain import config, envs
+    from rltrain import envs
+    from rltrain.experiment import config
 
     experiment = config.loads(SETTINGS, "bench/ours_dqn.py", [f"environment.num_envs={given.envs}"])
     env = envs.make(experiment.environment, threads=given.threads or len(os.sched_getaffinity(0)))

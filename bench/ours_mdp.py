@@ -1,8 +1,8 @@
 """Our side of bench/mdp.py, each call a process of its own: make a model, find its yardstick, solve it.
 
-`solve` times rltrain.mdp.solve alone, its kernels compiled and warm; `build_seconds` is what reading and checking the
-model's file took before, and the kernels. `yardstick` solves to 1e-9 and proves the answer anew, without our kernels:
-one backup of the values V in extended precision, in plain numpy, and
+`solve` times rltrain.mdp.solvers.solve alone, its kernels compiled and warm; `build_seconds` is what reading and
+checking the model's file took before, and the kernels. `yardstick` solves to 1e-9 and proves the answer anew, without
+our kernels: one backup of the values V in extended precision, in plain numpy, and
 
     max |V - V*|  <=  max |TV - V| / (1 - discount x greatest row sum)
 
@@ -65,7 +65,7 @@ def make(given: argparse.Namespace) -> dict[str, Any]:
 
 def warm(model: Any, given: argparse.Namespace) -> None:
     """Compile, or load from the cache, what the solve may call: small models of both families, and nothing else."""
-    from rltrain.mdp.solve import SMALL_STATES, solve
+    from rltrain.mdp.solvers.solve import SMALL_STATES, solve
 
     if model.num_states <= SMALL_STATES:
         return
@@ -75,7 +75,7 @@ def warm(model: Any, given: argparse.Namespace) -> None:
 
 def run(given: argparse.Namespace) -> dict[str, Any]:
     from rltrain.mdp import files
-    from rltrain.mdp.solve import solve
+    from rltrain.mdp.solvers.solve import solve
 
     start = time.perf_counter()
     model = files.read(given.model).model
@@ -106,7 +106,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
 
 def yardstick(given: argparse.Namespace) -> dict[str, Any]:
     from rltrain.mdp import files
-    from rltrain.mdp.solve import solve
+    from rltrain.mdp.solvers.solve import solve
 
     signal.setitimer(signal.ITIMER_REAL, given.timeout)
     model = files.read(given.model).model

@@ -31,7 +31,7 @@ from learning_curve import read_rows, seconds_at
 from measuring import machine, machine_seconds, own_seconds
 
 if TYPE_CHECKING:
-    from rltrain.config import Experiment
+    from rltrain.experiment.config import Experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results" / "pacman"
@@ -87,7 +87,7 @@ def learned(folder: Path) -> dict[str, Any]:
 
 def check_settings(given: argparse.Namespace, folder: Path) -> None:
     """SystemExit if the folder holds a run of other settings than those that are asked for."""
-    from rltrain import config
+    from rltrain.experiment import config
 
     asked = config.load(given.config, given.set)
     there = config.load(folder / "config.yaml", [])
@@ -199,7 +199,7 @@ def earlier(path: Path, fixed: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
 
 def fixed_of(given: argparse.Namespace) -> dict[str, Any]:
     """What the seeds of one measurement have in common: the limit, the games, the config."""
-    from rltrain import config
+    from rltrain.experiment import config
 
     limit = f"{given.steps} steps" if given.steps else f"{given.minutes} minutes"
     return {"limit": limit, "episodes": given.episodes, "config": settings_of(config.load(given.config, given.set))}
@@ -213,8 +213,8 @@ def settings_of(experiment: Experiment) -> str:
 
 def as_of_today(text: str) -> str:
     """What `settings_of` once gave, with the defaults of settings that came later; as it is if it means nothing now."""
-    from rltrain import config
     from rltrain.errors import InputError
+    from rltrain.experiment import config
 
     try:
         return settings_of(config.loads(text, "the result file's config"))

@@ -39,8 +39,9 @@ def parts(reward: float) -> Counter[str]:
 
 def play(run: Path, protocol: str, games: int, seed: int) -> dict[str, Any]:
     """Means a game."""
-    from rltrain import config, envs, registry
+    from rltrain import envs, registry
     from rltrain.core import Hardware
+    from rltrain.experiment import config
     from rltrain.run import protocols
     from rltrain.run.reading import load_path
 

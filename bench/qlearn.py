@@ -38,11 +38,11 @@ from numba import njit
 
 from rltrain.algos import qlearn
 from rltrain.core import Hardware
-from rltrain.envs import tables, tabular
-from rltrain.mdp import learning, learning_rules, sampling
+from rltrain.envs.models import gym_tables, tabular
+from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.mdp.learn import q_learning, rules, sampling
 from rltrain.mdp.model import Model
 from rltrain.rng import Streams, derive
-from rltrain.settings import EnvironmentConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "bench" / "results" / "qlearn.json"
@@ -170,26 +170,26 @@ def peer_tables(model: Model) -> tuple[Any, ...]:
 
 def ours(model: Model, limit: int, lanes: int) -> Callable[[int], None]:
     """A function that takes so many steps, all learners together."""
-    options = learning.Options(
-        exploration=learning.EPSILON, method=learning.PLAIN, gamma=GAMMA, epsilon=EPSILON, epsilon_final=EPSILON,
+    options = q_learning.Options(
+        exploration=q_learning.EPSILON, method=q_learning.PLAIN, gamma=GAMMA, epsilon=EPSILON, epsilon_final=EPSILON,
         epsilon_steps=1.0, temperature=1.0, bonus=0.0, decay=0.0, omega=0.0, trace=0.0, accumulate=False, limit=limit,
     )  # fmt: skip
     sampler = sampling.make(model)
 
-    def run(steps: int, loop: Any = learning.learn_plain) -> Any:
+    def run(steps: int, loop: Any = q_learning.learn_plain) -> Any:
         streams = sampling.streams(0, "agent", lanes)
-        agent = learning.make_agent(options, model.num_pairs, np.full(lanes, RATE), streams)
-        world = learning.make_world(sampler, sampling.streams(0, "world", lanes))
+        agent = q_learning.make_agent(options, model.num_pairs, np.full(lanes, RATE), streams)
+        world = q_learning.make_world(sampler, sampling.streams(0, "world", lanes))
         loop(options, sampler, agent, world, 0, steps // lanes)
         return agent.q
 
-    assert np.array_equal(run(20_000), run(20_000, learning_rules.learn)), "the loops disagree"
+    assert np.array_equal(run(20_000), run(20_000, rules.learn)), "the loops disagree"
     return run
 
 
 def sides(name: str, lanes: Sequence[int]) -> dict[str, Callable[[int], Any]]:
     """Everything that is measured, compiled already."""
-    model = tables.model_of(name)
+    model = gym_tables.model_of(name)
     assert model is not None
     limit, prepared = LIMITS[name], peer_tables(model)
     peer_loop(*prepared, 1000, limit)

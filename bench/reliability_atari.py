@@ -19,7 +19,7 @@ LANES, BEFORE, AFTER = 2, 130, 40
 def replays(game: str) -> str:
     """What is wrong with a game; empty if nothing is."""
     from rltrain import envs
-    from rltrain.settings import EnvironmentConfig
+    from rltrain.experiment.settings import EnvironmentConfig
 
     settings = EnvironmentConfig(
         id=game, repeat_action_probability=0.25, reseed_every=50, max_episode_steps=60, num_envs=LANES

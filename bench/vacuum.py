@@ -36,8 +36,8 @@ from measuring import machine
 from rltrain import envs
 from rltrain.algos import basic
 from rltrain.envs.vacuum import ID
-from rltrain.envs.vacuum_room import LAYOUTS, turn_action, turn_actions
-from rltrain.settings import EnvironmentConfig
+from rltrain.envs.vacuum.room import LAYOUTS, turn_action, turn_actions
+from rltrain.experiment.settings import EnvironmentConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "bench" / "results" / "vacuum.json"

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rltrain import config, envs
+from rltrain import envs
 from rltrain.cli import live_table, table
 from rltrain.cli.history import recall
+from rltrain.experiment import config
 from rltrain.run.loop import Event
 
 HERE = Path(__file__).parent

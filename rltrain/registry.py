@@ -76,7 +76,8 @@ def _check(name: str, module: ModuleType) -> None:
         isinstance(config, type) and issubclass(config, BaseModel) and config.model_config.get("extra") == "forbid"
     ):
         raise InputError(
-            f"algorithm '{name}': its Config must be a pydantic model with model_config = rltrain.config.STRICT"
+            f"algorithm '{name}': its Config must be a pydantic model with "
+            "model_config = rltrain.experiment.config.STRICT"
         )
     if members["TASK"] not in TASKS:
         raise InputError(f"algorithm '{name}': TASK must be one of {', '.join(TASKS)}, is {members['TASK']!r}")

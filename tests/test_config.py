@@ -13,9 +13,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rltrain import config, registry
-from rltrain.config import Experiment, differences, is_safe, load, loads, parse_duration
+from rltrain import registry
 from rltrain.errors import InputError
+from rltrain.experiment import schema
+from rltrain.experiment.config import Experiment, differences, is_safe, load, loads, parse_duration
 
 TINY = '''"""A learner of no use, with a setting of every kind."""
 
@@ -23,7 +24,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from rltrain.config import STRICT
+from rltrain.experiment.config import STRICT
 
 TASK = "env"
 DEFAULT_BUDGET = {"env_steps": 5_000, "laps": 7}
@@ -418,9 +419,9 @@ def test_a_near_config_is_found_in_configs(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_the_schema_covers_every_block_and_setting() -> None:
-    schema = config.schema()
-    json.dumps(schema, allow_nan=False)
-    named, *choices = schema["properties"]["algorithm"]["oneOf"]
+    described = schema.schema()
+    json.dumps(described, allow_nan=False)
+    named, *choices = described["properties"]["algorithm"]["oneOf"]
     assert named["enum"] == registry.names()
     assert [choice["properties"]["name"]["const"] for choice in choices] == registry.names()
     tiny = choices[registry.names().index("tiny-for-test")]["properties"]
@@ -429,15 +430,15 @@ def test_the_schema_covers_every_block_and_setting() -> None:
     }  # fmt: skip
     assert tiny["name"]["description"] == "A learner of no use, with a setting of every kind."
     for block in ("EnvironmentConfig", "RunConfig", "EvaluateConfig", "SaveConfig"):
-        definition = schema["$defs"][block]
+        definition = described["$defs"][block]
         assert definition["additionalProperties"] is False
         assert [key for key, setting in definition["properties"].items() if "description" not in setting] == []
-    text = json.dumps(schema)
+    text = json.dumps(described)
     assert all(f'"{name}"' in text for name in ("environment", "run", "every", "frame_skip", "max_wall"))
 
 
 def test_every_reference_in_the_schema_leads_somewhere() -> None:
-    schema = config.schema()
+    described = schema.schema()
 
     def references(node: Any) -> Iterator[str]:
         if isinstance(node, dict):
@@ -447,9 +448,9 @@ def test_every_reference_in_the_schema_leads_somewhere() -> None:
             for item in node:
                 yield from references(item)
 
-    found = {reference.removeprefix("#/$defs/") for reference in references(schema)}
+    found = {reference.removeprefix("#/$defs/") for reference in references(described)}
     assert "RunConfig" in found
-    assert found <= set(schema["$defs"])
+    assert found <= set(described["$defs"])
 
 
 PIECES = [

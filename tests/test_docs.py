@@ -15,7 +15,8 @@ from rltrain.cli.errors import exit_code_of
 from rltrain.cli.mdp import app as mdp
 from rltrain.cli.mdp.solve import Method
 from rltrain.cli.signals import EXIT_CODES
-from rltrain.mdp import files, policy
+from rltrain.mdp import files
+from rltrain.mdp.chains import policy
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "mdp.md"

@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "rltrain"
 FLOORS = [  # from the ground up; rooms of one floor do not know each other
     {
         "cells",
+        "words",
         "core",
         "errors",
         "plain_files",
@@ -16,31 +17,30 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
         "saved",
         "spelling",
         "yaml_subset",
-        "settings",
         "whole_files",
         "lettering",
     },
-    {"config", "config_draft", "config_faults", "config_schema"},
+    {"experiment"},
     {"deep", "mdp", "policies"},
     {"envs"},  # a known model may be sampled: the one door between the two rooms
     {"algos"},
     {"registry"},
     {"run"},
     {"report"},
+    {"verbs"},
     {"cli"},
     {"__main__"},
 ]
 GROUND = FLOORS[0] | FLOORS[1]  # single files: those of one floor may know each other
 LAZY = {  # inside a function: a config is typed by its algorithm, and a model's own discount is a default
-    ("config", "registry"),
-    ("config", "mdp"),
-    ("config_schema", "registry"),
+    ("experiment", "registry"),
+    ("experiment", "mdp"),
 }
 DOORS = {
     "torch": {"deep", "algos/dqn.py", "algos/_dqn_round.py", "algos/pqn.py", "rng.py", "cli/doctor.py"},
     "gymnasium": {"envs"},
     "ale_py": {"envs"},
-    "numba": {"mdp", "envs", "deep/sum_tree.py", "deep/tiling.py"},
+    "numba": {"mdp", "envs", "deep/sum_tree.py", "deep/fast/tiling.py"},
     "scipy": {"mdp", "cli/mdp/discounts_picture.py"},
     "matplotlib": {"report", "mdp", "cli", "lettering.py"},
     "av": {"cli/show/recording.py"},

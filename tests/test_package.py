@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HEAVY = {"torch", "gymnasium", "ale_py", "numpy", "psutil", "safetensors", "rich.live", "rltrain.config", "rltrain.run"}
+HEAVY = {
+    "torch",
+    "gymnasium",
+    "ale_py",
+    "numpy",
+    "psutil",
+    "safetensors",
+    "rich.live",
+    "rltrain.experiment.config",
+    "rltrain.run",
+}
 SHOW = "import sys, rltrain.cli as cli\ntry: cli.main()\nfinally: print('modules', *sys.modules, file=sys.stderr)"
 
 

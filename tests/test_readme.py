@@ -13,10 +13,11 @@ import pytest
 import typer
 
 import rltrain
-from rltrain import config, errors, registry
+from rltrain import errors, registry
 from rltrain.cli import app
 from rltrain.cli.signals import EXIT_CODES
 from rltrain.envs import known
+from rltrain.experiment import config
 from rltrain.run.protocols import PROTOCOLS
 from rltrain.run.sinks import STEMS
 

@@ -16,7 +16,7 @@ COMPLETE = '''"""Plays at random.
 More.
 """
 from pydantic import BaseModel
-from rltrain.config import STRICT
+from rltrain.experiment.config import STRICT
 TASK = "env"
 DEFAULT_BUDGET = {"episodes": 10}
 class Config(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from rltrain.core import EnvSpec
-from rltrain.settings import STRICT, Width
+from rltrain.experiment.settings import STRICT, Width
 
 TASK = "env"
 DEFAULT_BUDGET = {"env_steps": 1_000_000}

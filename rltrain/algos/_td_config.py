@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from rltrain.settings import STRICT
+from rltrain.experiment.settings import STRICT
 
 TASK = "tabular"
 DEFAULT_BUDGET = {"env_steps": 100_000}

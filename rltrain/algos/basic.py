@@ -22,11 +22,11 @@ from pydantic import BaseModel, Field
 
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, reached
 from rltrain.envs.episodes import Episodes
-from rltrain.envs.vacuum_room import turn_actions
+from rltrain.envs.vacuum.room import turn_actions
 from rltrain.errors import InputError
+from rltrain.experiment.settings import STRICT
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved, step_of
-from rltrain.settings import STRICT
 
 TASK = "env"
 DEFAULT_BUDGET = {"episodes": 500}

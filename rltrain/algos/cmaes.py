@@ -22,12 +22,12 @@ from pydantic import BaseModel, Field
 
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.errors import InputError
+from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, trials
 from rltrain.policies.champion import Champion, champion_of, spread, told
 from rltrain.policies.parameters import Family
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
-from rltrain.settings import STRICT
 
 TASK = "env"
 DEFAULT_BUDGET = {"generations": 100}

@@ -34,17 +34,18 @@ from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos._dqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Config
 from rltrain.algos._dqn_round import Round, Unit, unit_of
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, crossed, joined, reached
-from rltrain.deep import actor, precision
+from rltrain.deep import actor
 from rltrain.deep.actor import Actor, Exploration, Played
 from rltrain.deep.device import prepare_thread, resolve
+from rltrain.deep.fast import precision
+from rltrain.deep.fast.helper import Helper, Nobody
+from rltrain.deep.fast.helper_work import HelperWork
+from rltrain.deep.fast.recorded import Targets, Updates
 from rltrain.deep.greedy import Greedy
-from rltrain.deep.helper import Helper, Nobody
-from rltrain.deep.helper_work import HelperWork
 from rltrain.deep.histogram import Bins
 from rltrain.deep.learner import Learner, Learnt, Rule, Samples, arrays, set_arrays, summary
 from rltrain.deep.losses import Munchausen
 from rltrain.deep.networks import PIXEL, NetworkShape, QNetwork, copy_weights, high_of, parameter_count, shape_of
-from rltrain.deep.recorded import Targets, Updates
 from rltrain.deep.replay import Batch, Prioritised, Replay, frame_bytes, replay_bytes
 from rltrain.envs.episodes import Episodes
 from rltrain.errors import CheckpointError

@@ -16,12 +16,12 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, trials
 from rltrain.policies.adam import Adam
 from rltrain.policies.champion import Champion, champion_of, spread, told
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
-from rltrain.settings import STRICT
 
 TASK = "env"
 DEFAULT_BUDGET = {"generations": 100}

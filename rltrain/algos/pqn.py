@@ -22,8 +22,8 @@ import torch
 from rltrain.algos._pqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Config
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, reached
 from rltrain.deep.device import prepare_thread, resolve
+from rltrain.deep.fast.helper import Helper
 from rltrain.deep.greedy import Greedy
-from rltrain.deep.helper import Helper
 from rltrain.deep.learner import Learner, Learnt, Rule, Samples, set_arrays, summary
 from rltrain.deep.networks import PIXEL, NetworkShape, QNetwork, copy_weights, high_of, parameter_count, shape_of
 from rltrain.envs.episodes import Episodes

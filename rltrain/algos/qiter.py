@@ -14,12 +14,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from rltrain.core import EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.experiment.settings import STRICT
+from rltrain.mdp.learn.table_policy import greedy, restored
 from rltrain.mdp.model import Model
-from rltrain.mdp.sweeping import Sweeping
-from rltrain.mdp.table_policy import greedy, restored
+from rltrain.mdp.solvers.sweeping import Sweeping
 from rltrain.rng import Streams
 from rltrain.saved import Saved
-from rltrain.settings import STRICT
 
 TASK = "mdp"
 DEFAULT_BUDGET = {"sweeps": 1_000_000}

@@ -20,28 +20,28 @@ from rltrain.algos._qlearn_config import DEFAULT_BUDGET as DEFAULT_BUDGET
 from rltrain.algos._qlearn_config import TASK as TASK
 from rltrain.algos._qlearn_config import Config as Config
 from rltrain.core import Array, EnvSpec, Hardware, Metrics, Policy, State, reached
-from rltrain.envs.tabular import TabularEnv
+from rltrain.envs.models.tabular import TabularEnv
 from rltrain.errors import DivergedError
-from rltrain.mdp import learning, learning_rules, learning_truth, sampling
-from rltrain.mdp.learning import Options, round_below, steps_to_a_limit
-from rltrain.mdp.learning_saved import check_pending, restore_agent, restore_world
-from rltrain.mdp.learning_truth import Truth
-from rltrain.mdp.table_policy import TablePolicy, restored
+from rltrain.mdp.learn import q_learning, rules, sampling, truth
+from rltrain.mdp.learn.q_learning import Options, round_below, steps_to_a_limit
+from rltrain.mdp.learn.saved import check_pending, restore_agent, restore_world
+from rltrain.mdp.learn.table_policy import TablePolicy, restored
+from rltrain.mdp.learn.truth import Truth
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
 
 CURVES = 10  # learners of a rate whose value is a column of its own
 METHODS = {
-    "q": learning.PLAIN,
-    "double": learning.DOUBLE,
-    "sarsa": learning.SARSA,
-    "expected_sarsa": learning.EXPECTED,
+    "q": q_learning.PLAIN,
+    "double": q_learning.DOUBLE,
+    "sarsa": q_learning.SARSA,
+    "expected_sarsa": q_learning.EXPECTED,
 }
 EXPLORATIONS = {
-    "epsilon": learning.EPSILON,
-    "uniform": learning.EPSILON,
-    "softmax": learning.SOFTMAX,
-    "bonus": learning.BONUS,
+    "epsilon": q_learning.EPSILON,
+    "uniform": q_learning.EPSILON,
+    "softmax": q_learning.SOFTMAX,
+    "bonus": q_learning.BONUS,
 }
 
 
@@ -75,7 +75,7 @@ class Algorithm:
         self.first_pair = _first_pair(env)
         self.num_pairs = int(self.first_pair[-1])
         streams = sampling.streams(rng.seed, "agent", len(rates))
-        self.agent = learning.make_agent(self.options, self.num_pairs, rates, streams, float(config.start_value))
+        self.agent = q_learning.make_agent(self.options, self.num_pairs, rates, streams, float(config.start_value))
         self.env_steps = 0
         self._begun = 0  # environment steps at which the unit that is paused began; else as many as there are
         self._limits: Mapping[str, int] = {}
@@ -85,11 +85,11 @@ class Algorithm:
         self.truth: Truth | None = None
         if env.model is not None:
             self.sampler = sampling.make(env.model)
-            self.world = learning.make_world(self.sampler, starts)
+            self.world = q_learning.make_world(self.sampler, starts)
             self.games = []
-            self.truth = learning_truth.of_model(env.model, float(config.gamma))
+            self.truth = truth.of_model(env.model, float(config.gamma))
         else:
-            self.world = learning.make_blank_world(starts)
+            self.world = q_learning.make_blank_world(starts)
             self.games = [env.alone() for _ in seeds]
             for lane, (game, seed) in enumerate(zip(self.games, seeds, strict=True)):
                 self.world.state[lane] = game.begin(seed)
@@ -100,7 +100,7 @@ class Algorithm:
 
     @property
     def told(self) -> list[str]:
-        return [learning_truth.NO_VALUES] if self.model is not None and self.truth is None else []
+        return [truth.NO_VALUES] if self.model is not None and self.truth is None else []
 
     @property
     def done(self) -> bool:
@@ -132,8 +132,8 @@ class Algorithm:
             if self.model is None:
                 self._play(count)
             else:
-                plain = self.options.exploration == learning.EPSILON and self.options.method == learning.PLAIN
-                learn = learning.learn_plain if plain and self.options.trace == 0 else learning_rules.learn
+                plain = self.options.exploration == q_learning.EPSILON and self.options.method == q_learning.PLAIN
+                learn = q_learning.learn_plain if plain and self.options.trace == 0 else rules.learn
                 learn(self.options, self.sampler, self.agent, self.world, self.env_steps, count)
         self.env_steps += count
         if not np.isfinite(self.agent.q).all():
@@ -143,7 +143,7 @@ class Algorithm:
         """How many steps a unit has: 1, 2 or 5 times a power of ten, a function of the steps before it alone."""
         if self.config.report_every:
             return self.config.report_every
-        plain = self.options.exploration == learning.EPSILON and self.options.method == learning.PLAIN
+        plain = self.options.exploration == q_learning.EPSILON and self.options.method == q_learning.PLAIN
         affordable = 10_000 if self.model is None else 10_000_000 if plain and self.options.trace == 0 else 1_000_000
         most = max(100, affordable // len(self.agent.q))
         return round_below(min(most, max(100, self.num_pairs // 10, self._begun // 20)))
@@ -154,19 +154,19 @@ class Algorithm:
         end = self.env_steps + count
         for lane, game in enumerate(self.games):
             state, total = int(self.world.state[lane]), float(self.world.running[lane])
-            pair = int(learning_rules.choose(self.options, self.first_pair, self.agent, lane, state, self.env_steps))
+            pair = int(rules.choose(self.options, self.first_pair, self.agent, lane, state, self.env_steps))
             for t in range(self.env_steps, end):
                 after, reward, terminal, last = game.play(pair - state * width)
                 total += reward
                 following = after
                 if last:
-                    learning.count_episode(self.world, lane, total)
+                    q_learning.count_episode(self.world, lane, total)
                     following, total = game.again(), 0.0
                 seen = (lane, t, state, pair, reward, after, terminal, last)
                 if t + 1 < end:
-                    pair = learning_rules.turn(options, self.first_pair, agent, *seen, following)
+                    pair = rules.turn(options, self.first_pair, agent, *seen, following)
                 else:  # what comes next is drawn when it does
-                    learning_rules.observe(self.options, self.first_pair, self.agent, *seen)
+                    rules.observe(self.options, self.first_pair, self.agent, *seen)
                 state = following
             self.world.state[lane], self.world.running[lane] = state, total
 
@@ -180,7 +180,7 @@ class Algorithm:
     def _metrics(self) -> Metrics:
         nan, config = math.nan, self.config
         returns = self.world.recent[np.isfinite(self.world.recent)]
-        exploring = self.options.exploration == learning.EPSILON
+        exploring = self.options.exploration == q_learning.EPSILON
         rate = config.rates[0] / (1 + self.options.decay * self.env_steps) if not self.options.omega else nan
         metrics = {
             "return/mean": float(returns.mean()) if len(returns) else nan,  # of each learner's last 100 episodes
@@ -189,7 +189,7 @@ class Algorithm:
             "error/high": nan,
             "policy/right": nan,
             "regret": nan,
-            "epsilon": float(learning.epsilon_at(self.options, self.env_steps)) if exploring else nan,
+            "epsilon": float(q_learning.epsilon_at(self.options, self.env_steps)) if exploring else nan,
             "learning_rate": float(rate),
         }
         if self.truth is None:
@@ -219,7 +219,9 @@ class Algorithm:
     def save(self) -> State:
         return {
             "env_steps": self.env_steps,
-            "agent": {name: array.copy() for name, array in self.agent._asdict().items() if name not in learning.FIXED},
+            "agent": {
+                name: array.copy() for name, array in self.agent._asdict().items() if name not in q_learning.FIXED
+            },
             "world": {name: array.copy() for name, array in self.world._asdict().items()},
             "games": [game.save() for game in self.games],
             "policy": self._greedy().save(),
@@ -232,7 +234,7 @@ class Algorithm:
         self._begun = saved.integer("begun", 0, self.env_steps) if "begun" in saved else self.env_steps
         if self.env_steps >= self._begun + self._round():
             saved.refuse("begun", f"{self._begun}; what began there was over before step {self.env_steps}")
-        restore_agent(saved.part("agent"), self.agent, sarsa=self.options.method == learning.SARSA)
+        restore_agent(saved.part("agent"), self.agent, sarsa=self.options.method == q_learning.SARSA)
         restore_world(saved.part("world"), self.world, self.first_pair, self.options.limit)
         check_pending(saved.part("agent"), self.agent, self.world, self.first_pair)
         games = saved.listed("games", len(self.games))

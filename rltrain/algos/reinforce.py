@@ -25,11 +25,11 @@ from pydantic import BaseModel, Field
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.envs.episodes import Episodes
 from rltrain.errors import DivergedError, InputError
+from rltrain.experiment.settings import STRICT
 from rltrain.policies import mlp
 from rltrain.policies.adam import Adam
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
-from rltrain.settings import STRICT
 
 TASK = "env"
 DEFAULT_BUDGET = {"env_steps": 500_000}

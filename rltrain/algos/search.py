@@ -16,11 +16,11 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, designs, trials
 from rltrain.policies.champion import Champion, champion_of, spread, told
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
-from rltrain.settings import STRICT
 
 TASK = "env"
 DEFAULT_BUDGET = {"policies": 1_000}

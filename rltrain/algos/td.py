@@ -19,12 +19,14 @@ from rltrain.algos._td_config import DEFAULT_BUDGET as DEFAULT_BUDGET
 from rltrain.algos._td_config import TASK as TASK
 from rltrain.algos._td_config import Config as Config
 from rltrain.core import Array, EnvSpec, Hardware, Metrics, Policy, State, reached
-from rltrain.envs.tabular import TabularEnv
+from rltrain.envs.models.tabular import TabularEnv
 from rltrain.errors import DivergedError, InputError
-from rltrain.mdp import learning, learning_td, learning_truth, policy, reachability, sampling
-from rltrain.mdp.learning import Options, round_below, steps_to_a_limit
-from rltrain.mdp.learning_saved import restore_agent, restore_world
-from rltrain.mdp.table_policy import by_action
+from rltrain.mdp import reachability
+from rltrain.mdp.chains import policy
+from rltrain.mdp.learn import q_learning, sampling, td, truth
+from rltrain.mdp.learn.q_learning import Options, round_below, steps_to_a_limit
+from rltrain.mdp.learn.saved import restore_agent, restore_world
+from rltrain.mdp.learn.table_policy import by_action
 from rltrain.rng import Streams, derive
 from rltrain.saved import ANY_INTEGER, Saved
 
@@ -34,8 +36,8 @@ CURVES = 10  # learners of a rate whose value is a column of its own
 def options_of(config: Config, limit: int | None) -> Options:
     """The settings as numbers; those of choosing actions mean nothing here."""
     return Options(
-        exploration=learning.EPSILON,
-        method=learning.PLAIN,
+        exploration=q_learning.EPSILON,
+        method=q_learning.PLAIN,
         gamma=float(config.gamma),
         epsilon=1.0,
         epsilon_final=1.0,
@@ -69,7 +71,7 @@ class Algorithm:
         self.chooser = sampling.chooser(self.first_pair, self.taken)
         streams = sampling.streams(rng.seed, "agent", len(rates))
         num_states = len(self.first_pair) - 1
-        self.agent = learning.make_agent(self.options, num_states, rates, streams, float(config.start_value))
+        self.agent = q_learning.make_agent(self.options, num_states, rates, streams, float(config.start_value))
         self.env_steps = 0
         self._begun = 0  # environment steps at which the unit that is paused began; else as many as there are
         self._limits: Mapping[str, int] = {}
@@ -81,15 +83,15 @@ class Algorithm:
         if env.model is not None:
             self.agent.q[:, env.model.terminal] = 0.0
             self.sampler = sampling.make(env.model)
-            self.world = learning.make_world(self.sampler, starts)
-            self.truth = learning_truth.of_policy(env.model, self.taken, float(config.gamma))
+            self.world = q_learning.make_world(self.sampler, starts)
+            self.truth = truth.of_policy(env.model, self.taken, float(config.gamma))
             self.states = np.flatnonzero(reachability.reachable(env.model) & ~env.model.terminal)
             if self.truth is not None:
                 self.states = self.states[np.isfinite(self.truth[self.states])]
                 self.truth = self.truth if len(self.states) else None
             self.watched = int(self.sampler.start[0])
         else:
-            self.world = learning.make_blank_world(starts)
+            self.world = q_learning.make_blank_world(starts)
             self.games = [env.alone() for _ in seeds]
             for lane, (game, seed) in enumerate(zip(self.games, seeds, strict=True)):
                 self.world.state[lane] = game.begin(seed)
@@ -100,7 +102,7 @@ class Algorithm:
 
     @property
     def told(self) -> list[str]:
-        return [learning_truth.NO_VALUES_OF_POLICY] if self.model is not None and self.truth is None else []
+        return [truth.NO_VALUES_OF_POLICY] if self.model is not None and self.truth is None else []
 
     @property
     def done(self) -> bool:
@@ -138,9 +140,7 @@ class Algorithm:
             if self.model is None:
                 self._play(count)
             else:
-                learning_td.learn(
-                    self.options, self.sampler, self.chooser, self.agent, self.world, self.env_steps, count
-                )
+                td.learn(self.options, self.sampler, self.chooser, self.agent, self.world, self.env_steps, count)
         self.env_steps += count
         if not np.isfinite(self.agent.q).all():
             raise DivergedError("V has values that are no numbers; lower algorithm.learning_rate or trace_decay")
@@ -151,19 +151,19 @@ class Algorithm:
         width, end = self.spec.num_actions, self.env_steps + count
         for lane, game in enumerate(self.games):
             state, total = int(self.world.state[lane]), float(self.world.running[lane])
-            pair = int(learning_td.follow(self.chooser, self.agent, lane, state))
+            pair = int(td.follow(self.chooser, self.agent, lane, state))
             for t in range(self.env_steps, end):
                 after, reward, terminal, last = game.play(pair - state * width)
                 total += reward
                 following = after
                 if last:
-                    learning.count_episode(self.world, lane, total)
+                    q_learning.count_episode(self.world, lane, total)
                     following, total = game.again(), 0.0
                 seen = (lane, t, state, reward, after, terminal, last)
                 if t + 1 < end:
-                    pair = learning_td.turn(options, chooser, agent, *seen, following)
+                    pair = td.turn(options, chooser, agent, *seen, following)
                 else:  # what comes next is drawn when it does
-                    learning_td.observe(self.options, self.agent, *seen)
+                    td.observe(self.options, self.agent, *seen)
                 state = following
             self.world.state[lane], self.world.running[lane] = state, total
 
@@ -203,7 +203,9 @@ class Algorithm:
     def save(self) -> State:
         return {
             "env_steps": self.env_steps,
-            "agent": {name: array.copy() for name, array in self.agent._asdict().items() if name not in learning.FIXED},
+            "agent": {
+                name: array.copy() for name, array in self.agent._asdict().items() if name not in q_learning.FIXED
+            },
             "world": {name: array.copy() for name, array in self.world._asdict().items()},
             "games": [game.save() for game in self.games],
             "policy": self._follower().save(),

@@ -13,7 +13,7 @@ from rltrain.errors import CheckpointError, InputError
 from rltrain.spelling import shown
 
 if TYPE_CHECKING:
-    from rltrain.config import Experiment
+    from rltrain.experiment.config import Experiment
 
 
 def check_command(
@@ -27,9 +27,9 @@ def check_command(
 ) -> None:
     """Check a config and what it will cost before it is paid; or verify all hashes of a run."""
     if is_config(target, runs_dir):
-        from rltrain.cli.cost import probe, trial
         from rltrain.cli.progress import line as live
-        from rltrain.config import load
+        from rltrain.experiment.config import load
+        from rltrain.verbs.cost import probe, trial
 
         experiment = load(target, overrides or [])
         report = check_config(experiment, runs_dir)
@@ -74,10 +74,10 @@ def is_config(target: str, runs_dir: Path) -> bool:
 
 def check_config(experiment: Experiment, runs_dir: Path) -> dict[str, Any]:
     """What it is and what it will cost. What will not fit in memory is refused. Trains nothing."""
-    from rltrain.cli.cost import available_bytes, memory_bytes, refuse_what_does_not_fit
-    from rltrain.cli.truth import discounts_apart
     from rltrain.run import folder
     from rltrain.run.build import doubts
+    from rltrain.verbs.cost import available_bytes, memory_bytes, refuse_what_does_not_fit
+    from rltrain.verbs.truth import discounts_apart
 
     spec, cost = refuse_what_does_not_fit(experiment)
     place = next(path for path in (runs_dir, *runs_dir.absolute().parents) if path.is_dir())
@@ -141,7 +141,7 @@ def check_run(run: str, runs_dir: Path) -> dict[str, Any]:
 
 def edits_since(home: Path, name: str) -> tuple[list[str], bool]:
     """What config.yaml says otherwise than a checkpoint of the run was made with, and whether a resume refuses it."""
-    from rltrain.config import load
+    from rltrain.experiment.config import load
     from rltrain.run import edits, folder
     from rltrain.run.disk import REAL
     from rltrain.run.reading import read_manifest
@@ -158,7 +158,7 @@ def edits_since(home: Path, name: str) -> tuple[list[str], bool]:
 
 def config_lines(report: dict[str, Any]) -> list[str]:
     """What a person reads of `check_config`."""
-    from rltrain.cli import words
+    from rltrain import words
 
     shape = "x".join(map(str, report["obs_shape"]))
     budget = " or ".join(f"{words.count(limit)} {words.counter(name)}" for name, limit in report["budget"].items())
@@ -190,7 +190,7 @@ def config_lines(report: dict[str, Any]) -> list[str]:
 
 def probe_line(report: dict[str, Any]) -> str:
     """What a person reads of `probe`."""
-    from rltrain.cli import words
+    from rltrain import words
 
     probe = report["probe"]
     name = next(iter(report["budget"]))
@@ -203,7 +203,7 @@ def probe_line(report: dict[str, Any]) -> str:
 
 def run_lines(report: dict[str, Any]) -> list[str]:
     """What a person reads of `check_run`."""
-    from rltrain.cli import words
+    from rltrain import words
 
     damaged = any(checkpoint["faults"] for checkpoint in report["checkpoints"])
     lines = [f"{report['run']}: {'damaged' if damaged else 'every hash holds'}"]

@@ -11,8 +11,7 @@ from typing import Annotated
 
 import typer
 
-from rltrain import __version__
-from rltrain.cli import words
+from rltrain import __version__, words
 from rltrain.cli.output import say, say_json
 from rltrain.cli.train import RunsDir
 from rltrain.errors import MissingError, RltrainError
@@ -131,7 +130,7 @@ def _device() -> Finding:
 
 
 def _memory() -> Finding:
-    from rltrain.cli.cost import available_bytes
+    from rltrain.verbs.cost import available_bytes
 
     return Finding("memory", f"{words.size(available_bytes())} available", "ok")
 

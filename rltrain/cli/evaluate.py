@@ -16,8 +16,8 @@ from rltrain.errors import CheckpointError, InputError
 from rltrain.spelling import brief, shown
 
 if TYPE_CHECKING:
-    from rltrain.config import Experiment
     from rltrain.core import Policy, Progress
+    from rltrain.experiment.config import Experiment
     from rltrain.run.evaluation import Playing
     from rltrain.run.reading import Loaded
 
@@ -92,12 +92,11 @@ def evaluate_checkpoint(
     Ctrl-C ends it with what was measured: then `partial` is true, and the games are those that were over.
     KeyboardInterrupt if none was.
     """
-    from rltrain import envs
-    from rltrain.cli import words
-    from rltrain.cli.truth import against_truth, discounts_apart
+    from rltrain import envs, words
     from rltrain.core import Silent
     from rltrain.run import baselines, machine
     from rltrain.run.evaluation import Playing
+    from rltrain.verbs.truth import against_truth, discounts_apart
 
     path, chosen, loaded, experiment = saved(str(checkpoint), runs_dir, last)
     threads = experiment.run.threads or machine.cores()
@@ -198,7 +197,7 @@ def locate(checkpoint: str, runs_dir: Path, last: bool) -> tuple[Path, str]:
 
 def experiment_of(path: Path, loaded: Loaded) -> Experiment:
     """The configuration that a checkpoint was made with, which lies beside it in its run folder."""
-    from rltrain.config import load
+    from rltrain.experiment.config import load
 
     folder = path.resolve()
     config = (folder.parent.parent if folder.name == loaded.name else folder) / "config.yaml"
@@ -245,7 +244,8 @@ def policy_of(experiment: Experiment, loaded: Loaded, device: str | None, thread
 
 def show(result: dict[str, Any]) -> None:
     """Print an evaluation for a person."""
-    from rltrain.cli import columns, words
+    from rltrain import words
+    from rltrain.cli import columns
 
     lengths = result["lengths"]
     low, high = (words.score(end) for end in result["ci95"])

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from rltrain.cli import words
+from rltrain import words
 from rltrain.spelling import shown
 
 MOST_WIDTH = 80  # of the window, whatever it has

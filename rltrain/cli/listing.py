@@ -89,7 +89,7 @@ def describe_run(run: Path, now: float) -> dict[str, Any]:
 
 def environment_name(given: str | None) -> str | None:
     """The id, or of a model's file its name alone."""
-    from rltrain.settings import MODEL_SUFFIXES
+    from rltrain.experiment.settings import MODEL_SUFFIXES
 
     return Path(given).stem if given is not None and given.endswith(MODEL_SUFFIXES) else given
 
@@ -164,7 +164,8 @@ def _show_words(printer: Console, words: list[str]) -> None:
 def _show_runs(printer: Console, runs: list[dict[str, Any]]) -> None:
     from rich.text import Text
 
-    from rltrain.cli import columns, words
+    from rltrain import words
+    from rltrain.cli import columns
     from rltrain.cli.columns import Column
 
     colours = {"running": "green", "finished": "", "interrupted": "yellow"}

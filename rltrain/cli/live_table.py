@@ -18,7 +18,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from rltrain.cli import columns, frame, words
+from rltrain import words
+from rltrain.cli import columns, frame
 from rltrain.cli.columns import Column
 from rltrain.cli.frame import MOST_WIDTH, Pair
 from rltrain.cli.history import History, Row

@@ -155,7 +155,7 @@ def with_baselines(record: Record) -> Record:
     from dataclasses import replace
 
     from rltrain.cli.progress import line
-    from rltrain.config import load
+    from rltrain.experiment.config import load
     from rltrain.run import baselines
 
     with suppress(RltrainError):
@@ -203,7 +203,8 @@ def _result(group: Group, y: str | None) -> dict[str, Any]:
 
 def show(report: dict[str, Any]) -> None:
     """Print what `--json` gives, for a person."""
-    from rltrain.cli import columns, words
+    from rltrain import words
+    from rltrain.cli import columns
     from rltrain.cli.columns import Column
 
     groups = report["groups"]

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TextIO
 
-from rltrain.cli import words
+from rltrain import words
 from rltrain.spelling import shown
 
 FIRST_SECONDS = 1.0  # before it is shown at all: most verbs are over by then

@@ -7,13 +7,13 @@ from rltrain.cli.output import say
 
 def schema_command() -> None:
     """Print the JSON Schema of a config, for editors: rltrain schema > rltrain.schema.json"""
-    say(schema())
+    say(schema_text())
 
 
-def schema() -> str:
+def schema_text() -> str:
     """The schema as text."""
     import json
 
-    from rltrain import config
+    from rltrain.experiment import schema
 
-    return json.dumps(config.schema(), indent=2)
+    return json.dumps(schema.schema(), indent=2)

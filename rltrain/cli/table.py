@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from rltrain.cli import output, words
+from rltrain import words
+from rltrain.cli import output
 from rltrain.cli.history import Row
 from rltrain.cli.output import Output
 from rltrain.spelling import shown

@@ -103,7 +103,7 @@ def train_command(
     if jobs is not None:
         raise InputError(f"--jobs {jobs}: says how many of several seeds run at once, so it needs --seeds")
     if dry_run:
-        from rltrain.config import load
+        from rltrain.experiment.config import load
 
         say(load(config, settings).to_yaml().rstrip("\n"))
         return
@@ -176,9 +176,9 @@ def train(
     config: str | Path, overrides: Sequence[str] = (), *, runs_dir: Path, name: str | None = None, quiet: bool = False
 ) -> int:
     """Train in a new run folder. Returns the exit code: 0, or 130 and 143 after a signal."""
-    from rltrain.cli.cost import refuse_what_does_not_fit
-    from rltrain.config import load
+    from rltrain.experiment.config import load
     from rltrain.run.loop import Run
+    from rltrain.verbs.cost import refuse_what_does_not_fit
 
     experiment = load(config, overrides)
     refuse_what_does_not_fit(experiment)
@@ -201,10 +201,10 @@ def go_on(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: boo
 
 def resume_run(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool = False) -> int:
     """Go on with a run. Returns the exit code."""
-    from rltrain.cli.cost import refuse_what_does_not_fit
-    from rltrain.config import load
+    from rltrain.experiment.config import load
     from rltrain.run import folder
     from rltrain.run.loop import Run
+    from rltrain.verbs.cost import refuse_what_does_not_fit
 
     found = folder.find(runs_dir, run)
     with keeping_crashes(found):
@@ -236,8 +236,8 @@ def drive(run: Run, quiet: bool) -> int:
     from rltrain.cli import table
     from rltrain.cli.history import recall
     from rltrain.cli.signals import stopping
-    from rltrain.cli.truth import discounts_apart
     from rltrain.run.tables import findings
+    from rltrain.verbs.truth import discounts_apart
 
     facts = table.Facts(
         title=f"{run.experiment.algorithm_name} on {run.experiment.environment.name}",
@@ -299,7 +299,8 @@ def picture(run: Run) -> str:
 
 def ending(run: Run, asked: Asked, steps: int, quiet: bool) -> list[str]:
     """What is said last: what happened in a session of so many steps, and what to type next."""
-    from rltrain.cli import table, words
+    from rltrain import words
+    from rltrain.cli import table
 
     unit = table.measure(run.budget)
     done = (

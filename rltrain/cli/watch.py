@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rltrain.cli import progress, words
+from rltrain import words
+from rltrain.cli import progress
 from rltrain.cli.output import Output, say
 from rltrain.cli.train import RunsDir
 from rltrain.errors import InputError
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from rltrain.cli.show.caption import Subject
     from rltrain.cli.show.film import Film
     from rltrain.cli.show.pace import Pace, Viewer
+    from rltrain.experiment.settings import EnvironmentConfig
     from rltrain.run.play import Moment
-    from rltrain.settings import EnvironmentConfig
 
 Way = Literal["words", "window", "terminal", "file"]
 

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from rltrain.core import Array, EnvSpec, Metrics, State
-from rltrain.deep import convolutions, losses
-from rltrain.deep.helper import Job
+from rltrain.deep import losses
+from rltrain.deep.fast import convolutions
+from rltrain.deep.fast.helper import Job
 from rltrain.deep.histogram import histogram
 from rltrain.deep.networks import NetworkShape, QNetwork, begin_anew, copy_weights, initialise
 from rltrain.deep.optimiser import Optimiser, clip_scale

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rltrain.core import EnvSpec
-from rltrain.deep import tiling
+from rltrain.deep.fast import tiling
 from rltrain.deep.histogram import Bins, first_logits
 from rltrain.errors import InputError
 from rltrain.saved import Saved

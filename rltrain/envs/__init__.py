@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rltrain.core import Env, EnvSpec
 from rltrain.errors import InputError
-from rltrain.settings import EnvironmentConfig
+from rltrain.experiment.settings import EnvironmentConfig
 
 if TYPE_CHECKING:
     from rltrain.mdp.model import Model
@@ -37,30 +37,30 @@ def make(
     """
     count = num_envs or settings.num_envs or 1
     if task != "env":
-        from rltrain.envs import tabular
+        from rltrain.envs.models import tabular
 
         return tabular.make(settings, count)
     if settings.is_model:
-        from rltrain.envs import onehot
+        from rltrain.envs.models import onehot
 
         return onehot.make(settings, count)
     check(settings)
     from rltrain.envs import vacuum
 
     if settings.id == vacuum.ID:
-        from rltrain.envs.vacuum_lanes import Vacuum
+        from rltrain.envs.vacuum.lanes import Vacuum
 
         return Vacuum(settings, count)
     if not settings.id.startswith("ALE/"):
-        from rltrain.envs import gym
+        from rltrain.envs.gym import games
 
-        return gym.make(settings, count)
+        return games.make(settings, count)
     if settings.preprocessing == "book":
-        from rltrain.envs import book
+        from rltrain.envs.atari import book
 
         return book.make(settings, count, training)
-    from rltrain.envs.atari import Atari
-    from rltrain.envs.halves import LEAST_ENVS, Halves
+    from rltrain.envs.atari.halves import LEAST_ENVS, Halves
+    from rltrain.envs.atari.vector import Atari
 
     if training and in_parts and threads > 2 and count % 2 == 0 and count >= LEAST_ENVS:
         return Halves(settings, count, threads)
@@ -71,11 +71,11 @@ def describe(settings: EnvironmentConfig, *, task: str = "env", num_envs: int | 
     """What an algorithm may know of these environments, in about 0.2 s. Errors as `make`."""
     count = num_envs or settings.num_envs or 1
     if task != "env":
-        from rltrain.envs import tabular
+        from rltrain.envs.models import tabular
 
         return tabular.describe(settings, count)
     if settings.is_model:
-        from rltrain.envs import onehot
+        from rltrain.envs.models import onehot
 
         return onehot.describe(settings, count)
     check(settings)
@@ -84,16 +84,16 @@ def describe(settings: EnvironmentConfig, *, task: str = "env", num_envs: int | 
     if settings.id == vacuum.ID:
         return vacuum.describe(settings, count)
     if not settings.id.startswith("ALE/"):
-        from rltrain.envs import gym
+        from rltrain.envs.gym import games
 
-        return gym.describe(settings, count)
+        return games.describe(settings, count)
     if settings.preprocessing == "book":
-        from rltrain.envs import book
+        from rltrain.envs.atari import book
 
         return book.describe(settings, count)
-    from rltrain.envs import atari
+    from rltrain.envs.atari import vector
 
-    return atari.describe(settings, count)
+    return vector.describe(settings, count)
 
 
 def side_by_side(settings: EnvironmentConfig) -> int:
@@ -112,7 +112,7 @@ def is_versioned(settings: EnvironmentConfig, task: str = "env") -> bool:
 
 def known_model(settings: EnvironmentConfig, algorithm: str) -> Model:
     """The model behind these settings. InputError, naming who asks, if there is only something to sample."""
-    from rltrain.envs import tabular
+    from rltrain.envs.models import tabular
 
     model = tabular.model_of(settings)
     if model is None:

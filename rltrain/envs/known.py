@@ -16,7 +16,7 @@ import gymnasium
 
 import rltrain.envs.vacuum  # noqa: F401  its import registers RobotVacuum-v0
 from rltrain.errors import InputError, MissingError
-from rltrain.settings import EnvironmentConfig
+from rltrain.experiment.settings import EnvironmentConfig
 
 LEGACY_ATARI_ENTRY = "ale_py.env:AtariEnv"  # what the old ids (MsPacman-v0, PongNoFrameskip-v4) are registered with
 

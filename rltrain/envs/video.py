@@ -16,11 +16,11 @@ import numpy as np
 
 from rltrain.core import Array, Env, EnvSpec, Step
 from rltrain.errors import InputError, MissingError
-from rltrain.settings import EnvironmentConfig
+from rltrain.experiment.settings import EnvironmentConfig
 
 if TYPE_CHECKING:
-    from rltrain.envs.book import Book
-    from rltrain.envs.foreign import Foreign
+    from rltrain.envs.atari.book import Book
+    from rltrain.envs.gym.foreign import Foreign
     from rltrain.mdp.model import Model
 
 INSTALL = 'pip install "rltrain[watch]"'
@@ -76,13 +76,14 @@ class FilmedGym:
     """A Gymnasium environment that returns its picture as an array."""
 
     def __init__(self, settings: EnvironmentConfig, task: str) -> None:
-        from rltrain.envs import gym, tabular
+        from rltrain.envs.gym import games
+        from rltrain.envs.models import tabular
         from rltrain.envs.serial import Serial
 
         self._env = _drawing(settings)
         if task == "env":
-            game: Any = gym.Gym(self._env)
-            spec = gym._spec(settings, self._env, 1)
+            game: Any = games.Gym(self._env)
+            spec = games._spec(settings, self._env, 1)
         else:
             _, number = tabular.numbering(settings.id, self._env.observation_space)
             game = tabular._Game(self._env, number)
@@ -111,7 +112,7 @@ class FilmedAtari:
     """An Atari game twice: as the policy sees it, and in colour at the console's own size."""
 
     def __init__(self, settings: EnvironmentConfig) -> None:
-        from rltrain.envs.atari import Atari
+        from rltrain.envs.atari.vector import Atari
 
         self._seen = Atari(settings, 1, training=False)
         self._shown = Atari(settings.model_copy(update={"frame_stack": 1}), 1, training=False, colour=True)
@@ -146,7 +147,7 @@ class FilmedBook:
     """An Atari game as the book prepares it; its own emulator has the colours."""
 
     def __init__(self, settings: EnvironmentConfig) -> None:
-        from rltrain.envs import book
+        from rltrain.envs.atari import book
         from rltrain.envs.serial import Serial
 
         self.spec = book.describe(settings, 1)
@@ -176,7 +177,7 @@ class FilmedModel:
     fps = 4.0
 
     def __init__(self, env: Env, settings: EnvironmentConfig) -> None:
-        from rltrain.envs import tabular
+        from rltrain.envs.models import tabular
 
         model = tabular.model_of(settings)
         assert model is not None  # a model file is a model
@@ -223,7 +224,7 @@ def picture(name: str, env: Drawn) -> Array:
 
 def _drawing(settings: EnvironmentConfig) -> Foreign:
     """The environment, opened such that it draws. InputError if it cannot."""
-    from rltrain.envs import foreign
+    from rltrain.envs.gym import foreign
 
     plain = foreign.make(settings)
     modes = plain.metadata.get("render_modes") or ()

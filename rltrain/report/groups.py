@@ -13,8 +13,8 @@ from pathlib import PurePath
 from typing import Any
 
 from rltrain.errors import InputError
+from rltrain.experiment.settings import MODEL_SUFFIXES
 from rltrain.report.reading import Record
-from rltrain.settings import MODEL_SUFFIXES
 from rltrain.spelling import did_you_mean
 
 SEED = "run.seed"

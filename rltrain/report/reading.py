@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from rltrain.errors import InputError
+from rltrain.experiment.settings import MODEL_SUFFIXES
 from rltrain.plain_files import as_number, is_count, json_lines, read_json
 from rltrain.run import told
-from rltrain.settings import MODEL_SUFFIXES
 from rltrain.spelling import shown
 
 MOST_COLUMNS = 1_000  # of a file: ours have dozens

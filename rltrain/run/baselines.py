@@ -19,15 +19,15 @@ import numpy as np
 
 from rltrain import __version__, envs
 from rltrain.algos import basic
-from rltrain.config import Experiment
 from rltrain.core import Progress, Silent
+from rltrain.experiment.config import Experiment
+from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.plain_files import read_json
 from rltrain.rng import derive
 from rltrain.run import protocols, remembered
 from rltrain.run.evaluation import Playing
 from rltrain.run.own_files import write_small
 from rltrain.run.protocols import UNLIMITED_STEPS, default_protocol
-from rltrain.settings import EnvironmentConfig
 
 FILE = "baselines.json"
 STEPS = 12_800  # that the games of one policy may take together: a second or two of a slow environment

@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from rltrain import config, envs, registry
-from rltrain.config import MODEL_FOLDER, Experiment
+from rltrain import envs, registry
 from rltrain.core import Algorithm, Doubting, Env, EnvSpec, Hardware
+from rltrain.deep.fast import allocator
 from rltrain.errors import CheckpointError, InputError
+from rltrain.experiment import config
+from rltrain.experiment.config import MODEL_FOLDER, Experiment
 from rltrain.rng import Streams
-from rltrain.run import allocator, machine
+from rltrain.run import machine
 from rltrain.run.disk import REAL, Disk, disk_errors
 from rltrain.run.own_files import copy_file, make_own_folder, own_file
 

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rltrain import config, yaml_subset
-from rltrain.config import Experiment
+from rltrain import yaml_subset
 from rltrain.errors import InputError
+from rltrain.experiment import config
+from rltrain.experiment.config import Experiment
 from rltrain.plain_files import open_plain
 from rltrain.run.disk import PIECE, disk_errors
 from rltrain.yaml_subset import flow

@@ -17,9 +17,9 @@ import numpy as np
 from rltrain import envs
 from rltrain.core import Array, Policy, Retiring, RowByRow
 from rltrain.errors import InputError
+from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import derive
 from rltrain.run import protocols
-from rltrain.settings import EnvironmentConfig
 
 RESAMPLES = 10_000  # of the bootstrap
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from rltrain import config
+from rltrain.experiment import config
 from rltrain.run import edits, facts, machine
 from rltrain.run import folder as folders
 from rltrain.run.build import keep_model

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rltrain.config import Experiment, load
 from rltrain.errors import CheckpointError, InputError
+from rltrain.experiment.config import Experiment, load
 from rltrain.plain_files import read_json
 from rltrain.run import folder as folders
 from rltrain.run.build import experiment_of, keep_model

@@ -17,10 +17,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from rltrain import config
-from rltrain.config import Experiment
 from rltrain.core import EnvSpec, Metrics, Pausing, State, Telling, crossed
 from rltrain.errors import DiskError, EnvironmentFault
+from rltrain.experiment import config
+from rltrain.experiment.config import Experiment
 from rltrain.plain_files import as_number, last_json_line
 from rltrain.rng import derive
 from rltrain.run import edits, facts, log_repair, machine

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from rltrain import envs
 from rltrain.core import EnvSpec
 from rltrain.errors import InputError
-from rltrain.settings import EnvironmentConfig
+from rltrain.experiment.settings import EnvironmentConfig
 
 ATARI_FRAMES = 18_000
 UNLIMITED_STEPS = 10_000  # cut for an environment without a time limit: a bad policy might never end a game there

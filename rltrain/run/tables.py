@@ -16,8 +16,8 @@ import numpy as np
 
 from rltrain import registry
 from rltrain.cells import guarded
-from rltrain.config import Experiment
 from rltrain.core import Algorithm, Array, EnvSpec, State
+from rltrain.experiment.config import Experiment
 from rltrain.run.own_files import write_small
 from rltrain.run.sinks import csv_head
 

@@ -9,8 +9,8 @@ from rltrain import envs
 from rltrain.algos import basic
 from rltrain.core import Hardware
 from rltrain.errors import InputError
+from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import Streams
-from rltrain.settings import EnvironmentConfig
 
 
 def make(

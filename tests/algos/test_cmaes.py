@@ -7,8 +7,8 @@ from rltrain import envs
 from rltrain.algos import cmaes
 from rltrain.core import Hardware
 from rltrain.errors import InputError
+from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import Streams
-from rltrain.settings import EnvironmentConfig
 
 
 def sphere(x):

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from rltrain import config
 from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.core import Doubting, Pausing
+from rltrain.experiment import config
 from rltrain.run import build
 
 CASES = [  # algorithm, its settings, the budget, whether something is learned

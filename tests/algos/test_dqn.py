@@ -11,8 +11,8 @@ import torch
 from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos.dqn import Algorithm, Config, load_policy
 from rltrain.core import Array, Env, EnvSpec, Hardware, State, Step
-from rltrain.deep import precision
-from rltrain.deep.helper import Helper, Job
+from rltrain.deep.fast import precision
+from rltrain.deep.fast.helper import Helper, Job
 from rltrain.deep.losses import Munchausen, munchausen_target
 from rltrain.deep.replay import shifted
 from rltrain.errors import CheckpointError, DivergedError

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from rltrain import config, envs
+from rltrain import envs
 from rltrain.algos import genetic
 from rltrain.core import Hardware
 from rltrain.errors import InputError
+from rltrain.experiment import config
+from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.policies.parameters import Parameters
 from rltrain.rng import Streams
-from rltrain.settings import EnvironmentConfig
 
 PARAMETERS = Parameters(("p", "w"), np.array([0.0, -10.0]), np.array([1.0, 10.0]), np.array([True, False]))
 

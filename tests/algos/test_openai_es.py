@@ -6,8 +6,8 @@ import pytest
 from rltrain import envs
 from rltrain.algos import openai_es
 from rltrain.core import Hardware
+from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import Streams
-from rltrain.settings import EnvironmentConfig
 
 
 def test_ranks_are_centred_and_equal_scores_share_theirs():

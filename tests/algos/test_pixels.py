@@ -6,8 +6,9 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from rltrain import config, envs, registry
+from rltrain import envs, registry
 from rltrain.core import Hardware
+from rltrain.experiment import config
 from rltrain.rng import Streams
 from rltrain.run import build
 

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from rltrain.algos import qlearn
 from rltrain.core import Hardware
-from rltrain.envs import tabular
+from rltrain.envs.models import tabular
+from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.mdp import files
 from rltrain.rng import Streams
-from rltrain.settings import EnvironmentConfig
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 BOOK = files.read(files.BOOK).model

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from rltrain import config
 from rltrain.algos import reinforce
 from rltrain.algos.reinforce import Algorithm, Config
 from rltrain.core import Array, EnvSpec, Hardware, Step
 from rltrain.errors import DivergedError, InputError
+from rltrain.experiment import config
 from rltrain.policies import mlp
 from rltrain.rng import Streams
 from rltrain.run import build

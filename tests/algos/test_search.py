@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rltrain import config, envs
+from rltrain import envs
 from rltrain.algos import search
 from rltrain.core import Hardware
 from rltrain.errors import InputError
+from rltrain.experiment import config
+from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import Streams
 from rltrain.run.loop import Run
-from rltrain.settings import EnvironmentConfig
 
 RANGES = {"w2": (0.0, 1.0), "w3": (0.0, 1.0)}
 

@@ -5,11 +5,11 @@ import pytest
 
 from rltrain.algos import td
 from rltrain.core import Hardware
-from rltrain.envs import tabular
+from rltrain.envs.models import tabular
 from rltrain.errors import InputError
+from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.mdp import files
 from rltrain.rng import Streams
-from rltrain.settings import EnvironmentConfig
 
 BOOK = files.read(files.BOOK).model
 

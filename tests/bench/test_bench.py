@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rltrain import config
 from rltrain.errors import InputError
+from rltrain.experiment import config
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 sys.path.insert(0, str(BENCH))  # where scripts of bench/ find each other, as when one is run

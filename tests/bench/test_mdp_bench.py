@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from rltrain.mdp import files, problems
-from rltrain.mdp.solve import solve
+from rltrain.mdp.solvers.solve import solve
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 sys.path.insert(0, str(BENCH))  # where scripts of bench/ find each other, as when one is run

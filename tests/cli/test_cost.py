@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from rltrain import config
-from rltrain.cli.cost import PROCESS_BYTES, cgroup_limits, check_memory, memory_bytes, refuse_what_does_not_fit
 from rltrain.deep import device
 from rltrain.errors import MissingError, OutOfMemoryError
+from rltrain.experiment import config
+from rltrain.verbs.cost import PROCESS_BYTES, cgroup_limits, check_memory, memory_bytes, refuse_what_does_not_fit
 
 
 def experiment(buffer_size):
@@ -38,7 +38,7 @@ def test_frames_on_a_gpu_are_the_gpus(monkeypatch):
     text = "algorithm: {name: dqn, buffer_size: 1_000_000}\nenvironment: ALE/MsPacman-v5"
     frames = 1_000_000 * 84 * 84
     asked = config.loads(text, "test.yaml", ["run.device=cuda:1"])
-    monkeypatch.setattr("rltrain.cli.cost.available_bytes", lambda: frames // 2)
+    monkeypatch.setattr("rltrain.verbs.cost.available_bytes", lambda: frames // 2)
     monkeypatch.setattr(device, "free_bytes", lambda name: {"cuda:1": 2 * frames}[name])
     _, found = refuse_what_does_not_fit(asked)  # it would not fit beside the processor
     assert frames < found["gpu_bytes"] < 1.01 * frames

@@ -7,11 +7,12 @@ import os
 import pytest
 
 from rltrain.algos import basic
-from rltrain.cli import app, cost
+from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.run import disk
 from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.folder import Lock
+from rltrain.verbs import cost
 
 CONFIG = """\
 algorithm: {name: basic, policy: angle}

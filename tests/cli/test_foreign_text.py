@@ -18,10 +18,10 @@ from rltrain.cli import app, live_table, table, warned
 from rltrain.cli.errors import exit_code_of
 from rltrain.cli.output import Output, complain, console, say, say_json
 from rltrain.cli.seeds import table as seeds_table
-from rltrain.cli.seeds.children import Child, last_words
-from rltrain.cli.seeds.progress import Progress, Row
 from rltrain.cli.seeds.result import EVALUATION
 from rltrain.spelling import brief, in_one_line, shown
+from rltrain.verbs.seeds.children import Child, last_words
+from rltrain.verbs.seeds.progress import Progress, Row
 
 TITLE = "\x1b]0;owned\x07"  # sets the window's title
 HOSTILE = [

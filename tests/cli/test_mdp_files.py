@@ -6,9 +6,9 @@ import pytest
 
 from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
-from rltrain.cli.mdp import models
 from rltrain.errors import InputError
 from rltrain.mdp import files
+from rltrain.verbs.mdp import models
 
 
 @pytest.fixture

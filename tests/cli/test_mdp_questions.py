@@ -9,9 +9,9 @@ from rltrain.algos import qlearn
 from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.core import Hardware
-from rltrain.envs import tabular
+from rltrain.envs.models import tabular
+from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import Streams
-from rltrain.settings import EnvironmentConfig
 
 LOOP = """discount: 1
 states:

@@ -8,13 +8,14 @@ import re
 import pytest
 from rich.console import Console
 
-from rltrain import config
 from rltrain.cli.output import Output
-from rltrain.cli.seeds import asked, table
-from rltrain.cli.seeds.children import Child, first_fault, last_words
-from rltrain.cli.seeds.progress import Progress, Row, last_row, progress
+from rltrain.cli.seeds import table
 from rltrain.cli.seeds.result import measure_of, result_lines, results, solved_line
 from rltrain.errors import InputError, OutOfMemoryError
+from rltrain.experiment import config
+from rltrain.verbs.seeds import asked
+from rltrain.verbs.seeds.children import Child, first_fault, last_words
+from rltrain.verbs.seeds.progress import Progress, Row, last_row, progress
 
 # What was asked for
 

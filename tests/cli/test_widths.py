@@ -11,9 +11,10 @@ from rich.console import Console
 from rltrain.cli import columns, frame, listing, live_table, table
 from rltrain.cli.columns import Column, fitting
 from rltrain.cli.mdp import show as mdp_show
-from rltrain.cli.seeds import progress, result
+from rltrain.cli.seeds import result
 from rltrain.cli.seeds import table as seeds_table
 from rltrain.run.loop import Event
+from rltrain.verbs.seeds import progress
 
 WIDTHS = (30, 31, 40, 55, 60, 79, 80, 120, 200)
 GAMES = {"return/mean": 1234.5, "return/min": -12_060.0, "return/max": 112_340.0, "return/last": 9.0}

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from rltrain import config, envs, registry
+from rltrain import envs, registry
 from rltrain.core import Hardware
 from rltrain.errors import InputError
+from rltrain.experiment import config
 from rltrain.rng import Streams
 from rltrain.run import build
 

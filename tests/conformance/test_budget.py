@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rltrain import config, registry
+from rltrain import registry
 from rltrain.core import Pausing
+from rltrain.experiment import config
 from rltrain.run import build
 from rltrain.run.loop import Run
 

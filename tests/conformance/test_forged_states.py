@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rltrain import config, registry
+from rltrain import registry
 from rltrain.core import Blob, Hardware
 from rltrain.errors import CheckpointError, DivergedError
+from rltrain.experiment import config
 from rltrain.rng import Streams
 from rltrain.run import build
 from rltrain.saved import Saved

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rltrain import config, registry
+from rltrain import registry
 from rltrain.core import Hardware, Scoring
+from rltrain.experiment import config
 from rltrain.rng import Streams
 from rltrain.run import build
 

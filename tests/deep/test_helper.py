@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from rltrain.deep.helper import Helper, Job
+from rltrain.deep.fast.helper import Helper, Job
 
 
 def nothing() -> None:

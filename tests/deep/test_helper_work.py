@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from rltrain.deep.helper import Helper
-from rltrain.deep.helper_work import AHEAD, HelperWork
+from rltrain.deep.fast.helper import Helper
+from rltrain.deep.fast.helper_work import AHEAD, HelperWork
 
 
 class Round:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from rltrain.core import EnvSpec
-from rltrain.deep.helper import Helper
+from rltrain.deep.fast.helper import Helper
 from rltrain.deep.histogram import Bins
 from rltrain.deep.learner import Learner, Rule, Samples
 from rltrain.deep.networks import Conv, NetworkShape

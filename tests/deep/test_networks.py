@@ -11,7 +11,7 @@ from torch.nn import functional
 from rltrain.algos.dqn import Config, network_shape
 from rltrain.algos.pqn import Config as PqnConfig
 from rltrain.core import EnvSpec
-from rltrain.deep import convolutions
+from rltrain.deep.fast import convolutions
 from rltrain.deep.networks import (
     Conv,
     NetworkShape,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rltrain.core import EnvSpec
-from rltrain.deep import precision
+from rltrain.deep.fast import precision
 from rltrain.deep.networks import Conv, NetworkShape
 
 IMAGE = EnvSpec("Probe", (2, 12, 12), "uint8", 2, 3, ("a", "b", "c"), 1, 1, None, None)

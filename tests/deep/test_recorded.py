@@ -9,8 +9,8 @@ import torch
 
 from rltrain.algos.dqn import Algorithm, Config
 from rltrain.core import EnvSpec, Hardware, Step, joined
-from rltrain.deep import recorded
-from rltrain.deep.recorded import Recorded, Updates
+from rltrain.deep.fast import recorded
+from rltrain.deep.fast.recorded import Recorded, Updates
 from rltrain.deep.replay import shifted, shifted_there
 from rltrain.rng import Streams, derive
 

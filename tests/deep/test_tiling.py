@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rltrain.deep import tiling
+from rltrain.deep.fast import tiling
 
 STREAM = torch.Generator().manual_seed(0)
 

@@ -8,9 +8,9 @@ import pytest
 from rltrain import envs
 from rltrain.core import Step
 from rltrain.envs import known
-from rltrain.envs.emulators import Advance
+from rltrain.envs.atari.emulators import Advance
 from rltrain.errors import CheckpointError
-from rltrain.settings import EnvironmentConfig
+from rltrain.experiment.settings import EnvironmentConfig
 
 
 def breakout(**settings) -> EnvironmentConfig:

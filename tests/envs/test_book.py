@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from rltrain import envs
-from rltrain.envs import book
+from rltrain.envs.atari import book
 from rltrain.errors import InputError
-from rltrain.settings import EnvironmentConfig
+from rltrain.experiment.settings import EnvironmentConfig
 
 
 def settings(**more) -> EnvironmentConfig:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rltrain.core import Retiring
-from rltrain.envs.atari import Atari
-from rltrain.settings import EnvironmentConfig
+from rltrain.envs.atari.vector import Atari
+from rltrain.experiment.settings import EnvironmentConfig
 
 # Games are cut after 6 steps, and a lane is seeded anew after every second.
 SETTINGS = EnvironmentConfig(

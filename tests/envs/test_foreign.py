@@ -14,9 +14,10 @@ from gymnasium import spaces
 from rltrain import envs
 from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
-from rltrain.envs import foreign, video
+from rltrain.envs import video
+from rltrain.envs.gym import foreign
 from rltrain.errors import DivergedError, EnvironmentFault, InputError
-from rltrain.settings import EnvironmentConfig
+from rltrain.experiment.settings import EnvironmentConfig
 
 LINE = r"\(.*test_foreign\.py:\d+\)"
 WRAPPER = r"GymV21Environment-v0.*shimmy"

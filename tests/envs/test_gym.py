@@ -7,7 +7,7 @@ from gymnasium import spaces
 
 from rltrain import envs
 from rltrain.errors import InputError
-from rltrain.settings import EnvironmentConfig
+from rltrain.experiment.settings import EnvironmentConfig
 
 
 class Probe(gymnasium.Env):

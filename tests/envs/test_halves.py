@@ -7,11 +7,11 @@ import pytest
 
 from rltrain import envs
 from rltrain.core import Env, Step
-from rltrain.envs import atari, halves
-from rltrain.envs.atari import Atari
-from rltrain.envs.halves import LEAST_ENVS, Halves
+from rltrain.envs.atari import halves, vector
+from rltrain.envs.atari.halves import LEAST_ENVS, Halves
+from rltrain.envs.atari.vector import Atari
 from rltrain.errors import CheckpointError
-from rltrain.settings import EnvironmentConfig
+from rltrain.experiment.settings import EnvironmentConfig
 
 SETTINGS = EnvironmentConfig(id="ALE/MsPacman-v5", screen_size=36, reseed_every=20, max_episode_steps=15)
 
@@ -69,7 +69,7 @@ def test_frames_that_differ_are_refused() -> None:
 
 def test_many_games_on_many_cores_are_halved_if_parts_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(halves, "Halves", lambda settings, count, threads: "halves")
-    monkeypatch.setattr(atari, "Atari", lambda settings, count, threads, training, apart: "one")
+    monkeypatch.setattr(vector, "Atari", lambda settings, count, threads, training, apart: "one")
     wanted = ((LEAST_ENVS, 3, True), (LEAST_ENVS, 3, False), (LEAST_ENVS, 1, True), (4, 3, True))
     made = [envs.make(SETTINGS, num_envs=n, threads=threads, in_parts=parts) for n, threads, parts in wanted]
     assert made == ["halves", "one", "one", "one"]

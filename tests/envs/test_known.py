@@ -5,7 +5,7 @@ import pytest
 from rltrain import envs
 from rltrain.envs import known
 from rltrain.errors import InputError, MissingError
-from rltrain.settings import EnvironmentConfig
+from rltrain.experiment.settings import EnvironmentConfig
 
 
 @pytest.mark.parametrize(

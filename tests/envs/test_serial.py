@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from rltrain.core import EnvSpec, Retiring
-from rltrain.envs import gym
+from rltrain.envs.gym import games as gym
 from rltrain.envs.serial import AHEAD, Serial, Solo
 from rltrain.errors import CheckpointError, DivergedError
-from rltrain.settings import EnvironmentConfig
+from rltrain.experiment.settings import EnvironmentConfig
 
 
 class Countdown:

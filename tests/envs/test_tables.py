@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from rltrain.envs import tables
-from rltrain.envs.tables import model_of, played
+from rltrain.envs.models import gym_tables
+from rltrain.envs.models.gym_tables import model_of, played
 from rltrain.errors import InputError, MissingError
 from rltrain.mdp.done import Rows
 from rltrain.mdp.model import Numbered
-from rltrain.mdp.solve import solve
+from rltrain.mdp.solvers.solve import solve
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ class Own(gymnasium.Env):
 
 
 def test_an_unknown_environment_is_numbered():
-    model = tables._model(Own(), "Own")
+    model = gym_tables._model(Own(), "Own")
     assert model.states == ("0", "1", "end")
     assert model.actions == Numbered(2)
     assert model.start.tolist() == [1, 0, 0]
@@ -197,14 +197,14 @@ def test_what_has_no_table_has_no_model():
     assert model_of("Taxi-v4", {"fickle_passenger": True}) is None  # its table leaves the whim out
     env = Own()
     env.P = "a name for something else"
-    assert tables._model(env, "Own") is None
+    assert gym_tables._model(env, "Own") is None
 
 
 def test_a_table_that_is_no_model_is_refused_with_its_place():
     env = Own()
     env.P[1][1] = [(0.4, 1, 0.0, False)]
     with pytest.raises(InputError, match=r"Own: env.P: state '1', action '1': the one probability is 0.4"):
-        tables._model(env, "Own")
+        gym_tables._model(env, "Own")
 
 
 @pytest.mark.parametrize(
@@ -224,10 +224,10 @@ def test_wrong_ids_and_arguments_are_refused(env_id, kwargs, error, said):
 
 def test_a_map_of_ones_own_is_a_model_and_trains(tmp_path):
     """From the command line, and from a run's own config.yaml: three cells in a row, no slip."""
-    from rltrain import config
-    from rltrain.cli.mdp import models
+    from rltrain.experiment import config
     from rltrain.run import build
     from rltrain.run.loop import Run
+    from rltrain.verbs.mdp import models
 
     model = models.load("FrozenLake-v1", ["desc=[SFG]", "is_slippery=false", "map_name=null"]).model
     assert model.num_states == 3 and model.name == "FrozenLake-v1 desc=[SFG] is_slippery=false map_name=null"

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from rltrain.envs import tabular
+from rltrain.envs.models import tabular
 from rltrain.errors import InputError
+from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.mdp import files
-from rltrain.settings import EnvironmentConfig
 
 
 @pytest.mark.parametrize(

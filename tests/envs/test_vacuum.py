@@ -12,14 +12,16 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from rltrain import envs
-from rltrain.envs import known, vacuum, vacuum_gym, vacuum_room
+from rltrain.envs import known, vacuum
 from rltrain.envs.serial import Serial
 from rltrain.envs.vacuum import action_names
-from rltrain.envs.vacuum_lanes import Vacuum
-from rltrain.envs.vacuum_room import CELL, LAYOUTS, RADIUS, WALL, Options, turn_action, turn_actions
+from rltrain.envs.vacuum import gym as vacuum_gym
+from rltrain.envs.vacuum import room as vacuum_room
+from rltrain.envs.vacuum.lanes import Vacuum
+from rltrain.envs.vacuum.room import CELL, LAYOUTS, RADIUS, WALL, Options, turn_action, turn_actions
 from rltrain.errors import CheckpointError, InputError
+from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import derive
-from rltrain.settings import EnvironmentConfig
 
 SMALL = {"width": 3.0, "depth": 2.5, "turns": 8}
 
@@ -281,9 +283,9 @@ def test_an_episode_ends_by_its_time_limit_and_the_next_one_opens():
 
 def test_it_plays_as_single_gymnasium_games_do():
     settings = EnvironmentConfig(id=vacuum.ID, max_episode_steps=120, kwargs={"room": "flat", "turns": 24})
-    from rltrain.envs import gym
+    from rltrain.envs.gym import games
 
-    ours, theirs = envs.make(settings, num_envs=3), gym.make(settings, 3)
+    ours, theirs = envs.make(settings, num_envs=3), games.make(settings, 3)
     assert isinstance(theirs, Serial)
     assert alike(ours.reset(4), theirs.reset(4))
     for move in moves(ours, 400):

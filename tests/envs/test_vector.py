@@ -5,10 +5,10 @@ import pytest
 
 from rltrain import envs
 from rltrain.core import Step
+from rltrain.envs.gym.cartpole import LEAST_ENVS, Vector
 from rltrain.envs.serial import Serial
-from rltrain.envs.vector import LEAST_ENVS, Vector
 from rltrain.errors import CheckpointError, InputError
-from rltrain.settings import EnvironmentConfig
+from rltrain.experiment.settings import EnvironmentConfig
 
 
 def make(num_envs: int = LEAST_ENVS, env_id: str = "CartPole-v1", **settings: object) -> Vector:

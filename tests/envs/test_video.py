@@ -12,9 +12,9 @@ from gymnasium import spaces
 
 from rltrain import envs
 from rltrain.envs import video
-from rltrain.envs.atari import Atari
+from rltrain.envs.atari.vector import Atari
 from rltrain.errors import InputError, MissingError
-from rltrain.settings import EnvironmentConfig
+from rltrain.experiment.settings import EnvironmentConfig
 
 BOOK = str(Path(__file__).parents[2] / "configs" / "mdp" / "book.yaml")
 # The game's music plays for 65 steps, in which nothing moves.
@@ -182,7 +182,7 @@ def test_without_pygame_the_command_is_named(monkeypatch):
 def test_drawing_says_nothing():
     """pygame greets on standard output, and complains of a missing screen."""
     code = (
-        "from rltrain.envs import video; from rltrain.settings import EnvironmentConfig as C\n"
+        "from rltrain.envs import video; from rltrain.experiment.settings import EnvironmentConfig as C\n"
         "env = video.make(C(id='CartPole-v1')); env.reset(0); env.frame()"
     )
     env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2])}

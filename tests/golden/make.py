@@ -81,7 +81,7 @@ def digest(value: Any) -> str:
 
 def make(name: str, place: Path) -> str:
     """Trains one of CASES into place/name. Returns the digest of the state that it ends with."""
-    from rltrain import config
+    from rltrain.experiment import config
     from rltrain.run.checkpoint import Checkpoints
     from rltrain.run.loop import Run
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rltrain.errors import InputError
-from rltrain.mdp import build, checks, reachability, total_reward
+from rltrain.mdp import build, checks, reachability
 from rltrain.mdp.model import Numbered
+from rltrain.mdp.undiscounted import total_reward
 
 ROWS = [  # s a next prob reward
     (1, 1, 0, 1.0, 5.0),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rltrain.errors import InputError
 from rltrain.mdp import build, files
 from rltrain.mdp.files import cassandra
-from rltrain.mdp.solve import solve
+from rltrain.mdp.solvers.solve import solve
 
 HEAD = "discount: 0.9\nvalues: reward\nstates: a b c\nactions: stay go\n"
 REST = "T: * identity\n"

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rltrain.mdp import chain, files, policy
+from rltrain.mdp import files
+from rltrain.mdp.chains import chain, policy
 from rltrain.mdp.model import Model, Numbered
 
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from rltrain.cells import guarded, unguarded
 from rltrain.errors import InputError
-from rltrain.mdp import build, files, policy
+from rltrain.mdp import build, files
+from rltrain.mdp.chains import policy
 from rltrain.mdp.model import Numbered
-from rltrain.mdp.solve import solve
+from rltrain.mdp.solvers.solve import solve
 
 HEADER = "state,action,next,probability,reward\n"
 

@@ -8,7 +8,7 @@ import pytest
 
 from rltrain.errors import InputError
 from rltrain.mdp import files
-from rltrain.mdp.solve import solve
+from rltrain.mdp.solvers.solve import solve
 
 P = np.array([[[0.5, 0.5], [0.8, 0.2]], [[0.0, 1.0], [0.1, 0.9]]])  # pymdptoolbox's example.small(): [a, s, s']
 R = np.array([[5.0, 10.0], [-1.0, 2.0]])

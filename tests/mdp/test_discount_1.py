@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rltrain.errors import InputError
-from rltrain.mdp import build, ends, learning_truth, problems, total_reward, total_reward_sweeps
-from rltrain.mdp import policy as policies
+from rltrain.mdp import build, ends, problems
+from rltrain.mdp.chains import policy as policies
 from rltrain.mdp.ends import end_components
-from rltrain.mdp.exact import evaluate_exact, solve_exact
+from rltrain.mdp.exact.discounted import evaluate_exact, solve_exact
+from rltrain.mdp.learn import truth as learning_truth
 from rltrain.mdp.model import Numbered
+from rltrain.mdp.undiscounted import sweeps, total_reward
 
 ONE = Fraction(1)
 LOST = float("-inf")
@@ -209,14 +211,14 @@ def test_dead_ends_whose_rewards_have_both_signs():
                 solve(circle(there, back))
 
 
-@pytest.mark.parametrize("method", total_reward_sweeps.METHODS)
+@pytest.mark.parametrize("method", sweeps.METHODS)
 def test_a_state_that_may_stay_for_nothing_pulls_no_other_down_with_its_dear_actions(method):
     model = model_of([[({1: 1}, 0)], [({0: 1, 2: 2}, 2)], [({0: 3, 2: 2}, -5), ({2: 1}, 0)]])
-    found = total_reward_sweeps.solve(model, method, max_sweeps=500)
+    found = sweeps.solve(model, method, max_sweeps=500)
     assert found.converged and found.value == pytest.approx([3, 3, 0], abs=1e-6)
 
 
-@pytest.mark.parametrize("method", total_reward_sweeps.METHODS)
+@pytest.mark.parametrize("method", sweeps.METHODS)
 def test_sweeps_come_within_the_bound_they_state(method):
     """Of every model that has values; where a circle that cancels holds them up, they say that they are far."""
 
@@ -226,7 +228,7 @@ def test_sweeps_come_within_the_bound_they_state(method):
         sign, best = truth(model)
         if sign:
             return
-        found = total_reward_sweeps.solve(model, method, max_sweeps=2000)
+        found = sweeps.solve(model, method, max_sweeps=2000)
         bound = Fraction(found.bound) if np.isfinite(found.bound) else Fraction(10**30)
         for value, said in zip(best, found.value.tolist(), strict=True):
             assert said == LOST if value == LOST else abs(Fraction(said) - value) <= bound
@@ -242,9 +244,9 @@ def test_sweeps_come_within_the_bound_they_state(method):
 @pytest.mark.parametrize("method", ["vi", "qvi", "mpi", "gs"])
 def test_a_limit_on_sweeps_is_kept_and_the_bound_said(method):
     line = model_of([[({s: 1, s + 1: 1}, -1)] for s in range(30)] + [[]])
-    found = total_reward_sweeps.solve(line, method, max_sweeps=1)  # two of Gauss-Seidel's, to and fro, would do
+    found = sweeps.solve(line, method, max_sweeps=1)  # two of Gauss-Seidel's, to and fro, would do
     assert found.sweeps == 1 and not found.converged and found.bound >= 60 + found.value[0]
-    assert total_reward_sweeps.solve(line, method).value[0] == pytest.approx(-60, abs=1e-6)
+    assert sweeps.solve(line, method).value[0] == pytest.approx(-60, abs=1e-6)
 
 
 def test_learners_are_held_against_the_truth_of_discount_1():

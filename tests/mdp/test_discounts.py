@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from rltrain.errors import InputError
-from rltrain.mdp import discounts, files
+from rltrain.mdp import files
 from rltrain.mdp.build import from_transitions
-from rltrain.mdp.discounts import breakpoints
-from rltrain.mdp.polynomials import compare, exactly, gcd, isolate, rises, sign_after, sign_at, square_free
+from rltrain.mdp.exact import discounts
+from rltrain.mdp.exact.discounts import breakpoints
+from rltrain.mdp.exact.polynomials import compare, exactly, gcd, isolate, rises, sign_after, sign_at, square_free
 
 
 def lake():
-    from rltrain.envs.tables import model_of
+    from rltrain.envs.models.gym_tables import model_of
 
     return model_of("FrozenLake-v1", {})
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rltrain.errors import InputError
 from rltrain.mdp import build
-from rltrain.mdp.exact import solve_exact
+from rltrain.mdp.exact.discounted import solve_exact
 from rltrain.mdp.model import Numbered
 
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from rltrain.errors import InputError, UncertifiedError
-from rltrain.mdp import files, total_reward
-from rltrain.mdp.exact import evaluate_exact, rational, solve_exact
-from rltrain.mdp.linear import Clock, components, solve
+from rltrain.mdp import files
+from rltrain.mdp.exact.discounted import evaluate_exact, rational, solve_exact
+from rltrain.mdp.exact.linear import Clock, components, solve
+from rltrain.mdp.exact.rational import read_numbers
 from rltrain.mdp.model import Model, Numbered
-from rltrain.mdp.rational import read_numbers
+from rltrain.mdp.undiscounted import total_reward
 
 ONE = Fraction(1)
 
@@ -34,7 +35,7 @@ def small(*pairs, reward=None, size=None) -> Model:
 
 
 def lake(**arguments) -> Model:
-    from rltrain.envs.tables import model_of
+    from rltrain.envs.models.gym_tables import model_of
 
     return model_of("FrozenLake-v1", arguments)
 
@@ -68,7 +69,7 @@ def test_frozen_lakes_without_a_discount(arguments, value):
 
 
 def test_the_cliff_and_the_taxi_without_a_discount():
-    from rltrain.envs.tables import model_of
+    from rltrain.envs.models.gym_tables import model_of
 
     cliff = model_of("CliffWalking-v1", {})
     assert solve_exact(cliff, ONE).value[36] == -13

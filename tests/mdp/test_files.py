@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rltrain.errors import InputError, OutOfMemoryError, RltrainError
 from rltrain.mdp import build, files, problems
 from rltrain.mdp.files import yaml_text
-from rltrain.mdp.solve import solve
+from rltrain.mdp.solvers.solve import solve
 
 ROOT = Path(__file__).parents[2]
 BOOK = files.read(files.BOOK).model

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rltrain.errors import InputError, OutOfMemoryError
-from rltrain.mdp import files, horizon
+from rltrain.mdp import files
 from rltrain.mdp.model import Exact, Model, Numbered
+from rltrain.mdp.solvers import horizon
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,13 @@ import sys
 import numpy as np
 import pytest
 
-from rltrain.mdp import build, files, learning, learning_rules, sampling
-from rltrain.mdp.learning import Options
+from rltrain.mdp import build, files
+from rltrain.mdp.learn import q_learning, rules, sampling
+from rltrain.mdp.learn.q_learning import Options
 
 PLAIN = Options(
-    exploration=learning.EPSILON, method=learning.PLAIN, gamma=0.9, epsilon=1.0, epsilon_final=0.1, epsilon_steps=300.0,
+    exploration=q_learning.EPSILON, method=q_learning.PLAIN, gamma=0.9, epsilon=1.0,
+    epsilon_final=0.1, epsilon_steps=300.0,
     temperature=5.0, bonus=10.0, decay=0.0, omega=0.0, trace=0.0, accumulate=False, limit=17,
 )  # fmt: skip
 VARIANTS = {
@@ -19,15 +21,15 @@ VARIANTS = {
     "decay": {"decay": 0.01},
     "count": {"omega": 0.7},
     "no_limit": {"limit": 0},
-    "softmax": {"exploration": learning.SOFTMAX},
-    "bonus": {"exploration": learning.BONUS},
-    "double": {"method": learning.DOUBLE},
-    "sarsa": {"method": learning.SARSA},
-    "expected": {"method": learning.EXPECTED},
-    "expected_softmax": {"method": learning.EXPECTED, "exploration": learning.SOFTMAX},
+    "softmax": {"exploration": q_learning.SOFTMAX},
+    "bonus": {"exploration": q_learning.BONUS},
+    "double": {"method": q_learning.DOUBLE},
+    "sarsa": {"method": q_learning.SARSA},
+    "expected": {"method": q_learning.EXPECTED},
+    "expected_softmax": {"method": q_learning.EXPECTED, "exploration": q_learning.SOFTMAX},
     "traces": {"trace": 0.8},
     "accumulating": {"trace": 0.8, "accumulate": True},
-    "sarsa_traces": {"trace": 0.5, "method": learning.SARSA},
+    "sarsa_traces": {"trace": 0.5, "method": q_learning.SARSA},
 }
 FAST = ["plain", "decay", "count", "no_limit"]
 
@@ -36,8 +38,8 @@ def run(name, loop, steps=600, lanes=3, pieces=1):  # type: ignore[no-untyped-de
     options = PLAIN._replace(**VARIANTS[name])
     model = files.read(files.BOOK).model
     sampler = sampling.make(model)
-    agent = learning.make_agent(options, model.num_pairs, np.full(lanes, 0.1), sampling.streams(1, "agent", lanes))
-    world = learning.make_world(sampler, sampling.streams(1, "world", lanes))
+    agent = q_learning.make_agent(options, model.num_pairs, np.full(lanes, 0.1), sampling.streams(1, "agent", lanes))
+    world = q_learning.make_world(sampler, sampling.streams(1, "world", lanes))
     with np.errstate(over="ignore"):
         for piece in range(pieces):
             loop(options, sampler, agent, world, piece * steps // pieces, steps // pieces)
@@ -49,7 +51,7 @@ def digest(agent, world) -> str:  # type: ignore[no-untyped-def]
 
 
 def loop_of(name: str):  # type: ignore[no-untyped-def]
-    return learning_rules.learn if name not in FAST else learning.learn_plain
+    return rules.learn if name not in FAST else q_learning.learn_plain
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def test_compiled_and_plain_give_the_same_bits(name: str, uncompiled: dict[str, 
 
 @pytest.mark.parametrize("name", FAST)
 def test_the_fast_loop_is_the_general_one(name: str) -> None:
-    assert digest(*run(name, learning.learn_plain)) == digest(*run(name, learning_rules.learn))
+    assert digest(*run(name, q_learning.learn_plain)) == digest(*run(name, rules.learn))
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -82,8 +84,8 @@ def test_in_pieces_is_in_one(name: str) -> None:
 
 
 def test_learners_do_not_know_of_each_other() -> None:
-    many, _ = run("plain", learning.learn_plain, lanes=3)
-    few, _ = run("plain", learning.learn_plain, lanes=2)
+    many, _ = run("plain", q_learning.learn_plain, lanes=3)
+    few, _ = run("plain", q_learning.learn_plain, lanes=2)
     assert np.array_equal(many.q[:2], few.q)
     assert not np.array_equal(many.q[0], many.q[1])
 
@@ -101,8 +103,8 @@ def chain(length: int):  # type: ignore[no-untyped-def]
 def test_a_trace_carries_the_reward_back_by_hand(accumulate: bool) -> None:
     options = PLAIN._replace(trace=0.5, accumulate=accumulate, gamma=0.8, limit=0)
     sampler = sampling.make(chain(3))
-    agent = learning.make_agent(options, 3, np.array([0.5]), sampling.streams(0, "agent", 1))
-    learning_rules.learn(options, sampler, agent, learning.make_world(sampler, sampling.streams(0, "w", 1)), 0, 3)
+    agent = q_learning.make_agent(options, 3, np.array([0.5]), sampling.streams(0, "agent", 1))
+    rules.learn(options, sampler, agent, q_learning.make_world(sampler, sampling.streams(0, "w", 1)), 0, 3)
     # delta 1 at the last step, alpha 0.5, traces (gamma lambda)^k = 0.4^k
     assert agent.q[0] == pytest.approx([0.5 * 0.16, 0.5 * 0.4, 0.5])
 
@@ -112,17 +114,26 @@ def test_a_time_limit_does_not_cut_the_target() -> None:
     model = build.from_transitions(("s",), ("stay",), *map(np.array, ([0], [0], [0], [1.0], [1.0])))
     sampler = sampling.make(model)
     options = PLAIN._replace(limit=1)
-    agent = learning.make_agent(options, 1, np.array([0.5]), sampling.streams(0, "agent", 1))
-    world = learning.make_world(sampler, sampling.streams(0, "world", 1))
-    learning.learn_plain(options, sampler, agent, world, 0, 1000)
+    agent = q_learning.make_agent(options, 1, np.array([0.5]), sampling.streams(0, "agent", 1))
+    world = q_learning.make_world(sampler, sampling.streams(0, "world", 1))
+    q_learning.learn_plain(options, sampler, agent, world, 0, 1000)
     assert agent.q[0, 0] == pytest.approx(10.0)
     assert world.episodes[0] == 1000
     assert world.recent[0] == pytest.approx(np.ones(100))
 
 
 def test_epsilon_falls_in_a_straight_line() -> None:
-    assert [learning.epsilon_at(PLAIN, t) for t in (0, 150, 300, 900)] == pytest.approx([1.0, 0.55, 0.1, 0.1])
+    assert [q_learning.epsilon_at(PLAIN, t) for t in (0, 150, 300, 900)] == pytest.approx([1.0, 0.55, 0.1, 0.1])
 
 
 def test_rounds_are_round() -> None:
-    assert [learning.round_below(n) for n in (1, 4, 5, 99, 100, 199, 200, 5_400)] == [1, 2, 5, 50, 100, 100, 200, 5_000]
+    assert [q_learning.round_below(n) for n in (1, 4, 5, 99, 100, 199, 200, 5_400)] == [
+        1,
+        2,
+        5,
+        50,
+        100,
+        100,
+        200,
+        5_000,
+    ]

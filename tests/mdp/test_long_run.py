@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rltrain.errors import UncertifiedError
-from rltrain.mdp import chain, files, long_run, policy
-from rltrain.mdp.linear import Clock
-from rltrain.mdp.linear import solve as exactly
+from rltrain.mdp import files
+from rltrain.mdp.chains import chain, long_run, policy
+from rltrain.mdp.exact.linear import Clock
+from rltrain.mdp.exact.linear import solve as exactly
 from rltrain.mdp.model import Model, Numbered
 
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from rltrain.errors import InputError, MissingError
-from rltrain.mdp import build, files, picture, picture_grid, picture_layout
+from rltrain.mdp import build, files
+from rltrain.mdp.chains.policy import of_choice, uniform
+from rltrain.mdp.draw import grid as picture_grid
+from rltrain.mdp.draw import layout, picture
 from rltrain.mdp.model import Numbered
-from rltrain.mdp.policy import of_choice, uniform
-from rltrain.mdp.solve import solve
+from rltrain.mdp.solvers.solve import solve
 
 pytest.importorskip("matplotlib")
 
@@ -45,31 +47,31 @@ def drawn(model, policy=None, value=None, tied=None, suffix=".svg"):
 
 
 def test_nothing_of_the_book_lies_on_anything(book):
-    places = picture_layout.layout(book)
+    places = layout.layout(book)
     chosen = np.arange(book.num_next + book.num_pairs)
     lines = np.stack(
         [line[np.linspace(0, len(line) - 1, 33).astype(int)] for line in places.arrow]
         + [np.linspace(stem[0], stem[1], 33) for stem in places.stem]
     )
-    assert picture_layout._crossings(lines, chosen) == 0
+    assert layout._crossings(lines, chosen) == 0
     far = np.hypot(*(places.state[:, None] - places.state[None]).T) + 9 * np.eye(3)
-    assert far.min() > 4 * picture_layout.STATE
+    assert far.min() > 4 * layout.STATE
     points = np.hypot(*(places.point[:, None] - places.point[None]).T) + 9 * np.eye(6)
-    assert points.min() > 8 * picture_layout.POINT
+    assert points.min() > 8 * layout.POINT
     for line in places.arrow:  # no arrow runs through a state
-        assert np.hypot(*(line[:, None] - places.state[None]).T).min() > picture_layout.STATE - 1e-6
+        assert np.hypot(*(line[:, None] - places.state[None]).T).min() > layout.STATE - 1e-6
 
 
 def test_an_arrow_ends_at_the_edge_of_its_state(book):
-    places = picture_layout.layout(book)
+    places = layout.layout(book)
     for state, line in zip(book.next, places.arrow, strict=True):
-        assert np.hypot(*(line[-1] - places.state[state])) == pytest.approx(picture_layout.STATE, abs=1e-6)
+        assert np.hypot(*(line[-1] - places.state[state])) == pytest.approx(layout.STATE, abs=1e-6)
 
 
 def test_crossings_are_counted_once_a_pair_of_chosen_and_other():
     cross = np.array([[[0.0, 0.0], [1.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]], [[0.0, 2.0], [1.0, 2.0]]])
-    assert picture_layout._crossings(cross, np.array([0])) == 1
-    assert picture_layout._crossings(cross, np.array([2])) == 0
+    assert layout._crossings(cross, np.array([0])) == 1
+    assert layout._crossings(cross, np.array([2])) == 0
 
 
 def test_the_book_as_svg_says_all_and_is_the_same_each_time(book):

@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rltrain.errors import InputError
-from rltrain.mdp import files, policy, policy_files, policy_saving
-from rltrain.mdp.exact import evaluate_exact
+from rltrain.mdp import files
+from rltrain.mdp.chains import policy
+from rltrain.mdp.exact.discounted import evaluate_exact
+from rltrain.mdp.files import policy_files, policy_saving
 from rltrain.mdp.model import Exact, Model, Numbered
-from rltrain.mdp.solve import solve
+from rltrain.mdp.solvers.solve import solve
 
 
 @pytest.fixture(scope="module")

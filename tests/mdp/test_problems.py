@@ -5,7 +5,7 @@ import pytest
 
 from rltrain.errors import InputError
 from rltrain.mdp import problems
-from rltrain.mdp.solve import solve
+from rltrain.mdp.solvers.solve import solve
 
 
 def test_garnet_is_what_its_seed_says():

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rltrain.errors import InputError
-from rltrain.mdp import total_reward
-from rltrain.mdp.discounts import breakpoints
-from rltrain.mdp.exact import evaluate_exact, solve_exact
+from rltrain.mdp.exact.discounted import evaluate_exact, solve_exact
+from rltrain.mdp.exact.discounts import breakpoints
 from rltrain.mdp.model import Exact, Model, Numbered
-from rltrain.mdp.solve import METHODS, solve
+from rltrain.mdp.solvers.solve import METHODS, solve
+from rltrain.mdp.undiscounted import total_reward
 
 DISCOUNTS = tuple(map(Fraction, ("0", "0.25", "0.5", "0.8", "0.9", "0.99")))
 SLOW = {"lp": 60}  # examples of methods that take milliseconds a model

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from rltrain.errors import InputError
-from rltrain.mdp import build, files, sampling
+from rltrain.mdp import build, files
+from rltrain.mdp.learn import sampling
 
 
 def chances(threshold, alias, bits):

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from rltrain.mdp import bellman, chain, files, policy, problems, simulate
+from rltrain.mdp import files, problems
+from rltrain.mdp.chains import chain, policy, simulate
 from rltrain.mdp.model import Model, Numbered
+from rltrain.mdp.solvers import bellman
 
 FIRE, SAFE = np.array([1.0, 0, 0, 0, 1, 1]), np.array([1.0, 0, 0, 1, 0, 1])  # s1 walks through the fire, or stays
 

@@ -9,12 +9,13 @@ import pytest
 
 from rltrain.core import Array
 from rltrain.errors import InputError
-from rltrain.mdp import bellman, front, methods, problems
-from rltrain.mdp import solve as solving
-from rltrain.mdp.compiled import Compiled
+from rltrain.mdp import problems
 from rltrain.mdp.model import Model, Numbered
-from rltrain.mdp.plain import Plain
-from rltrain.mdp.solve import METHODS, solve
+from rltrain.mdp.solvers import backward_waves, bellman, methods
+from rltrain.mdp.solvers import solve as solving
+from rltrain.mdp.solvers.compiled import Compiled
+from rltrain.mdp.solvers.plain import Plain
+from rltrain.mdp.solvers.solve import METHODS, solve
 
 GARNET = problems.garnet(3_000, seed=1)
 GRID = problems.grid(60)
@@ -99,13 +100,13 @@ def test_the_grid_is_settled_from_its_goal_and_the_garnet_by_sweeps() -> None:
 
 def test_windows_smaller_than_the_model_lead_to_the_same_values(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = solve(GRID, 0.999)
-    monkeypatch.setattr(front, "BLOCK", 300)
-    monkeypatch.setattr(front, "OVERLAP", 200)
+    monkeypatch.setattr(backward_waves, "BLOCK", 300)
+    monkeypatch.setattr(backward_waves, "OVERLAP", 200)
     assert np.abs(solve(GRID, 0.999).value - whole.value).max() <= 2e-6
 
 
 def test_the_number_of_threads_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rltrain.mdp.compiled.ROWS_A_THREAD", 100)
+    monkeypatch.setattr("rltrain.mdp.solvers.compiled.ROWS_A_THREAD", 100)
     one, three = solve(GARNET, 0.99, threads=1), solve(GARNET, 0.99, threads=3)
     assert one.q.tobytes() == three.q.tobytes()
     assert one.bound == three.bound

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from rltrain.errors import InputError
-from rltrain.mdp import files, policy, policy_files
-from rltrain.mdp.files import source
+from rltrain.mdp import files
+from rltrain.mdp.chains import policy
+from rltrain.mdp.files import policy_files, source
 
 BOOK = files.read(files.BOOK).model
 KINDS = (".yaml", ".csv", ".npz", ".mdp", ".pomdp")

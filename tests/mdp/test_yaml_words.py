@@ -4,7 +4,7 @@ import pytest
 
 from rltrain.errors import InputError
 from rltrain.mdp.files import yaml_text
-from rltrain.mdp.solve import solve
+from rltrain.mdp.solvers.solve import solve
 
 
 def parse(text):

@@ -6,11 +6,11 @@ import pytest
 from rltrain import envs
 from rltrain.core import EnvSpec, Step
 from rltrain.errors import InputError
+from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.policies import trials
 from rltrain.policies.network import Network
 from rltrain.policies.parameters import Parameters
 from rltrain.rng import derive
-from rltrain.settings import EnvironmentConfig
 
 
 class Countdown:

@@ -23,10 +23,10 @@ from rltrain.cli.evaluate import locate
 from rltrain.cli.history import recall
 from rltrain.cli.output import Output, console
 from rltrain.cli.seeds import table as seeds_table
-from rltrain.cli.seeds.progress import Row, progress
 from rltrain.cli.seeds.result import measure_of
 from rltrain.errors import CheckpointError, InputError
 from rltrain.run import told
+from rltrain.verbs.seeds.progress import Row, progress
 
 LEAVES = (
     st.none()

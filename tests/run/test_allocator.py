@@ -4,7 +4,7 @@ import ctypes
 
 import pytest
 
-from rltrain.run import allocator
+from rltrain.deep.fast import allocator
 
 
 def test_a_c_library_without_the_switch_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

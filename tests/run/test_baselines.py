@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from rltrain import config
+from rltrain.experiment import config
+from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.run import baselines, remembered
-from rltrain.settings import EnvironmentConfig
 
 CARTPOLE = "algorithm: dqn\nenvironment: CartPole-v1\nrun: {{seed: {seed}}}\n"
 

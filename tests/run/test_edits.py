@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from rltrain import config
 from rltrain.cli.check import check_run, run_lines
 from rltrain.cli.evaluate import evaluate_checkpoint
 from rltrain.cli.train import fork_run
 from rltrain.errors import InputError
+from rltrain.experiment import config
 from rltrain.run import edits, state_codec
 from rltrain.run.checkpoint import load_path
 from rltrain.run.loop import Run

@@ -10,9 +10,9 @@ from gymnasium import spaces
 
 from rltrain.algos import basic
 from rltrain.errors import InputError
+from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.run.evaluation import Evaluation, Playing, bootstrap, evaluate
 from rltrain.run.protocols import default_protocol
-from rltrain.settings import EnvironmentConfig
 
 CARTPOLE = EnvironmentConfig(id="CartPole-v1")
 PACMAN = EnvironmentConfig(id="ALE/MsPacman-v5", terminal_on_life_loss=True)

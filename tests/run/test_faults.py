@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rltrain import config
 from rltrain.core import Blob
 from rltrain.errors import CheckpointError, DiskError
+from rltrain.experiment import config
 from rltrain.run import facts
 from rltrain.run import folder as folders
 from rltrain.run.checkpoint import Checkpoints

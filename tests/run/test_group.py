@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from rltrain import config
 from rltrain.errors import CheckpointError, InputError
+from rltrain.experiment import config
 from rltrain.run import folder as folders
 from rltrain.run import group as groups
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from rltrain import config
 from rltrain.algos import basic
 from rltrain.cli.train import resume_run
 from rltrain.core import Policy
 from rltrain.errors import BusyError, CheckpointError, DiskError, InputError, MissingError
+from rltrain.experiment import config
 from rltrain.run.loop import Run
 
 BASIC = """

@@ -6,10 +6,10 @@ import pytest
 from rltrain.algos import basic
 from rltrain.core import Scoring
 from rltrain.envs import video
+from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.run.evaluation import evaluate
 from rltrain.run.play import play
 from rltrain.run.protocols import conditions
-from rltrain.settings import EnvironmentConfig
 
 CARTPOLE = EnvironmentConfig(id="CartPole-v1")
 PACMAN = EnvironmentConfig(id="ALE/MsPacman-v5", max_episode_steps=120, repeat_action_probability=0.25)

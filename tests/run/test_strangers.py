@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from rltrain import config
 from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.errors import CheckpointError, DiskError, InputError
+from rltrain.experiment import config
 from rltrain.run import group as groups
 from rltrain.run.loop import Run
 

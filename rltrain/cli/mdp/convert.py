@@ -47,9 +47,9 @@ def convert(
     """Read, check, write. Returns what is doubtful about the model."""
     from dataclasses import replace
 
-    from rltrain.cli.mdp import models
     from rltrain.cli.mdp.solve import fraction_of
     from rltrain.mdp import files
+    from rltrain.verbs.mdp import models
 
     files.check_target(target, overwrite)  # before a large model is read
     loaded = models.load(source, settings or [], minimize=minimize, strict=strict)
@@ -63,6 +63,6 @@ def convert(
 
 
 def _size(target: Path) -> str:
-    from rltrain.cli import words
+    from rltrain import words
 
     return words.size(target.stat().st_size)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from rltrain.core import Array
-    from rltrain.mdp.discounts import Discounts
+    from rltrain.mdp.exact.discounts import Discounts
 
 PICTURES = (".png", ".svg")
 
@@ -36,7 +36,7 @@ def discounts_command(
 ) -> None:
     """Find every discount at which the best policy changes."""
     from rltrain.cli.output import complain, say_json
-    from rltrain.mdp.discounts import breakpoints
+    from rltrain.mdp.exact.discounts import breakpoints
 
     if output is not None and output.suffix.lower() not in PICTURES:
         raise InputError(f"--output {output}: a picture ends in {' or '.join(PICTURES)}")

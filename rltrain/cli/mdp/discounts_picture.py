@@ -13,7 +13,7 @@ from rltrain.whole_files import replacing
 
 if TYPE_CHECKING:
     from rltrain.core import Array
-    from rltrain.mdp.discounts import Discounts
+    from rltrain.mdp.exact.discounts import Discounts
 
 NAMED = 8  # states that have a colour and a name; of larger models, those that change, and the start
 POINTS = 400

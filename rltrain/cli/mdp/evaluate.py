@@ -24,8 +24,8 @@ from rltrain.errors import InputError, UncertifiedError
 
 if TYPE_CHECKING:
     from rltrain.core import Array
+    from rltrain.mdp.chains.policy import Losses
     from rltrain.mdp.model import Model
-    from rltrain.mdp.policy import Losses
 
 PolicyName = Annotated[
     str,
@@ -58,8 +58,9 @@ def evaluate_command(
     json: Json = False,
 ) -> None:
     """The value of a given policy in every state, the best value, and the loss."""
-    from rltrain.cli.mdp import evaluate_goals, models, show
-    from rltrain.mdp import pieces
+    from rltrain.cli.mdp import evaluate_goals, show
+    from rltrain.mdp.files import json_stream
+    from rltrain.verbs.mdp import models
 
     if limit is not None and json:
         raise InputError("--json goes without --limit: the JSON has every state")
@@ -81,7 +82,7 @@ def evaluate_command(
     gamma = models.discount_of(loaded, discount)
     found = evaluate(loaded, policy, gamma, near)
     if json:
-        show.say_pieces(pieces.of_object(report(loaded, policy, gamma, found)))
+        show.say_pieces(json_stream.of_object(report(loaded, policy, gamma, found)))
     else:
         show_values(loaded, policy, gamma, found, limit)
     if found.bound > near:
@@ -103,7 +104,7 @@ class Values(NamedTuple):
 
 def evaluate(model: Model, policy: str, discount: float, epsilon: float = EPSILON) -> Values:
     """V, and V* and the loss of each state where there is a best value."""
-    from rltrain.mdp import policy as policies
+    from rltrain.mdp.chains import policy as policies
 
     given = policy_of(model, policy, discount)
     try:
@@ -118,7 +119,8 @@ def evaluate(model: Model, policy: str, discount: float, epsilon: float = EPSILO
 
 def policy_of(model: Model, text: str, discount: float) -> Array:
     """[P] the policy that a person means: optimal, random, the name of an action, or a file."""
-    from rltrain.mdp import policy, policy_files
+    from rltrain.mdp.chains import policy
+    from rltrain.mdp.files import policy_files
     from rltrain.spelling import described, did_you_mean
 
     if text == "random":
@@ -143,34 +145,35 @@ def report(model: Model, policy: str, discount: float, found: Values) -> dict[st
     """What --json prints; `bound` is for every number in it. V_optimal and loss are null where there is no best."""
     import numpy as np
 
-    from rltrain.mdp import bellman, pieces
+    from rltrain.mdp.files import json_stream
+    from rltrain.mdp.solvers import bellman
 
     lost = np.isneginf(found.value)
     fields: dict[str, Any] = {
         "model": model.name,
         "policy": policy,
         "discount": float(discount),
-        "states": pieces.of_names(model.states),
-        "V": pieces.of_numbers(found.value),
+        "states": json_stream.of_names(model.states),
+        "V": json_stream.of_numbers(found.value),
         "V_optimal": None,
         "loss": None,
-        "start_value": pieces.finite(found.start),
+        "start_value": json_stream.finite(found.start),
         "start_value_optimal": None,
         "worst_loss": None,
         "worst_state": None,
-        "bound": pieces.finite(found.bound),
+        "bound": json_stream.finite(found.bound),
     }
     if found.losses is not None:
         best, loss = found.losses.optimal.value, found.losses.loss
-        fields["V_optimal"] = pieces.of_numbers(best)
-        fields["loss"] = pieces.of_numbers(loss)
-        fields["start_value_optimal"] = pieces.finite(bellman.mean(model.start_distribution(), best))
-        fields["worst_loss"] = pieces.finite(loss.max(initial=0.0))
+        fields["V_optimal"] = json_stream.of_numbers(best)
+        fields["loss"] = json_stream.of_numbers(loss)
+        fields["start_value_optimal"] = json_stream.finite(bellman.mean(model.start_distribution(), best))
+        fields["worst_loss"] = json_stream.finite(loss.max(initial=0.0))
         fields["worst_state"] = model.states[int(loss.argmax())]
         if found.losses.optimal.lost.any():
-            fields["minus_infinity_optimal"] = pieces.of_states(model, found.losses.optimal.lost)
+            fields["minus_infinity_optimal"] = json_stream.of_states(model, found.losses.optimal.lost)
     if lost.any():  # their V is null, and so is their loss where the best is finite
-        fields["minus_infinity"] = pieces.of_states(model, lost)
+        fields["minus_infinity"] = json_stream.of_states(model, lost)
     return fields
 
 
@@ -181,7 +184,7 @@ def show_values(model: Model, policy: str, discount: float, found: Values, limit
     from rltrain.cli.mdp import show
     from rltrain.cli.mdp.solve import lost_line
     from rltrain.cli.output import say
-    from rltrain.mdp import bellman
+    from rltrain.mdp.solvers import bellman
     from rltrain.spelling import shown
 
     columns = [found.value]

@@ -9,8 +9,8 @@ from rltrain.errors import InputError
 
 if TYPE_CHECKING:
     from rltrain.core import Array
+    from rltrain.mdp.exact.rational import Number
     from rltrain.mdp.model import Model
-    from rltrain.mdp.rational import Number
 
 
 class ExactValues(NamedTuple):
@@ -24,11 +24,11 @@ class ExactValues(NamedTuple):
 def run(model: Model, name: str, discount: Fraction, limit: int | None, json: bool) -> None:
     """Evaluate and print."""
     from rltrain.cli.mdp import show
-    from rltrain.mdp import pieces
+    from rltrain.mdp.files import json_stream
 
     found = evaluate(model, name, discount)
     if json:
-        show.say_pieces(pieces.of_object(report(model, name, discount, found)))
+        show.say_pieces(json_stream.of_object(report(model, name, discount, found)))
     else:
         show_values(model, name, discount, found, limit)
 
@@ -36,7 +36,7 @@ def run(model: Model, name: str, discount: Fraction, limit: int | None, json: bo
 def evaluate(model: Model, name: str, discount: Fraction) -> ExactValues:
     """V, and V* where there is one. The policy `optimal` is an exactly optimal one."""
     from rltrain.cli.mdp.evaluate import policy_of
-    from rltrain.mdp.exact import evaluate_exact, solve_exact
+    from rltrain.mdp.exact.discounted import evaluate_exact, solve_exact
 
     best, why = None, ""
     try:
@@ -54,7 +54,7 @@ def evaluate(model: Model, name: str, discount: Fraction) -> ExactValues:
 
 def shares(model: Model, policy: Array) -> dict[int, dict[int, Fraction]]:
     """The probabilities of the pairs [P] of each state that acts, as fractions that sum to 1: 0.1 is 1/10."""
-    from rltrain.mdp.rational import distribution
+    from rltrain.mdp.exact.rational import distribution
 
     found = {}
     for state in range(model.num_states):

@@ -10,8 +10,8 @@ from rltrain.errors import InputError, UncertifiedError
 
 if TYPE_CHECKING:
     from rltrain.core import Array
+    from rltrain.mdp.chains.goals import Compared
     from rltrain.mdp.model import Model
-    from rltrain.mdp.policy_goals import Compared
 
 
 class Goal(NamedTuple):
@@ -50,8 +50,8 @@ def goal_of(model: Model, average: bool, horizon: int | None, discount: str | No
         return Goal(None)
     if horizon is None:
         return None
-    from rltrain.cli.mdp import models
     from rltrain.cli.mdp.solve import fraction_of
+    from rltrain.verbs.mdp import models
 
     return Goal(horizon, fraction_of(model, discount) if exact else models.discount_of(model, discount))
 
@@ -59,12 +59,12 @@ def goal_of(model: Model, average: bool, horizon: int | None, discount: str | No
 def compare(model: Model, name: str, goal: Goal, epsilon: float) -> tuple[Array | None, Compared]:
     """The policy [P], None: the best that there is for each time to go, or in the long run; and what it is worth."""
     from rltrain.cli.mdp.evaluate import policy_of
-    from rltrain.mdp import policy_goals
+    from rltrain.mdp.chains import goals
 
     given = None if name == "optimal" else policy_of(model, name, 0.0)
     if goal.steps is None:
-        return given, policy_goals.by_average(model, given, epsilon)
-    return given, policy_goals.by_horizon(model, given, float(goal.discount), goal.steps)
+        return given, goals.by_average(model, given, epsilon)
+    return given, goals.by_horizon(model, given, float(goal.discount), goal.steps)
 
 
 # evaluate
@@ -73,11 +73,11 @@ def compare(model: Model, name: str, goal: Goal, epsilon: float) -> tuple[Array 
 def evaluate(model: Model, name: str, goal: Goal, epsilon: float, limit: int | None, json: bool) -> None:
     """Evaluate and print. UncertifiedError where less than epsilon is proven."""
     from rltrain.cli.mdp import show
-    from rltrain.mdp import pieces
+    from rltrain.mdp.files import json_stream
 
     _, found = compare(model, name, goal, epsilon)
     if json:
-        show.say_pieces(pieces.of_object(report(model, name, goal, found)))
+        show.say_pieces(json_stream.of_object(report(model, name, goal, found)))
     else:
         show_values(model, name, goal, found, limit)
     if found.bound > epsilon:
@@ -89,7 +89,7 @@ def evaluate(model: Model, name: str, goal: Goal, epsilon: float, limit: int | N
 
 def report(model: Model, name: str, goal: Goal, found: Compared) -> dict[str, Any]:
     """What `evaluate --json` prints; `bound` is for every number in it."""
-    from rltrain.mdp import pieces
+    from rltrain.mdp.files import json_stream
 
     own, best = goal.keys()
     start, worst = model.start_distribution(), int(found.loss.argmax())
@@ -97,15 +97,15 @@ def report(model: Model, name: str, goal: Goal, found: Compared) -> dict[str, An
         "model": model.name,
         "policy": name,
         **goal.json(),
-        "states": pieces.of_names(model.states),
-        own: pieces.of_numbers(found.value),
-        best: pieces.of_numbers(found.best),
-        "loss": pieces.of_numbers(found.loss),
+        "states": json_stream.of_names(model.states),
+        own: json_stream.of_numbers(found.value),
+        best: json_stream.of_numbers(found.best),
+        "loss": json_stream.of_numbers(found.loss),
         "start_value": float(start @ found.value),
         "start_value_optimal": float(start @ found.best),
         "worst_loss": float(found.loss[worst]),
         "worst_state": model.states[worst],
-        "bound": pieces.finite(found.bound),
+        "bound": json_stream.finite(found.bound),
     }
 
 
@@ -153,12 +153,12 @@ def worst_line(model: Model, found: Compared, written: Any) -> str:
 def verify(model: Model, name: str, goal: Goal, tolerance: float, limit: int | None, json: bool) -> None:
     """Check that no state loses more than the tolerance, and print. UncertifiedError if one does, or may."""
     from rltrain.cli.mdp import show
-    from rltrain.mdp import pieces
+    from rltrain.mdp.files import json_stream
 
     given, found = compare(model, name, goal, tolerance / 10)
     passed = verdict(found, tolerance)
     if json:
-        show.say_pieces(pieces.of_object(verified(model, name, given, goal, tolerance, found)))
+        show.say_pieces(json_stream.of_object(verified(model, name, given, goal, tolerance, found)))
     else:
         show_verdict(model, name, given, goal, tolerance, found, limit)
     if passed is not True:
@@ -205,7 +205,7 @@ def verified(
 ) -> dict[str, Any]:
     """What `verify --json` prints. `passed` is null where the bound cannot tell."""
     from rltrain.cli.mdp.verify import said
-    from rltrain.mdp import pieces
+    from rltrain.mdp.files import json_stream
 
     worst, first = int(found.loss.argmax()), None
     if found.wrong is not None and policy is not None:
@@ -226,9 +226,9 @@ def verified(
         "worst_loss": float(found.loss[worst]),
         "worst_state": model.states[worst],
         "first_wrong": first,
-        "states": pieces.of_names(model.states),
-        "loss": pieces.of_numbers(found.loss),
-        "bound": pieces.finite(found.bound),
+        "states": json_stream.of_names(model.states),
+        "loss": json_stream.of_numbers(found.loss),
+        "bound": json_stream.finite(found.bound),
     }
 
 

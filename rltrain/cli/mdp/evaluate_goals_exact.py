@@ -21,11 +21,11 @@ class ExactCompared(NamedTuple):
 def run(model: Model, name: str, goal: Goal, limit: int | None, json: bool) -> None:
     """Evaluate and print."""
     from rltrain.cli.mdp import show
-    from rltrain.mdp import pieces
+    from rltrain.mdp.files import json_stream
 
     found = compare(model, name, goal)
     if json:
-        show.say_pieces(pieces.of_object(report(model, name, goal, found)))
+        show.say_pieces(json_stream.of_object(report(model, name, goal, found)))
     else:
         show_values(model, name, goal, found, limit)
 
@@ -34,19 +34,19 @@ def compare(model: Model, name: str, goal: Goal) -> ExactCompared:
     """The policy's numbers and the best ones. `optimal` is the best for each time to go, or in the long run."""
     from rltrain.cli.mdp.evaluate import policy_of
     from rltrain.cli.mdp.evaluate_exact import shares
-    from rltrain.mdp import exact_average, exact_horizon
+    from rltrain.mdp.exact import average, horizon
 
     taken = None
     if name != "optimal":
         given = shares(model, policy_of(model, name, 0.0))
         taken = [given.get(state, {}) for state in range(model.num_states)]
     if goal.steps is None:
-        best = exact_average.solve(model).gain
-        value = best if taken is None else exact_average.evaluate(model, taken)
+        best = average.solve(model).gain
+        value = best if taken is None else average.evaluate(model, taken)
     else:
         discount = Fraction(goal.discount)
-        best = exact_horizon.values(model, None, discount, goal.steps)
-        value = best if taken is None else exact_horizon.values(model, taken, discount, goal.steps)
+        best = horizon.values(model, None, discount, goal.steps)
+        value = best if taken is None else horizon.values(model, taken, discount, goal.steps)
     return ExactCompared(value, best, tuple(b - v for b, v in zip(best, value, strict=True)))
 
 

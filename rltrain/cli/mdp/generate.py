@@ -31,7 +31,7 @@ def generate_command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace TARGET.")] = False,
 ) -> None:
     """Make a model: random (garnet), a grid, or a textbook's; the same for the same seed."""
-    from rltrain.cli import words
+    from rltrain import words
     from rltrain.cli.output import say
 
     given = {

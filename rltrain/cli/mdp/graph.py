@@ -64,14 +64,14 @@ def graph_command(
         say("\n".join(dot.lines(loaded, shown.policy, shown.value)))
         return
     draw(loaded, shown, output)
-    from rltrain.cli import words
+    from rltrain import words
 
     say(f"{output}: {words.size(output.stat().st_size)}")
 
 
 def check_output(output: Path, overwrite: bool) -> None:
     """InputError unless `draw` may make this file."""
-    from rltrain.mdp import picture
+    from rltrain.mdp.draw import picture
     from rltrain.spelling import did_you_mean, shown
 
     suffixes = (*picture.SUFFIXES, *DOTS)
@@ -86,7 +86,7 @@ def check_output(output: Path, overwrite: bool) -> None:
 
 def check_size(model: Model, output: Path | None, max_states: int | None) -> None:
     """InputError, which says what to do, for a model that nobody could look at."""
-    from rltrain.mdp import picture
+    from rltrain.mdp.draw import picture
 
     as_text = output is None or output.suffix.lower() in DOTS
     picture.check_size(model, MOST_DOT if as_text and max_states is None else max_states)
@@ -94,9 +94,9 @@ def check_size(model: Model, output: Path | None, max_states: int | None) -> Non
 
 def shown_of(model: Model, policy: str | None, discount: str | None) -> Shown:
     """The policy that is meant, and its values where a discount is known."""
-    from rltrain.cli.mdp import models
     from rltrain.cli.output import complain
-    from rltrain.mdp import policy as policies
+    from rltrain.mdp.chains import policy as policies
+    from rltrain.verbs.mdp import models
 
     if policy == NONE:
         if discount is not None:
@@ -128,7 +128,7 @@ def _without_noise(value: Array, bound: float) -> Array:
 
 def draw(model: Model, shown: Shown, output: Path) -> None:
     """The picture in a file, whole or not at all. MissingError without matplotlib, DiskError when the disk refuses."""
-    from rltrain.mdp import picture
+    from rltrain.mdp.draw import picture
     from rltrain.mdp.files import dot
     from rltrain.whole_files import replacing
 

@@ -20,9 +20,10 @@ def info_command(
     json: Json = False,
 ) -> None:
     """Show sizes, terminal states, branching, rewards, what can be reached, and what looks wrong."""
-    from rltrain.cli.mdp import models, show
+    from rltrain.cli.mdp import show
     from rltrain.cli.output import complain, say, say_json
     from rltrain.mdp import reachability
+    from rltrain.verbs.mdp import models
 
     loaded = models.load(model, settings or [], minimize=minimize, strict=strict)
     found = describe(loaded.model)
@@ -108,7 +109,7 @@ def _range(counts: Any) -> dict[str, float]:
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     """The lines of the report on a model: what, and text about it."""
-    from rltrain.cli import words
+    from rltrain import words
 
     count = words.count
     states, start = found["states"], found["start"]
@@ -137,7 +138,7 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _listed(names: list[str], number: int, what: str) -> str:
     """3 states: s0, s1, s2"""
-    from rltrain.cli import words
+    from rltrain import words
     from rltrain.cli.mdp import show
 
     many = f"{words.count(number)} {what}{'s' * (number != 1)}"
@@ -154,7 +155,7 @@ def _spread(found: dict[str, float]) -> str:
 
 
 def _chance(found: dict[str, Any]) -> str:
-    from rltrain.cli import words
+    from rltrain import words
 
     if found["deterministic"]:
         return "none: every action has one outcome"
@@ -171,7 +172,7 @@ def _reward(found: dict[str, Any]) -> str:
 
 
 def _reachable(found: dict[str, Any]) -> str:
-    from rltrain.cli import words
+    from rltrain import words
 
     if not found["unreachable"]:
         return "every state"
@@ -181,7 +182,7 @@ def _reachable(found: dict[str, Any]) -> str:
 
 
 def _structure(found: dict[str, Any]) -> str:
-    from rltrain.cli import words
+    from rltrain import words
 
     if found["classes"] == 1:
         return "1: every state can be reached from every other"
@@ -193,7 +194,7 @@ def _structure(found: dict[str, Any]) -> str:
 
 
 def _endings(found: dict[str, Any]) -> str:
-    from rltrain.cli import words
+    from rltrain import words
 
     if found["cannot_end"] == found["states"]:
         return "never end"

@@ -71,7 +71,7 @@ def proof(bound: float, written: Form) -> str:
 
 def elapsed(seconds: float) -> str:
     """0.4 ms, 1.2 s"""
-    from rltrain.cli import words
+    from rltrain import words
 
     return f"{1000 * seconds:.1f} ms" if seconds < 0.1 else words.spell(seconds)
 
@@ -134,7 +134,7 @@ def facts(lines: Iterable[tuple[str, str]]) -> None:
 
 def title(model: Model, *more: str) -> str:
     """book · 3 states, 6 pairs of state and action · discount 0.95"""
-    from rltrain.cli import words
+    from rltrain import words
     from rltrain.spelling import shown
 
     many = f"{words.many(model.num_states, 'state')}, {words.many(model.num_pairs, 'pair')}"
@@ -145,12 +145,13 @@ def title(model: Model, *more: str) -> str:
 
 def solution_table(solution: Solution, bound: float, limit: int | None) -> Form:
     """State by state V, the policy, the gap and every Q; one line a pair where that is too wide. Returns the form."""
-    from rltrain.mdp import bellman, pieces
+    from rltrain.mdp.files import json_stream
+    from rltrain.mdp.solvers import bellman
 
     model = solution.model
     count = rows_shown(model, limit)
     size = max(bellman.size(solution.value), bellman.size(solution.q))
-    tied = pieces.tied_states(solution)
+    tied = json_stream.tied_states(solution)
     most = form(bound, size).decimals
     for decimals in range(most, min(most, ENOUGH) - 1, -1):
         written = form(bound, size, decimals)

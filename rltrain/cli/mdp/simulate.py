@@ -13,11 +13,11 @@ from rltrain.errors import InputError, UncertifiedError
 
 if TYPE_CHECKING:
     from rltrain.core import Array, Progress
-    from rltrain.mdp.chain import Chain, Classes, Expected
-    from rltrain.mdp.long_run import Proven
+    from rltrain.mdp.chains.chain import Chain, Classes, Expected
+    from rltrain.mdp.chains.long_run import Proven
+    from rltrain.mdp.chains.policy import Evaluated
+    from rltrain.mdp.chains.simulate import Spread, Trajectories
     from rltrain.mdp.model import Model
-    from rltrain.mdp.policy import Evaluated
-    from rltrain.mdp.simulate import Spread, Trajectories
 
 EXACT = 5 * 10**9  # transitions that are worth following for the exact expectation: half a minute or less
 LONG_RUN = 50_000  # states up to which the long run is solved for
@@ -51,7 +51,7 @@ def simulate_command(
     from rltrain.cli.mdp.show import say_pieces
     from rltrain.cli.mdp.simulate_show import show_simulation
     from rltrain.cli.progress import line
-    from rltrain.mdp import pieces
+    from rltrain.mdp.files import json_stream
 
     if limit is not None and json:
         raise InputError("--json goes without --limit: the JSON has every state")
@@ -65,7 +65,7 @@ def simulate_command(
         write_steps(output, loaded, task)
     found = simulate(loaded, task, show, line)
     if json:
-        say_pieces(pieces.of_object(simulate_report.report(loaded, task, found)))
+        say_pieces(json_stream.of_object(simulate_report.report(loaded, task, found)))
     else:
         show_simulation(loaded, task, found, limit, output)
 
@@ -124,9 +124,9 @@ def task_of(
     """
     import numpy as np
 
-    from rltrain.cli.mdp import models
     from rltrain.cli.mdp.evaluate import policy_of
-    from rltrain.mdp.policy import uniform
+    from rltrain.mdp.chains.policy import uniform
+    from rltrain.verbs.mdp import models
 
     no_choice = model.num_pairs == int((~model.terminal).sum())
     gamma = None
@@ -163,8 +163,9 @@ def simulate(model: Model, task: Task, show: int = 3, progress: Progress | None 
     import numpy as np
 
     from rltrain.core import Silent
-    from rltrain.mdp import bellman, policy, simulate
-    from rltrain.mdp import chain as chains
+    from rltrain.mdp.chains import chain as chains
+    from rltrain.mdp.chains import policy, simulate
+    from rltrain.mdp.solvers import bellman
 
     gamma = 1.0 if task.discount is None else task.discount
     listening = progress or Silent()
@@ -202,7 +203,7 @@ def simulate(model: Model, task: Task, show: int = 3, progress: Progress | None 
 
 
 def _long_run(chain: Chain, classes: Classes, start: Array) -> Proven:
-    from rltrain.mdp.long_run import limit
+    from rltrain.mdp.chains.long_run import limit
 
     return limit(chain, classes, start)
 
@@ -233,7 +234,7 @@ def _lines(model: Model, task: Task) -> Iterator[bytes]:
     import io
 
     from rltrain.cells import guarded
-    from rltrain.mdp.simulate import record
+    from rltrain.mdp.chains.simulate import record
 
     text = io.StringIO(newline="")
     out = csv.writer(text, lineterminator="\n")

@@ -8,8 +8,8 @@ from rltrain.cli.mdp.simulate import apart, reached_classes
 
 if TYPE_CHECKING:
     from rltrain.cli.mdp.simulate import Simulation, Task
+    from rltrain.mdp.chains.simulate import Spread
     from rltrain.mdp.model import Model
-    from rltrain.mdp.simulate import Spread
 
 LISTED = 1_000  # classes, and states of a class
 
@@ -18,7 +18,7 @@ def report(model: Model, task: Task, found: Simulation) -> dict[str, Any]:
     """What --json prints. visits: acting in a state, or ending in it; expected_visits are of one episode."""
     import numpy as np
 
-    from rltrain.mdp import pieces
+    from rltrain.mdp.files import json_stream
 
     played, expected, value = found.played, found.expected, found.value
     visited = max(int(played.state_visits.sum()), 1)
@@ -30,7 +30,7 @@ def report(model: Model, task: Task, found: Simulation) -> dict[str, Any]:
         "seed": task.seed,
         "discount": task.discount,
         "start": task.start_name,
-        "states": pieces.of_names(model.states),
+        "states": json_stream.of_names(model.states),
         "actions": list(model.actions),
         "return": _spread(found.returns, expected.total if expected else None),
         "discounted_return": _spread(found.discounted, expected.discounted if expected else None),
@@ -46,19 +46,19 @@ def report(model: Model, task: Task, found: Simulation) -> dict[str, Any]:
         },
         "value": None
         if value is None
-        else {"start": pieces.finite(value.start_value), "bound": pieces.finite(value.bound)},
-        "visits": pieces.of_list(model.num_states, lambda first, last: played.state_visits[first:last].tolist()),
-        "visit_shares": pieces.of_numbers(played.state_visits / visited),
-        "pair_visits": pieces.of_pairs(model, played.pair_visits),
-        "expected_visits": None if expected is None else pieces.of_numbers(expected.visits),
-        "long_run": None if found.long_run is None else pieces.of_numbers(found.long_run.value),
+        else {"start": json_stream.finite(value.start_value), "bound": json_stream.finite(value.bound)},
+        "visits": json_stream.of_list(model.num_states, lambda first, last: played.state_visits[first:last].tolist()),
+        "visit_shares": json_stream.of_numbers(played.state_visits / visited),
+        "pair_visits": json_stream.of_pairs(model, played.pair_visits),
+        "expected_visits": None if expected is None else json_stream.of_numbers(expected.visits),
+        "long_run": None if found.long_run is None else json_stream.of_numbers(found.long_run.value),
         "long_run_bound": None if found.long_run is None else float(found.long_run.bound),
         "recurrent_classes": _classes(model, found),
         "transient_states": int((found.reachable & ~found.classes.recurrent[found.classes.label]).sum()),
         "unreachable_states": int((~found.reachable).sum()),
         "notes": found.notes,
-        "returns": pieces.of_numbers(played.total),
-        "lengths": pieces.of_list(task.episodes, lambda first, last: played.length[first:last].tolist()),
+        "returns": json_stream.of_numbers(played.total),
+        "lengths": json_stream.of_list(task.episodes, lambda first, last: played.length[first:last].tolist()),
         "trajectories": [
             {
                 "states": [model.states[state] for state in one.states.tolist()],
@@ -73,7 +73,7 @@ def report(model: Model, task: Task, found: Simulation) -> dict[str, Any]:
 
 
 def _spread(sample: Spread | None, exact: float | None) -> dict[str, Any] | None:
-    from rltrain.mdp.pieces import finite
+    from rltrain.mdp.files.json_stream import finite
 
     if sample is None:
         return None

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rltrain.cli.mdp.simulate import Simulation, Task
     from rltrain.core import Array
+    from rltrain.mdp.chains.simulate import Spread, Trajectory
     from rltrain.mdp.model import Model
-    from rltrain.mdp.simulate import Spread, Trajectory
 
 LINES = 4  # of an episode, at most
 MANY = 4  # repeats of a step that are written as one
@@ -74,7 +74,7 @@ def episode(model: Model, number: int, one: Trajectory) -> Iterator[str]:
 
 def returns(task: Task, found: Simulation) -> list[list[str]]:
     """What an episode earns: the sample beside the exact expectation."""
-    from rltrain.mdp.simulate import spread
+    from rltrain.mdp.chains.simulate import spread
 
     expected = found.expected
     rows = [["", "mean", "sd", "95 % interval", "exact", "apart"]]
@@ -134,7 +134,7 @@ def visits(model: Model, task: Task, found: Simulation, count: int) -> tuple[lis
 
 def facts(model: Model, task: Task, found: Simulation, output: Path | None) -> list[tuple[str, str]]:
     """The rest, in words."""
-    from rltrain.cli import words
+    from rltrain import words
     from rltrain.cli.mdp.show import form, upwards
 
     lines = []

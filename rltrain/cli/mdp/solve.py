@@ -99,10 +99,10 @@ def solve_command(
     if max_seconds is not None:
         max_seconds = positive("--max-seconds", max_seconds, 1.0)
     if save is not None:
-        from rltrain.mdp import policy_saving
+        from rltrain.mdp.files import policy_saving
 
         policy_saving.check_target(save, overwrite)
-    from rltrain.cli.mdp import models
+    from rltrain.verbs.mdp import models
 
     loaded = loading(model, settings, minimize, strict)
     if horizon is not None:
@@ -165,9 +165,9 @@ def positive(option: str, value: float | None, default: float) -> float:
 
 def loading(argument: str | None, settings: list[str] | None, minimize: bool = False, strict: bool = False) -> Model:
     """The model that is meant; what its reader should be told goes to standard error."""
-    from rltrain.cli.mdp import models
     from rltrain.cli.output import complain
     from rltrain.cli.progress import line
+    from rltrain.verbs.mdp import models
 
     with line.phase(f"reading {argument or 'the model'}"):
         loaded = models.load(argument, settings or [], minimize=minimize, strict=strict)
@@ -180,8 +180,8 @@ def fraction_of(model: Model, text: str | None) -> Fraction:
     """The discount as it was written: 0.95 is 19/20."""
     from fractions import Fraction
 
-    from rltrain.cli.mdp import models
     from rltrain.mdp.files.yaml_text import fraction
+    from rltrain.verbs.mdp import models
 
     value = models.discount_of(model, text)  # refuses what is no discount
     written = None if text is None else fraction(text)
@@ -203,19 +203,19 @@ def solve_model(
     from rltrain.cli.mdp.show import Sweeps
 
     if discount == 1:
-        from rltrain.mdp import total_reward
+        from rltrain.mdp.undiscounted import total_reward
 
         if method in ("auto", "pi"):
             if max_sweeps is not None:
                 raise InputError("--max-sweeps: at discount 1 for --method vi, qvi, mpi or gs; policy iteration ends")
             return total_reward.solve(model, epsilon / 2, max_seconds)
-        from rltrain.mdp import total_reward_sweeps
+        from rltrain.mdp.undiscounted import sweeps
 
-        return total_reward_sweeps.solve(
+        return sweeps.solve(
             model, str(method), epsilon / 2, max_sweeps=max_sweeps, max_seconds=max_seconds, threads=threads,
             progress=Sweeps(epsilon / 2),
         )  # fmt: skip
-    from rltrain.mdp.solve import solve
+    from rltrain.mdp.solvers.solve import solve
 
     return solve(
         model,
@@ -239,18 +239,18 @@ def _finish(
     stopped: bool,  # a limit was given that may have ended it early
 ) -> None:
     from rltrain.cli.mdp import show
-    from rltrain.mdp import pieces
+    from rltrain.mdp.files import json_stream
 
     if save is not None:
-        from rltrain.mdp import policy_saving
+        from rltrain.mdp.files import policy_saving
 
         policy_saving.write_solution(save, solution, overwrite=overwrite)
     if json:
-        show.say_pieces(pieces.of_object(pieces.of_solution(solution)))
+        show.say_pieces(json_stream.of_object(json_stream.of_solution(solution)))
     else:
         show_solution(solution, limit, save)
     if not solution.converged:
-        said = show.upwards(pieces.proven(solution))
+        said = show.upwards(json_stream.proven(solution))
         advice = "raise --max-sweeps or --max-seconds, or --epsilon"
         if not stopped:
             advice = "floating point can prove no more; raise --epsilon, or take --exact, which is for small models"
@@ -264,9 +264,10 @@ def show_solution(solution: Solution, limit: int | None, saved: Path | None = No
     """Print V, Q and the policy as a table, what is tied or infinite, and how far it is proven."""
     from rltrain.cli.mdp import show
     from rltrain.cli.output import say
-    from rltrain.mdp import bellman, pieces
+    from rltrain.mdp.files import json_stream
+    from rltrain.mdp.solvers import bellman
 
-    model, bound = solution.model, pieces.proven(solution)
+    model, bound = solution.model, json_stream.proven(solution)
     say(show.title(model, f"discount {solution.discount:.12g}"))
     say()
     written = show.solution_table(solution, bound, limit)
@@ -338,10 +339,10 @@ def circle_line(model: Model, state: int) -> str:
 def tie_line(solution: Solution) -> str:
     """How many states have several best actions, as far as the bound can tell."""
     from rltrain.cli.mdp import show
-    from rltrain.mdp import pieces
+    from rltrain.mdp.files import json_stream
 
     model = solution.model
-    tied = pieces.tied_states(solution).nonzero()[0]
+    tied = json_stream.tied_states(solution).nonzero()[0]
     if not len(tied):
         return "none: one action is best in every state"
     first = show.listed([model.states[int(state)] for state in tied[:3]], len(tied))

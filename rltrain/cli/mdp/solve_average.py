@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from rltrain.errors import UncertifiedError
 
 if TYPE_CHECKING:
-    from rltrain.mdp.average import Average
-    from rltrain.mdp.exact_average import ExactAverage
+    from rltrain.mdp.exact.average import ExactAverage
     from rltrain.mdp.model import Model
+    from rltrain.mdp.undiscounted.average import Average
 
 
 def run(
@@ -25,13 +25,15 @@ def run(
 ) -> None:
     """Solve, save and print."""
     from rltrain.cli.mdp import show
-    from rltrain.mdp import average, pieces, policy
+    from rltrain.mdp.chains import policy
+    from rltrain.mdp.files import json_stream
+    from rltrain.mdp.undiscounted import average
 
     solved = average.solve(model, epsilon, max_sweeps, max_seconds)
     if save is not None:
         policy.write(save, model, policy.of_choice(model, solved.choice), overwrite=overwrite)
     if json:
-        show.say_pieces(pieces.of_object(report(solved)))
+        show.say_pieces(json_stream.of_object(report(solved)))
     else:
         show_average(solved, limit, save)
     if not solved.converged:
@@ -43,18 +45,18 @@ def run(
 
 def report(solved: Average) -> dict[str, Any]:
     """What --json prints. `gain` is by state; `bound` is for the gain; h misses its equation by `rest` at most."""
-    from rltrain.mdp import pieces
+    from rltrain.mdp.files import json_stream
 
     model = solved.model
     return {
         "model": model.name,
-        "states": pieces.of_names(model.states),
+        "states": json_stream.of_names(model.states),
         "actions": list(model.actions),
-        "gain": pieces.of_numbers(solved.gain),
-        "relative": None if solved.relative is None else pieces.of_numbers(solved.relative),
-        "policy": pieces.of_choice(model, solved.choice),
-        "bound": pieces.finite(solved.bound),
-        "rest": pieces.finite(solved.rest),
+        "gain": json_stream.of_numbers(solved.gain),
+        "relative": None if solved.relative is None else json_stream.of_numbers(solved.relative),
+        "policy": json_stream.of_choice(model, solved.choice),
+        "bound": json_stream.finite(solved.bound),
+        "rest": json_stream.finite(solved.rest),
         "components": solved.components,
         "converged": bool(solved.converged),
         "sweeps": int(solved.sweeps),
@@ -125,20 +127,22 @@ def show_average(solved: Average, limit: int | None, saved: Path | None) -> None
 def run_exact(model: Model, save: Path | None, overwrite: bool, limit: int | None, json: bool) -> None:
     """Solve in fractions, save and print."""
     from rltrain.cli.mdp import show
-    from rltrain.mdp import exact_average, pieces, policy
+    from rltrain.mdp.chains import policy
+    from rltrain.mdp.exact import average as exact_average
+    from rltrain.mdp.files import json_stream
 
     solved = exact_average.solve(model)
     if save is not None:
         policy.write(save, model, policy.of_choice(model, solved.choice), overwrite=overwrite)
     if json:
-        show.say_pieces(pieces.of_object(report_exact(solved)))
+        show.say_pieces(json_stream.of_object(report_exact(solved)))
     else:
         show_exact(solved, limit, save)
 
 
 def report_exact(solved: ExactAverage) -> dict[str, Any]:
     """What --json prints: fractions as strings, "170/137"; nothing is rounded, so the bound is 0."""
-    from rltrain.mdp import pieces
+    from rltrain.mdp.files import json_stream
 
     model = solved.model
     return {
@@ -147,7 +151,7 @@ def report_exact(solved: ExactAverage) -> dict[str, Any]:
         "actions": list(model.actions),
         "gain": [str(gain) for gain in solved.gain],
         "relative": None if solved.relative is None else [str(value) for value in solved.relative],
-        "policy": pieces.of_choice(model, solved.choice),
+        "policy": json_stream.of_choice(model, solved.choice),
         "numbers": solved.numbers,
         "bound": 0,
         "rest": 0,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from rltrain.cli.mdp.show import infinity
 
 if TYPE_CHECKING:
-    from rltrain.mdp.exact import ExactSolution
+    from rltrain.mdp.exact.discounted import ExactSolution
+    from rltrain.mdp.exact.rational import Number
     from rltrain.mdp.model import Model
-    from rltrain.mdp.rational import Number
 
 LONGEST = 24  # characters of a fraction in a table; longer ones are in the JSON
 DECIMALS = 12
@@ -20,14 +20,14 @@ DECIMALS = 12
 def run(model: Model, discount: Fraction, save: Path | None, overwrite: bool, limit: int | None, json: bool) -> None:
     """Solve, save and print."""
     from rltrain.cli.mdp import show
-    from rltrain.mdp import pieces, policy_saving
-    from rltrain.mdp.exact import floating, solve_exact
+    from rltrain.mdp.exact.discounted import floating, solve_exact
+    from rltrain.mdp.files import json_stream, policy_saving
 
     solved = solve_exact(model, discount)
     if save is not None:
         policy_saving.write_solution(save, floating(solved), overwrite=overwrite)
     if json:
-        show.say_pieces(pieces.of_object(report(solved)))
+        show.say_pieces(json_stream.of_object(report(solved)))
     else:
         show_exact(solved, limit, save)
 

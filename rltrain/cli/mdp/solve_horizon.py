@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rltrain.cli.mdp.show import Form
     from rltrain.core import Array
-    from rltrain.mdp.horizon import Horizon
     from rltrain.mdp.model import Model
+    from rltrain.mdp.solvers.horizon import Horizon
 
 MOST_COLUMNS = 60  # changes of the policy worth trying to fit
 
@@ -16,18 +16,19 @@ MOST_COLUMNS = 60  # changes of the policy worth trying to fit
 def run(model: Model, discount: float, steps: int, limit: int | None, json: bool) -> None:
     """Solve and print."""
     from rltrain.cli.mdp import show
-    from rltrain.mdp import horizon, pieces
+    from rltrain.mdp.files import json_stream
+    from rltrain.mdp.solvers import horizon
 
     solved = horizon.solve(model, discount, steps)
     if json:
-        show.say_pieces(pieces.of_object(report(solved)))
+        show.say_pieces(json_stream.of_object(report(solved)))
     else:
         show_horizon(solved, limit)
 
 
 def report(solved: Horizon) -> dict[str, Any]:
     """What --json prints: V, Q and policy are lists by time to go, 0 to the horizon; `bound` is for gaps too."""
-    from rltrain.mdp import pieces
+    from rltrain.mdp.files import json_stream
 
     model, times = solved.model, range(solved.horizon + 1)
 
@@ -35,16 +36,16 @@ def report(solved: Horizon) -> dict[str, Any]:
         return [None if pair < 0 else model.actions[int(model.action[pair])] for pair in choice.tolist()]
 
     def each(part: Any) -> Any:
-        return pieces.of_list(len(times), lambda first, last: [part(t) for t in times[first:last]])
+        return json_stream.of_list(len(times), lambda first, last: [part(t) for t in times[first:last]])
 
     return {
         "model": model.name,
-        "states": pieces.of_names(model.states),
+        "states": json_stream.of_names(model.states),
         "actions": list(model.actions),
         "discount": float(solved.discount),
         "horizon": solved.horizon,
-        "V": each(lambda t: pieces.plain(solved.value[t])),
-        "Q": each(lambda t: pieces.plain(pieces.dense(model, solved.q[t], 0, model.num_states))),
+        "V": each(lambda t: json_stream.plain(solved.value[t])),
+        "Q": each(lambda t: json_stream.plain(json_stream.dense(model, solved.q[t], 0, model.num_states))),
         "policy": each(lambda t: policy(solved.choice[t])),
         "bound": solved.bound,
         "converged": True,

@@ -12,8 +12,8 @@ from rltrain.errors import InputError, UncertifiedError
 
 if TYPE_CHECKING:
     from rltrain.core import Array
+    from rltrain.mdp.chains.policy import Losses
     from rltrain.mdp.model import Model
-    from rltrain.mdp.policy import Losses
 
 TOLERANCE = 1e-6
 
@@ -45,8 +45,9 @@ def verify_command(
     json: Json = False,
 ) -> None:
     """Check that a policy is optimal: its loss in each state; exit 9 if it loses more than --tolerance anywhere."""
-    from rltrain.cli.mdp import evaluate_goals, models, show
-    from rltrain.mdp import pieces
+    from rltrain.cli.mdp import evaluate_goals, show
+    from rltrain.mdp.files import json_stream
+    from rltrain.verbs.mdp import models
 
     if limit is not None and json:
         raise InputError("--json goes without --limit: the JSON has every state")
@@ -59,7 +60,7 @@ def verify_command(
     given = policy_of(loaded, policy, gamma)
     verdict = verify(loaded, given, gamma, allowed)
     if json:
-        show.say_pieces(pieces.of_object(report(loaded, policy, given, gamma, allowed, verdict)))
+        show.say_pieces(json_stream.of_object(report(loaded, policy, given, gamma, allowed, verdict)))
     else:
         show_verdict(loaded, policy, given, gamma, allowed, verdict, limit)
     if verdict.passed is not True:
@@ -70,7 +71,7 @@ def verify(model: Model, policy: Array, discount: float, tolerance: float = TOLE
     """Passed: no state can lose more than the tolerance. Failed: one surely does."""
     import numpy as np
 
-    from rltrain.mdp.policy import losses
+    from rltrain.mdp.chains.policy import losses
 
     found = losses(model, policy, discount, tolerance / 10)
     best, q = found.optimal.value, found.optimal.q
@@ -135,7 +136,7 @@ def report(
     """What --json prints. `passed` is null where the bound cannot tell."""
     import numpy as np
 
-    from rltrain.mdp import pieces
+    from rltrain.mdp.files import json_stream
 
     loss = verdict.losses.loss
     worst = int(loss.argmax())
@@ -147,8 +148,8 @@ def report(
             "state": model.states[state],
             "action": said(model, policy, state),
             "better": model.actions[int(model.action[chosen])],
-            "loss_at_once": pieces.finite(verdict.step[state]),
-            "loss": pieces.finite(loss[state]),
+            "loss_at_once": json_stream.finite(verdict.step[state]),
+            "loss": json_stream.finite(loss[state]),
         }
     fields = {
         "model": model.name,
@@ -156,16 +157,16 @@ def report(
         "discount": float(discount),
         "tolerance": tolerance,
         "passed": verdict.passed,
-        "worst_loss": pieces.finite(loss[worst]),
+        "worst_loss": json_stream.finite(loss[worst]),
         "worst_state": model.states[worst],
         "first_wrong": first,
         "wrong_states": len(verdict.wrong),
-        "states": pieces.of_names(model.states),
-        "loss": pieces.of_numbers(loss),
-        "bound": pieces.finite(verdict.losses.bound),
+        "states": json_stream.of_names(model.states),
+        "loss": json_stream.of_numbers(loss),
+        "bound": json_stream.finite(verdict.losses.bound),
     }
     if np.isinf(loss).any():  # their loss is null
-        fields["infinite_loss"] = pieces.of_states(model, np.isinf(loss))
+        fields["infinite_loss"] = json_stream.of_states(model, np.isinf(loss))
     return fields
 
 
@@ -177,7 +178,7 @@ def show_verdict(
 
     from rltrain.cli.mdp import show
     from rltrain.cli.output import say
-    from rltrain.mdp import bellman
+    from rltrain.mdp.solvers import bellman
     from rltrain.spelling import shown
 
     loss, bound = verdict.losses.loss, verdict.losses.bound

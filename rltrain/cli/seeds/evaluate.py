@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rltrain.cli import columns, words
+from rltrain import words
+from rltrain.cli import columns
 from rltrain.cli.columns import Column
 from rltrain.cli.evaluate import evaluate_checkpoint, partial_text
 from rltrain.cli.output import complain, out, say

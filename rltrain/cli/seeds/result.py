@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rltrain.cli import table, words
-from rltrain.cli.seeds.children import Child
-from rltrain.cli.seeds.progress import Progress, Row
-from rltrain.config import Experiment
+from rltrain import words
+from rltrain.cli import table
+from rltrain.experiment.config import Experiment
 from rltrain.run.across_seeds import Across, across
+from rltrain.verbs.seeds.children import Child
+from rltrain.verbs.seeds.progress import Progress, Row
 
 
 @dataclass(frozen=True)

@@ -18,15 +18,16 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from rltrain.cli import columns, frame, output, table, words
+from rltrain import words
+from rltrain.cli import columns, frame, output, table
 from rltrain.cli.columns import Column
 from rltrain.cli.frame import Pair
 from rltrain.cli.output import Clean, Output
-from rltrain.cli.seeds.asked import share_of
-from rltrain.cli.seeds.progress import Row
 from rltrain.cli.seeds.result import Measure, interval, together
 from rltrain.run.across_seeds import Across
 from rltrain.spelling import shown
+from rltrain.verbs.seeds.asked import share_of
+from rltrain.verbs.seeds.progress import Row
 
 REDRAW_SECONDS = 0.5
 LINE_SECONDS = 10.0

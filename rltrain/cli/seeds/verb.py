@@ -10,21 +10,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from rltrain.cli import words
+from rltrain import words
 from rltrain.cli.errors import keeping_crashes
 from rltrain.cli.output import Output, complain, say
-from rltrain.cli.seeds import asked
-from rltrain.cli.seeds.children import Children, first_fault, last_words
-from rltrain.cli.seeds.progress import Progress, Row, progress
 from rltrain.cli.seeds.result import interval, measure_of, result_lines, results, solved_line, together
 from rltrain.cli.seeds.table import Facts, Moment, View, view
-from rltrain.cli.truth import discounts_apart
-from rltrain.config import Experiment, load, parse_duration
 from rltrain.envs import describe
 from rltrain.errors import RltrainError
+from rltrain.experiment.config import Experiment, load, parse_duration
 from rltrain.run import group as groups
 from rltrain.run.folder import Lock
 from rltrain.run.group import Group
+from rltrain.verbs.seeds import asked
+from rltrain.verbs.seeds.children import Children, first_fault, last_words
+from rltrain.verbs.seeds.progress import Progress, Row, progress
+from rltrain.verbs.truth import discounts_apart
 
 TICK_SECONDS = 0.1
 READ_SECONDS = 0.5  # between two looks into the run folders

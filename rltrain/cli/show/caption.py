@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rltrain.cli import words
+from rltrain import words
 
 if TYPE_CHECKING:
     from rltrain.core import Array

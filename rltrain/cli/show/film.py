@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rltrain.cli import words
+from rltrain import words
 from rltrain.cli.show import picture
 from rltrain.cli.show.caption import Subject, caption
 from rltrain.cli.show.recording import Recording

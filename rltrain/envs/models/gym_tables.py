@@ -1,0 +1,157 @@
+"""The model inside a Gymnasium environment that carries its table: `P[state][action]`, rows of (probability, next,
+reward, done).
+
+An episode ends with a `done` transition, whatever state it enters; `mdp.done` says what that is in a `Model`, which
+ends in terminal states. A state that every other state's rows enter with `done`, and in which no episode begins, is one
+in which nobody ever acts: what the table says of actions there is left out, and it is terminal.
+
+The limit on an episode's steps (`max_episode_steps`) is no part of the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.envs.toy_text.cliffwalking import CliffWalkingEnv
+from gymnasium.envs.toy_text.frozen_lake import FrozenLakeEnv
+from gymnasium.envs.toy_text.taxi import TaxiEnv
+
+from rltrain.core import Array
+from rltrain.envs import known
+from rltrain.envs.gym import foreign
+from rltrain.envs.gym.foreign import Foreign
+from rltrain.errors import InputError
+from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.mdp import build
+from rltrain.mdp.done import Rows, groups, merged
+from rltrain.mdp.model import Model, Names, Numbered
+from rltrain.yaml_subset import flow
+
+ACTIONS = {
+    FrozenLakeEnv: ("left", "down", "right", "up"),
+    CliffWalkingEnv: ("up", "right", "down", "left"),
+    TaxiEnv: ("south", "north", "east", "west", "pickup", "dropoff"),
+}
+PLACES = "RGYB"  # of Taxi: red, green, yellow, blue
+IN_TAXI = "taxi"
+
+
+def model_of(env_id: str, kwargs: Mapping[str, Any] | None = None) -> Model | None:
+    """The model of a registered environment. None if it has no table, or one that leaves out what it does.
+
+    InputError for arguments that it refuses or a table that is no model, MissingError for an unknown id.
+    """
+    kwargs = dict(kwargs or {})
+    settings = EnvironmentConfig.model_construct(id=env_id, kwargs=kwargs)  # `known` says what is wrong with the id
+    known.check(settings)
+    if settings.is_atari:
+        return None
+    with np.errstate(all="ignore"):
+        env = foreign.make(settings)
+    try:
+        return _model(env, " ".join([env_id, *(f"{key}={flow(value)}" for key, value in kwargs.items())]))
+    finally:
+        env.close()
+
+
+def left_out(env_id: str, kwargs: Mapping[str, Any]) -> str:
+    """Why an environment that has a table has none that could be solved with these arguments; else empty."""
+    if env_id.startswith("Taxi-") and kwargs.get("fickle_passenger"):
+        return (
+            "fickle_passenger=true: its table (env.P) leaves out that the passenger may change the destination, so it "
+            "cannot be solved exactly; fickle_passenger=false can"
+        )
+    return ""
+
+
+def _model(env: Foreign, name: str) -> Model | None:
+    with foreign.calling(name, "its table, env.P,"):
+        rows = table_of(env)
+    if rows is None:
+        return None
+    assert isinstance(env.observation_space, spaces.Discrete) and isinstance(env.action_space, spaces.Discrete)
+    num_states, num_actions = int(env.observation_space.n), int(env.action_space.n)
+    start = _start(env, num_states)
+    if start is not None and not np.isfinite(start).all():
+        raise InputError(f"{name}: no state to start from")  # a map without S divides 0 by 0
+    states = _states(env.unwrapped, num_states)
+    rows = played(rows, num_states, start)
+    rows = merged(rows, groups(rows, num_states, num_actions))  # two ways to the same state are one
+    return build.from_transitions(
+        states,
+        _actions(env.unwrapped, num_actions),
+        *rows[:5],
+        done=rows.done,
+        start=start,
+        name=name,
+        place=lambda row: f"{name}: env.P",
+        terminal=np.zeros(num_states, dtype=bool),
+    )
+
+
+def table_of(env: Foreign) -> Rows | None:
+    """The rows of `env.unwrapped.P`; None where there is none, or where the environment plays by other rules."""
+    inner: Any = env.unwrapped
+    table = getattr(inner, "P", None)
+    numbered = all(
+        isinstance(space, spaces.Discrete) and int(space.start) == 0
+        for space in (env.observation_space, env.action_space)
+    )
+    if table is None or not numbered or (env.spec is not None and env.spec.additional_wrappers):
+        return None
+    if isinstance(inner, TaxiEnv) and inner.fickle_passenger:
+        return None  # the passenger's change of mind is not in its table
+    found: list[tuple[int, int, int, float, float, bool]] = []
+    try:
+        for state in range(int(env.observation_space.n)):  # type: ignore[attr-defined]
+            for action in range(int(env.action_space.n)):  # type: ignore[attr-defined]
+                for prob, following, reward, done in table[state][action]:
+                    if float(prob) != 0:
+                        found.append((state, action, int(following), float(prob), float(reward), bool(done)))
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None  # something else that is called P
+    columns = list(zip(*found, strict=True)) if found else [()] * 6
+    kinds = (np.int64, np.int64, np.int64, np.float64, np.float64, np.bool_)
+    return Rows(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
+
+
+def played(rows: Rows, num_states: int, start: Array | None) -> Rows:
+    """Without the rows of states in which nobody can act. `start` [S] is where an episode may begin; None: anywhere."""
+    if start is None:
+        return rows
+    never = np.zeros(num_states, dtype=bool)
+    never[rows.next[rows.done]] = True
+    never[rows.next[~rows.done & (rows.state != rows.next)]] = False
+    never[start > 0] = False
+    return Rows(*(column[~never[rows.state]] for column in rows))
+
+
+def _start(env: Foreign, num_states: int) -> Array | None:
+    """[S] the probabilities of the first state, where the environment tells them."""
+    given = getattr(env.unwrapped, "initial_state_distrib", None)
+    if given is None:
+        return None
+    start = np.asarray(given, dtype=np.float64).ravel()
+    return start if len(start) == num_states else None
+
+
+def _states(inner: Any, num_states: int) -> Names | Sequence[str]:
+    """`row,column` on a grid; Taxi adds where the passenger is and wants to be: `2,3 R>G`, `0,4 taxi>B`."""
+    if isinstance(inner, FrozenLakeEnv | CliffWalkingEnv):
+        columns = int(inner.ncol if isinstance(inner, FrozenLakeEnv) else inner.shape[1])
+        return tuple(f"{state // columns},{state % columns}" for state in range(num_states))
+    if isinstance(inner, TaxiEnv):
+        return tuple(_taxi(*inner.decode(state)) for state in range(num_states))
+    return Numbered(num_states)
+
+
+def _taxi(row: int, column: int, passenger: int, wish: int) -> str:
+    return f"{row},{column} {PLACES[passenger] if passenger < len(PLACES) else IN_TAXI}>{PLACES[wish]}"
+
+
+def _actions(inner: Any, num_actions: int) -> Names:
+    names = next((names for kind, names in ACTIONS.items() if isinstance(inner, kind)), ())
+    return names if len(names) == num_actions else Numbered(num_actions)

@@ -1,0 +1,286 @@
+"""YAML text and dotted overrides -> a typed, frozen experiment. Every config error is born here.
+
+A config has three blocks: `algorithm` (its name and its own settings, typed by the algorithm's module), `environment`
+and `run`. What a file leaves out is filled in here, once, so `Experiment.to_yaml` says all and is a valid config. A
+discount that is left out is the one that the model's file states; else the algorithm's own default.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from rltrain.errors import InputError
+from rltrain.experiment.draft import Draft
+from rltrain.experiment.faults import fields_at, sentences
+from rltrain.experiment.settings import (
+    ATARI_KEYS,
+    STRICT,
+    EnvironmentConfig,
+    EvaluateConfig,
+    RunConfig,
+    SaveConfig,
+    parse_duration,
+)
+from rltrain.spelling import described, did_you_mean, nearest, shown
+from rltrain.yaml_subset import MAX_BYTES, flow, write
+
+__all__ = [
+    "COUNTERS",
+    "SAFE_KEYS",
+    "STRICT",
+    "EnvironmentConfig",
+    "EvaluateConfig",
+    "Experiment",
+    "RunConfig",
+    "SaveConfig",
+    "differences",
+    "is_safe",
+    "load",
+    "loads",
+    "parse_duration",
+]
+
+COUNTERS = ("env_steps", "episodes", "updates", "sweeps")  # what budgets and cadences may count, for every algorithm
+SAFE_KEYS = ("run.budget", "run.save", "run.evaluate", "run.max_wall")  # with all below them: may change on resume
+MODEL_FOLDER = "model"  # of a run folder: its copy of the known model that it learns from
+_BLOCKS = ("algorithm", "environment", "run")
+_SHORTHAND = {"algorithm": "name", "environment": "id"}  # `algorithm: dqn` is `algorithm: {name: dqn}`
+_OTHER_NAMES = {  # what other libraries call it
+    "algo": "algorithm.name",
+    "env": "environment.id",
+    "env_id": "environment.id",
+    "n_envs": "environment.num_envs",
+    "n_timesteps": "run.budget.env_steps",
+    "total_timesteps": "run.budget.env_steps",
+}
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A config, checked and complete."""
+
+    algorithm_name: str
+    algorithm: BaseModel  # the algorithm's own Config
+    environment: EnvironmentConfig
+    run: RunConfig
+    source: str = field(default="", compare=False)  # the file that it came from
+    task: str = field(default="env", compare=False)  # what the algorithm learns from: `registry.TASKS`
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """The three blocks with every setting that applies, as JSON has them."""
+        unused = {"kwargs"} if self.environment.is_atari else set(ATARI_KEYS)
+        if self.environment.is_model:
+            unused |= {"kwargs"}
+        return {
+            "algorithm": {"name": self.algorithm_name, **self.algorithm.model_dump(mode="json", by_alias=True)},
+            "environment": self.environment.model_dump(mode="json", exclude=unused),
+            "run": self.run.model_dump(mode="json"),
+        }
+
+    def to_yaml(self) -> str:
+        """The complete config as text: `loads` of it is equal to this experiment."""
+        return write(self.to_dict())
+
+    def replace(self, *overrides: str) -> Experiment:
+        """The same experiment but for these overrides, checked as they are in `load`."""
+        return loads(self.to_yaml(), self.source, overrides)
+
+
+def load(path: Path | str, overrides: Sequence[str] = ()) -> Experiment:
+    """The experiment in a file. InputError holds every error, one a line."""
+    return loads(_text(Path(path)), str(path), overrides)
+
+
+def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
+    """The experiment in a text; `source` is what errors call it."""
+    draft = Draft(text, source, _SHORTHAND)
+    for override in overrides:
+        draft.override(override)
+    blocks = {name: _block(draft, name) for name in _BLOCKS}
+    name = blocks["algorithm"].pop("name", None)
+    members = _algorithm_members(draft, name)
+    models: dict[str, type[BaseModel]] = {"environment": EnvironmentConfig, "run": RunConfig}
+    if members:
+        models["algorithm"] = members["Config"]
+        _check_counters(draft, blocks["run"], {*COUNTERS, *members["DEFAULT_BUDGET"]})
+    elsewhere = {key: f"{block}.{key}" for block, model in models.items() for key in fields_at(model, ())}
+    elsewhere |= _OTHER_NAMES
+    for key in draft.tree:
+        if key not in blocks:
+            hint = f"; did you mean '{elsewhere[key]}'?" if key in elsewhere else did_you_mean(key, blocks)
+            draft.fault((key,), f"unknown key{hint}")
+
+    algorithm = _validated(draft, "algorithm", models["algorithm"], blocks, elsewhere) if members else None
+    environment = _validated(draft, "environment", EnvironmentConfig, blocks, elsewhere)
+    run = _validated(draft, "run", RunConfig, blocks, elsewhere)
+    if environment and run and run.evaluate.protocol in ("nature", "sticky") and not environment.is_atari:
+        rule = f"'{run.evaluate.protocol}' is for Atari ids (ALE/…) only; write training"
+        draft.fault(("run", "evaluate", "protocol"), rule)
+    if environment and environment.is_model:
+        found = _model_file(Path(environment.id), Path(source).parent)
+        if found is None:
+            near = nearest(Path(environment.id).name, [file.name for file in Path(environment.id).parent.glob("*.*")])
+            hint = f"; did you mean '{Path(environment.id).with_name(near)}'?" if near else ""
+            draft.fault(("environment", "id"), f"no such file: '{environment.id}'{hint}")
+        else:
+            environment = environment.model_copy(update={"id": found})
+            if algorithm and not draft.faults:
+                algorithm = _with_own_discount(draft, algorithm, blocks["algorithm"], found)
+    if draft.faults or not (algorithm and environment and run):
+        draft.raise_faults()
+    return _filled_in(Experiment(name, algorithm, environment, run, source, members["TASK"]), members)
+
+
+def _model_file(path: Path, beside: Path) -> str | None:
+    """Where a model's file is: in the run that has a copy, from the working directory, or beside the config."""
+    for found in (beside / MODEL_FOLDER / path.name, path, beside / path):
+        if found.is_file():
+            return str(found)
+    return None
+
+
+def _with_own_discount(draft: Draft, algorithm: Model, block: Mapping[str, Any], model_file: str) -> Model:
+    """The algorithm's settings with the discount that the model states, where they have a default and set none.
+
+    A default of None is left alone: that algorithm asks the model itself.
+    """
+    field = type(algorithm).model_fields.get("gamma")
+    if field is None or field.default is None or "gamma" in block:
+        return algorithm
+    from rltrain.mdp import files
+
+    own = files.read(model_file).model.discount
+    if own is None:
+        return algorithm
+    try:
+        return type(algorithm).model_validate_json(json.dumps({**block, "gamma": own}), strict=True)
+    except ValidationError as error:
+        rules = "; ".join(rule for _, rule in sentences(error, type(algorithm), {**block, "gamma": own}, {}))
+        draft.fault(("algorithm", "gamma"), f"left out, so it is the model's own discount, {own:.12g}: {rules}")
+        return algorithm
+
+
+def differences(old: Experiment, new: Experiment) -> list[tuple[str, Any, Any]]:
+    """(key, old value, new value) of every setting that differs; None where a side lacks it, then "null" for a null."""
+    before, after = (dict(leaves(experiment.to_dict())) for experiment in (old, new))
+    found = []
+    for key in [*before, *(key for key in after if key not in before)]:
+        one, other = (flow(side[key]) if key in side else "" for side in (before, after))
+        if one != other:  # as text: 1, 1.0 and true are three values, and .nan is one
+            lacking = "" in (one, other)
+            was, now = ("null" if lacking and side.get(key, 0) is None else side.get(key) for side in (before, after))
+            found.append((key, was, now))
+    return found
+
+
+def is_safe(key: str) -> bool:
+    """Whether this setting may change when a run is resumed: nothing that is learned depends on it."""
+    return any(key == safe or key.startswith(f"{safe}.") for safe in SAFE_KEYS)
+
+
+def _block(draft: Draft, name: str) -> dict[str, Any]:
+    """A copy of one block; an empty dict where it is absent or empty."""
+    block = draft.tree.get(name)
+    if block is None:
+        return {}
+    if not isinstance(block, dict):
+        draft.fault((name,), f"expected a block of settings, got {described(block)}")
+        return {}
+    return dict(block)
+
+
+def _algorithm_members(draft: Draft, name: object) -> Mapping[str, Any]:
+    """What the algorithm's module holds; empty where there is no such algorithm."""
+    from rltrain import registry
+
+    if name is None:
+        draft.fault(("algorithm", "name"), f"missing; one of {', '.join(registry.names())}")
+        return {}
+    try:
+        return vars(registry.settings(name if isinstance(name, str) else json.dumps(name)))
+    except InputError as error:
+        draft.fault(("algorithm", "name"), str(error))
+        return {}
+
+
+def _validated(
+    draft: Draft, block: str, model: type[Model], blocks: Mapping[str, Any], elsewhere: Mapping[str, str]
+) -> Model | None:
+    """One block as its model. Read as JSON, so that a list may fill a tuple though nothing else is converted."""
+    try:
+        return model.model_validate_json(json.dumps(blocks[block]), strict=True)
+    except ValidationError as error:
+        for path, rule in sentences(error, model, blocks[block], elsewhere):
+            draft.fault((block, *path), rule)
+        return None
+
+
+def _check_counters(draft: Draft, run: Mapping[str, Any], known: Iterable[str]) -> None:
+    """A budget in a counter that nothing counts would never be spent."""
+    for path in (("budget",), ("evaluate", "every"), ("save", "every")):
+        counts: Any = run
+        for key in path:
+            counts = counts.get(key) if isinstance(counts, Mapping) else None
+        for counter in counts if isinstance(counts, Mapping) else ():
+            if counter not in known:
+                draft.fault(("run", *path, counter), f"unknown counter{did_you_mean(counter, known)}")
+
+
+def _filled_in(experiment: Experiment, members: Mapping[str, Any]) -> Experiment:
+    """The experiment with the defaults that depend on the algorithm and the environment."""
+    environment, run = experiment.environment, experiment.run
+    if environment.num_envs is None:
+        environment = environment.model_copy(update={"num_envs": members.get("DEFAULT_NUM_ENVS", 1)})
+    if run.budget is None:
+        run = run.model_copy(update={"budget": dict(members["DEFAULT_BUDGET"])})
+    if run.evaluate.protocol is None:
+        protocol = "nature" if environment.is_atari and environment.preprocessing == "nature" else "training"
+        run = run.model_copy(update={"evaluate": run.evaluate.model_copy(update={"protocol": protocol})})
+    return replace(experiment, environment=environment, run=run)
+
+
+def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted key, value) of everything that is no block; an empty block is a value."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _text(path: Path) -> str:
+    """The file's text. A missing file names one that is spelled like it."""
+    place = shown(str(path))
+    try:
+        if not path.exists():
+            raise InputError(f"{place}: no such file{_near_file(path)}")
+        if not path.is_file():  # a FIFO would wait for ever
+            raise InputError(f"{place}: a folder or device; a config is a file")
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+        if len(raw) > MAX_BYTES:
+            raise InputError(f"{place}: larger than {MAX_BYTES:,} bytes")
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{place}:{line}: not UTF-8 text: the byte 0x{raw[error.start]:02x}") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(f"{place}: cannot be read: {reason}") from error
+
+
+def _near_file(path: Path) -> str:
+    """`; did you mean 'configs/dqn_cartpole.yaml'?`, by the name alone, with or without its ending."""
+    files = [file for folder in (path.parent, Path("configs")) for file in sorted(folder.glob("*.y*ml"))]
+    files += sorted(Path("configs").glob("*/*.y*ml"))
+    by_name = {file.stem: file for file in reversed(files)}  # the path's own folder comes first
+    found = nearest(path.stem, by_name)
+    return f"; did you mean '{shown(str(by_name[found]))}'?" if found else ""

@@ -1,0 +1,44 @@
+"""The JSON Schema of a config, so that an editor completes keys, shows their meaning and marks mistakes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from rltrain import registry
+from rltrain.errors import InputError, MissingError
+from rltrain.experiment.settings import EnvironmentConfig, RunConfig
+
+
+def schema() -> dict[str, Any]:
+    """The schema: every algorithm that can be loaded, every setting with its bounds and description."""
+    configs: dict[str, type[BaseModel]] = {}
+    for name in registry.names():
+        try:
+            configs[name] = vars(registry.settings(name))["Config"]
+        except (InputError, MissingError):  # another package's broken algorithm is left out
+            continue
+    models: list[type[BaseModel]] = [EnvironmentConfig, RunConfig, *configs.values()]
+    references, joined = models_json_schema([(model, "validation") for model in models], ref_template="#/$defs/{model}")
+    definitions = joined["$defs"]
+    choices: list[dict[str, Any]] = [{"enum": list(configs), "description": "an algorithm with its defaults"}]
+    for name, model in configs.items():
+        own = definitions[references[model, "validation"]["$ref"].rpartition("/")[2]]
+        named = {"name": {"const": name, "description": registry.summary(name)}}
+        required = ["name", *own.get("required", [])]
+        choices.append({**own, "title": name, "properties": named | own.get("properties", {}), "required": required})
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "rltrain experiment",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["algorithm", "environment"],
+        "properties": {
+            "algorithm": {"description": "what learns", "oneOf": choices},
+            "environment": {"oneOf": [{"type": "string"}, references[EnvironmentConfig, "validation"]]},
+            "run": references[RunConfig, "validation"],
+        },
+        "$defs": definitions,
+    }

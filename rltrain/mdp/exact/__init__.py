@@ -1,0 +1,1 @@
+"""Answers in fractions: discounted, undiscounted, average and finite-horizon, and every discount at once."""

@@ -1,0 +1,203 @@
+"""Solve a model in fractions: V*, Q* and the policy exactly, by policy iteration (Howard 1960).
+
+    evaluate: solve V = r_pi + gamma P_pi V        improve: pi(s) = a where Q(s, a) > V(s), the greatest
+
+It starts from a policy that floating point holds for optimal, so that mostly one evaluation is left to do. It ends when
+no pair has a positive advantage Q(s, a) - V(s): then V satisfies Bellman's equation, which proves the policy optimal.
+Discount 1 has its own rules: see `mdp.undiscounted`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from rltrain.core import Array
+from rltrain.errors import InputError
+from rltrain.mdp.exact import linear, total_reward
+from rltrain.mdp.exact.linear import Clock
+from rltrain.mdp.exact.rational import (
+    MINUS_INFINITY,
+    ONE,
+    ZERO,
+    Number,
+    Table,
+    action_values,
+    rational,
+    read_numbers,
+    table,
+)
+from rltrain.mdp.model import Model
+from rltrain.mdp.solution import Solution
+from rltrain.mdp.solvers import bellman
+from rltrain.mdp.solvers.bellman import UNIT
+
+__all__ = ["ExactSolution", "evaluate_exact", "floating", "rational", "solve_exact"]
+MOST_NEXT = 200_000  # successors; more is never a small model
+MAX_SECONDS = 300.0
+DENSE = 1500  # states up to which the float policy comes from dense equations
+
+
+@dataclass(frozen=True, eq=False)
+class ExactSolution:
+    """The truth about a model, as far as its numbers are what they seem."""
+
+    model: Model
+    discount: Fraction
+    value: tuple[Number, ...]  # [S] MINUS_INFINITY where every policy loses for ever, which discount 1 alone allows
+    q: tuple[Number, ...]  # [P]
+    choice: Array  # [S] int64: an optimal policy, -1 where terminal; with discount 1 one that ends wherever it can
+    optimal: tuple[tuple[int, ...], ...]  # [S] every optimal pair of each state; none where its value is not finite
+    iterations: int  # evaluations in fractions
+    seconds: float
+    numbers: str  # how the numbers were read: one of rational.READINGS
+    circle: int | None = None  # discount 1: a state on a circle of optimal actions that earns and loses in turn
+
+
+def solve_exact(model: Model, discount: Fraction, max_seconds: float | None = MAX_SECONDS) -> ExactSolution:
+    """V*, Q* and all optimal actions. Discount 0 to 1; InputError where the values of discount 1 do not exist."""
+    discount = Fraction(discount)
+    if not 0 <= discount <= 1:
+        raise InputError(f"discount: {discount} is not in [0, 1]")
+    if model.num_next > MOST_NEXT:
+        raise InputError(
+            f"{model.name or 'the model'} has {model.num_next:,} successors; fractions are for small models, "
+            f"up to {MOST_NEXT:,}: without them the answer has a proven bound"
+        )
+    clock = Clock(max_seconds)
+    value: Sequence[Number]
+    exact, numbers = read_numbers(model)
+    rows = table(model, exact)
+    if discount == 1:
+        value, choice, iterations, circle = total_reward.solve(model, rows, clock)
+    else:
+        value, choice, iterations = _iterate(model, rows, discount, clock)
+        circle = None
+    q = action_values(rows, value, discount)
+    optimal = tuple(
+        tuple(i for i in pairs if q[i] == value[state] != MINUS_INFINITY) for state, pairs in enumerate(rows.pairs)
+    )
+    assert all(q[i] <= value[state] for state, pairs in enumerate(rows.pairs) for i in pairs)  # the proof
+    seconds = clock.seconds
+    return ExactSolution(model, discount, tuple(value), tuple(q), choice, optimal, iterations, seconds, numbers, circle)
+
+
+def floating(solved: ExactSolution, epsilon: float = np.inf) -> Solution:
+    """The exact solution in floats: each is the nearest to the truth."""
+    value = np.array([float(v) for v in solved.value])
+    q = np.array([float(v) for v in solved.q])
+    bound = UNIT * max(bellman.size(value), bellman.size(q))
+    return Solution(
+        model=solved.model,
+        discount=float(solved.discount),
+        value=value,
+        q=q,
+        choice=solved.choice,
+        bound=bound,
+        converged=bool(bound <= epsilon),
+        sweeps=solved.iterations,
+        seconds=solved.seconds,
+        method="exact",
+        circle=solved.circle,
+    )
+
+
+def evaluate_exact(
+    model: Model,
+    policy: Sequence[int] | Array | Mapping[int, Mapping[int, Fraction]],
+    discount: Fraction,
+    max_seconds: float | None = MAX_SECONDS,
+) -> tuple[Number, ...]:
+    """V of a policy: a pair per state (-1 where terminal), or for each state the probabilities of its pairs.
+
+    At discount 1 MINUS_INFINITY where it may be caught in a class of states in which it loses on average; InputError
+    where it may be in one that earns, or earns and loses in turn.
+    """
+    discount = Fraction(discount)
+    rows = table(model, rational(model))
+    chain: list[linear.Row] = []
+    constant: list[Fraction] = []
+    for state, pairs in enumerate(rows.pairs):
+        given = policy[state] if pairs else {}
+        shares = given if isinstance(given, Mapping) else {int(given): ONE}
+        if not set(shares) <= set(pairs) or sum(shares.values()) != (1 if pairs else 0):
+            raise InputError(f"state {model.states[state]}: the policy has pairs {dict(shares)}, possible are {pairs}")
+        row: linear.Row = {}
+        for i, share in shares.items():
+            for j, p in zip(rows.next[i], rows.prob[i], strict=True):
+                if share and rows.pairs[j]:
+                    row[j] = row.get(j, ZERO) + share * p * discount
+        chain.append({j: p for j, p in row.items() if p})
+        constant.append(sum((share * rows.reward[i] for i, share in shares.items()), ZERO))
+    clock = Clock(max_seconds)
+    lost = total_reward.drop_idle(model, chain, constant, clock) if discount == 1 else set()
+    value = linear.solve(chain, constant, clock)
+    return tuple(MINUS_INFINITY if state in lost else v for state, v in enumerate(value))
+
+
+def _iterate(model: Model, rows: Table, discount: Fraction, clock: Clock) -> tuple[Sequence[Number], Array, int]:
+    choice = float_policy(model, min(float(discount), 1 - 1e-12))
+    iterations = 0
+    while True:
+        iterations += 1
+        value = evaluate(rows, choice, discount, clock)
+        if not improve(rows, value, choice, discount):
+            return value, choice, iterations
+
+
+def evaluate(rows: Table, choice: Array, discount: Fraction, clock: Clock) -> list[Fraction]:
+    """V of a deterministic policy."""
+    chain: list[linear.Row] = []
+    constant: list[Fraction] = []
+    for i in choice.tolist():
+        if i < 0:
+            chain.append({})
+            constant.append(ZERO)
+        else:
+            entries = zip(rows.next[i], rows.prob[i], strict=True)
+            chain.append({j: discount * p for j, p in entries if discount and rows.pairs[j]})
+            constant.append(rows.reward[i])
+    return linear.solve(chain, constant, clock)
+
+
+def improve(rows: Table, value: Sequence[Number], choice: Array, discount: Fraction) -> bool:
+    """Take the best pair wherever it is strictly better than V. In place; False if there is none."""
+    q = action_values(rows, value, discount)
+    changed = False
+    for state, pairs in enumerate(rows.pairs):
+        best = max(pairs, key=lambda i: (q[i], -i), default=-1)
+        if pairs and q[best] > value[state]:
+            choice[state] = best
+            changed = True
+    return changed
+
+
+def float_policy(model: Model, discount: float) -> Array:
+    """[S] an optimal policy as far as floating point can tell: by dense equations, or by `mdp.solve`."""
+    if model.num_states > DENSE:
+        from rltrain.mdp.solvers.solve import solve
+
+        return solve(model, min(discount, 1 - 1e-6), epsilon=1e-9, max_seconds=60.0).choice.copy()
+    choice = bellman.greedy(model, model.reward)
+    acting = np.flatnonzero(choice >= 0)
+    for _ in range(200):
+        matrix = np.eye(model.num_states)
+        for state in acting:
+            span = model.successors(int(choice[state]))
+            matrix[state, model.next[span]] -= discount * model.prob[span]
+        constant = np.zeros(model.num_states)
+        constant[acting] = model.reward[choice[acting]]
+        try:
+            value = np.linalg.solve(matrix, constant)
+        except np.linalg.LinAlgError:
+            break
+        q = bellman.backup(model, value, discount)
+        slack = 1e-11 * (1 + float(np.abs(value).max(initial=0.0)))
+        better = acting[bellman.best(model, q)[acting] > q[choice[acting]] + slack]
+        if not len(better):
+            break
+        choice[better] = bellman.greedy(model, q)[better]
+    return choice

@@ -1,0 +1,67 @@
+"""A policy that looks its action up: one action number for each state number, and what every pair is worth."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rltrain.core import Array, EnvSpec, State
+from rltrain.mdp.model import Model
+from rltrain.mdp.solvers import bellman
+from rltrain.saved import ANY_INTEGER, Saved
+
+
+class TablePolicy:
+    """choice [S] int64, the action of each state; obs [N, 1] are the states' numbers.
+
+    The pairs of a state stand as in a `Model`: first_pair [S + 1], action [P]; q [P] is what they are worth.
+    """
+
+    score_name = "Q"
+
+    def __init__(self, choice: Array, first_pair: Array, action: Array, q: Array, num_actions: int) -> None:
+        self.choice, self.first_pair, self.action, self.q = choice, first_pair, action, q
+        self.num_actions = num_actions
+
+    def act(self, obs: Array) -> Array:
+        return np.asarray(self.choice[np.asarray(obs, np.int64)[:, 0]])
+
+    def scores(self, obs: Array) -> Array:
+        states = np.asarray(obs, np.int64)[:, 0]
+        return by_action(self.first_pair, self.action, self.q, states, self.num_actions)
+
+    def save(self) -> State:
+        """Without q, which its owner saves; the numbers as small as they go."""
+        pairs = np.diff(self.first_pair)
+        return {"choice": self.choice, "pairs": _small(pairs), "action": _small(self.action)}
+
+
+def restored(saved: Saved, q: Array, spec: EnvSpec) -> TablePolicy:
+    """What `save` wrote, with the values q [P] that lay beside it. CheckpointError if it is not of this environment."""
+    most = spec.num_actions
+    action = saved.array("action", ANY_INTEGER, (len(q),), 0, most - 1)
+    pairs = saved.array("pairs", ANY_INTEGER, (spec.num_states,), 0, most)
+    if pairs.sum() != len(q):
+        saved.refuse("pairs", f"sum to {pairs.sum()}; there are {len(q)} values")
+    choice = saved.array("choice", ANY_INTEGER, (spec.num_states,), 0, most - 1)
+    return TablePolicy(choice, np.concatenate([[0], np.cumsum(pairs)]), action, q, most)
+
+
+def greedy(model: Model, q: Array) -> TablePolicy:
+    """The first best action of each state by Q [P]; 0 where it is terminal."""
+    pair = bellman.greedy(model, q)
+    choice = np.zeros(model.num_states, np.int64)
+    choice[pair >= 0] = model.action[pair[pair >= 0]]
+    return TablePolicy(choice, model.first_pair, model.action, q.copy(), model.num_actions)
+
+
+def by_action(first_pair: Array, action: Array, value: Array, states: Array, num_actions: int) -> Array:
+    """Values of pairs [P] as rows of these states [N], one column an action [N, A]; NaN where it is impossible."""
+    rows = np.full((len(states), num_actions), np.nan)
+    for row, state in zip(rows, states.tolist(), strict=True):
+        pairs = slice(first_pair[state], first_pair[state + 1])
+        row[action[pairs]] = value[pairs]
+    return rows
+
+
+def _small(numbers: Array) -> Array:
+    return numbers.astype(np.min_scalar_type(int(numbers.max(initial=0))))

@@ -1,0 +1,86 @@
+"""TD(lambda): what a policy is worth, from samples, one step at a time. Learners side by side, as in `learning_rules`.
+
+    V(s) <- V(s) + alpha (r + gamma V(s') - V(s)) e(s)       for all s, with traces e; lambda = 0: the state left only
+
+(Sutton 1988). V stands in `Agent.q`, with a column for each state; terminal states keep 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rltrain.mdp.learn.q_learning import Agent, Options, count_rate, finish
+from rltrain.mdp.learn.rules import draw, pairs_of, remember
+from rltrain.mdp.learn.sampling import GOLDEN, Chooser, borrowed, column, first_state, mix, successor
+
+
+@borrowed
+def follow(chooser: Any, agent: Any, lane: Any, state: Any) -> Any:
+    """The pair that the policy takes, uint64, by one draw."""
+    first, end = pairs_of(chooser.first_pair, state)
+    return column(draw(agent, lane), first, end - first, chooser.threshold, chooser.alias, chooser.shift, chooser.bits)
+
+
+@borrowed
+def observe(
+    options: Any, agent: Any, lane: Any, t: Any, state: Any, reward: Any, after: Any, terminal: Any, last: Any
+) -> None:
+    """Learn from one step. `terminal`: nothing follows; `last`: the episode stops, for that or for its time limit."""
+    lane, state, after = np.uint64(lane), np.uint64(state), np.uint64(after)
+    value = agent.q
+    alpha = agent.rate[lane] / (1.0 + options.decay * t)
+    if options.omega > 0:
+        agent.visits[lane, state] += 1
+        alpha = agent.rate[lane] * count_rate(agent, agent.visits[lane, state], options.omega)
+    follows = 0.0 if terminal else value[lane, after]
+    delta = alpha * (reward + options.gamma * follows - value[lane, state])
+    if options.trace > 0:
+        remember(options, agent, lane, state)
+        for number in range(agent.traces[lane]):
+            i = np.uint64(number)
+            value[lane, np.uint64(agent.trace_pair[lane, i])] += delta * agent.trace[lane, i]
+    else:
+        value[lane, state] += delta
+    if last:
+        agent.traces[lane] = 0
+
+
+@borrowed
+def turn(
+    options: Any, chooser: Any, agent: Any, lane: Any, t: Any, state: Any, reward: Any,
+    after: Any, terminal: Any, last: Any, following: Any,
+) -> Any:  # fmt: skip
+    """`observe`, and the pair that is followed next in the state `following`, int64: one call from Python a step.
+
+    `options`, `chooser` and `agent` as plain tuples: named ones cost three times as much to hand over.
+    """
+    options, agent, chooser = Options(*options), Agent(*agent), Chooser(*chooser)
+    observe(options, agent, lane, t, state, reward, after, terminal, last)
+    return np.int64(follow(chooser, agent, lane, following))
+
+
+@borrowed
+def learn(options: Any, sampler: Any, chooser: Any, agent: Any, world: Any, t0: Any, steps: Any) -> None:
+    """`steps` steps of every learner from step t0 on."""
+    first_pair = sampler.first_pair
+    for t in range(t0, t0 + steps):
+        for number in range(len(agent.stream)):
+            lane: Any = np.uint64(number)
+            state = world.state[lane]
+            pair = follow(chooser, agent, lane, state)
+            world.stream[lane] += GOLDEN
+            place = successor(mix(world.stream[lane]), pair, sampler)
+            after, reward = np.int64(sampler.next[place]), sampler.reward[place]
+            world.running[lane] += reward
+            world.age[lane] += 1
+            first, end = pairs_of(first_pair, after)
+            terminal = first == end
+            last = terminal or world.age[lane] == options.limit
+            observe(options, agent, lane, t, state, reward, after, terminal, last)
+            if last:
+                finish(world, lane)
+                world.stream[lane] += GOLDEN
+                after = first_state(mix(world.stream[lane]), sampler)
+            world.state[lane] = after

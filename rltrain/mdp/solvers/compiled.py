@@ -1,0 +1,101 @@
+"""A model ready for compiled sweeps: its arrays in the types that the kernels expect, and threads that share a sweep.
+
+A thread takes a range of states; what it writes nobody else does. So the result does not depend on their number.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from rltrain.core import Array
+from rltrain.mdp.model import Model
+from rltrain.mdp.solvers import kernels
+
+ROWS_A_THREAD = 20_000  # below this a thread costs more than it brings
+
+Rows = tuple[Array, Array, Array, Array, Array]  # first_pair, first_next, next, prob, reward, as a `Model` has them
+
+
+class Compiled:
+    """The kernels on one model and one discount."""
+
+    def __init__(self, model: Model, discount: float, threads: int | None = None) -> None:
+        self.model, self.discount = model, discount
+        self.states = model.num_states
+        count = max(1, min(threads or available_cores(), self.states // ROWS_A_THREAD))
+        edges = np.linspace(0, self.states, count + 1).astype(np.int64)
+        self.ranges = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+        self._pool = ThreadPoolExecutor(count) if count > 1 else None
+        self.rows: Rows = (
+            np.ascontiguousarray(model.first_pair, np.int64),
+            np.ascontiguousarray(model.first_next, np.int64),
+            np.ascontiguousarray(model.next, np.int32).view(np.uint32),
+            np.ascontiguousarray(model.prob, np.float64),
+            np.ascontiguousarray(model.reward, np.float64),
+        )
+
+    def close(self) -> None:
+        """Let the threads go."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def each(self, work: Callable[[int, int], Any]) -> list[Any]:
+        """`work(begin, end)` for every range, side by side; what they return, in order."""
+        if self._pool is None:
+            return [work(begin, end) for begin, end in self.ranges]
+        return list(self._pool.map(lambda edge: work(*edge), self.ranges))
+
+    def sweep(self, value: Array, backed_up: Array, choice: Array, rows: Rows | None = None) -> tuple[float, float]:
+        """One Bellman backup, of the whole model or of some `rows` of it: the least and the greatest change."""
+        rows = rows or self.rows
+        return _ends(self.each(lambda *edge: kernels.sweep(*rows, self.discount, value, backed_up, choice, *edge)))
+
+    def improve(self, value: Array, choice: Array, backwards: bool) -> float:
+        """One Gauss-Seidel sweep, in place: the greatest change."""
+        change, _ = kernels.improve(*self.rows, self.discount, value, choice, 0, self.states, backwards)
+        return float(change)
+
+    def near_best(self, q: Array, value: Array, width: float) -> Rows:
+        """The rows of the pairs whose Q [P] is within `width` of their state's value [S], side by side."""
+        first_pair, first_next = self.rows[:2]
+        pairs, successors = np.zeros(self.states + 1, np.int64), np.zeros(self.states + 1, np.int64)
+        counts = (pairs[1:], successors[1:])
+        self.each(lambda *edge: kernels.count_near_best(first_pair, first_next, q, value, width, *counts, *edge))
+        np.cumsum(pairs, out=pairs)
+        np.cumsum(successors, out=successors)
+        part = (
+            pairs,
+            np.zeros(pairs[-1] + 1, np.int64),
+            np.empty(successors[-1], np.uint32),
+            np.empty(successors[-1]),
+            np.empty(pairs[-1]),
+        )
+        self.each(lambda *edge: kernels.copy_near_best(*self.rows, q, value, width, successors, *part, *edge))
+        return part
+
+    def backup(self, value: Array) -> Array:
+        """Q [P]."""
+        q = np.empty(self.model.num_pairs)
+        self.each(lambda *edge: kernels.backup(*self.rows, self.discount, value, q, *edge))
+        return q
+
+    def greedy(self, q: Array) -> tuple[Array, Array]:
+        """V [S] and the first best pair [S] of Q [P]."""
+        value, choice = np.empty(self.states), np.empty(self.states, np.int64)
+        self.each(lambda *edge: kernels.greedy(self.rows[0], q, value, choice, *edge))
+        return value, choice
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def _ends(pairs: list[tuple[float, float]]) -> tuple[float, float]:
+    return min(low for low, _ in pairs), max(high for _, high in pairs)

@@ -1,0 +1,127 @@
+"""Solve a model for a discount below 1, and prove how far the answer can be from the truth.
+
+`auto` chooses by what the model shows. Up to 1,000 states: policy iteration with a full matrix, in numpy, for which
+nothing is compiled. Above: modified policy iteration, as long as its span falls fast enough; four sweeps tell. Else
+news travels slowly through the model, and it is settled from its ends outward (`mdp.front`); where that does not fit
+either, policy iteration solves each policy's equations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from rltrain.core import Array
+from rltrain.errors import InputError
+from rltrain.mdp.model import Model
+from rltrain.mdp.solution import Solution
+from rltrain.mdp.solvers import bellman, methods
+from rltrain.mdp.solvers.methods import Task
+from rltrain.spelling import did_you_mean
+
+METHODS = ("auto", "vi", "qvi", "pi", "mpi", "gs", "lp")
+SMALL_STATES = 1_000  # up to which `auto` solves full matrices
+SMALL_NEXT = 200_000  # successors up to which nothing is compiled
+WIDTH = 1.0  # spans: actions that much worse than the best may still win
+PATIENCE = 120  # sweeps: more than these take longer than to settle the model from its ends
+
+
+def solve(
+    model: Model,
+    discount: float,
+    method: str = "auto",
+    epsilon: float = 1e-6,
+    *,
+    max_sweeps: int | None = None,
+    max_seconds: float | None = None,
+    threads: int | None = None,
+    progress: Callable[[int, float], None] | None = None,
+) -> Solution:
+    """V*, Q* and a policy, each number within `Solution.bound` of the truth; `converged` says if that is <= epsilon.
+
+    `progress(sweeps, bound)` is called now and then. InputError for a discount, an epsilon or a method that is none.
+    """
+    if not 0 <= discount < 1:
+        raise InputError(f"discount: {discount} is not from 0 to below 1")
+    if not epsilon > 0:
+        raise InputError(f"epsilon: {epsilon} is not above 0")
+    if method not in METHODS:
+        raise InputError(f"method: unknown '{method}'{did_you_mean(method, METHODS)}")
+    small = model.num_next <= SMALL_NEXT and model.num_states <= SMALL_STATES
+    on = _sweeps(model, discount, small, threads)
+    try:
+        task = Task(on, epsilon, max_sweeps, max_seconds, progress)
+        return min((_certified(task, value, way) for value, way in _found(task, method, small)), key=_how_far)
+    finally:
+        on.close()
+
+
+def _sweeps(model: Model, discount: float, small: bool, threads: int | None) -> Any:
+    if small:
+        from rltrain.mdp.solvers.plain import Plain
+
+        return Plain(model, discount)
+    from rltrain.mdp.solvers.compiled import Compiled
+
+    return Compiled(model, discount, threads)
+
+
+def _found(task: Task, method: str, small: bool) -> Iterator[tuple[Array, str]]:
+    """V [S] and the way that led there; one more where the first did not come as near as was asked for."""
+    if method == "vi":
+        yield methods.value_iteration(task), "vi"
+    elif method == "qvi":
+        yield methods.q_value_iteration(task), "qvi"
+    elif method == "mpi":
+        yield methods.modified_policy_iteration(task)[0], "mpi"
+    elif method == "gs":
+        yield methods.gauss_seidel(task), "gs"
+    elif method == "lp":
+        yield methods.linear_program(task), "lp"
+    elif method == "pi" or small:
+        yield methods.policy_iteration(task), "pi"
+    else:
+        value, done = methods.modified_policy_iteration(task, WIDTH, PATIENCE)
+        if done:
+            yield value, "mpi"
+            return
+        from rltrain.mdp.solvers import backward_waves
+
+        value, done = backward_waves.settle(task)
+        yield value, "front"
+        if not done:
+            yield methods.policy_iteration(task, value.copy()), "pi"
+
+
+def _how_far(solution: Solution) -> float:
+    return solution.bound
+
+
+def _certified(task: Task, value: Array, way: str) -> Solution:
+    """One more backup, unless the method ended with it: it gives Q, and proves the bound of all that is said."""
+    model = task.model
+    q = task.q
+    if q is None:
+        q = task.on.backup(value)
+        task.count(1)
+    answer, choice = task.on.greedy(q)
+    change = answer - value
+    low, high = float(change.min(initial=np.inf)), float(change.max(initial=-np.inf))
+    shift = task.reach * (low + high) / 2 if task.free is None else 0.0  # where states are pinned, none fits all
+    q += shift
+    answer[~model.terminal] += shift
+    error = task.bound(low, high, value) + 4 * bellman.UNIT * float(np.abs(answer).max(initial=0.0))
+    return Solution(
+        model=model,
+        discount=task.discount,
+        value=answer,
+        q=q,
+        choice=choice,
+        bound=error,
+        converged=bool(error <= task.epsilon),
+        sweeps=round(task.spent),
+        seconds=task.seconds,
+        method=way,
+    )

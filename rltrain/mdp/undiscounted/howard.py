@@ -1,0 +1,146 @@
+"""One step of Howard's policy iteration for the average reward, where every state can be led to every other.
+
+    g + h(s) = r(s, a) + sum_s' T(s, a, s') h(s')        for the pair a that the policy takes in s; h is 0 at a root
+
+has one solution if the policy keeps the chain in a single closed class. One that has several earns the most in the best
+of them, and everything can be led there: so the states that might end elsewhere take the way to it (Haviv and Puterman
+1991), which makes the policy no worse and its gain one number. With T' the transitions but those into the root,
+
+    x = r + T' x,   y = 1 + T' y,   g = x(root) / y(root),   h = x - g y
+
+Nothing here is proven: whoever calls it holds the h against the optimality equation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rltrain.core import Array
+from rltrain.mdp.chains import policy
+from rltrain.mdp.chains.policy import Chain
+from rltrain.mdp.ends import surely
+from rltrain.mdp.model import Model
+from rltrain.mdp.solvers import bellman
+
+MOST_BAND = 30_000_000  # numbers in the band of a factorised matrix: a quarter of a gigabyte
+
+
+def evaluated(model: Model, choice: Array) -> tuple[Array, Array] | None:
+    """h [S] and the policy [S] that it belongs to, no worse than `choice` [S]; None where the equations are too long.
+
+    The model has no terminal state, and every state can be led to every other.
+    """
+    choice = choice.copy()
+    chain = policy.chain_of(model, policy.of_choice(model, choice))
+    label, closed = _closed_classes(chain)
+    if len(closed) > 1:
+        gain = _gains(chain, label, closed)
+        if gain is None:
+            return None
+        lost = np.isin(label, np.delete(closed, int(gain.argmax())))
+        kept = ~policy.reaching(chain, lost)
+        way = surely(model, kept, np.ones(model.num_pairs, dtype=bool))[1]
+        choice[~kept] = way[~kept]
+        chain = policy.chain_of(model, policy.of_choice(model, choice))
+        label, closed = _closed_classes(chain)
+    if len(closed) != 1:
+        return None
+    root = int(np.flatnonzero(label == closed[0])[0])
+    found = _solved(_matrix(chain), chain.reward, np.array([root]), np.zeros(model.num_states, dtype=np.int64))
+    return None if found is None else (found[0], choice)
+
+
+def improved(model: Model, choice: Array, q: Array) -> Array | None:
+    """The policy [S] that takes the first best pair wherever that is better than its own; None: nowhere."""
+    most = bellman.best(model, q)
+    slack = 1e-12 * (1 + float(np.abs(most).max(initial=0.0)))
+    better = most > q[choice] + slack
+    return np.where(better, bellman.greedy(model, q), choice) if better.any() else None
+
+
+def _matrix(chain: Chain) -> Any:
+    """[S, S] its transitions, as a sparse matrix of scipy's."""
+    from scipy.sparse import csr_array
+
+    size = len(chain.reward)
+    matrix = csr_array((chain.prob, chain.next, chain.first), shape=(size, size), copy=True)
+    matrix.sum_duplicates()  # actions that are mixed lead to the same states, and scipy's graphs want each edge once
+    return matrix
+
+
+def _closed_classes(chain: Chain) -> tuple[Array, Array]:
+    """[S] the class of each state, and the numbers of those that are never left."""
+    from scipy.sparse.csgraph import connected_components
+
+    matrix = _matrix(chain)
+    count, label = connected_components(matrix, connection="strong")
+    source = np.repeat(label, np.diff(matrix.indptr))
+    closed = np.ones(count, dtype=bool)
+    closed[source[source != label[matrix.indices]]] = False
+    return label, np.flatnonzero(closed)
+
+
+def _gains(chain: Chain, label: Array, closed: Array) -> Array | None:
+    """[C] the gain of each closed class."""
+    members = np.flatnonzero(np.isin(label, closed))
+    number, root = np.searchsorted(closed, label[members]), np.unique(label[members], return_index=True)[1]
+    found = _solved(_matrix(chain)[members][:, members], chain.reward[members], root, number)
+    return None if found is None else found[1]
+
+
+def _solved(chain: Any, reward: Array, root: Array, number: Array) -> tuple[Array, Array] | None:
+    """h [n] and the gain of each class [C] of a chain whose states belong to class `number` [n], with root [C].
+
+    None where the equations are singular in floating point, or too many to be factorised.
+    """
+    size = len(reward)
+    rest = np.setdiff1d(np.arange(size), root)
+    h, gain = np.zeros(size), np.zeros(len(root))
+    solve = _factorised(chain[rest][:, rest]) if len(rest) else None
+    if len(rest) and solve is None:
+        return None
+    x, y = np.zeros(size), np.zeros(size)
+    if solve is not None:
+        y[rest] = solve(np.ones(len(rest)))
+    for _ in range(2):  # the second time for what the first left over
+        left = reward - gain[number] - h + chain @ h
+        if solve is not None:
+            x[rest] = solve(left[rest])
+        more = (left[root] + chain[root] @ x) / (1 + chain[root] @ y)
+        gain = gain + more
+        h[rest] += x[rest] - more[number[rest]] * y[rest]
+    return (h, gain) if np.isfinite(h).all() and np.isfinite(gain).all() else None
+
+
+def _factorised(inner: Any) -> Callable[[Array], Array] | None:
+    """b -> x with x = b + T x; None where it is singular in floating point, or would not fit.
+
+    In the order of Cuthill and McKee all of the factors lies within the band, so its width says what they take.
+    """
+    size = inner.shape[0]
+    from scipy.sparse import csc_array, identity
+    from scipy.sparse.csgraph import reverse_cuthill_mckee
+    from scipy.sparse.linalg import splu
+
+    order = reverse_cuthill_mckee(inner)
+    place = np.empty(size, dtype=np.int64)
+    place[order] = np.arange(size)
+    source = np.repeat(np.arange(size), np.diff(inner.indptr))
+    band = int(np.abs(place[source] - place[inner.indices]).max(initial=0))
+    if 3 * band * size > MOST_BAND:
+        return None
+    matrix = csc_array(identity(size, format="csr") - inner)[order][:, order].tocsc()
+    try:
+        factors = splu(matrix, permc_spec="NATURAL")
+    except RuntimeError:  # exactly singular
+        return None
+
+    def solve(b: Array) -> Array:
+        x = np.empty(size)
+        x[order] = factors.solve(b[order])
+        return x
+
+    return solve

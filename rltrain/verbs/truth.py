@@ -1,0 +1,80 @@
+"""How good a policy is in a known model, by the exact equations rather than by games: its value, and what it loses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rltrain.core import Array, EnvSpec, Policy
+    from rltrain.experiment.config import Experiment
+    from rltrain.mdp.model import Model
+
+FEW_STATES = 50  # up to which the whole policy is named
+MOST_STATES = 200_000  # up to which its equations are solved
+
+
+def discounts_apart(experiment: Experiment, spec: EnvSpec) -> str:
+    """A line where the config learns for another discount than the model states; else empty."""
+    settings = experiment.algorithm.model_dump()
+    learned, own = settings.get("gamma"), spec.discount
+    if settings.get("gamma_final") is not None:
+        learned = settings["gamma_final"]
+    if learned is None or own is None or learned == own:
+        return ""
+    return f"the model's own discount is {own:.12g}, the config learns for {learned:.12g}"
+
+
+def against_truth(experiment: Experiment, policy: Policy) -> dict[str, Any] | None:
+    """Value of the start under the policy and at best, the loss, and their bound. None where no model is known."""
+    import numpy as np
+
+    from rltrain.envs.models import tabular
+    from rltrain.errors import InputError, UncertifiedError
+    from rltrain.mdp.chains import policy as policies
+    from rltrain.mdp.solvers import bellman
+
+    if experiment.task == "env":
+        return None
+    model = tabular.model_of(experiment.environment)
+    discount = getattr(experiment.algorithm, "gamma", None)
+    discount = discount if discount is not None else None if model is None else model.discount
+    if model is None or discount is None or model.num_states > MOST_STATES:
+        return None
+    taken = _taken(model, policy)
+    if taken is None:
+        return None  # it would take what is impossible
+    try:
+        result = policies.losses(model, taken, discount)
+    except (InputError, UncertifiedError):
+        if discount < 1:
+            raise
+        return None  # at discount 1 a sum of rewards need not exist
+    start = model.start_distribution()
+    sure = bool((taken[taken > 0] == 1).all())
+    few = np.flatnonzero(taken == 1)[:FEW_STATES]
+    named = {model.states[int(model.pair_state[i])]: model.actions[int(model.action[i])] for i in few}
+    return {
+        "discount": discount,
+        "value": bellman.mean(start, result.evaluated.value),
+        "optimal": bellman.mean(start, result.optimal.value),
+        "loss": bellman.mean(start, result.loss),
+        "loss_max": float(result.loss.max()),
+        "bound": result.bound,
+        "policy": named if sure and model.num_states <= FEW_STATES else None,
+    }
+
+
+def _taken(model: Model, policy: Policy) -> Array | None:
+    """[P] the probability of each pair; None where the policy takes an action that is impossible."""
+    import numpy as np
+
+    from rltrain.core import Scoring
+    from rltrain.mdp.chains import policy as policies
+
+    states = np.arange(model.num_states)[:, None]
+    if isinstance(policy, Scoring) and policy.score_name == "probability":  # it draws: one draw would not be it
+        return np.asarray(policy.scores(states)[model.pair_state, model.action])
+    action = policy.act(states)
+    found = [model.pair_of(s, int(action[s])) for s in range(model.num_states)]
+    choice = np.array([-1 if pair is None else pair for pair in found])
+    return None if (choice[~model.terminal] < 0).any() else policies.of_choice(model, choice)
