@@ -6,6 +6,7 @@ import os
 import tempfile
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported, which is after this
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command sets it: the bits of a sum depend on it
 
 from hypothesis import settings
 
