@@ -15,19 +15,23 @@ from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in the tests; before numpy is imported
 
+import fixed_calls
 import short_runs
 
 
 def main() -> None:
     wanted = set(sys.argv[1:])
     configs = {short_runs.name_of(path): path for path in short_runs.CONFIGS}
-    if unknown := wanted - set(configs):
+    groups = fixed_calls.groups()
+    if unknown := wanted - set(configs) - set(groups):
         sys.exit(f"no config or group of calls is called {', '.join(sorted(unknown))}")
-    for name, config in configs.items():
-        if not wanted or name in wanted:
+    with tempfile.TemporaryDirectory() as place:
+        for name in wanted & set(configs) if wanted else configs:
             print(name, flush=True)
-            with tempfile.TemporaryDirectory() as place:
-                short_runs.record(config, Path(place))
+            short_runs.record(configs[name], Path(place))
+        for name in wanted & set(groups) if wanted else groups:
+            print(name, flush=True)
+            fixed_calls.record(name, Path(place))
 
 
 if __name__ == "__main__":
