@@ -16,7 +16,7 @@ from rltrain.cli.mdp import app as mdp
 from rltrain.cli.mdp.solve import Method
 from rltrain.cli.signals import EXIT_CODES
 from rltrain.mdp import files
-from rltrain.mdp.chains import policy
+from rltrain.mdp.files import policy_files
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "mdp.md"
@@ -115,7 +115,7 @@ def test_its_files_are_models_or_policies(here):
         if path.name == "bad.yaml":
             continue
         if "policy" in path.read_text().splitlines()[0]:
-            assert policy.read(path, files.read(files.BOOK).model).sum() == 3
+            assert policy_files.read(path, files.read(files.BOOK).model).sum() == 3
         else:
             assert files.read(path).warnings == ()
     assert files.read("rows.csv").model.terminal.tolist() == [False, True]

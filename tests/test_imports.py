@@ -31,6 +31,19 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
     {"cli"},
     {"__main__"},
 ]
+MDP_FLOORS = [  # the same within mdp, whose docstring says what each is
+    {"model", "thresholds"},
+    {"checks", "done", "solution"},
+    {"graph", "row_checks", "terminal"},
+    {"pairs", "build", "fates"},
+    {"problems", "files"},
+    {"draw"},
+    {"solvers"},
+    {"chains"},
+    {"exact"},
+    {"undiscounted"},
+    {"losses", "learn"},
+]
 GROUND = FLOORS[0] | FLOORS[1]  # single files: those of one floor may know each other
 LAZY = {  # inside a function: a config is typed by its algorithm, and a model's own discount is a default
     ("experiment", "registry"),
@@ -76,6 +89,32 @@ def test_arrows_point_down(path):
             assert parts[2].startswith(f"_{owner}_"), f"{path}: an algorithm imports another: {name}"
         below = floor(parts[1]) < floor(here) or parts[1] == here or {parts[1], here} <= GROUND
         assert below, f"{path} imports {name}, which is not below it"
+
+
+def test_arrows_point_down_within_mdp():
+    """Imports inside functions count: no circle of wings or files."""
+    level = {room: number for number, rooms in enumerate(MDP_FLOORS) for room in rooms}
+    for path in sorted((PACKAGE / "mdp").rglob("*.py")):
+        here = path.relative_to(PACKAGE / "mdp").parts[0].removesuffix(".py")
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[:2] == ["rltrain", "mdp"] and here != "__init__":
+                below = parts[2] == here or level[parts[2]] < level[here]
+                assert below, f"{path} imports {name}, which is not below it"
+
+
+def test_no_circle_of_imports_within_the_solvers_of_mdp():
+    """Wings have no floors within; files that read models are not looked at here."""
+    paths = [path for path in (PACKAGE / "mdp").rglob("*.py") if not {"files", "draw"} & set(path.parts)]
+    files = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in paths}
+    left = {
+        name: {other for found in imports(path) for other in (found, found.rpartition(".")[0]) if other in files}
+        for name, path in files.items()
+    }
+    while leaves := [name for name, known in left.items() if not known & set(left)]:
+        for name in leaves:
+            del left[name]
+    assert not left, f"these files import each other: {sorted(left)}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

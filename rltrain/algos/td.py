@@ -21,8 +21,8 @@ from rltrain.algos._td_config import Config as Config
 from rltrain.core import Array, EnvSpec, Hardware, Metrics, Policy, State, reached
 from rltrain.envs.models.tabular import TabularEnv
 from rltrain.errors import DivergedError, InputError
-from rltrain.mdp import reachability
-from rltrain.mdp.chains import policy
+from rltrain.mdp import graph, pairs
+from rltrain.mdp.files import policy_files
 from rltrain.mdp.learn import q_learning, sampling, td, truth
 from rltrain.mdp.learn.q_learning import Options, round_below, steps_to_a_limit
 from rltrain.mdp.learn.saved import restore_agent, restore_world
@@ -67,7 +67,7 @@ class Algorithm:
         else:
             self.first_pair = np.ascontiguousarray(env.model.first_pair, np.int64)
             random = config.policy == "random"
-            self.taken = policy.uniform(env.model) if random else policy.read(Path(config.policy), env.model)
+            self.taken = pairs.uniform(env.model) if random else policy_files.read(Path(config.policy), env.model)
         self.chooser = sampling.chooser(self.first_pair, self.taken)
         streams = sampling.streams(rng.seed, "agent", len(rates))
         num_states = len(self.first_pair) - 1
@@ -85,7 +85,7 @@ class Algorithm:
             self.sampler = sampling.make(env.model)
             self.world = q_learning.make_world(self.sampler, starts)
             self.truth = truth.of_policy(env.model, self.taken, float(config.gamma))
-            self.states = np.flatnonzero(reachability.reachable(env.model) & ~env.model.terminal)
+            self.states = np.flatnonzero(graph.reachable(env.model) & ~env.model.terminal)
             if self.truth is not None:
                 self.states = self.states[np.isfinite(self.truth[self.states])]
                 self.truth = self.truth if len(self.states) else None

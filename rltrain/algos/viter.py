@@ -15,9 +15,9 @@ from pydantic import BaseModel, Field
 
 from rltrain.core import EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.experiment.settings import STRICT
+from rltrain.mdp.learn.sweeping import Sweeping
 from rltrain.mdp.learn.table_policy import greedy, restored
 from rltrain.mdp.model import Model
-from rltrain.mdp.solvers.sweeping import Sweeping
 from rltrain.rng import Streams
 from rltrain.saved import Saved
 

@@ -30,7 +30,7 @@ def against_truth(experiment: Experiment, policy: Policy) -> dict[str, Any] | No
 
     from rltrain.envs.models import tabular
     from rltrain.errors import InputError, UncertifiedError
-    from rltrain.mdp.chains import policy as policies
+    from rltrain.mdp.losses import losses
     from rltrain.mdp.solvers import bellman
 
     if experiment.task == "env":
@@ -44,7 +44,7 @@ def against_truth(experiment: Experiment, policy: Policy) -> dict[str, Any] | No
     if taken is None:
         return None  # it would take what is impossible
     try:
-        result = policies.losses(model, taken, discount)
+        result = losses(model, taken, discount)
     except (InputError, UncertifiedError):
         if discount < 1:
             raise
@@ -69,7 +69,7 @@ def _taken(model: Model, policy: Policy) -> Array | None:
     import numpy as np
 
     from rltrain.core import Scoring
-    from rltrain.mdp.chains import policy as policies
+    from rltrain.mdp import pairs
 
     states = np.arange(model.num_states)[:, None]
     if isinstance(policy, Scoring) and policy.score_name == "probability":  # it draws: one draw would not be it
@@ -77,4 +77,4 @@ def _taken(model: Model, policy: Policy) -> Array | None:
     action = policy.act(states)
     found = [model.pair_of(s, int(action[s])) for s in range(model.num_states)]
     choice = np.array([-1 if pair is None else pair for pair in found])
-    return None if (choice[~model.terminal] < 0).any() else policies.of_choice(model, choice)
+    return None if (choice[~model.terminal] < 0).any() else pairs.of_choice(model, choice)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rltrain.mdp import files
-from rltrain.mdp.ends import end_components
+from rltrain.mdp.graph import end_components
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.solvers import bellman
 from rltrain.mdp.undiscounted import average, howard

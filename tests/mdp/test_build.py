@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rltrain.errors import InputError
-from rltrain.mdp import build, checks, reachability
+from rltrain.mdp import build, checks, fates, graph, thresholds
 from rltrain.mdp.model import Numbered
 from rltrain.mdp.undiscounted import total_reward
 
@@ -235,46 +235,46 @@ def walk(edges, num_states, start=None):
 
 def test_what_ends_and_what_does_not():
     model = walk([(0, 1), (1, 0), (1, 2), (3, 3), (4, 3), (4, 2), (5, 2)], 6)  # 2 is terminal
-    assert np.flatnonzero(reachability.cannot_end(model)).tolist() == [3]
-    assert np.flatnonzero(reachability.may_not_end(model)).tolist() == [0, 1, 3, 4]
-    assert np.flatnonzero(reachability.reachable(model)).tolist() == [0, 1, 2]
-    (warning,) = reachability.endings(model)
+    assert np.flatnonzero(graph.cannot_end(model)).tolist() == [3]
+    assert np.flatnonzero(graph.may_not_end(model)).tolist() == [0, 1, 3, 4]
+    assert np.flatnonzero(graph.reachable(model)).tolist() == [0, 1, 2]
+    (warning,) = fates.endings(model)
     assert "state '3', action '0': gives 1 again and again" in warning
-    assert reachability.components(model)[0] == 5
+    assert graph.strong_components(*graph.of_states(model))[0] == 5
 
 
 def test_a_discount_of_1_may_go_with_a_choice_that_never_ends_and_with_one_that_pays_nothing():
-    (warning,) = reachability.endings(walk([(0, 1), (1, 0), (1, 2)], 3))
+    (warning,) = fates.endings(walk([(0, 1), (1, 0), (1, 2)], 3))
     assert "some policies never end: from 2 of 3 states, such as '0'" in warning
     still = build.from_transitions(Numbered(2), ("a",), [0, 1], [0, 0], [1, 1], [1.0, 1.0], [5.0, 0.0])
-    assert reachability.endings(still) == []  # 5 once, then 0 for ever
+    assert fates.endings(still) == []  # 5 once, then 0 for ever
 
 
 def test_a_circle_without_rewards_is_as_good_as_an_end():
     """0 may stay for nothing, or go to 1 and back for -1 each; 2 and 3 pass 1 and -1 to and fro."""
     rows = ([0, 0, 1], [0, 1, 0], [0, 1, 0], [1.0] * 3, [0.0, -1.0, -1.0])
     free = build.from_transitions(Numbered(2), Numbered(2), *rows)
-    (warning,) = reachability.endings(free)
+    (warning,) = fates.endings(free)
     assert "from 2 of 2 states" in warning
     assert total_reward.solve(free).value.tolist() == [0.0, -1.0]
     paid = [column + more for column, more in zip(rows, ([2, 3], [0, 0], [3, 2], [1.0] * 2, [1.0, -1.0]), strict=True)]
-    (warning,) = reachability.endings(build.from_transitions(Numbered(4), Numbered(2), *paid))
+    (warning,) = fates.endings(build.from_transitions(Numbered(4), Numbered(2), *paid))
     assert "state '2', action '0': gives 1 again and again" in warning and "(2 such states)" in warning
 
 
 def test_states_that_a_stated_start_never_leads_to_are_counted():
     edges = [(0, 1), (1, 0), (2, 0), (3, 0)]
-    assert reachability.check_reachable(walk(edges, 4)) == []
-    assert reachability.check_reachable(walk(edges, 4, [1.0, 0, 0, 0])) == [
+    assert graph.check_reachable(walk(edges, 4)) == []
+    assert graph.check_reachable(walk(edges, 4, [1.0, 0, 0, 0])) == [
         "2 of 4 states cannot be reached from the start: '2', '3'"
     ]
 
 
 def test_long_walks_and_large_models_give_the_same_as_short_ones(monkeypatch):
     line = walk([(s, s + 1) for s in range(49)] + [(49, 49)], 60, [1.0] + [0.0] * 59)
-    short = [reachability.reachable(line), reachability.cannot_end(line), reachability.may_not_end(line)]
-    monkeypatch.setattr(reachability, "LEVELS", 3)
-    monkeypatch.setattr(reachability, "SMALL", 0)
-    long = [reachability.reachable(line), reachability.cannot_end(line), reachability.may_not_end(line)]
+    short = [graph.reachable(line), graph.cannot_end(line), graph.may_not_end(line)]
+    monkeypatch.setattr(thresholds, "WAVES", 3)
+    monkeypatch.setattr(thresholds, "SORTED_BY_NUMPY", 0)
+    long = [graph.reachable(line), graph.cannot_end(line), graph.may_not_end(line)]
     assert all((one == other).all() for one, other in zip(short, long, strict=True))
     assert short[0].sum() == 50 and short[1].sum() == 50

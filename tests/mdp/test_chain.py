@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rltrain.mdp import files
-from rltrain.mdp.chains import chain, policy
+from rltrain.mdp import files, pairs, thresholds
+from rltrain.mdp.chains import chain
 from rltrain.mdp.model import Model, Numbered
 
 
@@ -27,7 +27,7 @@ def model_of(rows, reward=None):
 
 def chain_of(rows, reward=None):
     model = model_of(rows, reward)
-    return chain.of_policy(model, policy.uniform(model))
+    return chain.of_policy(model, pairs.uniform(model))
 
 
 def at(state, size):
@@ -45,7 +45,7 @@ def cycle(size, up=0.5):
 def way(request, monkeypatch):
     """Every answer by plain Python and by scipy."""
     if request.param == "large":
-        monkeypatch.setattr(chain, "SMALL", -1)
+        monkeypatch.setattr(thresholds, "PLAIN_GRAPH", -1)
 
 
 def test_the_book_under_the_fire_policy():
@@ -62,7 +62,7 @@ def test_the_book_under_the_fire_policy():
 
 def test_pairs_with_the_same_successors_become_one_transition():
     model = files.read(files.BOOK).model
-    found = chain.of_policy(model, policy.uniform(model))
+    found = chain.of_policy(model, pairs.uniform(model))
     assert found.next[: found.first[1]].tolist() == [0, 1]
     assert found.prob[: found.first[1]] == pytest.approx([2.5 / 3, 0.5 / 3])
 
@@ -140,7 +140,7 @@ def test_the_books_expected_returns_near_those_measured():
     for name, taken, mean, sd in (
         ("fire", fire, 121.1, 129),
         ("safe", safe, 22.3, 26),
-        ("random", policy.uniform(model), -22.1, 88),
+        ("random", pairs.uniform(model), -22.1, 88),
     ):
         exact = chain.within(chain.of_policy(model, taken), at(0, 3), 100).total
         assert abs(exact - mean) < 3 * sd / 1000**0.5, name

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from rltrain.cells import guarded, unguarded
 from rltrain.errors import InputError
-from rltrain.mdp import build, files
-from rltrain.mdp.chains import policy
+from rltrain.mdp import build, files, pairs
+from rltrain.mdp.files import policy_files, policy_saving
 from rltrain.mdp.model import Numbered
 from rltrain.mdp.solvers.solve import solve
 
@@ -182,8 +182,8 @@ def test_no_csv_of_a_model_or_a_policy_has_a_cell_that_a_spreadsheet_runs(tmp_pa
     files.write(model, tmp_path / "m.csv")
     back = files.read(tmp_path / "m.csv").model
     assert (back.states, back.actions, back.name) == (NAMES, NAMES, "=1+1,=2") and (back.next == model.next).all()
-    policy.write(tmp_path / "p.csv", model, policy.uniform(model))
-    assert (policy.read(tmp_path / "p.csv", model) == 1).all()
+    policy_saving.write(tmp_path / "p.csv", model, pairs.uniform(model))
+    assert (policy_files.read(tmp_path / "p.csv", model) == 1).all()
     for name in ("m.csv", "p.csv"):
         for row in csv.reader(io.StringIO((tmp_path / name).read_text())):
             for cell in row:

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rltrain.errors import InputError
-from rltrain.mdp import build, ends, problems
+from rltrain.mdp import build, graph, pairs, problems
 from rltrain.mdp.chains import policy as policies
-from rltrain.mdp.ends import end_components
 from rltrain.mdp.exact.discounted import evaluate_exact, solve_exact
+from rltrain.mdp.graph import end_components
 from rltrain.mdp.learn import truth as learning_truth
 from rltrain.mdp.model import Numbered
 from rltrain.mdp.undiscounted import sweeps, total_reward
@@ -140,7 +140,7 @@ def test_every_state_is_worth_what_the_best_policy_that_ends_earns(model):
 def test_a_given_policy_is_worth_what_it_earns_or_loses_for_ever(model, data):
     choice = [data.draw(st.sampled_from(list(model.pairs(s)) or [-1])) for s in range(model.num_states)]
     played = Played(model, choice)
-    taken = policies.of_choice(model, np.array(choice))
+    taken = pairs.of_choice(model, np.array(choice))
     gains = {s: played.gain(c) for c in played.classes for s in c if any(played.reward[t] for t in c)}
     losing = [any(gains.get(t, 0) < 0 for t in r) for r in played.reach]
     told = [any(t in gains and gains[t] >= 0 for t in r) for r in played.reach]  # of no sum, or an infinite one
@@ -180,7 +180,7 @@ def test_the_rim_of_a_component_falls_off_in_waves():
     """End components of a corridor to the goal: none, found by two searches of strong components, not by a thousand."""
     line = model_of([[({s: 1, s + 1: 1}, -1)] for s in range(1000)] + [[]])
     assert not end_components(line, np.ones(1000, dtype=bool))[1].any()
-    assert not ends._staying(line, np.ones(1000, dtype=bool)).any()
+    assert not graph.staying(line, np.ones(1000, dtype=bool)).any()
 
 
 def test_one_dead_end_hides_nothing():
@@ -259,5 +259,5 @@ def test_learners_are_held_against_the_truth_of_discount_1():
     assert judged.right.tolist() == [1, 0.5, 0]
     assert learning_truth.of_model(model_of([[({0: 1}, 1), ({1: 1}, 0)], []]), 1.0) is None  # infinite
     assert learning_truth.of_model(model_of([[({0: 1}, -1)], []]), 1.0) is None  # nothing ends
-    taken = policies.of_choice(model, np.array([0, 2, 3, -1]))
+    taken = pairs.of_choice(model, np.array([0, 2, 3, -1]))
     assert learning_truth.of_policy(model, taken, 1.0).tolist() == [-1, LOST, -1, 0]

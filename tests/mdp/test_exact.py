@@ -9,8 +9,9 @@ import pytest
 from rltrain.errors import InputError, UncertifiedError
 from rltrain.mdp import files
 from rltrain.mdp.exact.discounted import evaluate_exact, rational, solve_exact
-from rltrain.mdp.exact.linear import Clock, components, solve
+from rltrain.mdp.exact.linear import Clock, solve
 from rltrain.mdp.exact.rational import read_numbers
+from rltrain.mdp.graph import ordered_components
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.undiscounted import total_reward
 
@@ -141,7 +142,7 @@ def test_what_numbers_are_taken_for():
 def test_equations_that_depend_on_each_other_in_blocks():
     half = Fraction(1, 2)
     rows = [{1: half}, {0: half}, {0: half, 2: half}]
-    assert [sorted(block) for block in components(rows)] == [[0, 1], [2]]
+    assert [sorted(block) for block in ordered_components(rows)] == [[0, 1], [2]]
     # x0 = 1 + x1/2, x1 = x0/2: x0 = 4/3; x2 = 1 + x0/2 + x2/2 = 2 (1 + 2/3)
     assert solve(rows, [ONE, Fraction(0), ONE], Clock(None)) == [Fraction(4, 3), Fraction(2, 3), Fraction(10, 3)]
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rltrain.errors import UncertifiedError
-from rltrain.mdp import files
-from rltrain.mdp.chains import chain, long_run, policy
+from rltrain.mdp import files, pairs
+from rltrain.mdp.chains import chain, long_run
 from rltrain.mdp.exact.linear import Clock
 from rltrain.mdp.exact.linear import solve as exactly
 from rltrain.mdp.model import Model, Numbered
@@ -28,7 +28,7 @@ def chain_of(rows):
         prob=np.array([float(prob) for row in acting for _, prob in row]),
         reward=np.zeros(len(acting)),
     )
-    found = chain.of_policy(model, policy.uniform(model))
+    found = chain.of_policy(model, pairs.uniform(model))
     return found, chain.classes(found)
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from rltrain.errors import InputError, MissingError
 from rltrain.mdp import build, files
-from rltrain.mdp.chains.policy import of_choice, uniform
 from rltrain.mdp.draw import grid as picture_grid
 from rltrain.mdp.draw import layout, picture
 from rltrain.mdp.model import Numbered
+from rltrain.mdp.pairs import of_choice, uniform
 from rltrain.mdp.solvers.solve import solve
 
 pytest.importorskip("matplotlib")

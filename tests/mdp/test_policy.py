@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rltrain.errors import InputError
-from rltrain.mdp import files
+from rltrain.mdp import files, losses, pairs, thresholds
 from rltrain.mdp.chains import policy
 from rltrain.mdp.exact.discounted import evaluate_exact
 from rltrain.mdp.files import policy_files, policy_saving
@@ -79,10 +79,10 @@ def garnet(num, seed=1, actions=3, branching=4):
 
 def test_the_books_policies_at_95(book):
     """The walk through the fire has the values of the fixed point; staying at s1 has 20.8955… = 1400/67 in s0."""
-    fire = policy.evaluate(book, policy.of_choice(book, np.array([0, 4, 5])), 0.95)
+    fire = policy.evaluate(book, pairs.of_choice(book, np.array([0, 4, 5])), 0.95)
     assert fire.value == pytest.approx([21.89925005, 1.17982024, 53.87349498], abs=5e-9)
     assert fire.start_value == fire.value[0]
-    safe = policy.evaluate(book, policy.of_choice(book, np.array([0, 3, 5])), 0.95)
+    safe = policy.evaluate(book, pairs.of_choice(book, np.array([0, 3, 5])), 0.95)
     assert safe.value[0] == pytest.approx(1400 / 67, abs=1e-12)
     assert abs(safe.value[1]) <= safe.bound < 1e-10
 
@@ -108,10 +108,14 @@ def test_rewards_that_nearly_cancel_are_rounded_by_their_own_size():
     assert found.bound < 1e-13
 
 
-@pytest.mark.parametrize("num", [policy.DENSE + 100, policy.DIRECT + 1000], ids=["factorised", "iterated"])
+@pytest.mark.parametrize(
+    "num",
+    [thresholds.DENSE_IN_EVALUATION + 100, thresholds.FACTORISED_IN_EVALUATION + 1000],
+    ids=["factorised", "iterated"],
+)
 def test_larger_models_agree_with_plain_sweeps(num):
     model = garnet(num)
-    uniform = policy.uniform(model)
+    uniform = pairs.uniform(model)
     found = policy.evaluate(model, uniform, 0.9)
     value = np.zeros(num)
     for _ in range(400):
@@ -124,21 +128,21 @@ def test_larger_models_agree_with_plain_sweeps(num):
 def test_discount_1_where_the_policy_ends():
     """Gambler's ruin on 0..4 with a fair coin: state s lasts s (4 - s) rounds."""
     model = made({(s, 0): (1, {s - 1: Fraction(1, 2), s + 1: Fraction(1, 2)}) for s in (1, 2, 3)}, 5)
-    found = policy.evaluate(model, policy.uniform(model), 1.0)
+    found = policy.evaluate(model, pairs.uniform(model), 1.0)
     assert found.value == pytest.approx([0, 3, 4, 3, 0], abs=found.bound) and found.bound < 1e-12
 
 
 def test_discount_1_refuses_what_never_ends_by_name_and_allows_rests_without_reward():
     rows = {(0, 0): (2, {1: 1}), (1, 0): (0, {1: 1}), (2, 0): (0, {3: 1}), (3, 0): (5, {2: 1}), (3, 1): (0, {1: 1})}
     model = made(rows, 4)
-    leaves = policy.of_choice(model, np.array([0, 1, 2, 4]))
+    leaves = pairs.of_choice(model, np.array([0, 1, 2, 4]))
     assert policy.evaluate(model, leaves, 1.0).value.tolist() == [2, 0, 0, 0]
     with pytest.raises(InputError, match="from state 2 and 1 more states this policy never ends"):
-        policy.evaluate(model, policy.of_choice(model, np.array([0, 1, 2, 3])), 1.0)
+        policy.evaluate(model, pairs.of_choice(model, np.array([0, 1, 2, 3])), 1.0)
 
 
 def test_losses_are_what_exact_arithmetic_says(book):
-    found = policy.losses(book, policy.uniform(book), 0.95)
+    found = losses.losses(book, pairs.uniform(book), 0.95)
     rule = {0: dict.fromkeys((0, 1, 2), Fraction(1, 3)), 1: {3: Fraction(1, 2), 4: Fraction(1, 2)}, 2: {5: Fraction(1)}}
     best = evaluate_exact(book, [0, 4, 5], Fraction(19, 20))
     own = evaluate_exact(book, rule, Fraction(19, 20))
@@ -147,9 +151,9 @@ def test_losses_are_what_exact_arithmetic_says(book):
 
 
 def test_one_action_everywhere_takes_the_only_one_where_it_must(book):
-    assert policy.always(book, "a0").tolist() == [1, 0, 0, 1, 0, 1]
+    assert pairs.always(book, "a0").tolist() == [1, 0, 0, 1, 0, 1]
     with pytest.raises(InputError, match=r"a1 is impossible in state s1 \(possible: a0, a2\)"):
-        policy.always(book, "a1")
+        pairs.always(book, "a1")
 
 
 @pytest.mark.parametrize("suffix", [".json", ".npz", ".csv", ".yaml"])
@@ -157,7 +161,7 @@ def test_a_saved_solution_is_read_back(book, tmp_path, suffix):
     solution = solve(book, 0.95)
     path = tmp_path / f"best{suffix}"
     policy_saving.write_solution(path, solution)
-    assert policy.read(path, book).tolist() == policy.of_choice(book, solution.choice).tolist()
+    assert policy_files.read(path, book).tolist() == pairs.of_choice(book, solution.choice).tolist()
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]  # nothing left beside it
     with pytest.raises(InputError, match="--overwrite"):
         policy_saving.write_solution(path, solution)
@@ -170,15 +174,15 @@ def test_any_policy_is_read_back(tmp_path_factory, suffix, data):
     model, shares = data
     given_policy = np.array([float(share) for share in shares])
     path = tmp_path_factory.mktemp("policy") / f"p{suffix}"
-    policy.write(path, model, given_policy)
-    assert np.abs(policy.read(path, model) - given_policy).max(initial=0) < 1e-15
+    policy_saving.write(path, model, given_policy)
+    assert np.abs(policy_files.read(path, model) - given_policy).max(initial=0) < 1e-15
 
 
 def test_a_policy_by_hand_with_every_fault_at_once(book, tmp_path):
     path = tmp_path / "p.yaml"
     path.write_text("s0: {a0: 0.5, a9: 0.5}\ns1: a1\ns7: a0\n")
     with pytest.raises(InputError) as caught:
-        policy.read(path, book)
+        policy_files.read(path, book)
     assert str(caught.value).splitlines() == [
         f"{path}:1: unknown action 'a9'; one of a0, a1, a2",
         f"{path}:2: action a1 is impossible in s1; one of a0, a2",
@@ -218,7 +222,7 @@ def test_a_policy_by_hand_with_every_fault_at_once(book, tmp_path):
 def test_what_is_no_policy_is_refused_with_its_place(book, tmp_path, name, text, says):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError) as caught:
-        policy.read(tmp_path / name, book)
+        policy_files.read(tmp_path / name, book)
     assert says in str(caught.value)
 
 
@@ -233,13 +237,13 @@ def test_what_is_no_policy_is_refused_with_its_place(book, tmp_path, name, text,
 )
 def test_a_policy_is_written_as_models_are(book, tmp_path, name, text):
     (tmp_path / name).write_text(text)
-    assert policy.read(tmp_path / name, book).tolist() == [1, 0, 0, 1 / 3, 2 / 3, 1]
+    assert policy_files.read(tmp_path / name, book).tolist() == [1, 0, 0, 1 / 3, 2 / 3, 1]
 
 
 def test_the_numbers_of_states_may_be_those_that_pandas_writes(tmp_path):
     model = made({(0, 0): (0, {0: 1}), (0, 1): (0, {0: 1}), (1, 0): (0, {0: 1})}, 2)
     (tmp_path / "p.csv").write_text("state,action\n0.0,1.0\n1.0,0.0\n")
-    assert policy.read(tmp_path / "p.csv", model).tolist() == [0, 1, 1]
+    assert policy_files.read(tmp_path / "p.csv", model).tolist() == [0, 1, 1]
 
 
 def saved(path, **arrays):
@@ -266,21 +270,21 @@ def saved(path, **arrays):
 )
 def test_forged_arrays_of_a_policy_are_refused(book, tmp_path, arrays, said):
     with pytest.raises(InputError) as caught:
-        policy.read(saved(tmp_path / "p.npz", **{key: np.array(value) for key, value in arrays.items()}), book)
+        policy_files.read(saved(tmp_path / "p.npz", **{key: np.array(value) for key, value in arrays.items()}), book)
     assert said in str(caught.value)
 
 
 def test_a_policy_of_another_model_is_refused(book, tmp_path):
     path = tmp_path / "p.npz"
-    policy.write(path, book, policy.uniform(book))
+    policy_saving.write(path, book, pairs.uniform(book))
     other = made({(0, 0): (0, {0: 1}), (1, 0): (0, {0: 1}), (2, 0): (0, {0: 1})}, 3)
     with pytest.raises(InputError, match="its states are not those of the model"):
-        policy.read(path, other)
+        policy_files.read(path, other)
 
 
 def test_many_states_are_no_file_to_edit(tmp_path):
     model = garnet(policy_saving.BY_HAND + 1)
     with pytest.raises(InputError, match=r"use \.npz"):
-        policy.write(tmp_path / "p.yaml", model, policy.uniform(model))
+        policy_saving.write(tmp_path / "p.yaml", model, pairs.uniform(model))
     assert not list(tmp_path.iterdir())
     assert policy_files.SUFFIXES

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rltrain.mdp import files
-from rltrain.mdp.chains import goals, policy
+from rltrain.mdp import files, losses, pairs
 from rltrain.mdp.exact import average, horizon
 from rltrain.mdp.model import Model, Numbered
+from rltrain.mdp.undiscounted.average import exactly
 
 BOOK = files.read(files.BOOK).model
 
@@ -64,7 +64,7 @@ def shares(model, taken):
 @given(models_and_policies())
 def test_the_average_of_a_policy_is_the_long_run_of_its_chain(case):
     model, taken = case
-    found = goals.by_average(model, taken, 1e-7)
+    found = losses.by_average(model, taken, 1e-7)
     chain, reward = matrices(model, taken)
     lazy = (chain + np.eye(model.num_states)) / 2
     for _ in range(50):
@@ -75,7 +75,7 @@ def test_the_average_of_a_policy_is_the_long_run_of_its_chain(case):
     assert (found.loss >= -found.bound).all()
     exact = average.evaluate(model, shares(model, taken))
     assert np.abs(found.value - [float(g) for g in exact]).max() <= found.bound
-    best = average.solve(model)
+    best = exactly(model)
     assert np.abs(found.best - [float(g) for g in best.gain]).max() <= found.bound
     own = [{pair: Fraction(1)} if pair >= 0 else {} for pair in best.choice.tolist()]
     assert average.evaluate(model, own) == best.gain
@@ -87,7 +87,7 @@ def test_the_average_of_a_policy_is_the_long_run_of_its_chain(case):
 @given(models_and_policies(), st.integers(0, 6), st.sampled_from([Fraction(0), Fraction(1, 2), Fraction(1)]))
 def test_h_steps_of_a_policy_are_h_products(case, steps, discount):
     model, taken = case
-    found = goals.by_horizon(model, taken, float(discount), steps)
+    found = losses.by_horizon(model, taken, float(discount), steps)
     chain, reward = matrices(model, taken)
     value = np.zeros(model.num_states)
     for _ in range(steps):
@@ -98,20 +98,20 @@ def test_h_steps_of_a_policy_are_h_products(case, steps, discount):
     assert np.abs(found.value - [float(v) for v in own]).max() <= found.bound
     assert np.abs(found.best - [float(v) for v in best]).max() <= found.bound
     assert (found.loss >= -found.bound).all()
-    assert goals.by_horizon(model, None, float(discount), steps).value == pytest.approx(found.best)
+    assert losses.by_horizon(model, None, float(discount), steps).value == pytest.approx(found.best)
 
 
 def test_the_book_in_fractions():
     """Through the fire, the shares of time are 80, 27 and 30 of 137."""
-    solved = average.solve(BOOK)
+    solved = exactly(BOOK)
     assert set(solved.gain) == {Fraction(170, 137)} and solved.choice.tolist() == [0, 4, 5]
-    random = goals.by_average(BOOK, policy.uniform(BOOK))
+    random = losses.by_average(BOOK, pairs.uniform(BOOK))
     assert random.value == pytest.approx([-9 / 38] * 3, abs=1e-9)
 
 
 def test_the_first_wrong_action_is_the_one_with_most_steps_to_go():
-    always = policy.of_choice(BOOK, np.array([0, 4, 5]))  # through the fire: best only with many steps left
-    found = goals.by_horizon(BOOK, always, 0.95, 3)
+    always = pairs.of_choice(BOOK, np.array([0, 4, 5]))  # through the fire: best only with many steps left
+    found = losses.by_horizon(BOOK, always, 0.95, 3)
     assert found.wrong is not None and (found.wrong.state, found.wrong.to_go) == (1, 3)
     assert found.wrong.better == 3 and found.wrong.loss > 0
 
@@ -125,5 +125,5 @@ def test_hillier_and_liebermans_machine_costs_5000_thirds_a_step(tmp_path):
         "  '2': {nothing: {'2': 1/2, '3': 1/2, reward: -3000}, overhaul: 1 reward -4000, replace: 0 reward -6000}\n"
         "  '3': {replace: 0 reward -6000}\n"
     )
-    solved = average.solve(files.read(path).model)
+    solved = exactly(files.read(path).model)
     assert set(solved.gain) == {Fraction(-5000, 3)} and solved.relative is not None

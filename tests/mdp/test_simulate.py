@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from rltrain.mdp import files, problems
-from rltrain.mdp.chains import chain, policy, simulate
+from rltrain.mdp import files, pairs, problems
+from rltrain.mdp.chains import chain, simulate
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.solvers import bellman
 
@@ -50,7 +50,7 @@ def test_the_stream_is_splitmix64():
 @pytest.mark.parametrize("name", ["book", "lake"])
 def test_the_compiled_way_is_the_same_to_the_bit(name, request):
     model = request.getfixturevalue(name)
-    for taken in (policy.uniform(model), policy.of_choice(model, bellman.greedy(model, policy.uniform(model)))):
+    for taken in (pairs.uniform(model), pairs.of_choice(model, bellman.greedy(model, pairs.uniform(model)))):
         plain, compiled = (
             simulate.simulate(model, taken, 500, 40, seed=3, discount=0.9, keep=5, compiled=way)
             for way in (False, True)
@@ -59,15 +59,15 @@ def test_the_compiled_way_is_the_same_to_the_bit(name, request):
 
 
 def test_portions_change_nothing(book, monkeypatch):
-    whole = simulate.simulate(book, policy.uniform(book), 50, 30, seed=1, discount=0.9, keep=50)
+    whole = simulate.simulate(book, pairs.uniform(book), 50, 30, seed=1, discount=0.9, keep=50)
     monkeypatch.setattr(simulate, "PORTION", 7)
     monkeypatch.setattr(simulate, "RECORDED", 100)
-    same(whole, simulate.simulate(book, policy.uniform(book), 50, 30, seed=1, discount=0.9, keep=50))
+    same(whole, simulate.simulate(book, pairs.uniform(book), 50, 30, seed=1, discount=0.9, keep=50))
 
 
 def test_fewer_episodes_and_steps_are_the_first_ones_of_more(book):
-    more = simulate.simulate(book, policy.uniform(book), 20, 30, seed=1, keep=20)
-    fewer = simulate.simulate(book, policy.uniform(book), 5, 10, seed=1, keep=5)
+    more = simulate.simulate(book, pairs.uniform(book), 20, 30, seed=1, keep=20)
+    fewer = simulate.simulate(book, pairs.uniform(book), 5, 10, seed=1, keep=5)
     for few, many in zip(fewer.first, more.first, strict=False):
         assert np.array_equal(few.states, many.states[:11])
 
@@ -84,7 +84,7 @@ def test_the_seed_matters(book):
 )
 def test_the_books_returns(book, taken, mean, sd):
     """science.md 4.2, 1,000 games of 100 steps each: both samples have an error of sd / sqrt(1000)."""
-    taken = policy.uniform(book) if taken is None else taken
+    taken = pairs.uniform(book) if taken is None else taken
     found = simulate.spread(simulate.simulate(book, taken, 1000, 100).total)
     assert abs(found.mean - mean) < 3 * 2**0.5 * sd / 1000**0.5
     assert found.sd == pytest.approx(sd, rel=0.1)
@@ -160,7 +160,7 @@ def test_many_successors_are_found_in_their_rows():
 
 def test_a_generated_model_keeps_its_expectation():
     model = problems.garnet(2_000, seed=1)
-    taken = policy.uniform(model)
+    taken = pairs.uniform(model)
     found = simulate.spread(simulate.simulate(model, taken, 2_000, 20, discount=0.9).discounted)
     exact = chain.within(chain.of_policy(model, taken), model.start_distribution(), 20, 0.9).discounted
     assert abs(found.mean - exact) < 4 * found.error

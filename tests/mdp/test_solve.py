@@ -9,9 +9,9 @@ import pytest
 
 from rltrain.core import Array
 from rltrain.errors import InputError
-from rltrain.mdp import problems
+from rltrain.mdp import pairs, problems
 from rltrain.mdp.model import Model, Numbered
-from rltrain.mdp.solvers import backward_waves, bellman, methods
+from rltrain.mdp.solvers import backward_waves, bellman
 from rltrain.mdp.solvers import solve as solving
 from rltrain.mdp.solvers.compiled import Compiled
 from rltrain.mdp.solvers.plain import Plain
@@ -133,9 +133,9 @@ def test_compiled_and_plain_sweeps_are_the_same() -> None:
     assert other == pytest.approx(value, abs=1e-13)
 
 
-def test_states_that_no_one_leaves_are_pinned() -> None:
-    assert np.flatnonzero(methods.pinned(GRID)).tolist() == [3_599]
-    assert not methods.pinned(GARNET).any()
+def test_states_that_no_one_leaves_are_absorbing() -> None:
+    assert np.flatnonzero(pairs.absorbing(GRID)).tolist() == [3_599]
+    assert not pairs.absorbing(GARNET).any()
 
 
 @pytest.mark.parametrize("method", METHODS)

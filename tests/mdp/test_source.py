@@ -13,7 +13,6 @@ import pytest
 
 from rltrain.errors import InputError
 from rltrain.mdp import files
-from rltrain.mdp.chains import policy
 from rltrain.mdp.files import policy_files, source
 
 BOOK = files.read(files.BOOK).model
@@ -57,7 +56,7 @@ def test_costs_in_yaml_from_standard_input_are_no_text_of_cassandra(monkeypatch)
 
 def test_a_policy_comes_packed_too(tmp_path):
     (tmp_path / "p.csv.gz").write_bytes(gzip.compress(b"state,action\ns0,a0\ns1,a2\ns2,a1\n"))
-    assert policy.read(tmp_path / "p.csv.gz", BOOK).tolist() == [1, 0, 0, 0, 1, 1]
+    assert policy_files.read(tmp_path / "p.csv.gz", BOOK).tolist() == [1, 0, 0, 0, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -101,9 +100,9 @@ def test_only_regular_files_are_read(tmp_path, suffix):
 def test_a_policy_is_read_from_regular_files_only(tmp_path, suffix):
     os.mkfifo(tmp_path / f"p{suffix}")
     with pytest.raises(InputError, match="cannot be read: a FIFO, where a regular file belongs"):
-        policy.read(tmp_path / f"p{suffix}", BOOK)
+        policy_files.read(tmp_path / f"p{suffix}", BOOK)
     with pytest.raises(InputError, match="no such file"):
-        policy.read(tmp_path / f"q{suffix}", BOOK)
+        policy_files.read(tmp_path / f"q{suffix}", BOOK)
 
 
 @pytest.mark.parametrize("suffix", [".yaml", ".csv", ".mdp"])
@@ -122,7 +121,7 @@ def test_what_unpacks_without_end_is_not_unpacked(tmp_path, monkeypatch, suffix)
 def test_every_text_has_a_limit_that_is_known_before_it_is_read(tmp_path, monkeypatch, suffix):
     monkeypatch.setitem(source.LIMITS, suffix, 50)
     (tmp_path / f"m{suffix}").write_text("#" * 51)
-    read = files.read if suffix in files.READABLE else lambda path: policy.read(path, BOOK)
+    read = files.read if suffix in files.READABLE else lambda path: policy_files.read(path, BOOK)
     monkeypatch.setattr(source.Source, "whole", None)
     monkeypatch.setattr(source.Source, "lines", None)
     with pytest.raises(InputError, match="larger than 50 bytes"):
@@ -132,10 +131,10 @@ def test_every_text_has_a_limit_that_is_known_before_it_is_read(tmp_path, monkey
 def test_a_text_about_a_small_model_is_small(tmp_path):
     (tmp_path / "p.json").write_text("[" * 2_000_000)
     with pytest.raises(InputError, match=r"p\.json: larger than 1,0\d\d,\d\d\d bytes"):
-        policy.read(tmp_path / "p.json", BOOK)
+        policy_files.read(tmp_path / "p.json", BOOK)
     (tmp_path / "p.json").write_text("[" * 100_000)
     with pytest.raises(InputError, match="not JSON"):
-        policy.read(tmp_path / "p.json", BOOK)
+        policy_files.read(tmp_path / "p.json", BOOK)
 
 
 def test_an_archives_directory_is_not_read_whole_if_it_claims_to_be_long(tmp_path, monkeypatch):

@@ -24,7 +24,7 @@ from rltrain.errors import InputError, UncertifiedError
 
 if TYPE_CHECKING:
     from rltrain.core import Array
-    from rltrain.mdp.chains.policy import Losses
+    from rltrain.mdp.losses import Losses
     from rltrain.mdp.model import Model
 
 PolicyName = Annotated[
@@ -105,10 +105,11 @@ class Values(NamedTuple):
 def evaluate(model: Model, policy: str, discount: float, epsilon: float = EPSILON) -> Values:
     """V, and V* and the loss of each state where there is a best value."""
     from rltrain.mdp.chains import policy as policies
+    from rltrain.mdp.losses import losses
 
     given = policy_of(model, policy, discount)
     try:
-        found = policies.losses(model, given, discount, epsilon / 2)  # the other half is for rounding
+        found = losses(model, given, discount, epsilon / 2)  # the other half is for rounding
     except InputError as error:
         if discount != 1:
             raise
@@ -119,21 +120,21 @@ def evaluate(model: Model, policy: str, discount: float, epsilon: float = EPSILO
 
 def policy_of(model: Model, text: str, discount: float) -> Array:
     """[P] the policy that a person means: optimal, random, the name of an action, or a file."""
-    from rltrain.mdp.chains import policy
+    from rltrain.mdp import pairs
     from rltrain.mdp.files import policy_files
     from rltrain.spelling import described, did_you_mean
 
     if text == "random":
-        return policy.uniform(model)
+        return pairs.uniform(model)
     if text == "optimal":
         from rltrain.cli.mdp.solve import solve_model
 
-        return policy.of_choice(model, solve_model(model, discount).choice)
+        return pairs.of_choice(model, solve_model(model, discount).choice)
     path = Path(text)
     if path.suffix.lower() in policy_files.SUFFIXES:
-        return policy.read(path, model)
+        return policy_files.read(path, model)
     if text in model.actions:
-        return policy.always(model, text)
+        return pairs.always(model, text)
     names = ["optimal", "random", *model.actions[:1000]]
     raise InputError(
         f"--policy {described(text)}: neither a file that ends in {', '.join(policy_files.SUFFIXES)}, nor optimal, "

@@ -10,7 +10,7 @@ from rltrain.errors import InputError, UncertifiedError
 
 if TYPE_CHECKING:
     from rltrain.core import Array
-    from rltrain.mdp.chains.goals import Compared
+    from rltrain.mdp.losses import Compared
     from rltrain.mdp.model import Model
 
 
@@ -59,12 +59,12 @@ def goal_of(model: Model, average: bool, horizon: int | None, discount: str | No
 def compare(model: Model, name: str, goal: Goal, epsilon: float) -> tuple[Array | None, Compared]:
     """The policy [P], None: the best that there is for each time to go, or in the long run; and what it is worth."""
     from rltrain.cli.mdp.evaluate import policy_of
-    from rltrain.mdp.chains import goals
+    from rltrain.mdp import losses
 
     given = None if name == "optimal" else policy_of(model, name, 0.0)
     if goal.steps is None:
-        return given, goals.by_average(model, given, epsilon)
-    return given, goals.by_horizon(model, given, float(goal.discount), goal.steps)
+        return given, losses.by_average(model, given, epsilon)
+    return given, losses.by_horizon(model, given, float(goal.discount), goal.steps)
 
 
 # evaluate

@@ -35,13 +35,14 @@ def compare(model: Model, name: str, goal: Goal) -> ExactCompared:
     from rltrain.cli.mdp.evaluate import policy_of
     from rltrain.cli.mdp.evaluate_exact import shares
     from rltrain.mdp.exact import average, horizon
+    from rltrain.mdp.undiscounted.average import exactly
 
     taken = None
     if name != "optimal":
         given = shares(model, policy_of(model, name, 0.0))
         taken = [given.get(state, {}) for state in range(model.num_states)]
     if goal.steps is None:
-        best = average.solve(model).gain
+        best = exactly(model).gain
         value = best if taken is None else average.evaluate(model, taken)
     else:
         discount = Fraction(goal.discount)

@@ -95,6 +95,7 @@ def check_size(model: Model, output: Path | None, max_states: int | None) -> Non
 def shown_of(model: Model, policy: str | None, discount: str | None) -> Shown:
     """The policy that is meant, and its values where a discount is known."""
     from rltrain.cli.output import complain
+    from rltrain.mdp import pairs
     from rltrain.mdp.chains import policy as policies
     from rltrain.verbs.mdp import models
 
@@ -118,7 +119,7 @@ def shown_of(model: Model, policy: str | None, discount: str | None) -> Shown:
 
     solution = solve_model(model, models.discount_of(model, discount))
     value = _without_noise(solution.value, solution.bound)
-    return Shown(policies.of_choice(model, solution.choice), value, solution.tied)
+    return Shown(pairs.of_choice(model, solution.choice), value, solution.tied)
 
 
 def _without_noise(value: Array, bound: float) -> Array:

@@ -22,12 +22,12 @@ def info_command(
     """Show sizes, terminal states, branching, rewards, what can be reached, and what looks wrong."""
     from rltrain.cli.mdp import show
     from rltrain.cli.output import complain, say, say_json
-    from rltrain.mdp import reachability
+    from rltrain.mdp import fates
     from rltrain.verbs.mdp import models
 
     loaded = models.load(model, settings or [], minimize=minimize, strict=strict)
     found = describe(loaded.model)
-    found["warnings"] = [*loaded.warnings, *(reachability.endings(loaded.model) if loaded.model.discount == 1 else ())]
+    found["warnings"] = [*loaded.warnings, *(fates.endings(loaded.model) if loaded.model.discount == 1 else ())]
     if json:
         say_json(found)
         return
@@ -41,13 +41,13 @@ def describe(model: Model) -> dict[str, Any]:
     """What `--json` prints, but the warnings. Lists of names stop after a thousand."""
     import numpy as np
 
-    from rltrain.mdp import reachability
+    from rltrain.mdp import graph
 
     counts, branches = np.diff(model.first_pair), np.diff(model.first_next)
     acting = counts[counts > 0]
     rewards = model.reward if model.next_reward is None else model.next_reward
     start = np.flatnonzero(model.start_distribution())
-    reached = reachability.reachable(model)
+    reached = graph.reachable(model)
     classes, closed = _classes(model)
     arrays = (model.first_pair, model.action, model.first_next, model.next, model.prob, model.reward, model.next_reward)
     return {
@@ -74,8 +74,8 @@ def describe(model: Model) -> dict[str, Any]:
         "unreachable_names": _names(model.states, np.flatnonzero(~reached)[:1000]),
         "classes": classes,
         "closed_classes": closed,
-        "cannot_end": int(reachability.cannot_end(model).sum()),
-        "may_not_end": int(reachability.may_not_end(model).sum()),
+        "cannot_end": int(graph.cannot_end(model).sum()),
+        "may_not_end": int(graph.may_not_end(model).sum()),
         "discount": model.discount,
         "written_exactly": model.exact is not None,
         "bytes": sum(array.nbytes for array in arrays if array is not None),
@@ -86,9 +86,9 @@ def _classes(model: Model) -> tuple[int, int]:
     """Communicating classes, and how many of them no action leaves."""
     import numpy as np
 
-    from rltrain.mdp import checks, reachability
+    from rltrain.mdp import checks, graph
 
-    count, label = reachability.components(model)
+    count, label = graph.strong_components(*graph.of_states(model))
     left = np.zeros(count, dtype=bool)
     for first, last in checks.pieces(model):
         begin, end = int(model.first_next[first]), int(model.first_next[last])

@@ -125,7 +125,7 @@ def task_of(
     import numpy as np
 
     from rltrain.cli.mdp.evaluate import policy_of
-    from rltrain.mdp.chains.policy import uniform
+    from rltrain.mdp.pairs import uniform
     from rltrain.verbs.mdp import models
 
     no_choice = model.num_pairs == int((~model.terminal).sum())

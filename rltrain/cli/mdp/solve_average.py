@@ -25,13 +25,13 @@ def run(
 ) -> None:
     """Solve, save and print."""
     from rltrain.cli.mdp import show
-    from rltrain.mdp.chains import policy
-    from rltrain.mdp.files import json_stream
+    from rltrain.mdp import pairs
+    from rltrain.mdp.files import json_stream, policy_saving
     from rltrain.mdp.undiscounted import average
 
     solved = average.solve(model, epsilon, max_sweeps, max_seconds)
     if save is not None:
-        policy.write(save, model, policy.of_choice(model, solved.choice), overwrite=overwrite)
+        policy_saving.write(save, model, pairs.of_choice(model, solved.choice), overwrite=overwrite)
     if json:
         show.say_pieces(json_stream.of_object(report(solved)))
     else:
@@ -127,13 +127,13 @@ def show_average(solved: Average, limit: int | None, saved: Path | None) -> None
 def run_exact(model: Model, save: Path | None, overwrite: bool, limit: int | None, json: bool) -> None:
     """Solve in fractions, save and print."""
     from rltrain.cli.mdp import show
-    from rltrain.mdp.chains import policy
-    from rltrain.mdp.exact import average as exact_average
-    from rltrain.mdp.files import json_stream
+    from rltrain.mdp import pairs
+    from rltrain.mdp.files import json_stream, policy_saving
+    from rltrain.mdp.undiscounted import average
 
-    solved = exact_average.solve(model)
+    solved = average.exactly(model)
     if save is not None:
-        policy.write(save, model, policy.of_choice(model, solved.choice), overwrite=overwrite)
+        policy_saving.write(save, model, pairs.of_choice(model, solved.choice), overwrite=overwrite)
     if json:
         show.say_pieces(json_stream.of_object(report_exact(solved)))
     else:

@@ -12,7 +12,7 @@ from rltrain.errors import InputError, UncertifiedError
 
 if TYPE_CHECKING:
     from rltrain.core import Array
-    from rltrain.mdp.chains.policy import Losses
+    from rltrain.mdp.losses import Losses
     from rltrain.mdp.model import Model
 
 TOLERANCE = 1e-6
@@ -71,7 +71,7 @@ def verify(model: Model, policy: Array, discount: float, tolerance: float = TOLE
     """Passed: no state can lose more than the tolerance. Failed: one surely does."""
     import numpy as np
 
-    from rltrain.mdp.chains.policy import losses
+    from rltrain.mdp.losses import losses
 
     found = losses(model, policy, discount, tolerance / 10)
     best, q = found.optimal.value, found.optimal.q

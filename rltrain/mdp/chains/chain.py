@@ -2,37 +2,43 @@
 
     P(s, t) = sum_a pi(a | s) T(s, a, t)          r(s) = sum_a pi(a | s) r(s, a)
 
-A terminal state stays where it is, earns nothing and is a class of its own. States that lead to each other form a
-communicating class; a class that is never left is recurrent, the others are transient. The period of a class is the
-greatest common divisor of the lengths of its circles. (Kemeny and Snell 1960, chapters 2 and 3.)
-What happens in the long run is in `mdp.long_run`.
+States that lead to each other form a communicating class; a class that is never left is recurrent, the others are
+transient. The period of a class is the greatest common divisor of the lengths of its circles. (Kemeny and Snell 1960,
+chapters 2 and 3.) What happens in the long run is in `mdp.chains.long_run`.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rltrain.core import Array
-from rltrain.mdp.exact.linear import components
-from rltrain.mdp.model import Model
-
-SMALL = 20_000  # transitions up to which plain Python is faster than to import scipy
+from rltrain.mdp import graph, pairs, thresholds
+from rltrain.mdp.model import Model, Numbered
+from rltrain.mdp.solvers.bellman import UNIT
 
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """S states and M transitions, in compressed sparse rows. No row is empty."""
+    """S states and M transitions, in compressed sparse rows.
+
+    As `of_policy` makes it, a terminal state stays where it is, earns nothing and is a class of its own, and no two
+    transitions lead from and to the same states. As `of_pairs` makes it, terminal states have no transitions, and
+    others have one for each successor of each pair that is taken.
+    """
 
     first: Array  # [S + 1] int64
-    next: Array  # [M] int32, ascending within a state
-    prob: Array  # [M] float64, > 0; those of a state sum to 1
+    next: Array  # [M] int32
+    prob: Array  # [M] float64, > 0; those of a state that acts sum to 1
     reward: Array  # [S] float64, expected
-    terminal: Array  # [S] bool: stays for ever, because the model ends there
+    terminal: Array  # [S] bool: the model ends there
+    gross: Array  # [S] float64, expected without the signs: what the rounding of the rewards is measured by
+    calm: Array  # [S] bool: no pair with a reward is taken
+    terms: int  # the most roundings that stand behind one number of a backup
 
     @property
     def num_states(self) -> int:
@@ -45,14 +51,17 @@ class Chain:
 
     @cached_property
     def small(self) -> bool:
-        return len(self.next) <= SMALL
+        """Plain Python is faster than to import scipy."""
+        return len(self.next) <= thresholds.PLAIN_GRAPH
 
     @cached_property
     def matrix(self) -> Any:
-        """P as a sparse matrix of scipy's."""
+        """P as a sparse matrix of scipy's; transitions from and to the same states are one."""
         from scipy.sparse import csr_array
 
-        return csr_array((self.prob, self.next, self.first), shape=(self.num_states, self.num_states))
+        matrix = csr_array((self.prob, self.next, self.first), shape=(self.num_states, self.num_states), copy=True)
+        matrix.sum_duplicates()
+        return matrix
 
     @cached_property
     def transposed(self) -> Any:
@@ -86,35 +95,40 @@ class Expected(NamedTuple):
     discounted: float
 
 
-def of_policy(model: Model, policy: Array) -> Chain:
-    """The chain of a policy [P]. Pairs that it never takes cost nothing."""
+def of_pairs(model: Model, policy: Array) -> Chain:
+    """The chain of a policy [P], a transition for each successor of each pair. Pairs never taken cost nothing."""
     taken = np.flatnonzero(policy > 0)
-    source, following, prob = _taken(model, policy, taken)
+    states = model.pair_state[taken]
+    where, length = pairs.entries(model, taken)
+    first = np.zeros(model.num_states + 1, dtype=np.int64)
+    np.cumsum(np.bincount(states, weights=length, minlength=model.num_states), out=first[1:])
+    reward = np.bincount(states, weights=policy[taken] * model.reward[taken], minlength=model.num_states)
+    gross = np.bincount(states, weights=policy[taken] * np.abs(model.reward[taken]), minlength=model.num_states)
+    calm = np.ones(model.num_states, dtype=bool)
+    calm[states[model.reward[taken] != 0]] = False
+    terms = int(np.diff(first).max(initial=0)) + int(np.diff(model.first_pair).max(initial=0)) + 8
+    prob = model.prob[where] * np.repeat(policy[taken], length)
+    return Chain(first, model.next[where], prob, reward, model.terminal, gross, calm, terms)
+
+
+def of_policy(model: Model, policy: Array) -> Chain:
+    """The chain of a policy [P] in which terminal states stay where they are, without parallel transitions."""
+    chain = of_pairs(model, policy)
+    source, following, prob = chain.source, chain.next, chain.prob
     stays = np.flatnonzero(model.terminal)
-    if len(stays) or len(np.unique(model.pair_state[taken])) < len(taken):  # else the rows are in order already
+    several = np.bincount(model.pair_state[policy > 0], minlength=model.num_states).max(initial=0) > 1
+    if len(stays) or several:  # else the rows are in order already
         source, following = np.concatenate((source, stays)), np.concatenate((following, stays))
-        source, following, prob = _merged(
-            source, following, np.concatenate((prob, np.ones(len(stays)))), model.num_states
-        )
+        prob = np.concatenate((prob, np.ones(len(stays))))
+        source, following, prob = _merged(source, following, prob, model.num_states)
     first = np.zeros(model.num_states + 1, dtype=np.int64)
     np.cumsum(np.bincount(source, minlength=model.num_states), out=first[1:])
-    weighted = policy[taken] * model.reward[taken]
-    reward = np.bincount(model.pair_state[taken], weights=weighted, minlength=model.num_states)
-    return Chain(first, following.astype(np.int32, copy=False), prob, reward, model.terminal)
-
-
-def _taken(model: Model, policy: Array, taken: Array) -> tuple[Array, Array, Array]:
-    """The transitions of the pairs that are taken: from, to, probability."""
-    length = np.diff(model.first_next)[taken]
-    offset = model.first_next[taken] - np.cumsum(length) + length
-    where = np.arange(int(length.sum())) + np.repeat(offset, length)
-    source = np.repeat(model.pair_state[taken], length)
-    return source, model.next[where], model.prob[where] * np.repeat(policy[taken], length)
+    return replace(chain, first=first, next=following.astype(np.int32, copy=False), prob=prob)
 
 
 def _merged(source: Array, following: Array, prob: Array, size: int) -> tuple[Array, Array, Array]:
     """Sorted; what leads from and to the same states is one transition. One that underflowed is none."""
-    if len(prob) > SMALL:
+    if len(prob) > thresholds.PLAIN_GRAPH:
         from scipy.sparse import csr_array
 
         matrix = csr_array((prob, (source, following)), shape=(size, size))
@@ -128,6 +142,40 @@ def _merged(source: Array, following: Array, prob: Array, size: int) -> tuple[Ar
     source, following, prob = source[new], following[new], np.add.reduceat(prob, new)
     kept = prob > 0
     return source[kept], following[kept], prob[kept]
+
+
+def as_model(chain: Chain) -> Model:
+    """A chain as `of_pairs` makes it, as a model with one action: what proves the best proves the policy's own."""
+    acting = np.diff(chain.first) > 0
+    return Model(
+        states=Numbered(len(acting)),
+        actions=Numbered(1),
+        first_pair=np.concatenate(([0], np.cumsum(acting))),
+        action=np.zeros(int(acting.sum()), dtype=np.int32),
+        first_next=np.concatenate((chain.first[:-1][acting], chain.first[-1:])),
+        next=chain.next,
+        prob=chain.prob,
+        reward=chain.reward[acting],
+    )
+
+
+def expected(chain: Chain, value: Array) -> Array:
+    """[S] P V."""
+    row = np.diff(chain.first) > 0
+    expected = np.zeros(len(value))
+    if row.any():
+        expected[row] = np.add.reduceat(chain.prob * value[chain.next], chain.first[:-1][row])
+    return expected
+
+
+def rounding(chain: Chain, discount: float, size: float) -> float:
+    """The greatest error of floating point in one backup of values up to `size` (Higham 2002, section 3.1)."""
+    return chain.terms * UNIT * (float(chain.gross.max(initial=0.0)) + (discount + 1) * size)
+
+
+def reaching(chain: Chain, goal: Array) -> Array:
+    """[S] bool: a state of `goal` [S] can be reached, in no step or more."""
+    return graph.reaching(chain.first, chain.next, goal)
 
 
 def moved(chain: Chain, distribution: Array) -> Array:
@@ -168,13 +216,12 @@ def within(chain: Chain, start: Array, steps: int, discount: float = 1.0) -> Exp
 
 def reachable(chain: Chain, start: Array) -> Array:
     """[S] bool: some `start` [S] with a probability above 0 leads here, in no step or more."""
-    return np.asarray(_levels(chain, np.flatnonzero(start > 0)) >= 0)
+    return np.asarray(graph.levels(chain.first, chain.next, np.flatnonzero(start > 0)) >= 0)
 
 
 def classes(chain: Chain) -> Classes:
     """Communicating classes, which of them are recurrent, and the period of each."""
-    label = _components(chain)
-    _, first, label = np.unique(label, return_index=True, return_inverse=True)
+    _, first, label = np.unique(_components(chain), return_index=True, return_inverse=True)
     order = np.argsort(first)  # by first state, so that the numbers do not depend on the way they were found
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
@@ -188,19 +235,20 @@ def classes(chain: Chain) -> Classes:
 def _components(chain: Chain) -> Array:
     """[S] a number for each strongly connected component."""
     if not chain.small:
-        from scipy.sparse.csgraph import connected_components
-
-        return np.asarray(connected_components(chain.matrix, connection="strong")[1])
+        return graph.strong_components(chain.first, chain.next)[1]
+    following = chain.next.tolist()
+    rows = [following[first:last] for first, last in itertools.pairwise(chain.first.tolist())]
     label = np.empty(chain.num_states, dtype=np.int64)
-    for number, states in enumerate(components(_neighbours(chain))):
+    for number, states in enumerate(graph.ordered_components(rows)):
         label[states] = number
     return label
 
 
 def _periods(chain: Chain, label: Array, roots: Array, inside: Array) -> Array:
     """[C] gcd of level(s) + 1 - level(t) over the transitions within a class, whose root has level 0 (Denardo 1977)."""
-    level = _levels(chain, roots, inside)
     source, following = chain.source[inside], chain.next[inside]
+    first = np.concatenate(([0], np.cumsum(np.bincount(source, minlength=chain.num_states))))
+    level = graph.levels(first, following, roots)
     differs = level[source] + 1 - level[following]
     order = np.argsort(label[source], kind="stable")
     number, place = np.unique(label[source][order], return_index=True)
@@ -208,37 +256,3 @@ def _periods(chain: Chain, label: Array, roots: Array, inside: Array) -> Array:
     if len(number):
         period[number] = np.gcd.reduceat(differs[order], place)
     return period
-
-
-def _levels(chain: Chain, roots: Array, allowed: Array | None = None) -> Array:
-    """[S] the fewest steps from any root, along the `allowed` [M] transitions; -1 where there is no way."""
-    if not chain.small:
-        from scipy.sparse import csr_array
-        from scipy.sparse.csgraph import dijkstra
-
-        kept = np.ones(len(chain.next), dtype=bool) if allowed is None else allowed
-        edges = (np.ones(int(kept.sum())), (chain.source[kept], chain.next[kept]))
-        graph = csr_array(edges, shape=(chain.num_states, chain.num_states))
-        distance = dijkstra(graph, indices=roots, unweighted=True, min_only=True)
-        return np.where(np.isfinite(distance), distance, -1).astype(np.int64)
-    neighbours = _neighbours(chain, allowed)
-    level = [-1] * chain.num_states
-    for root in roots.tolist():
-        level[root] = 0
-    queue = deque(roots.tolist())
-    while queue:
-        state = queue.popleft()
-        for other in neighbours[state]:
-            if level[other] < 0:
-                level[other] = level[state] + 1
-                queue.append(other)
-    return np.array(level, dtype=np.int64)
-
-
-def _neighbours(chain: Chain, allowed: Array | None = None) -> list[list[int]]:
-    """The states that follow each state."""
-    lists: list[list[int]] = [[] for _ in range(chain.num_states)]
-    kept = slice(None) if allowed is None else allowed
-    for state, other in zip(chain.source[kept].tolist(), chain.next[kept].tolist(), strict=True):
-        lists[state].append(other)
-    return lists

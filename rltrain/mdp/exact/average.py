@@ -20,11 +20,10 @@ from rltrain.mdp.exact import linear
 from rltrain.mdp.exact.discounted import MAX_SECONDS, MOST_NEXT
 from rltrain.mdp.exact.linear import Clock
 from rltrain.mdp.exact.rational import ONE, ZERO, Table, action_values, read_numbers, table
+from rltrain.mdp.graph import ordered_components
 from rltrain.mdp.model import Model
-from rltrain.mdp.undiscounted import average
 
 Shares = Mapping[int, Fraction]  # pair -> probability, of one state
-FLOAT_SECONDS = 60.0  # for the policy to start from
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +39,11 @@ class ExactAverage:
     numbers: str  # how the numbers were read: one of rational.READINGS
 
 
-def solve(model: Model, max_seconds: float | None = MAX_SECONDS) -> ExactAverage:
-    """The best gain of every state. InputError for a model that is not small."""
+def solve(model: Model, choice: Array, max_seconds: float | None = MAX_SECONDS) -> ExactAverage:
+    """The best gain of every state, from the policy choice [S] on. InputError for a model that is not small."""
     rows, numbers = _rows(model)
     clock = Clock(max_seconds)
-    choice = average.solve(model, 1e-9, max_seconds=FLOAT_SECONDS).choice.copy()
+    choice = choice.copy()
     tried: set[bytes] = set()
     while True:
         if choice.tobytes() in tried:
@@ -84,7 +83,7 @@ def _evaluated(rows: Table, taken: Sequence[Shares], clock: Clock) -> tuple[list
                 row[following] = row.get(following, ZERO) + share * p
         chain.append({following: p for following, p in row.items() if p})
         reward.append(sum((share * rows.reward[pair] for pair, share in shares.items()), ZERO))
-    closed = [set(block) for block in linear.components(chain) if {j for i in block for j in chain[i]} <= set(block)]
+    closed = [set(block) for block in ordered_components(chain) if {j for i in block for j in chain[i]} <= set(block)]
     roots = {min(block) for block in closed}
     on_the_way = [{} if i in roots else {j: p for j, p in row.items() if j not in roots} for i, row in enumerate(chain)]
 

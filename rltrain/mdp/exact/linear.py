@@ -10,10 +10,11 @@ No pivot can vanish: 1 - a[i, i] is the probability to leave i.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 from rltrain.errors import UncertifiedError
+from rltrain.mdp.graph import ordered_components
 
 Row = dict[int, Fraction]
 ZERO, ONE = Fraction(0), Fraction(1)
@@ -41,7 +42,7 @@ class Clock:
 def solve(rows: Sequence[Row], constant: Sequence[Fraction], clock: Clock) -> list[Fraction]:
     """x. Successors that are no key of any row's index range are not allowed; what is missing in a row is lost."""
     answer = [ZERO] * len(rows)
-    for block in components(rows):
+    for block in ordered_components(rows):
         inside = set(block)
         matrix: dict[int, Row] = {}
         known: dict[int, Fraction] = {}
@@ -89,46 +90,3 @@ def _eliminate(matrix: dict[int, Row], constant: dict[int, Fraction], clock: Clo
     for i in reversed(order):
         found[i] = sum((a * found[j] for j, a in matrix[i].items()), constant[i])
     return list(found.items())
-
-
-def components(rows: Sequence[Iterable[int]]) -> list[list[int]]:
-    """Strongly connected components, each after all that it leads to (Tarjan 1972, without recursion)."""
-    number = [0] * len(rows)  # 0: not yet met
-    low = [0] * len(rows)
-    on_stack = [False] * len(rows)
-    stack: list[int] = []
-    found: list[list[int]] = []
-    met = 0
-    for root in range(len(rows)):
-        if number[root]:
-            continue
-        work = [(root, iter(rows[root]))]
-        met += 1
-        number[root] = low[root] = met
-        stack.append(root)
-        on_stack[root] = True
-        while work:
-            i, rest = work[-1]
-            j = next(rest, None)
-            if j is None:
-                work.pop()
-                if work:
-                    low[work[-1][0]] = min(low[work[-1][0]], low[i])
-                if low[i] == number[i]:
-                    block = []
-                    while True:
-                        j = stack.pop()
-                        on_stack[j] = False
-                        block.append(j)
-                        if j == i:
-                            break
-                    found.append(block)
-            elif not number[j]:
-                met += 1
-                number[j] = low[j] = met
-                stack.append(j)
-                on_stack[j] = True
-                work.append((j, iter(rows[j])))
-            elif on_stack[j]:
-                low[i] = min(low[i], number[j])
-    return found

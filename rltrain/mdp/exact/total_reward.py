@@ -1,6 +1,6 @@
 """Discount 1: the greatest expected sum of rewards that a policy has which surely ends, in fractions.
 
-Circles decide. An end component (`mdp.ends`) in which nothing but zeros is earned may be kept up for ever and is worth
+Circles decide. An end component (`mdp.graph`) in which nothing but zeros is earned may be kept up for ever and is worth
 what its best way out is worth, or 0. So every largest such component is made one state with one action more: stop, for
 nothing. Of what is left, states from which no policy surely ends are lost (`mdp.lost`), and worth -infinity if every
 circle among them loses. From every other one policy iteration goes from one policy that surely ends to the next. It
@@ -23,12 +23,12 @@ from typing import NamedTuple
 import numpy as np
 
 from rltrain.core import Array
-from rltrain.mdp.ends import end_components, surely
 from rltrain.mdp.exact import linear
 from rltrain.mdp.exact.linear import Clock
 from rltrain.mdp.exact.rational import MINUS_INFINITY, ONE, ZERO, Number, Table, action_values
+from rltrain.mdp.fates import Fates, Idle, check_any_ends, fates, infinite
+from rltrain.mdp.graph import almost_sure_reach, end_components, ordered_components
 from rltrain.mdp.model import Model
-from rltrain.mdp.undiscounted.lost import Fates, Idle, check_any_ends, fates, infinite
 
 STOP = -1  # as a choice: end here, for nothing
 
@@ -135,7 +135,7 @@ def merge(model: Model, found: Fates) -> tuple[Merged, list[int]]:
         pairs[group[model.pair_state[i]]].append(i)
     stops = np.zeros(count, dtype=bool)
     stops[group[calm.number >= 0]] = True
-    _, way = surely(model, model.terminal | (calm.number >= 0), found.usable)
+    _, way = almost_sure_reach(model, model.terminal | (calm.number >= 0), found.usable)
     choice = [STOP] * count
     for state in np.flatnonzero(way >= 0).tolist():
         choice[group[state]] = int(way[state])
@@ -147,11 +147,11 @@ def ending_policy(model: Model, tight: Array, calm: Idle, nothing: Array, lost: 
 
     In a lost state the first pair: none is better.
     """
-    inside, choice = surely(model, model.terminal, tight)
+    inside, choice = almost_sure_reach(model, model.terminal, tight)
     rest = (calm.number >= 0) & nothing & ~inside
     for i in np.flatnonzero(calm.pair & rest[model.pair_state]).tolist():
         choice[model.pair_state[i]] = i
-    found, way = surely(model, inside | rest, tight)
+    found, way = almost_sure_reach(model, inside | rest, tight)
     assert (found | lost).all()
     choice = np.where(way >= 0, way, choice)
     choice[lost] = model.first_pair[:-1][lost]
@@ -165,7 +165,7 @@ def drop_idle(model: Model, chain: list[linear.Row], constant: list[Fraction], c
     InputError where a class earns, or earns and loses in turn.
     """
     losing: set[int] = set()
-    for block in linear.components(chain):
+    for block in ordered_components(chain):
         inside = set(block)
         if all(inside >= set(chain[i]) and sum(chain[i].values()) == 1 for i in block):
             if all(constant[i] == 0 for i in block):
@@ -182,7 +182,7 @@ def drop_idle(model: Model, chain: list[linear.Row], constant: list[Fraction], c
         new = [user for user in users[front.pop()] if user not in losing]
         losing.update(new)
         front += new
-    for block in linear.components(chain):
+    for block in ordered_components(chain):
         inside = set(block)
         if inside <= losing or all(inside >= set(chain[i]) and sum(chain[i].values()) == 1 for i in block):
             for i in block:
@@ -214,7 +214,7 @@ def unending(small: Table, choice: Sequence[int]) -> int | None:
                 reached.add(user)
                 front.append(user)
     left = [{} if state in reached else dict.fromkeys(small.next[i], ZERO) for state, i in enumerate(choice)]
-    blocks = [block for block in linear.components(left) if block[0] not in reached]
+    blocks = [block for block in ordered_components(left) if block[0] not in reached]
     return min(blocks[0]) if blocks else None
 
 

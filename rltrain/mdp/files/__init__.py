@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 from rltrain.errors import InputError, OutOfMemoryError
-from rltrain.mdp import reachability
+from rltrain.mdp import graph
 from rltrain.mdp.files.source import PACKED, STANDARD_INPUT, opened, suffix_of
 from rltrain.mdp.files.source import missing as missing
 from rltrain.mdp.model import Model
@@ -71,7 +71,7 @@ def read(path: Path | str, strict: bool = False) -> Loaded:
         raise InputError(f"{text}: {error.strerror or error}") from error
     except MemoryError as error:
         raise OutOfMemoryError(f"{text}: memory ran out while the model was read") from error
-    found = reachability.check_reachable(loaded.model)
+    found = graph.check_reachable(loaded.model)
     return loaded._replace(warnings=(*loaded.warnings, *(f"{text}: {line}" for line in found)))
 
 

@@ -25,6 +25,7 @@ from rltrain.errors import InputError
 from rltrain.mdp.files import json_stream
 from rltrain.mdp.files.policy_files import SUFFIXES
 from rltrain.mdp.model import Model, Numbered
+from rltrain.mdp.pairs import of_choice
 from rltrain.mdp.solution import Solution
 from rltrain.spelling import shown
 
@@ -45,8 +46,6 @@ def check_target(path: Path, overwrite: bool = False) -> None:
 
 def write_solution(path: Path, solution: Solution, overwrite: bool = False) -> None:
     """The best policy with V, Q, the bound (for V, Q and gaps alike), the discount and the model's name."""
-    from rltrain.mdp.chains.policy import of_choice
-
     if path.suffix.lower() == ".json":
         check_target(path, overwrite)
         _place(path, (piece.encode() for piece in (*json_stream.of_object(json_stream.of_solution(solution)), "\n")))

@@ -14,7 +14,7 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import InputError, UncertifiedError
-from rltrain.mdp import reachability
+from rltrain.mdp import graph, pairs
 from rltrain.mdp.chains import policy
 from rltrain.mdp.model import Model
 from rltrain.mdp.solution import Solution
@@ -70,7 +70,7 @@ class Truth:
             total_reward.solve(model, EPSILON) if discount == 1 else solve.solve(model, discount, epsilon=EPSILON)
         )
         self.model, self.discount = model, discount
-        states = reachability.reachable(model) & ~self.solution.lost
+        states = graph.reachable(model) & ~self.solution.lost
         self.pairs = np.flatnonzero(states[model.pair_state] & np.isfinite(self.solution.q))
         self.states = np.flatnonzero(states & ~model.terminal)
         self.start = model.start_distribution()
@@ -97,7 +97,7 @@ class Truth:
         if key not in self._regret:
             if len(self._regret) >= 64:
                 self._regret.clear()
-            taken = policy.of_choice(self.model, choice)
+            taken = pairs.of_choice(self.model, choice)
             try:
                 value = policy.evaluate(self.model, taken, self.discount).value
             except (InputError, UncertifiedError):  # at discount 1 it may go round and round without a sum

@@ -17,9 +17,10 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.mdp.model import Model
+from rltrain.mdp.pairs import absorbing
 from rltrain.mdp.solvers import kernels
 from rltrain.mdp.solvers.compiled import Compiled
-from rltrain.mdp.solvers.methods import Task, pinned
+from rltrain.mdp.solvers.methods import Task
 
 BLOCK = 16_384  # states that a window adds
 OVERLAP = 16_384  # states before them that are settled anew with them: what a wrong guess beyond still reaches
@@ -63,7 +64,7 @@ def ordered(model: Model) -> Ordered:
 
 def roots(model: Model) -> Array:
     """[n] int32: the states whose value is known, else those from which the greatest reward is to be had."""
-    known = np.flatnonzero(pinned(model))
+    known = np.flatnonzero(absorbing(model))
     if not len(known):
         known = np.unique(model.pair_state[model.reward == model.reward.max()])
     return known.astype(np.int32)
@@ -120,7 +121,7 @@ def _pessimistic(model: Model, discount: float) -> Array:
     if model.terminal.any():
         least = min(least, 0.0)
     value = np.full(model.num_states, least / (1 - discount))
-    known = pinned(model)
+    known = absorbing(model)
     best = np.zeros(model.num_states)
     acting = ~model.terminal
     best[acting] = np.maximum.reduceat(model.reward, model.first_pair[:-1][acting])

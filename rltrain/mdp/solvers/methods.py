@@ -20,6 +20,7 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.mdp.model import Model
+from rltrain.mdp.pairs import absorbing
 from rltrain.mdp.solvers import bellman
 from rltrain.mdp.solvers.plain import Plain
 
@@ -56,7 +57,7 @@ class Task:
         self._progress = progress
         self._own_share = self.model.num_states / max(1, self.model.num_pairs)
         self._rounding = bellman.Rounding(self.model)
-        fixed = pinned(self.model)
+        fixed = absorbing(self.model)
         # None: every state is worth what others are; a constant may be added.
         self.free = ~fixed if fixed.any() else None
 
@@ -100,16 +101,6 @@ class Task:
         """Add what all values surely lack or have too much, where nothing pins them. More could overshoot for ever."""
         if self.free is None:
             value += self.reach * (max(low, 0.0) + min(high, 0.0))
-
-
-def pinned(model: Model) -> Array:
-    """[S] bool: terminal, or every action stays here for ever: no other state matters."""
-    single = np.diff(model.first_next) == 1
-    stays = np.zeros(model.num_pairs, dtype=bool)
-    stays[single] = model.next[model.first_next[:-1][single]] == model.pair_state[single]
-    leaves = np.zeros(model.num_states, dtype=bool)
-    leaves[model.pair_state[~stays]] = True
-    return np.asarray(~leaves)
 
 
 def value_iteration(task: Task) -> Array:

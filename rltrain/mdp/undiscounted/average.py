@@ -17,12 +17,17 @@ state is the best mean of those that it can be led to: a total reward on the mod
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rltrain.core import Array
+from rltrain.mdp.chains.policy import evaluate
+from rltrain.mdp.exact import average as exact
+from rltrain.mdp.exact.average import ExactAverage
+from rltrain.mdp.graph import almost_sure_reach, end_components, ranges
 from rltrain.mdp.model import Model, Numbered
+from rltrain.mdp.pairs import of_choice
 from rltrain.mdp.solvers import bellman
 from rltrain.mdp.solvers.bellman import UNIT
 from rltrain.mdp.undiscounted import howard
@@ -33,6 +38,7 @@ PATIENCE = 200  # sweeps: more than these take longer than to solve equations of
 SMALL = 700  # states: so few that the equations are never the longer way
 MOST_JUMPS = 200  # policies in a row
 MAX_SWEEPS = 200_000
+FLOAT_SECONDS = 60.0  # for the policy that fractions begin with
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +86,6 @@ def solve(
     model: Model, epsilon: float = 1e-6, max_sweeps: int | None = None, max_seconds: float | None = None
 ) -> Average:
     """The gain of every state to epsilon."""
-    from rltrain.mdp.ends import end_components
-
     start = time.perf_counter()
     limits = Limits(epsilon, max_sweeps or MAX_SWEEPS, start + (max_seconds or float("inf")))
     number, kept = end_components(model, np.ones(model.num_pairs, dtype=bool))
@@ -98,6 +102,11 @@ def solve(
     gain, choice, half, sweeps, policies = _several(model, number, kept, count, limits)
     done = (bool(half <= epsilon), components, sweeps, time.perf_counter() - start, policies)
     return Average(model, gain, choice, None, np.inf, half, *done)
+
+
+def exactly(model: Model) -> ExactAverage:
+    """The gain of every state in fractions, from the policy that floating point holds for optimal."""
+    return exact.solve(model, solve(model, 1e-9, max_seconds=FLOAT_SECONDS).choice)
 
 
 def _iterate(model: Model, limits: Limits) -> _Part:
@@ -150,8 +159,6 @@ def _several(
     model: Model, number: Array, kept: Array, count: int, limits: Limits
 ) -> tuple[Array, Array, float, int, int]:
     """Gain [S], policy [S], bound, sweeps, policies where there are several end components or terminal states."""
-    from rltrain.mdp.ends import surely
-
     middle, half, sweeps, policies = np.zeros(count), 0.0, 0, 0
     choice = np.full(model.num_states, -1, dtype=np.int64)
     inner = Limits(limits.epsilon / 2, limits.max_sweeps, limits.until)
@@ -178,7 +185,7 @@ def _several(
         doors[model.pair_state[used]] = True
         target = doors.copy()
         target[np.setdiff1d(np.arange(model.num_states), leaving)] = True
-        way = surely(model, target, kept)[1]
+        way = almost_sure_reach(model, target, kept)[1]
         through = leaving[~doors[leaving]]
         choice[through] = way[through]
         choice[model.pair_state[used]] = used
@@ -187,8 +194,6 @@ def _several(
 
 def restricted(model: Model, states: Array, kept: Array) -> tuple[Model, Array]:
     """The model of some states and of the kept pairs, which lead nowhere else; and the old numbers of its pairs."""
-    from rltrain.mdp.reachability import ranges
-
     pairs = ranges(model.first_pair[states], model.first_pair[states + 1])
     pairs = pairs[kept[pairs]]
     place = np.searchsorted(states, model.next)  # right wherever it is asked for
@@ -209,8 +214,6 @@ def restricted(model: Model, states: Array, kept: Array) -> tuple[Model, Array]:
 def _collapsed(model: Model, number: Array, kept: Array, gain: Array) -> tuple[Model, Array, Array]:
     """Each component as one state that may stop and take its gain: (model, group [S], old pairs or -1 [P])."""
     from scipy.sparse import csr_array
-
-    from rltrain.mdp.reachability import ranges
 
     key = np.where(number >= 0, model.num_states + number, np.arange(model.num_states))
     group = np.unique(key, return_inverse=True)[1].astype(np.int64)
@@ -261,10 +264,6 @@ def _led(lead: Model) -> tuple[Array, Array, float]:
 
 def _total(lead: Model, reward: Array) -> tuple[Array, Array]:
     """Policy iteration, discount 1, where every policy ends."""
-    from dataclasses import replace
-
-    from rltrain.mdp.chains.policy import evaluate, of_choice
-
     model = replace(lead, reward=reward)
     choice = np.where(model.terminal, -1, model.first_pair[:-1])
     acting = np.flatnonzero(choice >= 0)

@@ -19,10 +19,12 @@ from typing import Any
 import numpy as np
 
 from rltrain.core import Array
-from rltrain.mdp.chains import policy
-from rltrain.mdp.chains.policy import Chain
-from rltrain.mdp.ends import surely
+from rltrain.mdp import graph
+from rltrain.mdp.chains import chain as chains
+from rltrain.mdp.chains.chain import Chain
+from rltrain.mdp.graph import almost_sure_reach
 from rltrain.mdp.model import Model
+from rltrain.mdp.pairs import of_choice
 from rltrain.mdp.solvers import bellman
 
 MOST_BAND = 30_000_000  # numbers in the band of a factorised matrix: a quarter of a gigabyte
@@ -34,22 +36,22 @@ def evaluated(model: Model, choice: Array) -> tuple[Array, Array] | None:
     The model has no terminal state, and every state can be led to every other.
     """
     choice = choice.copy()
-    chain = policy.chain_of(model, policy.of_choice(model, choice))
+    chain = chains.of_pairs(model, of_choice(model, choice))
     label, closed = _closed_classes(chain)
     if len(closed) > 1:
         gain = _gains(chain, label, closed)
         if gain is None:
             return None
         lost = np.isin(label, np.delete(closed, int(gain.argmax())))
-        kept = ~policy.reaching(chain, lost)
-        way = surely(model, kept, np.ones(model.num_pairs, dtype=bool))[1]
+        kept = ~chains.reaching(chain, lost)
+        way = almost_sure_reach(model, kept, np.ones(model.num_pairs, dtype=bool))[1]
         choice[~kept] = way[~kept]
-        chain = policy.chain_of(model, policy.of_choice(model, choice))
+        chain = chains.of_pairs(model, of_choice(model, choice))
         label, closed = _closed_classes(chain)
     if len(closed) != 1:
         return None
     root = int(np.flatnonzero(label == closed[0])[0])
-    found = _solved(_matrix(chain), chain.reward, np.array([root]), np.zeros(model.num_states, dtype=np.int64))
+    found = _solved(chain.matrix, chain.reward, np.array([root]), np.zeros(model.num_states, dtype=np.int64))
     return None if found is None else (found[0], choice)
 
 
@@ -61,25 +63,12 @@ def improved(model: Model, choice: Array, q: Array) -> Array | None:
     return np.where(better, bellman.greedy(model, q), choice) if better.any() else None
 
 
-def _matrix(chain: Chain) -> Any:
-    """[S, S] its transitions, as a sparse matrix of scipy's."""
-    from scipy.sparse import csr_array
-
-    size = len(chain.reward)
-    matrix = csr_array((chain.prob, chain.next, chain.first), shape=(size, size), copy=True)
-    matrix.sum_duplicates()  # actions that are mixed lead to the same states, and scipy's graphs want each edge once
-    return matrix
-
-
 def _closed_classes(chain: Chain) -> tuple[Array, Array]:
     """[S] the class of each state, and the numbers of those that are never left."""
-    from scipy.sparse.csgraph import connected_components
-
-    matrix = _matrix(chain)
-    count, label = connected_components(matrix, connection="strong")
-    source = np.repeat(label, np.diff(matrix.indptr))
+    count, label = graph.strong_components(chain.first, chain.next)
     closed = np.ones(count, dtype=bool)
-    closed[source[source != label[matrix.indices]]] = False
+    source = label[chain.source]
+    closed[source[source != label[chain.next]]] = False
     return label, np.flatnonzero(closed)
 
 
@@ -87,7 +76,7 @@ def _gains(chain: Chain, label: Array, closed: Array) -> Array | None:
     """[C] the gain of each closed class."""
     members = np.flatnonzero(np.isin(label, closed))
     number, root = np.searchsorted(closed, label[members]), np.unique(label[members], return_index=True)[1]
-    found = _solved(_matrix(chain)[members][:, members], chain.reward[members], root, number)
+    found = _solved(chain.matrix[members][:, members], chain.reward[members], root, number)
     return None if found is None else found[1]
 
 

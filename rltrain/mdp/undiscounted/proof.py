@@ -21,10 +21,10 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import UncertifiedError
-from rltrain.mdp.ends import end_components
+from rltrain.mdp.fates import restricted
+from rltrain.mdp.graph import end_components
 from rltrain.mdp.model import Model
 from rltrain.mdp.solvers import bellman
-from rltrain.mdp.undiscounted.lost import restricted
 
 DIRECT = 100_000  # states up to which equations are solved by elimination
 SWEEPS = 20_000  # of one policy, at most, above

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from rltrain.core import Array
+from rltrain.mdp.fates import restricted
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.solution import Solution
 from rltrain.mdp.solvers import bellman
-from rltrain.mdp.undiscounted.lost import restricted
 from rltrain.mdp.undiscounted.total_reward import MAX_SECONDS, Proof, prove
 
 METHODS = ("vi", "qvi", "mpi", "gs", "lp")

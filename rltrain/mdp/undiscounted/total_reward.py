@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import UncertifiedError
-from rltrain.mdp.ends import end_components, surely
+from rltrain.mdp.chains import long_run
+from rltrain.mdp.chains.chain import of_policy
+from rltrain.mdp.exact.discounted import floating, solve_exact
+from rltrain.mdp.fates import Fates, Idle, check_any_ends, fates, infinite, restricted
+from rltrain.mdp.graph import almost_sure_reach, end_components
 from rltrain.mdp.model import Model, Numbered
+from rltrain.mdp.pairs import may_gain, of_choice
 from rltrain.mdp.solution import Solution
 from rltrain.mdp.solvers import bellman
+from rltrain.mdp.solvers import solve as discounted
 from rltrain.mdp.solvers.bellman import UNIT
-from rltrain.mdp.undiscounted.lost import Fates, Idle, check_any_ends, fates, infinite, may_gain, restricted
 from rltrain.mdp.undiscounted.proof import DIRECT, Weights, check_time, summed, weigh
 
 MAX_SECONDS = 600.0  # looked at between equations
@@ -122,10 +128,6 @@ def by_policies(small: Small, deadline: float) -> tuple[Array, Array, int]:
 
 def by_fractions(model: Model, epsilon: float, max_seconds: float, otherwise: UncertifiedError) -> Solution:
     """The exact answer in floating point: each number is the nearest to the truth. `otherwise` where it takes long."""
-    from fractions import Fraction
-
-    from rltrain.mdp.exact.discounted import floating, solve_exact
-
     try:
         return floating(solve_exact(model, Fraction(1), max_seconds), epsilon)
     except UncertifiedError:
@@ -193,10 +195,6 @@ def _check_earning(small: Model, choice: Array, states: Array) -> None:
     reward = small.reward[choice[states]]
     if reward.min() >= 0 and reward.max() > bellman.rounding(small, np.zeros(1), 1.0):
         return
-    from rltrain.mdp.chains import long_run
-    from rltrain.mdp.chains.chain import of_policy
-    from rltrain.mdp.chains.policy import of_choice
-
     share = long_run.stationary(of_policy(small, of_choice(small, choice)), states)
     size = bellman.size(small.reward)
     noise = (share.bound + UNIT) * len(states) * size + bellman.rounding(small, np.zeros(1), 1.0)
@@ -260,11 +258,10 @@ def _merged(model: Model, calm: Idle) -> tuple[Model, Array, Array]:
 
 def _ending(small: Model) -> Array:
     """A policy of the merged model that surely ends."""
-    _, choice = surely(small, small.terminal, np.ones(small.num_pairs, dtype=bool))
+    _, choice = almost_sure_reach(small, small.terminal, np.ones(small.num_pairs, dtype=bool))
     if small.num_states > FEW:  # a far discount gives a better start, if its policy ends too
-        from rltrain.mdp.solvers.solve import solve as discounted
-
-        near = discounted(small, FAR, epsilon=1e-4 * (1 + float(np.abs(small.reward).max())), max_seconds=60.0).choice
+        epsilon = 1e-4 * (1 + float(np.abs(small.reward).max()))
+        near = discounted.solve(small, FAR, epsilon=epsilon, max_seconds=60.0).choice
         if closed_class(small, near) is None:
             return near.copy()
     return choice
@@ -278,7 +275,7 @@ def _unmerged(model: Model, calm: Idle, group: Array, old: Array, choice: Array)
     made[model.pair_state[inside]] = inside
     leaves = np.zeros(model.num_states, dtype=bool)
     leaves[model.pair_state[taken[taken >= 0]]] = True
-    way = surely(model, leaves, calm.pair)[1]
+    way = almost_sure_reach(model, leaves, calm.pair)[1]
     made[way >= 0] = way[way >= 0]
     made[model.pair_state[taken[taken >= 0]]] = taken[taken >= 0]
     return made

@@ -16,7 +16,8 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import InputError
-from rltrain.mdp.ends import end_components, surely
+from rltrain.mdp.checks import pair_text, quoted
+from rltrain.mdp.graph import almost_sure_reach, cannot_end, cannot_reach, end_components, may_not_end
 from rltrain.mdp.model import Model
 from rltrain.spelling import shown
 
@@ -38,28 +39,16 @@ class Fates(NamedTuple):
     circling: Array  # [P] bool: the pairs that can be taken again and again among lost states
 
 
-def idle(model: Model, zero: Array) -> Idle:
-    """From which pairs earn exactly nothing, [P] bool."""
-    return Idle(*end_components(model, zero))
-
-
 def fates(model: Model, zero: Array) -> Fates:
-    """From which pairs earn exactly nothing, [P] bool. InputError where every state with an action is lost."""
-    calm = idle(model, zero)
-    inside, _ = surely(model, model.terminal | (calm.number >= 0), np.ones(model.num_pairs, dtype=bool))
+    """What discount 1 makes of each state, given which pairs earn exactly nothing, zero [P] bool."""
+    idle = Idle(*end_components(model, zero))
+    inside, _ = almost_sure_reach(model, model.terminal | (idle.number >= 0), np.ones(model.num_pairs, dtype=bool))
     lost = ~inside
     if not lost.any():
-        return Fates(calm, lost, np.ones(model.num_pairs, dtype=bool), np.zeros(model.num_pairs, dtype=bool))
+        return Fates(idle, lost, np.ones(model.num_pairs, dtype=bool), np.zeros(model.num_pairs, dtype=bool))
     usable = ~np.logical_or.reduceat(lost[model.next], model.first_next[:-1])
     within = np.logical_and.reduceat(lost[model.next], model.first_next[:-1]) & lost[model.pair_state]
-    return Fates(calm, lost, usable, end_components(model, within)[1])
-
-
-def may_gain(model: Model) -> Array:
-    """[P] bool: some outcome of the pair earns more than 0. Their mean may be rounded; outcomes are as given."""
-    if model.next_reward is None or not model.num_pairs:
-        return np.asarray(model.reward > 0)
-    return np.logical_or.reduceat(model.next_reward > 0, model.first_next[:-1])
+    return Fates(idle, lost, usable, end_components(model, within)[1])
 
 
 def check_any_ends(model: Model, lost: Array) -> None:
@@ -96,3 +85,34 @@ def infinite(model: Model, state: int, sign: str) -> InputError:
         "policy": f"the policy never ends from state '{name}', and not all that it earns on its circle is 0",
     }
     return InputError(f"discount 1: {says[sign]}; take a discount below 1")
+
+
+def endings(model: Model) -> list[str]:
+    """What a discount of 1 would make of this model, as warnings; none where every policy ends, or goes round for 0.
+
+    For a person who looks at a model. Who solves it at discount 1 is told what each state is worth.
+    """
+    stays, never = may_not_end(model), cannot_end(model)
+    if never.any():
+        circling = end_components(model, np.ones(model.num_pairs, dtype=bool))[1]
+        pays = circling & (model.reward != 0) & never[model.pair_state]
+        if not pays.any():
+            stays &= ~never  # goes round for ever, surely for nothing
+        else:
+            resting = end_components(model, model.reward == 0)[0] >= 0
+            lost = cannot_reach(model, model.terminal | resting)
+            if lost.any():
+                pair = int(np.flatnonzero(pays & lost[model.pair_state])[0])
+                return [
+                    f"discount 1: {pair_text(model, pair)}: gives {model.reward[pair]:g} again and again, and neither "
+                    "a terminal state nor a circle without rewards can be reached from there "
+                    f"({int(lost.sum()):,} such {'state' if lost.sum() == 1 else 'states'}): "
+                    "the rewards have no finite sum; a discount below 1 gives one"
+                ]
+    if not stays.any():
+        return []
+    state = int(np.flatnonzero(stays)[0])
+    return [
+        f"discount 1: some policies never end: from {int(stays.sum()):,} of {model.num_states:,} states, such as "
+        f"{quoted(model.states[state])}; the values of discount 1 are those of the best policy that ends"
+    ]

@@ -1,0 +1,75 @@
+"""Policies as numbers of a model's pairs: pi [P], the probability of each pair in its state, or one pair a state."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rltrain.core import Array
+from rltrain.errors import InputError
+from rltrain.mdp.graph import ranges
+from rltrain.mdp.model import Model
+from rltrain.spelling import shown
+
+
+def of_choice(model: Model, choice: Array) -> Array:
+    """[P] the policy that takes pair choice[s] in each state; -1 where it is terminal."""
+    policy = np.zeros(model.num_pairs)
+    policy[choice[choice >= 0]] = 1.0
+    return policy
+
+
+def uniform(model: Model) -> Array:
+    """[P] every possible action is as likely."""
+    count = np.diff(model.first_pair)
+    return np.asarray(1.0 / count[model.pair_state])
+
+
+def always(model: Model, action: str) -> Array:
+    """[P] one action everywhere; where only one is possible, that one. InputError where it is impossible."""
+    number = model.actions.index(action)
+    only = np.diff(model.first_pair) == 1
+    choice = np.where(only, model.first_pair[:-1], -1)
+    found = np.flatnonzero(model.action == number)
+    choice[model.pair_state[found]] = found
+    lacking = np.flatnonzero((choice < 0) & ~model.terminal)
+    if len(lacking):
+        state = int(lacking[0])
+        possible = ", ".join(shown(model.actions[int(model.action[i])]) for i in model.pairs(state))
+        raise InputError(
+            f"action {shown(action)} is impossible in state {shown(model.states[state])} (possible: {possible}); "
+            "write a policy file with an action for each state"
+        )
+    return of_choice(model, choice)
+
+
+def mean_over(model: Model, policy: Array, of_pairs: Array) -> Array:
+    """[S] the mean of numbers of pairs [P] over those that the policy [P] takes; 0 where terminal."""
+    return np.bincount(model.pair_state, weights=policy * of_pairs, minlength=model.num_states)
+
+
+def entries(model: Model, pairs: Array) -> tuple[Array, Array]:
+    """Where the successors of some pairs [k] stand in `next` and `prob` [n], pair by pair; how many each has [k]."""
+    first, last = model.first_next[pairs], model.first_next[pairs + 1]
+    return ranges(first, last), last - first
+
+
+def may_gain(model: Model) -> Array:
+    """[P] bool: some outcome of the pair earns more than 0. Their mean may be rounded; outcomes are as given."""
+    if model.next_reward is None or not model.num_pairs:
+        return np.asarray(model.reward > 0)
+    return np.logical_or.reduceat(model.next_reward > 0, model.first_next[:-1])
+
+
+def absorbing(model: Model) -> Array:
+    """[S] bool: terminal, or every action stays here for ever: no other state matters."""
+    leaves = np.zeros(model.num_states, dtype=bool)
+    leaves[model.pair_state[~loops(model)]] = True
+    return np.asarray(~leaves)
+
+
+def loops(model: Model) -> Array:
+    """[P] bool: the pair surely stays in its state."""
+    single = np.diff(model.first_next) == 1
+    stays = np.zeros(model.num_pairs, dtype=bool)
+    stays[single] = model.next[model.first_next[:-1][single]] == model.pair_state[single]
+    return stays
