@@ -56,7 +56,7 @@ def discounts_command(
 
 
 def _discount(option: str, text: str) -> Fraction:
-    from rltrain.mdp.files.yaml_text import fraction
+    from rltrain.mdp.files.numerals import fraction
 
     value = fraction(text)
     if value is None or not 0 <= value < 1:

@@ -180,7 +180,7 @@ def fraction_of(model: Model, text: str | None) -> Fraction:
     """The discount as it was written: 0.95 is 19/20."""
     from fractions import Fraction
 
-    from rltrain.mdp.files.yaml_text import fraction
+    from rltrain.mdp.files.numerals import fraction
     from rltrain.verbs.mdp import models
 
     value = models.discount_of(model, text)  # refuses what is no discount

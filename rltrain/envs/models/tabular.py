@@ -20,7 +20,7 @@ from rltrain.core import Array, Env, EnvSpec, State, Stateful, Step, as_int64
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.mdp import files
-from rltrain.mdp.files import Loaded
+from rltrain.mdp.files import LoadedModel
 from rltrain.mdp.model import Model
 from rltrain.saved import MAX_COUNT, Saved, check_lanes
 
@@ -93,7 +93,7 @@ class Tabular:
         self.model = model
         self.num_states = model.num_states
         self.sampler = sampling.make(model)
-        self.spec = _model_spec(Loaded(model, warnings), num_envs, max_episode_steps, name or model.name)
+        self.spec = _model_spec(LoadedModel(model, warnings), num_envs, max_episode_steps, name or model.name)
         self._lanes = sampling.Lanes(
             stream=np.zeros(num_envs, np.uint64),
             state=np.zeros(num_envs, np.int64),
@@ -239,7 +239,7 @@ def model_of(settings: EnvironmentConfig) -> Model | None:
     return None if loaded is None else loaded.model
 
 
-def _load(settings: EnvironmentConfig) -> Loaded | None:
+def _load(settings: EnvironmentConfig) -> LoadedModel | None:
     if files.is_model_file(settings.id):
         return files.read(Path(settings.id))
     from rltrain.envs import known
@@ -247,7 +247,7 @@ def _load(settings: EnvironmentConfig) -> Loaded | None:
 
     known.check(settings)
     model = gym_tables.model_of(settings.id, settings.kwargs)
-    return None if model is None else Loaded(model)
+    return None if model is None else LoadedModel(model)
 
 
 def numbering(name: str, space: Any) -> tuple[int, Callable[[Any], int]]:
@@ -324,7 +324,7 @@ def _limit(settings: EnvironmentConfig) -> int | None:
     return gymnasium.spec(settings.id).max_episode_steps
 
 
-def _model_spec(loaded: Loaded, num_envs: int, limit: int | None, name: str) -> EnvSpec:
+def _model_spec(loaded: LoadedModel, num_envs: int, limit: int | None, name: str) -> EnvSpec:
     model = loaded.model
     actions = tuple(model.actions[number] for number in range(model.num_actions))
     spec = _spec(name, actions, num_envs, limit, None, model.num_states)

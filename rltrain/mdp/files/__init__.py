@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import gzip
 import importlib
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, Any, cast
 
 from rltrain.errors import InputError, OutOfMemoryError
 from rltrain.mdp import graph
+from rltrain.mdp.files.loaded import LoadedModel as LoadedModel
 from rltrain.mdp.files.source import PACKED, STANDARD_INPUT, opened, suffix_of
 from rltrain.mdp.files.source import missing as missing
 from rltrain.mdp.model import Model
@@ -40,20 +41,12 @@ READABLE = (".yaml", ".yml", ".npz", ".csv", ".mdp", ".pomdp")
 BOOK = Path(__file__).parents[1] / "book.yaml"  # the chapter's model
 
 
-class Loaded(NamedTuple):
-    """A model, and what its reader should be told."""
-
-    model: Model
-    warnings: tuple[str, ...] = ()
-    costs: bool = False  # it was written with costs, which are negative rewards here
-
-
 def is_model_file(argument: str) -> bool:
     """Whether this argument means a file, or standard input, rather than an environment's id."""
     return argument == STANDARD_INPUT or suffix_of(Path(argument)) in FORMATS
 
 
-def read(path: Path | str, strict: bool = False) -> Loaded:
+def read(path: Path | str, strict: bool = False) -> LoadedModel:
     """The model in a file, checked; `-` is standard input. InputError for everything that is wrong with it.
 
     `strict` refuses what rounding explains, and repeated transitions, which else are mended with a warning.
@@ -62,7 +55,7 @@ def read(path: Path | str, strict: bool = False) -> Loaded:
     text = "standard input" if str(path) == STANDARD_INPUT else shown(str(path))
     try:
         with opened(path, READABLE) as source:
-            loaded: Loaded = _format(source.suffix).read(source, strict)
+            loaded: LoadedModel = _format(source.suffix).read(source, strict)
     except InputError as error:
         if text in str(error):
             raise
@@ -75,7 +68,7 @@ def read(path: Path | str, strict: bool = False) -> Loaded:
     return loaded._replace(warnings=(*loaded.warnings, *(f"{text}: {line}" for line in found)))
 
 
-def minimised(loaded: Loaded) -> Loaded:
+def minimised(loaded: LoadedModel) -> LoadedModel:
     """The model whose rewards are costs: each becomes a negative reward. InputError where the file says so itself."""
     if loaded.costs:
         raise InputError("--minimize: the file says itself that it holds costs; leave the option out")
@@ -88,7 +81,7 @@ def minimised(loaded: Loaded) -> Loaded:
         exact=exact,
     )
     said = "--minimize: each reward is read as a cost, a negative reward"
-    return Loaded(model, (*loaded.warnings, said), True)
+    return LoadedModel(model, (*loaded.warnings, said), True)
 
 
 def write(model: Model, path: Path | str, overwrite: bool = False) -> None:
@@ -121,8 +114,5 @@ def _format(suffix: str) -> Any:
     return importlib.import_module(f"{__name__}.{FORMATS[suffix]}")
 
 
-def _list(suffixes: Any) -> str:
+def _list(suffixes: Iterable[str]) -> str:
     return " ".join(suffixes)
-
-
-Writer = Callable[[Model, IO[bytes], Path], None]  # what every format's `write` is: bytes of a file named `path`

@@ -10,7 +10,7 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import IO, Any, NoReturn, cast
@@ -21,8 +21,8 @@ from rltrain.core import Array
 from rltrain.errors import InputError, OutOfMemoryError
 from rltrain.mdp.checks import MAX_NAME, MOST_REWARD, quoted
 from rltrain.mdp.files.source import Source
-from rltrain.mdp.model import Names, Numbered
-from rltrain.spelling import shown
+from rltrain.mdp.model import Model, Names, Numbered
+from rltrain.spelling import did_you_mean, shown
 
 MAX_MEMBERS = 100
 RATIO = 100  # the most that a byte of a packed array stands for, above SMALL bytes
@@ -117,11 +117,6 @@ class Arrays:
         with self.archive.open(self.members[name]) as file:
             return self._header(name, file)[0]
 
-    def kind(self, name: str) -> np.dtype[Any]:
-        """The type of an array's numbers, of its header."""
-        with self.archive.open(self.members[name]) as file:
-            return self._header(name, file)[2]
-
     def read(self, name: str, kinds: str, dimensions: int | None = 1) -> Array:
         """One array. `kinds` are numpy's letters: i and u for whole numbers, f, b, U."""
         info = self.members[name]
@@ -194,6 +189,16 @@ class Arrays:
             )
         return shape, turned, dtype
 
+    def refuse_unknown(self, known: Collection[str], near: Collection[str] | None = None) -> None:
+        """InputError for an array that is not `known`, with the nearest of those, or of `near`."""
+        for name in self.members:
+            if name not in known:
+                self.fail(f"unknown array '{shown(name)}'{did_you_mean(name, known if near is None else near)}")
+
+    def read_if_there(self, name: str) -> Array | None:
+        """Numbers of one dimension; None where there is no array of this name."""
+        return self.read(name, "fiu") if name in self.members else None
+
     def word(self, name: str) -> str:
         """A text; empty where there is none of this name."""
         return str(self.read(name, "U", 0)) if name in self.members else ""
@@ -231,3 +236,18 @@ def terminal_rewards(arrays: Arrays, states: Names, ends: Array) -> dict[int, Fr
         rule = "is not terminal" if not ends[state] else f"can be paid at most {MOST_REWARD:g}"
         arrays.fail(f"terminal_reward: state {quoted(states[state])} {rule}, and has {given[state]:g}")
     return {state: Fraction(float(given[state])) for state in np.flatnonzero(given).tolist()}
+
+
+def write(file: IO[bytes], arrays: Mapping[str, Any]) -> None:
+    """Arrays as an .npz file, stored as they are: the same arrays, the same bytes."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for key, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{key}.npy", (1980, 1, 1, 0, 0, 0))
+            with archive.open(entry, "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+
+
+def names_to_write(model: Model) -> dict[str, Array]:
+    """The arrays `states` and `actions` of a model, where these have names."""
+    named = {"states": model.states, "actions": model.actions}
+    return {key: np.array(names) for key, names in named.items() if not isinstance(names, Numbered)}

@@ -27,8 +27,9 @@ from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.mdp import build
 from rltrain.mdp.checks import MOST_TOLERANCE, quoted
-from rltrain.mdp.files import Loaded, cassandra_out
+from rltrain.mdp.files import cassandra_out
 from rltrain.mdp.files.cassandra_in import MAX_LINE, Reader, Rule, Token
+from rltrain.mdp.files.loaded import LoadedModel
 from rltrain.mdp.files.source import Source
 from rltrain.mdp.model import Model, Names
 from rltrain.spelling import shown
@@ -38,7 +39,7 @@ SEEN = "observations are passed over: the model is solved as if its states were 
 MAX_PAYS = 50_000_000  # transitions times observations
 
 
-def read(source: Source, strict: bool = False) -> Loaded:
+def read(source: Source, strict: bool = False) -> LoadedModel:
     """The model of a file, as if its states were seen."""
     reader = Reader(source.lines(MAX_LINE), source.text, strict)
     reader.statements()
@@ -56,14 +57,14 @@ def write(model: Model, file: IO[bytes], path: Path) -> None:
         file.write(line.encode() + b"\n")
 
 
-def parse(text: str, source: str, name: str = "", strict: bool = False) -> Loaded:
+def parse(text: str, source: str, name: str = "", strict: bool = False) -> LoadedModel:
     """The model in a text. `source` is what messages call it."""
     reader = Reader(io.StringIO(text), source, strict)
     reader.statements()
     return _loaded(reader, name)
 
 
-def _loaded(said: Reader, name: str) -> Loaded:
+def _loaded(said: Reader, name: str) -> LoadedModel:
     states, actions, name, hidden, terminal = _marked(said, name)
     if said.seen or "observations" in said.names:
         said.warnings.append(SEEN)
@@ -115,7 +116,7 @@ def _loaded(said: Reader, name: str) -> Loaded:
     )
     if said.discount is None:
         found.append("no discount: is given")
-    return Loaded(model, tuple(f"{said.source}: {line}" for line in said.warnings + found), said.sign < 0)
+    return LoadedModel(model, tuple(f"{said.source}: {line}" for line in said.warnings + found), said.sign < 0)
 
 
 def _marked(said: Reader, name: str) -> tuple[Names, Names, str, set[tuple[int, int]], set[int]]:

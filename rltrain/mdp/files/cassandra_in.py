@@ -18,7 +18,7 @@ import numpy as np
 from rltrain.errors import InputError
 from rltrain.mdp.checks import TOLERANCE, Faults, check_start, quoted
 from rltrain.mdp.files.cassandra_out import MARK
-from rltrain.mdp.files.yaml_text import fraction
+from rltrain.mdp.files.numerals import fraction
 from rltrain.mdp.model import Names, Numbered
 from rltrain.spelling import did_you_mean
 

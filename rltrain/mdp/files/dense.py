@@ -19,12 +19,11 @@ from typing import NamedTuple
 import numpy as np
 
 from rltrain.core import Array
-from rltrain.mdp import build, terminal
 from rltrain.mdp.checks import MOST_TOLERANCE, Faults, quoted
-from rltrain.mdp.files import Loaded
 from rltrain.mdp.files.archive import Arrays, terminal_rewards
+from rltrain.mdp.files.loaded import LoadedModel, Transitions, loaded_model
 from rltrain.mdp.files.source import Source
-from rltrain.mdp.model import Model, Names
+from rltrain.mdp.model import Names
 from rltrain.spelling import did_you_mean, shown
 
 CHANCES = ("T", "P", "transitions", "transition_probabilities")
@@ -36,8 +35,8 @@ BY_NAME = {"T": "sas", "P": "ass"}
 MAX_FAULTS = 1_000
 
 
-class Layout(NamedTuple):
-    """How the arrays are to be read."""
+class ArrayRoles(NamedTuple):
+    """Which array is which, and along which axes."""
 
     chance: str  # the name of the probabilities
     reward: str  # the name of the rewards, or costs
@@ -46,23 +45,13 @@ class Layout(NamedTuple):
     num_actions: int
 
 
-class Rows(NamedTuple):
-    """What a block says: parallel arrays of its possible transitions."""
-
-    state: Array
-    action: Array
-    next: Array
-    prob: Array
-    reward: Array
-
-
-def model(arrays: Arrays, source: Source, strict: bool) -> Loaded:
-    """The model of the arrays."""
-    layout, warnings = _layout(arrays)
-    arrays.refuse_what_does_not_fit((layout.chance, layout.reward))
-    states = arrays.names("states", layout.num_states)
-    actions = arrays.names("actions", layout.num_actions)
-    reader = _Reader(arrays, layout, states, actions)
+def model(arrays: Arrays, source: Source, strict: bool) -> LoadedModel:
+    """The model of dense arrays T and R, of which each state-action pair that is possible becomes rows."""
+    roles, warnings = _roles(arrays)
+    arrays.refuse_what_does_not_fit((roles.chance, roles.reward))
+    states = arrays.names("states", roles.num_states)
+    actions = arrays.names("actions", roles.num_actions)
+    reader = _Reader(arrays, roles, states, actions)
     rows = reader.rows()
     discount, gamma = arrays.number("discount"), arrays.number("gamma")
     if discount is not None and gamma is not None and discount != gamma:
@@ -70,28 +59,26 @@ def model(arrays: Arrays, source: Source, strict: bool) -> Loaded:
     ends = ~np.any(reader.possible, axis=1)
     if ends.any():
         warnings.append(f"terminal, since no action is possible there: {_some(states, np.flatnonzero(ends))}")
-    made = build.from_transitions(
+    return loaded_model(
+        source.text,
         states,
         actions,
-        *rows,
-        start=arrays.read("start", "fiu") if "start" in arrays else None,
+        rows,
+        place=lambda row: source.text,
+        paid=_terminal_rewards(arrays, reader, ends),
+        start=arrays.read_if_there("start"),
         discount=gamma if discount is None else discount,
         name=arrays.one_line("name", source.stem),
-        place=lambda row: source.text,
+        costs=roles.reward in COSTS,
         warnings=warnings,
         strict=strict,
     )
-    made = _with_terminal_rewards(made, arrays, reader, ends)
-    return Loaded(made, tuple(f"{source.text}: {warning}" for warning in warnings), layout.reward in COSTS)
 
 
-def _layout(arrays: Arrays) -> tuple[Layout, list[str]]:
+def _roles(arrays: Arrays) -> tuple[ArrayRoles, list[str]]:
     """Which array is which, and along which axes. InputError where two readings fit."""
     chance, reward = _one_of(arrays, CHANCES, "probabilities"), _one_of(arrays, REWARDS + COSTS, "rewards")
-    known = (chance, reward, *MAYBE)
-    for name in arrays.members:
-        if name not in known:
-            arrays.fail(f"unknown array '{shown(name)}'{did_you_mean(name, (*CHANCES[:2], *REWARDS[:1], *MAYBE))}")
+    arrays.refuse_unknown((chance, reward, *MAYBE), (*CHANCES[:2], *REWARDS[:1], *MAYBE))
     shape = arrays.shape(chance)
     readings = []
     if len(shape) == 3 and min(shape) > 0:
@@ -121,7 +108,7 @@ def _layout(arrays: Arrays) -> tuple[Layout, list[str]]:
         form = "[s, a, s']" if said == "sas" else "[a, s, s']"
         warnings.append(f"as many states as actions: '{chance}' is read as {chance}{form} by its name (axes='{said}')")
     num_states, num_actions = (shape[0], shape[1]) if said == "sas" else (shape[1], shape[0])
-    return Layout(chance, reward, said, num_states, num_actions), warnings
+    return ArrayRoles(chance, reward, said, num_states, num_actions), warnings
 
 
 def _one_of(arrays: Arrays, names: tuple[str, ...], what: str) -> str:
@@ -139,27 +126,26 @@ def _one_of(arrays: Arrays, names: tuple[str, ...], what: str) -> str:
 class _Reader:
     """One pass over the arrays."""
 
-    def __init__(self, arrays: Arrays, layout: Layout, states: Names, actions: Names) -> None:
-        self.arrays, self.layout, self.states, self.actions = arrays, layout, states, actions
-        self.sign = -1.0 if layout.reward in COSTS else 1.0
-        self.possible = np.zeros((layout.num_states, layout.num_actions), dtype=bool)
-        self.lost = np.zeros((layout.num_states, layout.num_actions), dtype=bool)  # a reward of an impossible action
+    def __init__(self, arrays: Arrays, roles: ArrayRoles, states: Names, actions: Names) -> None:
+        self.arrays, self.roles, self.states, self.actions = arrays, roles, states, actions
+        self.sign = -1.0 if roles.reward in COSTS else 1.0
+        self.possible = np.zeros((roles.num_states, roles.num_actions), dtype=bool)
+        self.lost = np.zeros((roles.num_states, roles.num_actions), dtype=bool)  # a reward of an impossible action
         self.flat: Array | None = None  # [S] or [S, A] rewards
-        shape, full = arrays.shape(layout.reward), arrays.shape(layout.chance)
-        flats = ((layout.num_states, layout.num_actions), (layout.num_states,))
+        shape, full = arrays.shape(roles.reward), arrays.shape(roles.chance)
+        flats = ((roles.num_states, roles.num_actions), (roles.num_states,))
         if shape in flats:
-            self.flat = self.sign * arrays.read(layout.reward, "fiu", None).astype(np.float64)
+            self.flat = self.sign * arrays.read(roles.reward, "fiu", None).astype(np.float64)
         elif shape != full:
-            arrays.fail(f"'{layout.reward}' has the shape {shape}, expected {full}, {flats[0]} or {flats[1]}")
-        self.of_state = self.flat if self.flat is not None and self.flat.ndim == 1 else None
+            arrays.fail(f"'{roles.reward}' has the shape {shape}, expected {full}, {flats[0]} or {flats[1]}")
         self.faults = Faults()
 
-    def rows(self) -> Rows:
+    def rows(self) -> Transitions:
         """All transitions that are possible."""
-        rewards = self.arrays.blocks(self.layout.reward, "fiu") if self.flat is None else None
-        found: list[Rows] = []
+        rewards = self.arrays.blocks(self.roles.reward, "fiu") if self.flat is None else None
+        found: list[Transitions] = []
         first = 0
-        for chance in self.arrays.blocks(self.layout.chance, "fiu"):
+        for chance in self.arrays.blocks(self.roles.chance, "fiu"):
             reward = None if rewards is None else self.sign * next(rewards).astype(np.float64)
             found.append(self._block(first, chance.astype(np.float64), reward))
             first += len(chance)
@@ -167,16 +153,16 @@ class _Reader:
                 break
         self.faults.stop_if_any()
         if not self.possible.any():
-            self.arrays.fail(f"'{self.layout.chance}' has no possible action at all")
+            self.arrays.fail(f"'{self.roles.chance}' has no possible action at all")
         if rewards is not None and next(rewards, None) is not None:
-            self.arrays.fail(f"'{self.layout.reward}' is longer than '{self.layout.chance}'")
-        return Rows(*(np.concatenate(column) for column in zip(*found, strict=True)))
+            self.arrays.fail(f"'{self.roles.reward}' is longer than '{self.roles.chance}'")
+        return Transitions(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
-    def _block(self, first: int, chance: Array, reward: Array | None) -> Rows:
+    def _block(self, first: int, chance: Array, reward: Array | None) -> Transitions:
         """The transitions of `chance` [block, M, S], whose pairs are (first + i, m)."""
         outer: Array = np.arange(first, first + len(chance))[:, None] + np.zeros_like(chance[0, :, 0], dtype=np.int64)
         inner: Array = np.arange(chance.shape[1]) + np.zeros_like(outer)
-        s, a = (outer, inner) if self.layout.axes == "sas" else (inner, outer)  # [block, M]
+        s, a = (outer, inner) if self.roles.axes == "sas" else (inner, outer)  # [block, M]
         nothing = np.isnan(chance)
         none = np.all(nothing, axis=2)
         some = np.any(nothing, axis=2) & ~none
@@ -203,7 +189,7 @@ class _Reader:
         self.lost[s, a] = lost & ~possible
         i, m, following = np.nonzero(np.where(possible[:, :, None], chance, 0))
         pays = reward[i, m, following] if reward is not None else of_pair[i, m]
-        return Rows(s[i, m], a[i, m], following, chance[i, m, following], pays)
+        return Transitions(s[i, m], a[i, m], following, chance[i, m, following], pays)
 
     def _fault(self, s: Array, a: Array, wrong: Array, rule: str) -> None:
         pairs = np.argwhere(wrong)
@@ -216,23 +202,23 @@ class _Reader:
         self.faults.add_all(np.arange(len(pairs)), line)
 
 
-def _with_terminal_rewards(made: Model, arrays: Arrays, reader: _Reader, ends: Array) -> Model:
+def _terminal_rewards(arrays: Arrays, reader: _Reader, ends: Array) -> dict[int, Fraction]:
     """R [S] of terminal states, or `terminal_reward`. InputError for one that would be lost."""
-    paid = terminal_rewards(arrays, made.states, ends)
-    if reader.of_state is not None:
-        own = np.where(ends & np.isfinite(reader.of_state), reader.of_state, 0.0)
+    states, actions, name = reader.states, reader.actions, reader.roles.reward
+    paid = terminal_rewards(arrays, states, ends)
+    if reader.flat is not None and reader.flat.ndim == 1:
+        own = np.where(ends & np.isfinite(reader.flat), reader.flat, 0.0)
         if paid and own.any():
-            arrays.fail(f"both 'terminal_reward' and '{reader.layout.reward}' [S] pay in terminal states: which is it?")
+            arrays.fail(f"both 'terminal_reward' and '{name}' [S] pay in terminal states: which is it?")
         paid = paid or {state: Fraction(float(own[state])) for state in np.flatnonzero(own).tolist()}
     lost = np.argwhere(reader.lost & ends[:, None])
     if len(lost):
         state, action = lost[0].tolist()
         arrays.fail(
-            f"'{reader.layout.reward}' has a reward for state {quoted(made.states[state])}, action "
-            f"{quoted(made.actions[action])}, and no action is possible in that state: put NaN there, or what the "
-            "state pays into 'terminal_reward' [S]"
+            f"'{name}' has a reward for state {quoted(states[state])}, action {quoted(actions[action])}, and no action "
+            "is possible in that state: put NaN there, or what the state pays into 'terminal_reward' [S]"
         )
-    return terminal.paid(made, paid)
+    return paid
 
 
 def _some(states: Names, numbers: Array) -> str:

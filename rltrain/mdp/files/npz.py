@@ -9,18 +9,18 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
 from rltrain.core import Array
 from rltrain.mdp import build, terminal
-from rltrain.mdp.files import Loaded, archive, dense
+from rltrain.mdp.files import archive, dense
 from rltrain.mdp.files.archive import Arrays
+from rltrain.mdp.files.loaded import LoadedModel
 from rltrain.mdp.files.source import Source
-from rltrain.mdp.model import Model, Numbered
+from rltrain.mdp.model import Model
 from rltrain.spelling import did_you_mean, shown
 
 OURS = ("first_pair", "action", "first_next", "next", "prob", "reward")
@@ -33,13 +33,13 @@ LENGTHS = {  # array -> the one whose length it has, and by how much more
 }
 
 
-def read(source: Source, strict: bool = False) -> Loaded:
+def read(source: Source, strict: bool = False) -> LoadedModel:
     """The model of an .npz file."""
     with archive.opened(source) as arrays:
         return _model(arrays, source, strict)
 
 
-def _model(arrays: Arrays, source: Source, strict: bool) -> Loaded:
+def _model(arrays: Arrays, source: Source, strict: bool) -> LoadedModel:
     there = set(arrays.members)
     if there >= set(OURS):
         return _sparse(arrays, source, strict)
@@ -54,16 +54,12 @@ def _model(arrays: Arrays, source: Source, strict: bool) -> Loaded:
     arrays.fail(f"holds {found}; a model has {', '.join(OURS)}, or T [S, A, S] and R")
 
 
-def _sparse(arrays: Arrays, source: Source, strict: bool) -> Loaded:
-    for key in arrays.members:
-        if key not in OURS + MAYBE:
-            arrays.fail(f"unknown array '{shown(key)}'{did_you_mean(key, OURS + MAYBE)}")
-    lengths = {}
-    for key in (*OURS, "next_reward"):
-        if key in arrays:
-            lengths[key] = arrays.shape(key)
-            if len(lengths[key]) != 1:
-                arrays.fail(f"'{key}' has the shape {lengths[key]}, expected 1 dimension")
+def _sparse(arrays: Arrays, source: Source, strict: bool) -> LoadedModel:
+    arrays.refuse_unknown(OURS + MAYBE)
+    lengths = {key: arrays.shape(key) for key in (*OURS, "next_reward") if key in arrays}
+    for key, shape in lengths.items():
+        if len(shape) != 1:
+            arrays.fail(f"'{key}' has the shape {shape}, expected 1 dimension")
     for key, (other, more) in LENGTHS.items():
         if key in lengths and lengths[key][0] != lengths[other][0] + more:
             arrays.fail(f"'{key}' has the shape {lengths[key]}, expected ({lengths[other][0] + more},)")
@@ -91,8 +87,8 @@ def _sparse(arrays: Arrays, source: Source, strict: bool) -> Loaded:
         next=arrays.read("next", "iu"),
         prob=arrays.read("prob", "f"),
         reward=arrays.read("reward", "fiu"),
-        next_reward=arrays.read("next_reward", "fiu") if "next_reward" in arrays else None,
-        start=arrays.read("start", "fiu") if "start" in arrays else None,
+        next_reward=arrays.read_if_there("next_reward"),
+        start=arrays.read_if_there("start"),
         discount=arrays.number("discount"),
         name=arrays.one_line("name", source.stem),
         source=source.text,
@@ -100,7 +96,7 @@ def _sparse(arrays: Arrays, source: Source, strict: bool) -> Loaded:
         strict=strict,
     )
     model = terminal.paid(model, archive.terminal_rewards(arrays, model.states, model.terminal))
-    return Loaded(model, tuple(f"{source.text}: {warning}" for warning in warnings))
+    return LoadedModel(model, tuple(f"{source.text}: {warning}" for warning in warnings))
 
 
 def _pointers(arrays: Arrays, key: str, end: int, least: int) -> Array:
@@ -120,28 +116,18 @@ def _pointers(arrays: Arrays, key: str, end: int, least: int) -> Array:
 
 
 def write(model: Model, file: IO[bytes], path: Path) -> None:
-    """The model's arrays, stored as they are: no compression, which would cost more than it saves."""
-    arrays: dict[str, Any] = {
+    """The model's arrays, stored as they are: packing would cost more than it saves."""
+    arrays = {
         "first_pair": model.first_pair,
         "action": model.action,
         "first_next": model.first_next,
         "next": model.next,
         "prob": model.prob,
         "reward": model.reward,
+        "next_reward": model.next_reward,
+        "start": model.start,
+        "discount": model.discount,
+        "name": np.array(model.name),
     }
-    if model.next_reward is not None:
-        arrays["next_reward"] = model.next_reward
-    if model.start is not None:
-        arrays["start"] = model.start
-    if model.discount is not None:
-        arrays["discount"] = np.float64(model.discount)
-    arrays["name"] = np.array(model.name)
-    for key, names in (("states", model.states), ("actions", model.actions)):
-        if not isinstance(names, Numbered):
-            arrays[key] = np.array(names)
-    arrays["num_actions"] = np.int64(model.num_actions)
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as written:
-        for key, array in arrays.items():
-            entry = zipfile.ZipInfo(f"{key}.npy", (1980, 1, 1, 0, 0, 0))  # the same model, the same bytes
-            with written.open(entry, "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+    arrays = {key: array for key, array in arrays.items() if array is not None}
+    archive.write(file, arrays | archive.names_to_write(model) | {"num_actions": np.int64(model.num_actions)})

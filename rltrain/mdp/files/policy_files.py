@@ -24,42 +24,19 @@ from rltrain import yaml_subset
 from rltrain.cells import unguarded
 from rltrain.core import Array
 from rltrain.errors import InputError
-from rltrain.mdp.files import archive, csv_rows
-from rltrain.mdp.files.rows import Rows, whole_numbers
+from rltrain.mdp.checks import Faults
+from rltrain.mdp.files import archive, header
+from rltrain.mdp.files.csv_table import CsvTable, whole_numbers
+from rltrain.mdp.files.numerals import fraction
 from rltrain.mdp.files.source import Source, opened
-from rltrain.mdp.files.yaml_text import fraction
 from rltrain.mdp.model import Model, Names, Numbered
 from rltrain.spelling import described, did_you_mean, shown
 
 SUFFIXES = (".json", ".npz", ".csv", ".yaml", ".yml")
 TOLERANCE = 1e-9  # of the sum of a state's probabilities
-FAULTS = 5  # that an error shows
-COLUMNS = {
-    "state": csv_rows.COLUMNS["state"],
-    "action": csv_rows.COLUMNS["action"],
-    "probability": csv_rows.COLUMNS["probability"],
-}
+COLUMNS = {column: header.COLUMNS[column] for column in ("state", "action", "probability")}
 PASSED = ("Q", "V", "bound", "discount", "model")  # what `policy_saving` writes besides
 ARRAYS = ("policy", "probability", "states", "actions", "first_pair", "action", *PASSED)
-
-
-class Faults:
-    """What is wrong with a file; all of it is told at once."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.count = 0
-
-    def add(self, where: str, text: str) -> None:
-        self.count += 1
-        if len(self.lines) < FAULTS:
-            self.lines.append(f"{where}: {text}")
-
-    def settle(self) -> None:
-        """Raise them, if there are any."""
-        if self.count:
-            more = [f"and {self.count - FAULTS:,} more"] if self.count > FAULTS else []
-            raise InputError("\n".join(self.lines + more))
 
 
 def read(path: Path, model: Model) -> Array:
@@ -69,10 +46,8 @@ def read(path: Path, model: Model) -> Array:
             return _from_npz(source, model)
         if source.suffix == ".csv":
             return _from_csv(source, model)
-        text = source.whole(_longest(model))
-        return (
-            _from_json(source.text, text, model) if source.suffix == ".json" else _from_yaml(source.text, text, model)
-        )
+        reader = _from_json if source.suffix == ".json" else _from_yaml
+        return reader(source.text, source.whole(_longest(model)), model)
 
 
 def _longest(model: Model) -> int:
@@ -85,8 +60,8 @@ def _from_yaml(path: str, text: str, model: Model) -> Array:
     document = yaml_subset.read(text)
     faults = Faults()
     for fault in document.faults:
-        faults.add(f"{path}:{fault.line}", fault.rule)
-    faults.settle()
+        faults.add(f"{path}:{fault.line}: {fault.rule}")
+    faults.stop_if_any()
     if not isinstance(document.value, dict):
         raise InputError(f"{path}: a policy is 'state: action' line by line, got {described(document.value)}")
     entries: dict[str, Any] = {}
@@ -126,7 +101,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _from_csv(source: Source, model: Model) -> Array:
-    rows = Rows(source, COLUMNS)
+    rows = CsvTable(source, COLUMNS)
     for column in ("state", "action"):
         rows.require(column)
     rows.refuse_unknown(PASSED)
@@ -155,7 +130,7 @@ def _meant(cell: str, number_of: Callable[[str], int | None]) -> str:
 
 
 def _from_mapping(model: Model, mapping: Mapping[str, Any], where: Callable[[str], str], file: str) -> Array:
-    """From {state: action | {action: probability} | None}."""
+    """[P] from {state: action | {action: probability} | None}. `where(state)` is the place of a state's entry."""
     faults = Faults()
     policy = np.zeros(model.num_pairs)
     told = model.terminal.copy()
@@ -163,46 +138,36 @@ def _from_mapping(model: Model, mapping: Mapping[str, Any], where: Callable[[str
     for name, entry in mapping.items():
         state = state_of(name)
         if state is None:
-            faults.add(where(name), f"unknown state {described(name)}{_nearest(name, model.states)}")
+            faults.add(f"{where(name)}: unknown state {described(name)}{_nearest(name, model.states)}")
             continue
         shares = entry if isinstance(entry, dict) else {} if entry is None else {_word(entry): 1.0}
         if model.terminal[state]:
             if any(_share(share) != 0 for share in shares.values()):
-                faults.add(where(name), f"state {shown(name)} is terminal: no action is possible; leave it out")
+                faults.add(f"{where(name)}: state {shown(name)} is terminal: no action is possible; leave it out")
             continue
         told[state] = True
-        known = True
+        rules = []
         for action_name, share in shares.items():
-            action = action_of(action_name)
+            action, chance = action_of(action_name), _share(share)
             pair = None if action is None else model.pair_of(state, action)
             if action is None:
-                faults.add(
-                    where(name), f"unknown action {described(action_name)}{_nearest(action_name, model.actions)}"
-                )
-                known = False
-                continue
-            chance = _share(share)
-            if chance is None:
-                faults.add(where(name), f"the probability of {shown(action_name)} is {_written(share)}, not 0 to 1")
-            elif pair is None and chance > 0:
+                rules.append(f"unknown action {described(action_name)}{_nearest(action_name, model.actions)}")
+            elif chance is None:
+                rules.append(f"the probability of {shown(action_name)} is {_written(share)}, not 0 to 1")
+            elif pair is not None:
+                policy[pair] = chance
+            elif chance > 0:
                 possible = ", ".join(shown(model.actions[int(model.action[i])]) for i in model.pairs(state))
-                faults.add(
-                    where(name), f"action {shown(action_name)} is impossible in {shown(name)}; one of {possible}"
-                )
-            else:
-                if pair is not None:
-                    policy[pair] = chance
-                continue
-            known = False
+                rules.append(f"action {shown(action_name)} is impossible in {shown(name)}; one of {possible}")
         pairs = slice(int(model.first_pair[state]), int(model.first_pair[state + 1]))
         total = float(policy[pairs].sum())
-        if known and abs(total - 1) > TOLERANCE:
-            faults.add(where(name), f"the probabilities of state {shown(name)} sum to {total:.12g}, not to 1")
-        elif known:
-            policy[pairs] /= total
-    for missing in np.flatnonzero(~told).tolist():
-        faults.add(file, f"no action for state {shown(model.states[missing])}")
-    faults.settle()
+        if not rules and abs(total - 1) > TOLERANCE:
+            rules.append(f"the probabilities of state {shown(name)} sum to {total:.12g}, not to 1")
+        for rule in rules:
+            faults.add(f"{where(name)}: {rule}")
+        policy[pairs] /= total if not rules else 1.0
+    faults.add_all(np.flatnonzero(~told), lambda state: f"{file}: no action for state {shown(model.states[state])}")
+    faults.stop_if_any()
     return policy
 
 
@@ -222,9 +187,7 @@ def _written(share: Any) -> str:
 def _from_npz(source: Source, model: Model) -> Array:
     path = source.text
     with archive.opened(source) as arrays:
-        for name in arrays.members:
-            if name not in ARRAYS:
-                arrays.fail(f"unknown array '{shown(name)}'{did_you_mean(name, ARRAYS)}")
+        arrays.refuse_unknown(ARRAYS)
         for key, names in (("states", model.states), ("actions", model.actions)):
             if key in arrays and (
                 arrays.shape(key) != (len(names),) or list(arrays.names(key, len(names))) != list(names)
@@ -253,31 +216,39 @@ def _fits(arrays: archive.Arrays, name: str, count: int) -> None:
 
 
 def _of_actions(path: str, model: Model, action: Array) -> Array:
+    """[P] of the number of each state's action [S], -1 where terminal."""
     policy: Array = (model.action == action[model.pair_state]).astype(np.float64)
     taken = np.bincount(model.pair_state[policy > 0], minlength=model.num_states) > 0
     faults = Faults()
-    for state in np.flatnonzero(taken == model.terminal):
-        number = int(action[state])
-        rule = f"action number {number} is impossible in state {shown(model.states[int(state)])}"
-        faults.add(path, rule)
-    for state in np.flatnonzero(model.terminal & (action != -1)):
-        faults.add(path, f"state {shown(model.states[int(state)])} is terminal: its action is -1")
-    faults.settle()
+    faults.add_all(
+        np.flatnonzero(taken == model.terminal),
+        lambda state: f"{path}: action number {action[state]} is impossible in state {shown(model.states[state])}",
+    )
+    faults.add_all(
+        np.flatnonzero(model.terminal & (action != -1)),
+        lambda state: f"{path}: state {shown(model.states[state])} is terminal: its action is -1",
+    )
+    faults.stop_if_any()
     return policy
 
 
 def _checked(path: str, model: Model, policy: Array) -> Array:
+    """[P] probabilities, those of each state divided by their sum."""
     policy = policy.astype(np.float64)
     faults = Faults()
-    for pair in np.flatnonzero(~((policy >= 0) & (policy <= 1))):
-        state = shown(model.states[int(model.pair_state[pair])])
-        faults.add(path, f"probability {policy[pair]:g} in state {state}, not 0 to 1")
-    faults.settle()
-    total = np.bincount(model.pair_state, weights=policy, minlength=model.num_states)
-    for wrong in np.flatnonzero((np.abs(total - 1) > TOLERANCE) & ~model.terminal):
-        faults.add(path, f"the probabilities of state {shown(model.states[int(wrong)])} sum to {total[wrong]:.12g}")
-    faults.settle()
-    return np.asarray(policy / total[model.pair_state])
+    state_of = model.pair_state
+    faults.add_all(
+        np.flatnonzero(~((policy >= 0) & (policy <= 1))),
+        lambda i: f"{path}: probability {policy[i]:g} in state {shown(model.states[int(state_of[i])])}, not 0 to 1",
+    )
+    faults.stop_if_any()
+    total = np.bincount(state_of, weights=policy, minlength=model.num_states)
+    faults.add_all(
+        np.flatnonzero((np.abs(total - 1) > TOLERANCE) & ~model.terminal),
+        lambda s: f"{path}: the probabilities of state {shown(model.states[s])} sum to {total[s]:.12g}",
+    )
+    faults.stop_if_any()
+    return np.asarray(policy / total[state_of])
 
 
 def _numbers(names: Names) -> Callable[[str], int | None]:

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,12 +21,13 @@ from rltrain import yaml_subset
 from rltrain.cells import guarded
 from rltrain.core import Array
 from rltrain.errors import InputError
-from rltrain.mdp.files import json_stream
+from rltrain.mdp.files import archive, json_stream
 from rltrain.mdp.files.policy_files import SUFFIXES
-from rltrain.mdp.model import Model, Numbered
+from rltrain.mdp.model import Model
 from rltrain.mdp.pairs import of_choice
 from rltrain.mdp.solution import Solution
 from rltrain.spelling import shown
+from rltrain.whole_files import replacing
 
 BY_HAND = 10_000  # states up to which a policy is written as YAML
 
@@ -42,6 +42,15 @@ def check_target(path: Path, overwrite: bool = False) -> None:
         raise InputError(f"{path} exists; --overwrite replaces it")
     if not path.parent.is_dir():
         raise InputError(f"{path}: the folder {path.parent} does not exist")
+
+
+class Facts(NamedTuple):
+    """What is known of a policy besides itself."""
+
+    value: Array | None  # V [S]
+    q: Array | None  # Q [P]
+    bound: float | None  # of both
+    discount: float | None
 
 
 def write_solution(path: Path, solution: Solution, overwrite: bool = False) -> None:
@@ -65,62 +74,50 @@ def write(
     discount: float | None = None,
     overwrite: bool = False,
 ) -> None:
-    """A policy [P], and V [S] and Q [P] where they are known."""
+    """A policy [P], and V [S] and Q [P] where they are known. InputError where `path` is no place for it."""
     check_target(path, overwrite)
-    match path.suffix.lower():
-        case ".npz":
-            made = _as_npz(model, policy, value, q, bound, discount)
-        case ".csv":
-            made = _as_csv(model, policy, value, q, bound, discount)
-        case ".json":
-            made = _as_json(model, policy, value, q, bound, discount)
-        case _:
-            made = _as_yaml(path, model, policy, bound, discount)
-    _place(path, made)
-
-
-def _as_yaml(path: Path, model: Model, policy: Array, bound: float | None, discount: float | None) -> Iterator[bytes]:
-    if model.num_states > BY_HAND:
+    suffix = path.suffix.lower()
+    if suffix in (".yaml", ".yml") and model.num_states > BY_HAND:
         raise InputError(f"{path}: {model.num_states:,} states are too many for a file to edit by hand; use .npz")
-    facts = [f"of {shown(model.name)}"] if model.name else []
-    facts += [f"discount {discount:.12g}"] if discount is not None else []
-    facts += [f"values within {bound:.2g}"] if bound is not None else []
-    yield f"# policy {', '.join(facts)}".encode() + b"\n"
+    made = {".npz": _as_npz, ".csv": _as_csv, ".json": _as_json}.get(suffix, _as_yaml)
+    _place(path, made(model, policy, Facts(value, q, bound, discount)))
+
+
+def _as_yaml(model: Model, policy: Array, facts: Facts) -> Iterator[bytes]:
+    said = [f"of {shown(model.name)}"] if model.name else []
+    said += [f"discount {facts.discount:.12g}"] if facts.discount is not None else []
+    said += [f"values within {facts.bound:.2g}"] if facts.bound is not None else []
+    yield f"# policy {', '.join(said)}".encode() + b"\n"
     yield yaml_subset.write(dict(_entries(model, policy))).encode()
 
 
-def _as_json(
-    model: Model, policy: Array, value: Array | None, q: Array | None, bound: float | None, discount: float | None
-) -> Iterator[bytes]:
+def _as_json(model: Model, policy: Array, facts: Facts) -> Iterator[bytes]:
     entries = dict(_entries(model, policy))
-    fields: dict[str, Any] = {"model": model.name, "discount": discount, "bound": bound}
+    fields: dict[str, Any] = {"model": model.name, "discount": facts.discount, "bound": facts.bound}
     fields |= {"states": json_stream.of_names(model.states), "actions": list(model.actions)}
     fields["policy"] = json_stream.of_list(
         model.num_states, lambda first, last: [entries.get(model.states[i]) for i in range(first, last)]
     )
-    if value is not None:
-        fields["V"] = json_stream.of_numbers(value)
-    if q is not None:
-        fields["Q"] = json_stream.of_pairs(model, q)
+    if facts.value is not None:
+        fields["V"] = json_stream.of_numbers(facts.value)
+    if facts.q is not None:
+        fields["Q"] = json_stream.of_pairs(model, facts.q)
     for piece in json_stream.of_object(fields):
         yield piece.encode()
     yield b"\n"
 
 
-def _as_csv(
-    model: Model, policy: Array, value: Array | None, q: Array | None, bound: float | None, discount: float | None
-) -> Iterator[bytes]:
+def _as_csv(model: Model, policy: Array, facts: Facts) -> Iterator[bytes]:
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     out.writerow(["state", "action", "probability", "Q", "V", "bound", "discount", "model"])
-    same = ["" if bound is None else repr(float(bound)), "" if discount is None else repr(float(discount))]
-    same.append(guarded(model.name))
+    same = [_cell(facts.bound), _cell(facts.discount), guarded(model.name)]
     for state in range(model.num_states):
-        name, of_state = guarded(model.states[state]), "" if value is None else repr(float(value[state]))
+        name, of_state = guarded(model.states[state]), _cell(None if facts.value is None else facts.value[state])
         for pair in model.pairs(state):
-            of_pair = "" if q is None else repr(float(q[pair]))
             action = guarded(model.actions[int(model.action[pair])])
-            out.writerow([name, action, repr(float(policy[pair])), of_pair, of_state, *same])
+            of_pair = _cell(None if facts.q is None else facts.q[pair])
+            out.writerow([name, action, _cell(policy[pair]), of_pair, of_state, *same])
         if model.terminal[state]:
             out.writerow([name, "", "", "", of_state, *same])
         if text.tell() > 1 << 20:
@@ -130,9 +127,12 @@ def _as_csv(
     yield text.getvalue().encode()
 
 
-def _as_npz(
-    model: Model, policy: Array, value: Array | None, q: Array | None, bound: float | None, discount: float | None
-) -> Iterator[bytes]:
+def _cell(number: float | None) -> str:
+    """A number in full; empty where it is not known."""
+    return "" if number is None else repr(float(number))
+
+
+def _as_npz(model: Model, policy: Array, facts: Facts) -> Iterator[bytes]:
     arrays: dict[str, Any] = {"first_pair": model.first_pair, "action": model.action, "model": np.array(model.name)}
     taken = policy > 0
     if np.array_equal(policy, taken):
@@ -140,17 +140,10 @@ def _as_npz(
         arrays["policy"][model.pair_state[taken]] = model.action[taken]
     else:
         arrays["probability"] = policy
-    for key, said in (("V", value), ("Q", q), ("bound", bound), ("discount", discount)):
-        if said is not None:
-            arrays[key] = np.asarray(said)
-    for key, names in (("states", model.states), ("actions", model.actions)):
-        if not isinstance(names, Numbered):
-            arrays[key] = np.array(names)
+    known = {"V": facts.value, "Q": facts.q, "bound": facts.bound, "discount": facts.discount}
+    arrays |= {key: said for key, said in known.items() if said is not None}
     data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for key, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(f"{key}.npy"), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
+    archive.write(data, arrays | archive.names_to_write(model))
     yield data.getvalue()
 
 
@@ -159,14 +152,11 @@ def _entries(model: Model, policy: Array) -> Iterator[tuple[str, Any]]:
     for state in range(model.num_states):
         shares = {model.actions[int(model.action[i])]: float(policy[i]) for i in model.pairs(state) if policy[i] > 0}
         if shares:
-            only = next(iter(shares)) if list(shares.values()) == [1.0] else None
-            yield model.states[state], only if only is not None else shares
+            yield model.states[state], next(iter(shares)) if list(shares.values()) == [1.0] else shares
 
 
 def _place(path: Path, data: Iterator[bytes]) -> None:
-    """Whole or not at all."""
-    from rltrain.whole_files import replacing
-
+    """The bytes under this name, whole or not at all."""
     with replacing(path) as file:
         for piece in data:
             file.write(piece)

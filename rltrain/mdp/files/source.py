@@ -27,6 +27,7 @@ from typing import IO, cast
 
 from rltrain import yaml_subset
 from rltrain.errors import InputError
+from rltrain.mdp.files.header import begins_as_rows
 from rltrain.plain_files import open_plain
 from rltrain.spelling import nearest, shown
 
@@ -199,8 +200,6 @@ def recognised(head: bytes, text: str) -> str:
     Arrays are a zip. A CSV begins with a header that names a state and a next state. Cassandra's text has statements
     that are no YAML of ours. InputError for what is no text.
     """
-    from rltrain.mdp.files.csv_rows import begins_as_rows
-
     if not head:
         raise InputError(f"{text}: empty; expected a model")
     if head.startswith(b"PK"):

@@ -20,158 +20,132 @@ successors at once, as if it had one action, `step`. `values: cost` reads all re
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from rltrain import yaml_subset
+from rltrain.core import Array
 from rltrain.errors import InputError
-from rltrain.mdp import build, terminal
-from rltrain.mdp.checks import MAX_NAME, MOST_REWARD, Faults, check_start, quoted
-from rltrain.mdp.files import Loaded
+from rltrain.mdp.checks import MAX_NAME, MOST_REWARD, check_start, quoted
+from rltrain.mdp.files.loaded import LoadedModel, Transitions, loaded_model
+from rltrain.mdp.files.numerals import fraction, got, probability
 from rltrain.mdp.files.source import Source
+from rltrain.mdp.files.start import start_shares
 from rltrain.mdp.files.yaml_out import REWARD, STEP, TERMINAL, split
 from rltrain.mdp.files.yaml_out import write as write
-from rltrain.spelling import described, did_you_mean, shown
+from rltrain.mdp.files.yaml_tree import YamlTree
+from rltrain.spelling import described, did_you_mean
+from rltrain.yaml_subset import Path
 
 KEYS = ("name", "discount", "values", "start", "actions", "states", "chain")
 _MOST_REWARD = Fraction(f"{MOST_REWARD:g}")  # as it is printed: the float is a little less
-_NUMBER = re.compile(r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?")
-_FRACTION = re.compile(r"([-+]?\d{1,100})\s*/\s*(\d{1,100})")
-Path_ = yaml_subset.Path
 
 
-def read(source: Source, strict: bool = False) -> Loaded:
+def read(source: Source, strict: bool = False) -> LoadedModel:
     """The model of a YAML file."""
     return parse(source.whole(), source.text, source.stem, strict)
 
 
-def parse(text: str, source: str, name: str = "", strict: bool = False) -> Loaded:
+def parse(text: str, source: str, name: str = "", strict: bool = False) -> LoadedModel:
     """The model in a text. `source` is what messages call it."""
     return _Reader(text, source).model(name, strict)
-
-
-def fraction(text: str) -> Fraction | None:
-    """The exact value of `0.7`, `-3`, `1e-3` or `1/3`; None for anything else, `nan` and `1/0` included."""
-    text = text.strip()
-    if len(text) > 250:
-        return None
-    if over := _FRACTION.fullmatch(text):
-        return Fraction(int(over[1]), int(over[2])) if int(over[2]) else None
-    return Fraction(text.replace("_", "")) if _NUMBER.fullmatch(text) else None
 
 
 class _Reader:
     """One pass over the tree, which gathers the rows and every fault with its line."""
 
     def __init__(self, text: str, source: str) -> None:
-        self.source = source
-        self.document = yaml_subset.read(text)
-        self.found: list[tuple[int, str]] = []  # faults: line, text
-        for path, line, rule in self.document.faults:
-            self._add(line, path, rule)
-        tree = self.document.value
-        if not isinstance(tree, dict):
-            if not self.found:
-                self._add(1, (), "empty" if tree is None else "expected the keys discount, start and states")
-            self._stop()
-        self.tree: dict[str, Any] = tree
-        if self.found:
-            self._stop()
+        self.tree = YamlTree(text, source)
+        self.source, self.text, self.fault = source, self.tree.text, self.tree.fault
+        self.said = self.tree.value
         self.rows: list[tuple[int, int, int, Fraction, Fraction, int]] = []  # s, a, next, p, r, line
         self.actions: dict[str, int] = {}
         self.states: dict[str, int] = {}
         self.paid: dict[int, Fraction] = {}  # what terminal states pay
         self.sign = 1
 
-    def model(self, name: str, strict: bool) -> Loaded:
-        for key in self.tree:
+    def model(self, name: str, strict: bool) -> LoadedModel:
+        for key in self.said:
             if key not in KEYS:
                 self.fault((key,), f"unknown key{did_you_mean(key, KEYS)}")
         self._values()
         block = self._block()
-        self.states = {state: number for number, state in enumerate(self.tree[block])}
-        self._names_are_free(block)
-        if "actions" in self.tree:
+        self.states = {state: number for number, state in enumerate(self.said[block])}
+        self._check_state_names(block)
+        if "actions" in self.said:
             self._declare_actions()
-        ends = np.zeros(len(self.states), dtype=bool)
-        for state, said in self.tree[block].items():
-            ends[self.states[state]] = self._state((block, state), said, chain=block == "chain")
-        self._actions_are_used()
+        ends = [self._state((block, state), said, block == "chain") for state, said in self.said[block].items()]
+        for action in self.actions:
+            if not _is_name(action):
+                self.tree.add(
+                    1, (), f"the action's name {quoted(action[:60])} must be printable, no blank at either end"
+                )
         discount = self._discount()
-        start = self._start(strict)
-        if self.found:
-            self._stop()
+        start = self._start(strict) if "start" in self.said else None
+        self.tree.stop_if_any()
         name = self._name(name)
         if not self.actions:
             raise InputError(f"{self.source}: every state is terminal; a model has at least one action")
-        s, a, following, p, r, lines = zip(*self.rows, strict=True)
-        r = tuple(self.sign * reward for reward in r)
-        warnings: list[str] = ["values: cost: each cost is read as a negative reward"] if self.sign < 0 else []
-        model = build.from_transitions(
+        s, a, following, prob, reward, lines = zip(*self.rows, strict=True)
+        reward = tuple(self.sign * number for number in reward)
+        return loaded_model(
+            self.source,
             tuple(self.states),
             tuple(self.actions),
-            s,
-            a,
-            following,
-            [float(number) for number in p],
-            [float(number) for number in r],
-            start=start,
-            discount=None if discount is None else float(discount),
-            name=name,
+            Transitions(s, a, following, [float(number) for number in prob], [float(number) for number in reward]),
             place=lambda row: f"{self.source}:{lines[row]}",
-            terminal=ends,
-            exact=build.Written(p, r, discount),
-            warnings=warnings,
+            paid={state: self.sign * pay for state, pay in self.paid.items()},
+            written=(prob, reward),
+            discount=discount,
+            start=start,
+            name=name,
+            ends=ends,
+            costs=self.sign < 0,
+            warnings=["values: cost: each cost is read as a negative reward"] if self.sign < 0 else [],
             strict=strict,
         )
-        model = terminal.paid(model, {state: self.sign * reward for state, reward in self.paid.items()})
-        return Loaded(model, tuple(f"{self.source}: {warning}" for warning in warnings), self.sign < 0)
 
     # the parts of the text
 
     def _block(self) -> str:
-        given = [key for key in ("states", "chain") if key in self.tree]
+        given = [key for key in ("states", "chain") if key in self.said]
         if len(given) != 1:
             rule = "'states' and 'chain' exclude each other" if given else "no 'states': a block with one key a state"
-            self._add(self._line(tuple(given[1:])), (), rule)
-            self._stop()
-        block = self.tree[given[0]]
+            self.tree.add(self.tree.line(tuple(given[1:])), (), rule)
+            self.tree.stop_if_any()
+        block = self.said[given[0]]
         if not isinstance(block, dict) or not block:
-            got = "an empty one" if block == {} else described(block)
-            self.fault((given[0],), f"expected a block with one key a state, got {got}")
-            self._stop()
+            was = "an empty one" if block == {} else described(block)
+            self.fault((given[0],), f"expected a block with one key a state, got {was}")
+            self.tree.stop_if_any()
         return given[0]
 
     def _values(self) -> None:
-        if "values" not in self.tree:
-            return
-        said = self.tree["values"]
+        said = self.said.get("values", "reward")
         if said not in ("reward", "cost"):
-            self.fault(("values",), f"expected reward or cost, got {self._said(('values',))}")
+            self.fault(("values",), f"expected reward or cost, got {self.tree.said(('values',))}")
         self.sign = -1 if said == "cost" else 1
 
-    def _names_are_free(self, block: str) -> None:
+    def _check_state_names(self, block: str) -> None:
         for state in self.states:
-            if state in (TERMINAL, REWARD) and (block, state) not in self.document.quoted_keys:
+            if state in (TERMINAL, REWARD) and (block, state) not in self.tree.document.quoted_keys:
                 rule = f'the word {state} has a meaning; a state of that name is written "{state}", with the quotes'
-                self._add(self._line((block, state)), (), rule)
-            elif not state or not state.isprintable() or state != state.strip() or len(state) > MAX_NAME:
+                self.tree.add(self.tree.line((block, state)), (), rule)
+            elif not _is_name(state):
                 self.fault((block, state), f"a name has 1 to {MAX_NAME} printable characters, no blank at either end")
 
     def _declare_actions(self) -> None:
-        given = self.tree["actions"]
+        given = self.said["actions"]
         if not isinstance(given, list):
             return self.fault(("actions",), f"expected a list of names, got {described(given)}")
         for place in range(len(given)):
-            name = self.document.texts.get(("actions", place), "")
+            name = self.text(("actions", place))
             if name in self.actions:
                 self.fault(("actions", place), f"{quoted(name)} is listed twice")
             self.actions.setdefault(name, len(self.actions))
 
-    def _state(self, path: Path_, said: Any, chain: bool) -> bool:
+    def _state(self, path: Path, said: Any, chain: bool) -> bool:
         """The rows of a state; whether it is terminal."""
         state = self.states[str(path[-1])]
         if isinstance(said, str) and self._is_terminal(path, state):
@@ -187,52 +161,53 @@ class _Reader:
             own = Fraction(0)
             names = list(said)
             if REWARD in said and self._is_own_reward((*path, REWARD), said[REWARD]):
-                own = self._reward((*path, REWARD), self.document.texts.get((*path, REWARD), ""))
+                own = self._reward((*path, REWARD), self.text((*path, REWARD)))
                 names.remove(REWARD)
                 if not names:
                     self.fault(path, "no action; a terminal state that pays is written `NAME: terminal reward NUMBER`")
             for action in names:
-                if "actions" in self.tree and action not in self.actions:
+                if "actions" in self.said and action not in self.actions:
                     self.fault((*path, action), f"not in the list 'actions'{did_you_mean(action, self.actions)}")
                     continue
                 number = self.actions.setdefault(action, len(self.actions))
                 self._successors((*path, action), state, number, said[action], own)
         return False
 
-    def _is_terminal(self, path: Path_, state: int) -> bool:
+    def _is_terminal(self, path: Path, state: int) -> bool:
         """Whether a state's text says `terminal`, with a reward or not; the reward is kept."""
-        text = self.document.texts.get(path, "")
+        text = self.text(path)
         word, reward = (text, None) if text in self.states else split(text)
-        if word != TERMINAL or (path in self.document.quoted and TERMINAL in self.states):
+        if word != TERMINAL or (path in self.tree.document.quoted and TERMINAL in self.states):
             return False
         if reward is not None:
             self.paid[state] = self._reward(path, reward)
         return True
 
-    def _is_own_reward(self, path: Path_, said: Any) -> bool:
+    def _is_own_reward(self, path: Path, said: Any) -> bool:
         """Whether the key `reward` of a state is R(s), and no action of that name."""
-        text = self.document.texts.get(path, "")
+        text = self.text(path)
+        bare = path not in self.tree.document.quoted_keys
         if isinstance(said, dict):
-            if path not in self.document.quoted_keys:
+            if bare:
                 self.fault(path, f'expected a number; an action of that name is written "{REWARD}", with the quotes')
             return False
-        if path not in self.document.quoted_keys:
+        if bare:
             return True
         if text in self.states and fraction(text) is not None:
             self.fault(path, f"a number, and a state of that name: write {REWARD} without quotes, or {{{text}: 1}}")
         return text not in self.states and fraction(text) is not None
 
-    def _successors(self, path: Path_, state: int, action: int, said: Any, own: Fraction) -> None:
+    def _successors(self, path: Path, state: int, action: int, said: Any, own: Fraction) -> None:
         """The rows of a state and an action: a name, or a block of names and probabilities. `own`: R(s)."""
         if not isinstance(said, dict):
-            text = self.document.texts.get(path, "")
+            text = self.text(path)
             if isinstance(said, list) or not text.strip():
                 return self.fault(path, f"expected a state, or {{STATE: PROBABILITY, …}}, got {described(said)}")
             target, reward = self._target(path, text)
             return self._row(path, state, action, target, Fraction(1), own + self._reward(path, reward))
         names = list(said)
-        if REWARD in said and not self._is_name((*path, REWARD)):
-            own += self._reward((*path, REWARD), self.document.texts.get((*path, REWARD), ""))
+        if REWARD in said and not self._is_name_here((*path, REWARD)):
+            own += self._reward((*path, REWARD), self.text((*path, REWARD)))
             names.remove(REWARD)
         if not names:
             self.fault(path, "no successor; write {STATE: PROBABILITY, …}")
@@ -241,20 +216,20 @@ class _Reader:
             if isinstance(said[name], dict | list):
                 self.fault(place, f"expected a probability, or PROBABILITY reward NUMBER, got {described(said[name])}")
                 continue
-            written, reward = split(self.document.texts.get(place, ""))
-            prob = fraction(written)
-            if prob is None or not 0 <= prob <= 1:
-                self.fault(place, f"expected a probability from 0 to 1, such as 0.7 or 1/3, got {_got(written)}")
+            written, reward = split(self.text(place))
+            prob = probability(written)
+            if prob is None:
+                self.fault(place, f"expected a probability from 0 to 1, such as 0.7 or 1/3, got {got(written)}")
                 continue
             self._row(place, state, action, name, prob, own + self._reward(place, reward))
 
-    def _is_name(self, path: Path_) -> bool:
+    def _is_name_here(self, path: Path) -> bool:
         """Whether a key that is a word is a state's name here: in quotes, where there is such a state."""
-        return path in self.document.quoted_keys and str(path[-1]) in self.states
+        return path in self.tree.document.quoted_keys and str(path[-1]) in self.states
 
-    def _target(self, path: Path_, text: str) -> tuple[str, str | None]:
+    def _target(self, path: Path, text: str) -> tuple[str, str | None]:
         """The state that a text leads to, and the reward written behind it."""
-        if path in self.document.quoted and text in self.states:
+        if path in self.tree.document.quoted and text in self.states:
             return text, None
         target, reward = split(text)
         if reward is None or text not in self.states:
@@ -265,108 +240,45 @@ class _Reader:
             self.fault(path, f"may be the state {quoted(text)}, or {quoted(target)} and a reward; put names in quotes")
         return text, None
 
-    def _row(self, path: Path_, state: int, action: int, target: str, prob: Fraction, reward: Fraction) -> None:
+    def _row(self, path: Path, state: int, action: int, target: str, prob: Fraction, reward: Fraction) -> None:
         number = self.states.get(target)
         if number is None:
             return self.fault(path, f"unknown state {quoted(target)}{did_you_mean(target, self.states)}")
-        self.rows.append((state, action, number, prob, reward, self._line(path)))
+        self.rows.append((state, action, number, prob, reward, self.tree.line(path)))
 
-    def _reward(self, path: Path_, text: str | None) -> Fraction:
+    def _reward(self, path: Path, text: str | None) -> Fraction:
         if text is None:
             return Fraction(0)
         value = fraction(text)
         if value is None or abs(value) > _MOST_REWARD:
             rule = "a finite number" if value is None else f"at most {MOST_REWARD:g} either way"
-            self.fault(path, f"expected {rule} as the reward, got {_got(text) if text else self._said(path)}")
+            self.fault(path, f"expected {rule} as the reward, got {got(text) if text else self.tree.said(path)}")
             return Fraction(0)
         return value
 
-    def _actions_are_used(self) -> None:
-        for action in self.actions:
-            if not action or not action.isprintable() or action != action.strip() or len(action) > MAX_NAME:
-                self._add(1, (), f"the action's name {quoted(action[:60])} must be printable, no blank at either end")
-
     def _discount(self) -> Fraction | None:
-        if "discount" not in self.tree:
+        if "discount" not in self.said:
             return None
-        text = self.document.texts.get(("discount",), "")
-        value = fraction(text)
-        if value is None or not 0 <= value <= 1:
-            self.fault(("discount",), f"expected a number from 0 to 1, such as 0.95, got {self._said(('discount',))}")
+        value = probability(self.text(("discount",)))
+        if value is None:
+            self.fault(
+                ("discount",), f"expected a number from 0 to 1, such as 0.95, got {self.tree.said(('discount',))}"
+            )
         return value
 
-    def _said(self, path: Path_) -> str:
-        """What stands at a place, for a message."""
-        if path in self.document.texts:
-            return _got(self.document.texts[path])
-        value: Any = self.tree
-        for key in path:
-            value = value[key]
-        return described(value)
-
-    def _start(self, strict: bool) -> Any:
-        if "start" not in self.tree:
-            return None
-        said = self.tree["start"]
-        chances = [Fraction(0)] * len(self.states)
-        if isinstance(said, dict):
-            shares = {name: self.document.texts.get(("start", name), "") for name in said}
-        elif isinstance(said, list):
-            shares = {self.document.texts.get(("start", n), ""): f"1/{len(said)}" for n in range(len(said))}
-            if len(shares) < len(said):
-                self.fault(("start",), "a state is listed twice")
-        else:
-            shares = {self.document.texts.get(("start",), ""): "1"}
-        for name, text in shares.items():
-            path: Path_ = ("start", name) if isinstance(said, dict) else ("start",)
-            value = fraction(text)
-            if name not in self.states:
-                self.fault(path, f"unknown state {quoted(name)}{did_you_mean(name, self.states)}")
-            elif value is None or not 0 <= value <= 1:
-                self.fault(path, f"expected a probability from 0 to 1, got {_got(text)}")
-            else:
-                chances[self.states[name]] = value
-        start = np.array([float(chance) for chance in chances])
-        if not self.found:
-            check_start(start, f"{self.source}:{self._line(('start',))}: ", strict)
+    def _start(self, strict: bool) -> Array:
+        shares = start_shares(self.tree.document, self.said["start"], self.states, tuple(self.states), self.fault)
+        start = np.array([float(share) for share in shares])
+        if not self.tree.found:
+            check_start(start, f"{self.source}:{self.tree.line(('start',))}: ", strict)
         return start
 
     def _name(self, otherwise: str) -> str:
-        said = self.document.texts.get(("name",), otherwise)
-        if not said.isprintable() or len(said) > MAX_NAME or isinstance(self.tree.get("name"), dict | list):
-            raise InputError(f"{self.source}:{self._line(('name',))}: name: expected one line of text")
+        said = self.tree.document.texts.get(("name",), otherwise)
+        if not said.isprintable() or len(said) > MAX_NAME or isinstance(self.said.get("name"), dict | list):
+            raise InputError(f"{self.source}:{self.tree.line(('name',))}: name: expected one line of text")
         return said
 
-    # faults
 
-    def fault(self, path: Path_, rule: str) -> None:
-        self._add(self._line(path), path, rule)
-
-    def _line(self, path: Path_) -> int:
-        while path not in self.document.lines and path:
-            path = path[:-1]
-        return self.document.lines.get(path, 1)
-
-    def _add(self, line: int, path: Path_, rule: str) -> None:
-        self.found.append((line, f"{self.source}:{line}: {_where(path)}{rule}"))
-
-    def _stop(self) -> None:
-        faults = Faults()
-        for _, line in sorted(self.found, key=lambda found: found[0]):
-            faults.add(line)
-        faults.stop()
-
-
-def _got(text: str) -> str:
-    return f"'{shown(text if len(text) <= 60 else text[:57] + '...')}'" if text else "nothing"
-
-
-def _where(path: Path_) -> str:
-    """`state 's0', action 'a0', next 's1': ` of a path into `states`; the key itself of any other."""
-    if not path:
-        return ""
-    if path[0] not in ("states", "chain") or len(path) == 1:
-        return "".join(f"[{key}]" if isinstance(key, int) else f".{shown(key)}" for key in path).lstrip(".") + ": "
-    words = ("state", "action", "next") if path[0] == "states" else ("state", "next")
-    named = [f"{what} {quoted(str(key))}" for what, key in zip(words, path[1:], strict=False) if key != REWARD]
-    return ", ".join(named) + (", reward: " if REWARD in path[3 if path[0] == "states" else 2 :] else ": ")
+def _is_name(text: str) -> bool:
+    return bool(text) and text.isprintable() and text == text.strip() and len(text) <= MAX_NAME

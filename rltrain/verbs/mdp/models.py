@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rltrain.errors import InputError
 from rltrain.mdp import files
-from rltrain.mdp.files import Loaded
+from rltrain.mdp.files import LoadedModel
 from rltrain.spelling import described, nearest, shown
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def load(
     argument: str | None, kwargs: list[str] | None = None, *, minimize: bool = False, strict: bool = False
-) -> Loaded:
+) -> LoadedModel:
     """The model that is meant, and what its reader should be told.
 
     None is the book's model, a known suffix a file, `-` standard input, anything else the id of an environment.
@@ -26,7 +26,7 @@ def load(
     return files.minimised(loaded) if minimize else loaded
 
 
-def _load(argument: str | None, kwargs: list[str], strict: bool) -> Loaded:
+def _load(argument: str | None, kwargs: list[str], strict: bool) -> LoadedModel:
     if argument is None or files.is_model_file(argument):
         if kwargs:
             raise InputError(f"{shown(kwargs[0])}: arguments are for environments, and the model is a file")
@@ -47,7 +47,7 @@ def _load(argument: str | None, kwargs: list[str], strict: bool) -> Loaded:
             f"{shown(argument)} has no table of its transitions (env.P), so it cannot be solved exactly; "
             "FrozenLake-v1, CliffWalking-v1 and Taxi-v4 have one"
         )
-    return Loaded(model)
+    return LoadedModel(model)
 
 
 def discount_of(model: Model, text: str | float | None = None) -> float:
@@ -57,7 +57,7 @@ def discount_of(model: Model, text: str | float | None = None) -> float:
             what = f"{model.name}: " if model.name else ""
             raise InputError(f"{what}the model states no discount; add, for example: --discount 0.95")
         return model.discount
-    from rltrain.mdp.files.yaml_text import fraction
+    from rltrain.mdp.files.numerals import fraction
 
     value = fraction(str(text))
     if value is None or not 0 <= value <= 1:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from rltrain.errors import InputError
 from rltrain.mdp.checks import Faults, quoted
+from rltrain.mdp.files.header import Columns, folded
 from rltrain.mdp.files.source import Source
 from rltrain.spelling import nearest
 
@@ -21,10 +22,8 @@ MAX_LINE = 1_000_000  # characters: a remark may list all states
 MAX_FAULTS = 1_000
 _WHOLE = re.compile(r"(0|[1-9]\d{0,17})(?:\.0)?", re.ASCII)
 
-Columns = Mapping[str, Sequence[str]]  # a column -> the names it goes by, in lower case, `_` for a blank
 
-
-class Rows:
+class CsvTable:
     """What is above the header, where each column stands, and then the rows with their lines."""
 
     def __init__(self, source: Source, columns: Columns) -> None:
@@ -123,11 +122,6 @@ class Rows:
         known = {alias: column for column, aliases in self.columns.items() for alias in aliases if len(alias) > 1}
         found = nearest(folded(cell), known)
         return known[found] if found else None
-
-
-def folded(cell: str) -> str:
-    """A cell of a header as it is looked up."""
-    return cell.strip().casefold().replace(" ", "_")
 
 
 def whole_numbers(names: Sequence[str]) -> dict[str, str]:
