@@ -17,33 +17,37 @@ writes what the format cannot say in comments that begin with `#!`, and they are
 from __future__ import annotations
 
 import io
+import itertools
 from fractions import Fraction
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import InputError
-from rltrain.mdp import build
 from rltrain.mdp.checks import MOST_TOLERANCE, quoted
 from rltrain.mdp.files import cassandra_out
-from rltrain.mdp.files.cassandra_in import MAX_LINE, Reader, Rule, Token
-from rltrain.mdp.files.loaded import LoadedModel
+from rltrain.mdp.files.cassandra_in import RewardRule, Statements
+from rltrain.mdp.files.cassandra_words import MAX_LINE, Token
+from rltrain.mdp.files.loaded import KEPT_AS_WRITTEN, LoadedModel, Transitions, loaded_model
 from rltrain.mdp.files.source import Source
-from rltrain.mdp.model import Model, Names
+from rltrain.mdp.model import Model
 from rltrain.spelling import shown
 
-KEPT_AS_WRITTEN = 20_000  # transitions; more are not for rational arithmetic
 SEEN = "observations are passed over: the model is solved as if its states were seen"
+MIXED = "rewards that depend on the observation are their mean over what O: says is seen"
 MAX_PAYS = 50_000_000  # transitions times observations
 
 
 def read(source: Source, strict: bool = False) -> LoadedModel:
     """The model of a file, as if its states were seen."""
-    reader = Reader(source.lines(MAX_LINE), source.text, strict)
-    reader.statements()
-    return _loaded(reader, source.stem)
+    return _loaded(Statements(source.lines(MAX_LINE), source.text, strict), source.stem)
+
+
+def parse(text: str, source: str, name: str = "", strict: bool = False) -> LoadedModel:
+    """The model in a text. `source` is what messages call it."""
+    return _loaded(Statements(io.StringIO(text), source, strict), name)
 
 
 def write(model: Model, file: IO[bytes], path: Path) -> None:
@@ -57,79 +61,73 @@ def write(model: Model, file: IO[bytes], path: Path) -> None:
         file.write(line.encode() + b"\n")
 
 
-def parse(text: str, source: str, name: str = "", strict: bool = False) -> LoadedModel:
-    """The model in a text. `source` is what messages call it."""
-    reader = Reader(io.StringIO(text), source, strict)
-    reader.statements()
-    return _loaded(reader, name)
+class Marks(NamedTuple):
+    """What the comments that begin with `#!` say, which `cassandra_out` writes."""
+
+    name: str
+    impossible: set[tuple[int, int]]  # (action, state)
+    terminal: set[int]
 
 
-def _loaded(said: Reader, name: str) -> LoadedModel:
-    states, actions, name, hidden, terminal = _marked(said, name)
-    if said.seen or "observations" in said.names:
+def _loaded(said: Statements, name: str) -> LoadedModel:
+    said.read()
+    marks = _marks(said, name)
+    states, actions = said.names["states"], said.names["actions"]
+    if said.seen or "observations" in said.given:
         said.warnings.append(SEEN)
-    count = len(actions)
-    for state in range(len(states)):
-        for action in range(count):
-            if not said.rows.get((action, state)):
-                said.faults.add(
-                    f"{said.source}: state {quoted(states[state])}, action {quoted(actions[action])}: no T: says "
-                    "where it leads, and every action is possible everywhere in this format"
-                )
+    for state, action in itertools.product(range(len(states)), range(len(actions))):
+        if not said.rows.get((action, state)):
+            said.faults.add(
+                f"{said.source}: state {quoted(states[state])}, action {quoted(actions[action])}: no T: says where it "
+                "leads, and every action is possible everywhere in this format"
+            )
     said.faults.stop_if_any()
-    pairs = [
-        (state, action)
-        for state in range(len(states))
-        for action in range(count)
-        if state not in terminal and (action, state) not in hidden
+    rows = [
+        (s, a, to, text)
+        for s, a in itertools.product(range(len(states)), range(len(actions)))
+        if s not in marks.terminal and (a, s) not in marks.impossible
+        for to, text in sorted(said.rows[a, s].items())
     ]
-    rows = [(s, a, to, text) for s, a in pairs for to, text in sorted(said.rows[a, s].items())]
     if not rows:
         raise InputError(f"{said.source}: no state has an action")
     s, a, following = (np.array(column, dtype=np.int64) for column in list(zip(*rows, strict=True))[:3])
     texts = [row[3] for row in rows]
-    pays = _Pays(said, s, a, following, count)
-    reward = pays.floats()
-    if len(pays.mixed):
-        said.warnings.append("rewards that depend on the observation are their mean over what O: says is seen")
+    pays = _Pays(said, s, a, following)
     written = None
     if len(rows) <= KEPT_AS_WRITTEN:
         values = {text: Fraction(text) for text in {*texts}}
-        written = build.Written([values[text] for text in texts], pays.fractions(), said.discount)
-    found: list[str] = []
-    model = build.from_transitions(
+        written = [values[text] for text in texts], pays.fractions()
+    loaded = loaded_model(
+        said.source,
         states,
         actions,
-        s,
-        a,
-        following,
-        [_float(text) for text in texts],
-        reward,
-        start=None if said.start is None else [float(share) for share in said.start],
-        discount=None if said.discount is None else float(said.discount),
-        name=name,
+        Transitions(s, a, following, [_float(text) for text in texts], pays.floats()),
         place=lambda row: f"{said.source}:{said.lines[int(a[row]), int(s[row])]}",
-        terminal=[state in terminal for state in range(len(states))],
-        exact=written,
-        warnings=found,
+        paid={},
+        written=written,
+        discount=said.discount,
+        start=None if said.start is None else [float(share) for share in said.start],
+        name=marks.name,
+        ends=[state in marks.terminal for state in range(len(states))],
+        costs=said.sign < 0,
+        warnings=said.warnings + ([MIXED] if len(pays.mixed) else []),
         strict=said.strict,
     )
-    if said.discount is None:
-        found.append("no discount: is given")
-    return LoadedModel(model, tuple(f"{said.source}: {line}" for line in said.warnings + found), said.sign < 0)
+    if said.discount is not None:
+        return loaded
+    return loaded._replace(warnings=(*loaded.warnings, f"{said.source}: no discount: is given"))
 
 
-def _marked(said: Reader, name: str) -> tuple[Names, Names, str, set[tuple[int, int]], set[int]]:
-    """What the comments that begin with `#!` say: the name, names of states and actions, what is impossible."""
+def _marks(said: Statements, name: str) -> Marks:
+    """The comments of ours. States and actions take the names that these give them."""
     renamed: dict[str, dict[int, str]] = {"states": {}, "actions": {}}
-    hidden: set[tuple[int, int]] = set()
-    terminal: set[int] = set()
-    for mark, line in said.marks:
+    marks = Marks(name, set(), set())
+    for mark, line in said.words.marks:
         what, _, rest = mark.partition(" ")
         if what == "name":
-            name = rest
-        elif what == "start":
-            said.mixed_start([Token(text, line) for text in rest.split()], line)
+            marks = marks._replace(name=rest)
+        elif what == "start" and said.start is None:
+            said.read_shares([Token(text, line) for text in rest.split()], line)
         elif what in ("state", "action"):
             number, _, called = rest.partition(" ")
             found = said.find(f"{what}s", Token(number, line))
@@ -138,19 +136,19 @@ def _marked(said: Reader, name: str) -> tuple[Names, Names, str, set[tuple[int, 
         elif what == "terminal":
             found = said.find("states", Token(rest, line))
             if found is not None:
-                terminal.add(found)
+                marks.terminal.add(found)
         elif what == "impossible":
             first, _, second = rest.partition(" : ")
             action, state = said.find("actions", Token(first, line)), said.find("states", Token(second, line))
             if action is not None and state is not None:
-                hidden.add((action, state))
-    for state in {state for _, state in hidden} - terminal:
-        if all((action, state) in hidden for action in range(len(said.names["actions"]))):
+                marks.impossible.add((action, state))
+    for state in {state for _, state in marks.impossible} - marks.terminal:
+        if all((action, state) in marks.impossible for action in range(len(said.names["actions"]))):
             said.faults.add(f"{said.source}: state {quoted(said.names['states'][state])}: every action impossible")
     for what, changes in renamed.items():
         if changes:
             said.names[what] = tuple(changes.get(i, was) for i, was in enumerate(said.names[what]))
-    return said.names["states"], said.names["actions"], name, hidden, terminal
+    return marks
 
 
 def _float(text: str) -> float:
@@ -160,17 +158,19 @@ def _float(text: str) -> float:
 class _Pays:
     """The reward of each transition, which rules say for it, and for what is seen then."""
 
-    def __init__(self, said: Reader, s: Array, a: Array, following: Array, num_actions: int) -> None:
+    def __init__(self, said: Statements, s: Array, a: Array, following: Array) -> None:
         self.said = said
-        watched = len(said.names["observations"]) if said.by_observation else 1
+        seen = any(rule.wide or rule.seen is not None for rule in said.rules)  # what they pay may depend on it
+        watched = len(said.names["observations"]) if seen else 1
         if len(s) * watched > MAX_PAYS:
             raise InputError(f"{said.source}: {len(s):,} transitions by {watched:,} observations are too many rewards")
-        self.pay = _apply(said.rules, s, a, following, len(said.names["states"]), num_actions, watched)  # [rows, O]
+        sizes = len(said.names["states"]), len(said.names["actions"]), watched
+        self.pay = _apply(said.rules, s, a, following, *sizes)  # [rows, O]
         self.numbers = np.array([0.0, *map(float, said.pays)])
         each = self.numbers[self.pay + 1]
         self.mixed = np.flatnonzero((each != each[:, :1]).any(axis=1))  # rows whose reward depends on what is seen
         self.places = list(zip(a[self.mixed].tolist(), following[self.mixed].tolist(), strict=True))
-        self.sights = said.sights() if len(self.mixed) else {}
+        self.sights = said.observations() if len(self.mixed) else {}
         for action, state in dict.fromkeys(self.places):
             self._check(action, state)
         said.faults.stop_if_any()
@@ -207,7 +207,7 @@ class _Pays:
 
 
 def _apply(
-    rules: list[Rule], s: Array, a: Array, following: Array, num_states: int, num_actions: int, watched: int
+    rules: list[RewardRule], s: Array, a: Array, following: Array, num_states: int, num_actions: int, watched: int
 ) -> Array:
     """[rows, watched] which number pays each transition, -1: none. Rows ascend by state, then action, then next."""
     pay = np.full((len(s), watched), -1, dtype=np.int64)
