@@ -49,7 +49,8 @@ def play(run: Path, protocol: str, games: int, seed: int) -> dict[str, Any]:
     _, played, epsilon = protocols.conditions(experiment.environment, protocol, None)
     env = envs.make(played, num_envs=games, threads=2, training=False)
     state = load_path(run).state["algorithm"]
-    load_policy = vars(registry.load(experiment.algorithm_name))["load_policy"]
+    load_policy = registry.plugin(experiment.algorithm_name).load_policy
+    assert load_policy is not None
     policy = load_policy(experiment.algorithm, env.spec, state, Hardware("cpu", 2))
     stream = np.random.default_rng(seed)
     kinds: list[Counter[str]] = [Counter() for _ in range(games)]

@@ -11,10 +11,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 Array = NDArray[Any]
 Metrics = Mapping[str, float]  # flat, "loss/td", "return/mean"; the same keys at every step, NaN where not yet known
@@ -155,11 +158,7 @@ class Hardware:
 
 
 class Algorithm(Stateful, Protocol):
-    """A thing that gets better. An algorithm's module holds this class, `Config`, `TASK` and `DEFAULT_BUDGET`.
-
-    It may have `chosen`, str -> str: what its settings left to the machine, and how that was decided. It may be
-    `Pausing`, so that budgets and cadences need not wait for the end of a step; else they come at the end of one.
-    """
+    """A thing that gets better. It may be `Pausing` besides; all else that it may offer is a hook of its plugin."""
 
     @property
     def counters(self) -> Mapping[str, int]: ...  # env_steps, episodes, updates, sweeps: budgets and cadences name one
@@ -175,7 +174,8 @@ class Algorithm(Stateful, Protocol):
 class Pausing(Protocol):
     """An algorithm whose `step` may end early: at the environments' next step once a counter reaches its limit.
 
-    The next `step` goes on from there, also after `save` and `load`, and comes to the same as if it had not paused.
+    So budgets and cadences need not wait for the end of a step. The next `step` goes on from there, also after `save`
+    and `load`, and comes to the same as if it had not paused.
     """
 
     @property
@@ -185,19 +185,43 @@ class Pausing(Protocol):
     def so_far(self) -> Metrics: ...  # what `step` returned, of what the unit has come to
 
 
-@runtime_checkable
-class Doubting(Protocol):
-    """An algorithm's `Config` that knows settings under which nothing would ever be learned."""
-
-    def doubts(self, spec: EnvSpec, budget: Mapping[str, int]) -> list[str]: ...  # each with its key and the remedy
+def _no_lines(*_: Any) -> Sequence[str]:
+    return ()
 
 
-@runtime_checkable
-class Telling(Protocol):
-    """An algorithm that found something in its world, before the first step, that its user should know."""
+def _no_entries(*_: Any) -> Mapping[str, Any]:
+    return {}
 
-    @property
-    def told(self) -> list[str]: ...
+
+@dataclass(frozen=True, kw_only=True)
+class AlgorithmPlugin:
+    """All that the program knows of an algorithm: what it must have, and what it may offer. `registry` checks it.
+
+    A package names it by an entry point of the group `rltrain.algorithms`; its module is imported when a config names
+    the algorithm. What takes long to import, such as torch, is imported within `make` and the hooks. They are called
+    with the settings in `config`, an instance of that class; a `State` is what the algorithm's `save` returned.
+    """
+
+    config: type[BaseModel]  # its settings, each described; `model_config = rltrain.experiment.settings.STRICT`
+    make: Callable[[Any, Any, Any, Hardware], Algorithm]  # of (settings, world, `rng.Streams`, hardware)
+    budget: Mapping[str, int]  # where a config sets none: a counter and its limit
+    num_envs: int = 1  # environments side by side, where a config does not say
+    task: Literal["env", "tabular", "mdp"] = "env"  # the world: any `Env`, one of numbered states, a `mdp.model.Model`
+    on_gpu: bool = False  # it computes on `hardware.device`, by torch: "auto" is then a GPU where there is one
+
+    # Before it is made: (settings, spec, budget) -> what makes nothing be learned, a line each with key and remedy;
+    # (settings, spec) -> "parameters", "replay_bytes" or "rollout_bytes", "checkpoint_bytes", "cores", "frame_bytes".
+    doubts: Callable[[Any, EnvSpec, Mapping[str, int]], Sequence[str]] = _no_lines
+    cost: Callable[[Any, EnvSpec], Mapping[str, int]] = _no_entries
+    # Of what was made, before its first step: what its settings left to the machine, name -> "choice: reason"; what it
+    # found in its world that its user should know.
+    chosen: Callable[[Any], Mapping[str, str]] = _no_entries
+    warnings: Callable[[Any], Sequence[str]] = _no_lines
+    # Of a saved state, without making the algorithm: its policy (None: the algorithm is made and loaded for that); CSV
+    # tables beside the curves, table -> column -> [n]; lines for a person at the end of a run.
+    load_policy: Callable[[Any, EnvSpec, State, Hardware], Policy] | None = None
+    tables: Callable[[Any, EnvSpec, State], Mapping[str, Mapping[str, Array]]] = _no_entries
+    summary_lines: Callable[[Any, EnvSpec, State], Sequence[str]] = _no_lines
 
 
 def crossed(before: int, after: int, every: int) -> bool:

@@ -1,101 +1,143 @@
-"""The algorithms by name: one file of `rltrain/algos` each, and those that other packages bring by entry point.
+"""What can be plugged in, by name: each thing of ours, and those that other packages bring by entry points.
 
-A package registers an algorithm with an entry point of the group `rltrain.algorithms`: `name = "package.module"`. The
-module holds `Config`, `Algorithm`, `TASK` and `DEFAULT_BUDGET`, and `DEFAULT_NUM_ENVS` where one environment is not the
-best default. Nothing is imported before it is asked for.
+    rltrain.algorithms   `name = "package.module:PLUGIN"`, a `core.AlgorithmPlugin`
+
+Of ours, each file of `rltrain/algos` is an algorithm; its plugin stands in it, or, where the file imports something
+heavy, in `_NAME_plugin.py`. Nothing is imported before it is asked for. What is plugged in is checked when it is
+imported: an error names the entry point, the member and the rule.
 """
 
 from __future__ import annotations
 
 import ast
-import importlib
-import importlib.metadata
 import importlib.util
+from importlib.machinery import PathFinder
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 from pydantic import BaseModel
 
-from rltrain import algos
+from rltrain.core import AlgorithmPlugin
 from rltrain.errors import InputError, MissingError
-from rltrain.spelling import did_you_mean
+from rltrain.spelling import did_you_mean, in_one_line
 
-GROUP = "rltrain.algorithms"
+ALGORITHMS = "rltrain.algorithms"
 TASKS = ("env", "tabular", "mdp")  # learns from any environment, from numbered states, from a known model
+MAX_ENVS = 1024  # as in a config
 
 
 def names() -> list[str]:
     """Every algorithm's name, sorted."""
-    return sorted(_modules())
+    return sorted({*_our_algorithms(), *entry_points(group=ALGORITHMS).names})
 
 
 def summary(name: str) -> str:
     """The algorithm's one line: the first of its module's docstring, read without running the module."""
-    module = _module_of(name)
+    ours = _our_algorithms()
+    point = None if name in ours else _point(ALGORITHMS, "algorithm", name)
     try:
-        spec = importlib.util.find_spec(module)
-        source = Path(spec.origin).read_bytes() if spec and spec.origin else b""
-        docstring = ast.get_docstring(ast.parse(source))
-    except (ImportError, OSError, SyntaxError, ValueError):  # another package's broken module must not break a listing
+        source = _source(point.module) if point is not None else ours[name].with_name(f"{name}.py")
+        docstring = ast.get_docstring(ast.parse(source.read_bytes()))
+    except (ImportError, OSError, SyntaxError, ValueError, AttributeError):  # another package's must break no listing
         return ""
     return docstring.partition("\n")[0] if docstring else ""
 
 
-def load(name: str) -> ModuleType:
-    """The algorithm's module. InputError with the nearest name for an unknown one, MissingError for a package."""
-    path = _module_of(name)
-    try:
-        module = importlib.import_module(path)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == algos.__name__.partition(".")[0]:
-            raise  # a module of ours is no package that a person can install
-        raise MissingError(f"algorithm '{name}' needs the module '{error.name}', which is not installed") from error
-    _check(name, module)
-    return module
+def _source(module: str) -> Path:
+    """The file of a module, found without importing the packages that it lies in. ImportError."""
+    root, *parts = module.split(".")
+    spec, name = importlib.util.find_spec(root), root
+    for part in parts:
+        name = f"{name}.{part}"
+        spec = PathFinder.find_spec(name, spec.submodule_search_locations) if spec is not None else None
+    if spec is None or spec.origin is None:
+        raise ImportError(f"no file of {module}")
+    return Path(spec.origin)
 
 
-def settings(name: str) -> ModuleType:
-    """The module with the algorithm's `Config`, `TASK` and `DEFAULT_BUDGET`, perhaps without the rest.
+def plugin(name: str) -> AlgorithmPlugin:
+    """The algorithm of this name, checked.
 
-    An algorithm of ours that imports something heavy keeps these in `_NAME_config.py`, so that a config is checked at
-    once.
+    InputError with the nearest name for an unknown one, and for one that breaks the contract; MissingError for a
+    package that is not installed.
     """
-    _module_of(name)
-    light = f"{algos.__name__}._{name}_config"
-    return importlib.import_module(light) if importlib.util.find_spec(light) else load(name)
+    ours = _our_algorithms()
+    if name in ours:  # no package replaces it
+        point = EntryPoint(name, f"{__package__}.algos.{ours[name].stem}:PLUGIN", ALGORITHMS)
+        found = point.load()
+    else:
+        point = _point(ALGORITHMS, "algorithm", name)
+        found = _loaded(point, "algorithm")
+    return _checked(found, f"algorithm '{name}' ({point.value})")
 
 
-def _check(name: str, module: ModuleType) -> None:
-    """Refuse a module that is no algorithm, now rather than in the middle of a run."""
-    members = vars(module)
-    lacking = [member for member in ("Config", "Algorithm", "TASK", "DEFAULT_BUDGET") if member not in members]
-    if lacking:
-        raise InputError(f"algorithm '{name}': the module {module.__name__} lacks {', '.join(lacking)}")
-    config = members["Config"]
+def _our_algorithms() -> dict[str, Path]:
+    """Name -> the file in which its plugin stands."""
+    files = sorted((Path(__file__).parent / "algos").glob("*.py"))
+    light = {file.stem: file for file in files if file.stem.endswith("_plugin")}
+    return {file.stem: light.get(f"_{file.stem}_plugin", file) for file in files if not file.stem.startswith("_")}
+
+
+def _point(group: str, kind: str, name: str) -> EntryPoint:
+    """The entry point of this name. InputError with the nearest name."""
+    found = {point.name: point for point in entry_points(group=group)}
+    if name not in found:
+        known = {*found, *(_our_algorithms() if group == ALGORITHMS else ())}
+        raise InputError(f"unknown {kind} {name!r}{did_you_mean(name, known)}")
+    return found[name]
+
+
+def _loaded(point: EntryPoint, kind: str) -> Any:
+    """What another package's entry point names. MissingError, or InputError for whatever else goes wrong there."""
+    what = f"{kind} '{point.name}'"
+    try:
+        return point.load()
+    except ModuleNotFoundError as error:
+        raise MissingError(f"{what} needs the module '{error.name}', which is not installed") from error
+    except Exception as error:  # whoever wrote the package: no plugin of another may break the program
+        said = in_one_line(f"{type(error).__name__}: {error}", 200)
+        raise InputError(f"{what} ({point.value}) cannot be loaded: {said}") from error
+
+
+def _checked(found: Any, what: str) -> AlgorithmPlugin:
+    """Refuse what breaks the contract, now rather than in the middle of a run."""
+    if not isinstance(found, AlgorithmPlugin):
+        kind = type(found).__name__
+        raise InputError(f"{what}: must name a rltrain.core.AlgorithmPlugin, as package.module:PLUGIN; it is a {kind}")
+    config, budget = found.config, found.budget
     if not (
         isinstance(config, type) and issubclass(config, BaseModel) and config.model_config.get("extra") == "forbid"
     ):
-        raise InputError(
-            f"algorithm '{name}': its Config must be a pydantic model with "
-            "model_config = rltrain.experiment.config.STRICT"
-        )
-    if members["TASK"] not in TASKS:
-        raise InputError(f"algorithm '{name}': TASK must be one of {', '.join(TASKS)}, is {members['TASK']!r}")
-
-
-def _module_of(name: str) -> str:
-    modules = _modules()
-    if name not in modules:
-        raise InputError(f"unknown algorithm {name!r}{did_you_mean(name, modules)}")
-    return modules[name]
-
-
-def _modules() -> dict[str, str]:
-    """Name -> module. Our own come last: no package replaces them."""
-    others = {point.name: point.module for point in importlib.metadata.entry_points(group=GROUP)}
-    ours = {
-        file.stem: f"{algos.__name__}.{file.stem}"
-        for folder in algos.__path__
-        for file in Path(folder).glob("[!_]*.py")
+        rule = "must be a pydantic model with model_config = rltrain.experiment.settings.STRICT"
+        raise InputError(f"{what}: config {rule}")
+    if "name" in config.model_fields:
+        raise InputError(f"{what}: config must have no setting 'name': in a config that is the algorithm's")
+    if found.task not in TASKS:
+        raise InputError(f"{what}: task must be one of {', '.join(TASKS)}, is {found.task!r}")
+    counts = isinstance(budget, dict) and all(type(key) is str and _counts(limit) for key, limit in budget.items())
+    if not counts or not budget:
+        raise InputError(f"{what}: budget must be a dict of a counter and its limit, a whole number, is {budget!r}")
+    if not _counts(found.num_envs) or found.num_envs > MAX_ENVS:
+        raise InputError(f"{what}: num_envs must be a whole number from 1 to {MAX_ENVS}, is {found.num_envs!r}")
+    if type(found.on_gpu) is not bool:
+        raise InputError(f"{what}: on_gpu must be True or False, is {found.on_gpu!r}")
+    hooks = {
+        "make": found.make,
+        "doubts": found.doubts,
+        "cost": found.cost,
+        "chosen": found.chosen,
+        "warnings": found.warnings,
+        "tables": found.tables,
+        "summary_lines": found.summary_lines,
     }
-    return others | ours
+    if found.load_policy is not None:
+        hooks["load_policy"] = found.load_policy
+    for member, hook in hooks.items():
+        if not callable(hook):
+            raise InputError(f"{what}: {member} must be a function, is {hook!r}")
+    return found
+
+
+def _counts(value: Any) -> bool:
+    return type(value) is int and value >= 1

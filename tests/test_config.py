@@ -24,11 +24,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, model_validator
 
+from rltrain.core import AlgorithmPlugin
 from rltrain.experiment.config import STRICT
-
-TASK = "env"
-DEFAULT_BUDGET = {"env_steps": 5_000, "laps": 7}
-DEFAULT_NUM_ENVS = 3
 
 
 class Line(BaseModel):
@@ -58,6 +55,9 @@ class Config(BaseModel):
 
 
 class Algorithm: ...
+
+
+PLUGIN = AlgorithmPlugin(config=Config, make=Algorithm, budget={"env_steps": 5_000, "laps": 7}, num_envs=3)
 '''
 SMALL = "algorithm: tiny-for-test\nenvironment: CartPole-v1\n"
 SAMPLE = """# every kind of line
@@ -92,7 +92,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     (folder / "tiny-1.0.dist-info").mkdir()
     (folder / "tiny-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
     (folder / "tiny-1.0.dist-info" / "entry_points.txt").write_text(
-        "[rltrain.algorithms]\ntiny-for-test = tiny_for_test\n"
+        "[rltrain.algorithms]\ntiny-for-test = tiny_for_test:PLUGIN\n"
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
@@ -550,7 +550,7 @@ def test_the_mutations_bring_out_both() -> None:
 
 
 HALF = "discount: 0.5\nstates:\n  s: {stay: s reward 1, leave: t reward 3}\n  t: {back: s}\n"
-DISCOUNTED = [name for name in registry.names() if "gamma" in registry.settings(name).Config.model_fields]
+DISCOUNTED = [name for name in registry.names() if "gamma" in registry.plugin(name).config.model_fields]
 
 
 @pytest.mark.parametrize("name", DISCOUNTED)

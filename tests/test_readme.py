@@ -216,15 +216,15 @@ def test_the_number_of_games_is_right() -> None:
 
 
 def test_the_algorithm_of_readme_is_found_trains_and_resumes_exactly(shell: Shell) -> None:
-    ((name, module),) = tomllib.loads(blocks("toml")[0])["project"]["entry-points"][registry.GROUP].items()
-    package = shell.folder / module.split(".")[0]
+    ((name, value),) = tomllib.loads(blocks("toml")[0])["project"]["entry-points"][registry.ALGORITHMS].items()
+    package = shell.folder / value.split(".")[0]
     package.mkdir()
     (package / "__init__.py").touch()
     (package / f"{name}.py").write_text(blocks("python")[0])
     information = shell.folder / "my_package-1.0.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text(f"[{registry.GROUP}]\n{name} = {module}\n")
+    (information / "entry_points.txt").write_text(f"[{registry.ALGORITHMS}]\n{name} = {value}\n")
     (shell.folder / "search.yaml").write_text(blocks("yaml")[1])
 
     for command in (

@@ -8,21 +8,37 @@ from pathlib import Path
 
 import pytest
 
-from rltrain import algos, registry
+from rltrain import registry
 from rltrain.errors import InputError, MissingError
+from rltrain.experiment import schema
 
 COMPLETE = '''"""Plays at random.
 
 More.
 """
 from pydantic import BaseModel
-from rltrain.experiment.config import STRICT
-TASK = "env"
-DEFAULT_BUDGET = {"episodes": 10}
+from rltrain.core import AlgorithmPlugin
+from rltrain.experiment.settings import STRICT
 class Config(BaseModel):
     model_config = STRICT
 class Algorithm: ...
+PLUGIN = AlgorithmPlugin(config=Config, make=Algorithm, budget={"episodes": 10})
 '''
+BROKEN = {  # the module of each algorithm that breaks the contract: what of the complete one is another
+    "no_plugin": ("PLUGIN", "plugin"),
+    "lax": ("= STRICT", "= {}"),
+    "named": ("= STRICT", "= STRICT\n    name: str = ''"),
+    "wrong_task": ("budget=", 'task="game", budget='),
+    "no_budget": ('{"episodes": 10}', "{}"),
+    "odd_budget": ("10}", "0.5}"),
+    "crowded": ("budget=", "num_envs=2000, budget="),
+    "no_hook": ("budget=", 'cost={"parameters": 1}, budget='),
+    "other_member": ("budget=", "budgets={}, budget="),
+    "needy": ('"""\nfrom', '"""\nimport a_package_that_nobody_has\nfrom'),
+    "broken": ("class Algorithm", "def ("),
+}
+PLACE = "algorithm 'plug-{0}' (plugins_{0}:PLUGIN)"
+FILES = sorted((Path(registry.__file__).parent / "algos").glob("*.py"))
 
 
 @pytest.fixture
@@ -31,70 +47,82 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     information = tmp_path / "plugins-1.0.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: plugins\nVersion: 1.0\n")
-    names = ("complete", "lacking", "lax", "wrong_task", "needy", "broken", "absent")
-    points = "".join(f"plug-{name} = plugins_{name}\n" for name in names)
-    (information / "entry_points.txt").write_text(f"[rltrain.algorithms]\n{points}")
+    points = "".join(f"plug-{name} = plugins_{name}:PLUGIN\n" for name in ("complete", "absent", *BROKEN))
+    points += "plug-module = plugins_complete\nplug-odd = a module\n"
+    (information / "entry_points.txt").write_text(f"[{registry.ALGORITHMS}]\n{points}")
     (tmp_path / "plugins_complete.py").write_text(COMPLETE)
-    (tmp_path / "plugins_lacking.py").write_text(COMPLETE.replace("TASK", "task").replace("DEFAULT_BUDGET", "budget"))
-    (tmp_path / "plugins_lax.py").write_text(COMPLETE.replace("STRICT\nTASK", "STRICT\nSTRICT = {}\nTASK"))
-    (tmp_path / "plugins_wrong_task.py").write_text(COMPLETE.replace('"env"', '"game"'))
-    (tmp_path / "plugins_needy.py").write_text(COMPLETE + "import a_package_that_nobody_has\n")
-    (tmp_path / "plugins_broken.py").write_text("def (")
+    for name, (text, other) in BROKEN.items():
+        assert text in COMPLETE
+        (tmp_path / f"plugins_{name}.py").write_text(COMPLETE.replace(text, other))
     monkeypatch.syspath_prepend(str(tmp_path))
     return tmp_path
 
 
 def test_every_file_of_algos_is_an_algorithm_with_a_line_about_it() -> None:
-    files = {file.stem for folder in algos.__path__ for file in Path(folder).glob("*.py")} - {"__init__"}
-    assert {name for name in files if not name.startswith("_")} <= set(registry.names())
+    files = {file.stem for file in FILES if not file.stem.startswith("_")}
+    assert files <= set(registry.names())
     assert all(len(registry.summary(name)) > 10 for name in registry.names())
 
 
 def test_every_algorithm_loads() -> None:
     for name in registry.names():
-        module = vars(registry.load(name))
-        assert module["TASK"] in registry.TASKS
-        assert all(isinstance(ends, int) and ends > 0 for ends in module["DEFAULT_BUDGET"].values())
+        assert registry.plugin(name).task in registry.TASKS
 
 
 def test_every_setting_of_every_algorithm_is_described() -> None:
     for name in registry.names():
-        fields = vars(registry.load(name))["Config"].model_fields
+        fields = registry.plugin(name).config.model_fields
         assert [key for key, info in fields.items() if not info.description] == []
 
 
 def test_an_entry_point_registers_an_algorithm(package: Path) -> None:
     assert "plug-complete" in registry.names()
     assert registry.summary("plug-complete") == "Plays at random."
-    assert vars(registry.load("plug-complete"))["DEFAULT_BUDGET"] == {"episodes": 10}
+    plugin = registry.plugin("plug-complete")
+    assert (plugin.budget, plugin.num_envs, plugin.task) == ({"episodes": 10}, 1, "env")
+    assert plugin.cost(None, None) == {} and list(plugin.summary_lines(None, None, {})) == []  # what it does not offer
 
 
 def test_no_package_replaces_an_algorithm_of_ours(package: Path) -> None:
-    ours = next(file.stem for file in Path(next(iter(algos.__path__))).glob("[!_]*.py"))
+    ours = next(file.stem for file in FILES if not file.stem.startswith("_"))
     points = package / "plugins-1.0.dist-info" / "entry_points.txt"
-    points.write_text(f"[rltrain.algorithms]\n{ours} = plugins_complete\n")
+    points.write_text(f"[{registry.ALGORITHMS}]\n{ours} = plugins_complete:PLUGIN\n")
     assert registry.summary(ours) != "Plays at random."
+    assert registry.plugin(ours).config.__module__.startswith("rltrain.")
+    assert registry.names().count(ours) == 1
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("plug-lacking", "algorithm 'plug-lacking': the module plugins_lacking lacks TASK, DEFAULT_BUDGET"),
-        ("plug-lax", "algorithm 'plug-lax': its Config must be a pydantic model with model_config"),
-        ("plug-wrong_task", "algorithm 'plug-wrong_task': TASK must be one of env, tabular, mdp, is 'game'"),
+        ("plug-no_plugin", "algorithm 'plug-no_plugin' (plugins_no_plugin:PLUGIN) cannot be loaded: AttributeError"),
+        ("plug-module", "algorithm 'plug-module' (plugins_complete): must name a rltrain.core.AlgorithmPlugin, as"),
+        ("plug-odd", "algorithm 'plug-odd' (a module) cannot be loaded"),
+        ("plug-broken", "algorithm 'plug-broken' (plugins_broken:PLUGIN) cannot be loaded: SyntaxError"),
+        (
+            "plug-other_member",
+            "algorithm 'plug-other_member' (plugins_other_member:PLUGIN) cannot be loaded: TypeError",
+        ),
+        ("plug-lax", f"{PLACE.format('lax')}: config must be a pydantic model with model_config"),
+        ("plug-named", f"{PLACE.format('named')}: config must have no setting 'name'"),
+        ("plug-wrong_task", f"{PLACE.format('wrong_task')}: task must be one of env, tabular, mdp, is 'game'"),
+        ("plug-no_budget", f"{PLACE.format('no_budget')}: budget must be a dict of a counter and its limit"),
+        ("plug-odd_budget", f"{PLACE.format('odd_budget')}: budget must be a dict of a counter and its limit"),
+        ("plug-crowded", f"{PLACE.format('crowded')}: num_envs must be a whole number from 1 to 1024, is 2000"),
+        ("plug-no_hook", f"{PLACE.format('no_hook')}: cost must be a function, is {{'parameters': 1}}"),
         ("plug-compleat", "unknown algorithm 'plug-compleat'; did you mean 'plug-complete'?"),
         ("PLUG-COMPLETE", "unknown algorithm 'PLUG-COMPLETE'; did you mean 'plug-complete'?"),
     ],
 )
 def test_what_is_no_algorithm_is_refused(package: Path, name: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        registry.load(name)
+        registry.plugin(name)
     assert str(caught.value).startswith(message)
 
 
 def test_a_name_like_none_is_answered_with_all_names() -> None:
     with pytest.raises(InputError, match=f"one of .*{registry.names()[0]}"):
-        registry.load("zzzzzzzz")
+        registry.plugin("zzzzzzzz")
 
 
 @pytest.mark.parametrize(
@@ -102,11 +130,13 @@ def test_a_name_like_none_is_answered_with_all_names() -> None:
 )
 def test_a_package_that_is_not_installed_is_named(package: Path, name: str, module: str) -> None:
     with pytest.raises(MissingError, match=f"algorithm '{name}' needs the module '{module}'"):
-        registry.load(name)
+        registry.plugin(name)
 
 
 def test_a_broken_package_has_no_line_and_breaks_no_listing(package: Path) -> None:
-    assert registry.summary("plug-broken") == registry.summary("plug-absent") == ""
+    assert registry.summary("plug-broken") == registry.summary("plug-absent") == registry.summary("plug-odd") == ""
+    described = schema.schema()["properties"]["algorithm"]["oneOf"][0]["enum"]
+    assert "plug-complete" in described and "plug-broken" not in described
 
 
 def test_names_and_lines_import_no_algorithm() -> None:

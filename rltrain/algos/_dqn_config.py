@@ -10,10 +10,6 @@ from pydantic import BaseModel, Field, model_validator
 from rltrain.core import EnvSpec
 from rltrain.experiment.settings import STRICT, Width
 
-TASK = "env"
-DEFAULT_BUDGET = {"env_steps": 1_000_000}
-DEFAULT_NUM_ENVS = 8
-
 NATURE_CONVOLUTIONS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 
 

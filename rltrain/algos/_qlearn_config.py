@@ -8,9 +8,6 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from rltrain.experiment.settings import STRICT
 
-TASK = "tabular"
-DEFAULT_BUDGET = {"env_steps": 1_000_000}
-
 Rate = Annotated[float, Field(gt=0, le=1)]
 
 

@@ -20,16 +20,13 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
-from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, reached
+from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics, Policy, State, reached
 from rltrain.envs.episodes import Episodes
 from rltrain.envs.vacuum.room import turn_actions
 from rltrain.errors import InputError
 from rltrain.experiment.settings import STRICT
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved, step_of
-
-TASK = "env"
-DEFAULT_BUDGET = {"episodes": 500}
 
 MAX_STEPS = 1_000  # of every environment, in one `step`: games may be long
 
@@ -235,3 +232,11 @@ def make_policy(config: Config, spec: EnvSpec, stream: np.random.Generator) -> P
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state. Nothing was learned, so the config says it all."""
     return make_policy(config, spec, np.random.default_rng(0))
+
+
+PLUGIN = AlgorithmPlugin(
+    config=Config,
+    make=Algorithm,
+    budget={"episodes": 500},
+    load_policy=load_policy,
+)

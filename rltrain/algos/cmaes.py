@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import BaseModel, Field
 
-from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.errors import InputError
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, trials
@@ -29,9 +29,6 @@ from rltrain.policies.parameters import Family
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
 
-TASK = "env"
-DEFAULT_BUDGET = {"generations": 100}
-DEFAULT_NUM_ENVS = 100
 TINY, HUGE = 1e-100, 1e100  # of a saved search: beyond, squares are no numbers
 MOST_PARAMETERS = 2_000  # beyond, the eigenvectors of C take seconds a generation
 
@@ -241,7 +238,7 @@ def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardwar
     return champion_of(make_family(config, spec), state)
 
 
-def findings(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:
+def summary_lines(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:
     """What is told at the end of a run."""
     return told(make_family(config, spec), state["champion"])
 
@@ -249,3 +246,14 @@ def findings(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[st
 def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
     """What a run needs."""
     return {"parameters": len(make_family(config, spec).parameters)}
+
+
+PLUGIN = AlgorithmPlugin(
+    config=Config,
+    make=Algorithm,
+    budget={"generations": 100},
+    num_envs=100,
+    cost=cost,
+    load_policy=load_policy,
+    summary_lines=summary_lines,
+)

@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 
 from rltrain.algos import _dqn_schedules as schedules
-from rltrain.algos._dqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Config
+from rltrain.algos._dqn_config import Config
 from rltrain.algos._dqn_round import Round, Unit, unit_of
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, crossed, joined, reached
 from rltrain.deep import actor
@@ -51,8 +51,6 @@ from rltrain.envs.episodes import Episodes
 from rltrain.errors import CheckpointError
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved, step_of
-
-__all__ = ["DEFAULT_BUDGET", "DEFAULT_NUM_ENVS", "TASK", "Algorithm", "Config", "cost", "load_policy"]
 
 STEP_ENV_STEPS = 256  # environment steps that one `step` of the algorithm spans, about a second of an Atari game
 MANY_CORES = 1024  # torch takes as many as `run.threads` allows

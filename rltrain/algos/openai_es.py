@@ -15,17 +15,13 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, Field
 
-from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, trials
 from rltrain.policies.adam import Adam
 from rltrain.policies.champion import Champion, champion_of, spread, told
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
-
-TASK = "env"
-DEFAULT_BUDGET = {"generations": 100}
-DEFAULT_NUM_ENVS = 100
 
 
 class Config(BaseModel):
@@ -139,7 +135,7 @@ def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardwar
     return champion_of(choosing.make(config, spec), state)
 
 
-def findings(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:
+def summary_lines(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:
     """What is told at the end of a run."""
     return told(choosing.make(config, spec), state["champion"])
 
@@ -147,3 +143,14 @@ def findings(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[st
 def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
     """What a run needs."""
     return {"parameters": len(choosing.make(config, spec).parameters)}
+
+
+PLUGIN = AlgorithmPlugin(
+    config=Config,
+    make=Algorithm,
+    budget={"generations": 100},
+    num_envs=100,
+    cost=cost,
+    load_policy=load_policy,
+    summary_lines=summary_lines,
+)

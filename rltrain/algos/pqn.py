@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from rltrain.algos._pqn_config import DEFAULT_BUDGET, DEFAULT_NUM_ENVS, TASK, Config
+from rltrain.algos._pqn_config import Config
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, reached
 from rltrain.deep.device import prepare_thread, resolve
 from rltrain.deep.fast.helper import Helper
@@ -29,8 +29,6 @@ from rltrain.deep.networks import PIXEL, NetworkShape, QNetwork, copy_weights, h
 from rltrain.envs.episodes import Episodes
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved, step_of
-
-__all__ = ["DEFAULT_BUDGET", "DEFAULT_NUM_ENVS", "TASK", "Algorithm", "Config", "cost", "load_policy"]
 
 
 class Rollout(NamedTuple):

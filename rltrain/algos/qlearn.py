@@ -16,9 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from rltrain.algos._qlearn_config import DEFAULT_BUDGET as DEFAULT_BUDGET
-from rltrain.algos._qlearn_config import TASK as TASK
-from rltrain.algos._qlearn_config import Config as Config
+from rltrain.algos._qlearn_config import Config
 from rltrain.core import Array, EnvSpec, Hardware, Metrics, Policy, State, reached
 from rltrain.envs.models.tabular import TabularEnv
 from rltrain.errors import DivergedError
@@ -99,7 +97,7 @@ class Algorithm:
         return {"env_steps": self.env_steps, "episodes": int(self.world.episodes.min())}
 
     @property
-    def told(self) -> list[str]:
+    def warnings(self) -> list[str]:
         return [truth.NO_VALUES] if self.model is not None and self.truth is None else []
 
     @property

@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, Field
 
-from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.envs.episodes import Episodes
 from rltrain.errors import DivergedError, InputError
 from rltrain.experiment.settings import STRICT
@@ -30,10 +30,6 @@ from rltrain.policies import mlp
 from rltrain.policies.adam import Adam
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
-
-TASK = "env"
-DEFAULT_BUDGET = {"env_steps": 500_000}
-DEFAULT_NUM_ENVS = 16
 
 EPS = 1e-8  # keeps a batch of equal scores from being divided by nothing
 
@@ -388,3 +384,12 @@ def _policy(config: Config, weights: mlp.Weights, num_actions: int, seed: int) -
 def _flat(obs: Array) -> Array:
     """[N, *obs] -> [N, in] float64."""
     return obs.reshape(len(obs), -1).astype(np.float64)
+
+
+PLUGIN = AlgorithmPlugin(
+    config=Config,
+    make=Algorithm,
+    budget={"env_steps": 500_000},
+    num_envs=16,
+    load_policy=load_policy,
+)

@@ -15,16 +15,13 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
-from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, designs, trials
 from rltrain.policies.champion import Champion, champion_of, spread, told
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
 
-TASK = "env"
-DEFAULT_BUDGET = {"policies": 1_000}
-DEFAULT_NUM_ENVS = 100
 MOST_COLUMNS = 16  # parameters that points.csv lists
 
 
@@ -126,7 +123,7 @@ def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardwar
     return champion_of(choosing.make(config, spec), state)
 
 
-def findings(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:
+def summary_lines(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:
     """What is told at the end of a run."""
     return told(choosing.make(config, spec), state["champion"])
 
@@ -142,3 +139,15 @@ def tables(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> dict[str,
 def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
     """What a run needs."""
     return {"parameters": len(choosing.make(config, spec).parameters)}
+
+
+PLUGIN = AlgorithmPlugin(
+    config=Config,
+    make=Algorithm,
+    budget={"policies": 1_000},
+    num_envs=100,
+    cost=cost,
+    load_policy=load_policy,
+    tables=tables,
+    summary_lines=summary_lines,
+)

@@ -13,16 +13,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from rltrain.core import EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.core import AlgorithmPlugin, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.experiment.settings import STRICT
 from rltrain.mdp.learn.sweeping import Sweeping
 from rltrain.mdp.learn.table_policy import greedy, restored
 from rltrain.mdp.model import Model
 from rltrain.rng import Streams
 from rltrain.saved import Saved
-
-TASK = "mdp"
-DEFAULT_BUDGET = {"sweeps": 1_000_000}
 
 
 class Config(BaseModel):
@@ -71,3 +68,12 @@ def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardwar
     """The policy of a saved state."""
     saved = Saved.of(state)
     return restored(saved.part("policy"), saved.part("table").array("q", "float64", (None,)), spec)
+
+
+PLUGIN = AlgorithmPlugin(
+    config=Config,
+    make=Algorithm,
+    budget={"sweeps": 1_000_000},
+    task="mdp",
+    load_policy=load_policy,
+)

@@ -214,21 +214,19 @@ def experiment_of(path: Path, loaded: Loaded) -> Experiment:
 
 
 def policy_of(experiment: Experiment, loaded: Loaded, device: str | None, threads: int) -> Policy:
-    """The saved policy. A module's `load_policy` builds it alone; without one, the whole algorithm is restored."""
+    """The saved policy. A plugin's `load_policy` builds it alone; without one, the whole algorithm is restored."""
     from rltrain import envs, registry
     from rltrain.core import Hardware
     from rltrain.rng import Streams
     from rltrain.run import build
     from rltrain.saved import loading
 
-    module = registry.load(experiment.algorithm_name)
+    load_policy = registry.plugin(experiment.algorithm_name).load_policy
     hardware = Hardware(device or experiment.run.device, threads)
-    load_policy = vars(module).get("load_policy")
     if load_policy is not None:
         spec = envs.describe(experiment.environment, task=experiment.task)
         with loading(loaded.name):
-            policy: Policy = load_policy(experiment.algorithm, spec, loaded.state.part("algorithm"), hardware)
-        return policy
+            return load_policy(experiment.algorithm, spec, loaded.state.part("algorithm"), hardware)
     rng = Streams(experiment.run.seed)
     env = build.world(experiment)
     try:
@@ -236,8 +234,7 @@ def policy_of(experiment: Experiment, loaded: Loaded, device: str | None, thread
         with loading(loaded.name):
             algorithm.load(loaded.state.part("algorithm"))
             rng.load(loaded.state.part("rng"))
-        whole: Policy = algorithm.policy()
-        return whole
+        return algorithm.policy()
     finally:
         env.close()
 

@@ -236,7 +236,7 @@ def drive(run: Run, quiet: bool) -> int:
     from rltrain.cli import table
     from rltrain.cli.history import recall
     from rltrain.cli.signals import stopping
-    from rltrain.run.tables import findings
+    from rltrain.run.tables import summary_lines
     from rltrain.verbs.truth import discounts_apart
 
     facts = table.Facts(
@@ -272,7 +272,7 @@ def drive(run: Run, quiet: bool) -> int:
     verdict, *advice = ending(run, asked, steps, quiet)
     say(verdict)
     if run.finished and not quiet:
-        for line in findings(run.experiment, run.spec, run.algorithm):
+        for line in summary_lines(run.experiment, run.spec, run.algorithm):
             say(line)
     if steps and not quiet:  # the verdict does not wait for the picture
         say(picture(run))

@@ -10,7 +10,7 @@ from rltrain.errors import MissingError
 def resolve(name: str) -> torch.device:
     """The device of this name; `auto` is the GPU if there is one. MissingError if it is not there."""
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        name = "cuda" if has_gpu() else "cpu"
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise MissingError(
@@ -20,6 +20,11 @@ def resolve(name: str) -> torch.device:
         torch.backends.cudnn.deterministic = True  # the same sums in every run
     use(device)
     return device
+
+
+def has_gpu() -> bool:
+    """Whether torch can compute on a GPU here."""
+    return torch.cuda.is_available()
 
 
 def free_bytes(name: str) -> int:

@@ -1,6 +1,6 @@
 """YAML text and dotted overrides -> a typed, frozen experiment. Every config error is born here.
 
-A config has three blocks: `algorithm` (its name and its own settings, typed by the algorithm's module), `environment`
+A config has three blocks: `algorithm` (its name and its own settings, typed by the algorithm's plugin), `environment`
 and `run`. What a file leaves out is filled in here, once, so `Experiment.to_yaml` says all and is a valid config. A
 discount that is left out is the one that the model's file states; else the algorithm's own default.
 """
@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from rltrain import registry
+from rltrain.core import AlgorithmPlugin
 from rltrain.errors import InputError
 from rltrain.experiment.draft import Draft
 from rltrain.experiment.faults import fields_at, sentences
@@ -106,11 +108,11 @@ def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
         draft.override(override)
     blocks = {name: _block(draft, name) for name in _BLOCKS}
     name = blocks["algorithm"].pop("name", None)
-    members = _algorithm_members(draft, name)
+    plugin = _plugin(draft, name)
     models: dict[str, type[BaseModel]] = {"environment": EnvironmentConfig, "run": RunConfig}
-    if members:
-        models["algorithm"] = members["Config"]
-        _check_counters(draft, blocks["run"], {*COUNTERS, *members["DEFAULT_BUDGET"]})
+    if plugin is not None:
+        models["algorithm"] = plugin.config
+        _check_counters(draft, blocks["run"], {*COUNTERS, *plugin.budget})
     elsewhere = {key: f"{block}.{key}" for block, model in models.items() for key in fields_at(model, ())}
     elsewhere |= _OTHER_NAMES
     for key in draft.tree:
@@ -118,7 +120,7 @@ def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
             hint = f"; did you mean '{elsewhere[key]}'?" if key in elsewhere else did_you_mean(key, blocks)
             draft.fault((key,), f"unknown key{hint}")
 
-    algorithm = _validated(draft, "algorithm", models["algorithm"], blocks, elsewhere) if members else None
+    algorithm = _validated(draft, "algorithm", models["algorithm"], blocks, elsewhere) if plugin else None
     environment = _validated(draft, "environment", EnvironmentConfig, blocks, elsewhere)
     run = _validated(draft, "run", RunConfig, blocks, elsewhere)
     if environment and run and run.evaluate.protocol in ("nature", "sticky") and not environment.is_atari:
@@ -134,9 +136,9 @@ def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
             environment = environment.model_copy(update={"id": found})
             if algorithm and not draft.faults:
                 algorithm = _with_own_discount(draft, algorithm, blocks["algorithm"], found)
-    if draft.faults or not (algorithm and environment and run):
+    if draft.faults or not (plugin and algorithm and environment and run):
         draft.raise_faults()
-    return _filled_in(Experiment(name, algorithm, environment, run, source, members["TASK"]), members)
+    return _filled_in(Experiment(name, algorithm, environment, run, source, plugin.task), plugin)
 
 
 def _model_file(path: Path, beside: Path) -> str | None:
@@ -197,18 +199,16 @@ def _block(draft: Draft, name: str) -> dict[str, Any]:
     return dict(block)
 
 
-def _algorithm_members(draft: Draft, name: object) -> Mapping[str, Any]:
-    """What the algorithm's module holds; empty where there is no such algorithm."""
-    from rltrain import registry
-
+def _plugin(draft: Draft, name: object) -> AlgorithmPlugin | None:
+    """The algorithm; None where there is no such one, which is noted."""
     if name is None:
         draft.fault(("algorithm", "name"), f"missing; one of {', '.join(registry.names())}")
-        return {}
+        return None
     try:
-        return vars(registry.settings(name if isinstance(name, str) else json.dumps(name)))
+        return registry.plugin(name if isinstance(name, str) else json.dumps(name))
     except InputError as error:
         draft.fault(("algorithm", "name"), str(error))
-        return {}
+        return None
 
 
 def _validated(
@@ -234,13 +234,13 @@ def _check_counters(draft: Draft, run: Mapping[str, Any], known: Iterable[str]) 
                 draft.fault(("run", *path, counter), f"unknown counter{did_you_mean(counter, known)}")
 
 
-def _filled_in(experiment: Experiment, members: Mapping[str, Any]) -> Experiment:
+def _filled_in(experiment: Experiment, plugin: AlgorithmPlugin) -> Experiment:
     """The experiment with the defaults that depend on the algorithm and the environment."""
     environment, run = experiment.environment, experiment.run
     if environment.num_envs is None:
-        environment = environment.model_copy(update={"num_envs": members.get("DEFAULT_NUM_ENVS", 1)})
+        environment = environment.model_copy(update={"num_envs": plugin.num_envs})
     if run.budget is None:
-        run = run.model_copy(update={"budget": dict(members["DEFAULT_BUDGET"])})
+        run = run.model_copy(update={"budget": dict(plugin.budget)})
     if run.evaluate.protocol is None:
         protocol = "nature" if environment.is_atari and environment.preprocessing == "nature" else "training"
         run = run.model_copy(update={"evaluate": run.evaluate.model_copy(update={"protocol": protocol})})

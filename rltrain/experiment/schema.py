@@ -17,7 +17,7 @@ def schema() -> dict[str, Any]:
     configs: dict[str, type[BaseModel]] = {}
     for name in registry.names():
         try:
-            configs[name] = vars(registry.settings(name))["Config"]
+            configs[name] = registry.plugin(name).config
         except (InputError, MissingError):  # another package's broken algorithm is left out
             continue
     models: list[type[BaseModel]] = [EnvironmentConfig, RunConfig, *configs.values()]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from rltrain import envs, registry
-from rltrain.core import Algorithm, Doubting, Env, EnvSpec, Hardware
+from rltrain.core import Algorithm, Env, EnvSpec, Hardware
 from rltrain.deep.fast import allocator
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment import config
@@ -55,33 +55,28 @@ def check_counters(experiment: Experiment, made: Algorithm) -> None:
 
 def doubts(experiment: Experiment, spec: EnvSpec) -> list[str]:
     """What its user should know before it begins: how the model was read, why nothing may be learned or nothing end."""
-    budget, settings = experiment.run.budget or {}, experiment.algorithm
+    budget = experiment.run.budget or {}
     found = list(spec.warnings)
     if spec.endless and set(budget) == {"episodes"}:
         found.append(
             f"run.budget: {budget['episodes']:,} episodes never come: no state of {spec.id} is terminal; set"
             " environment.max_episode_steps, or a budget of env_steps"
         )
-    return found + (settings.doubts(spec, budget) if isinstance(settings, Doubting) else [])
+    return [*found, *registry.plugin(experiment.algorithm_name).doubts(experiment.algorithm, spec, budget)]
 
 
 def world(experiment: Experiment, cores: int = 1) -> Env:
     """What the algorithm learns from, played by all cores; where it learns on a GPU, by all but one, and in parts."""
-    gpu = False
-    if cores > 2 and experiment.task == "env":
-        registry.load(experiment.algorithm_name)  # its torch knows whether there is a GPU
-        gpu = machine.device(experiment.run.device) != "cpu"
+    gpu = cores > 2 and experiment.task == "env" and machine.device(experiment) != "cpu"
     return envs.make(experiment.environment, task=experiment.task, threads=cores - gpu, in_parts=gpu)
 
 
 def algorithm(experiment: Experiment, settings: BaseModel, env: Env, rng: Streams, hardware: Hardware) -> Algorithm:
     """The algorithm on this world; one that solves a model is given the model itself."""
-    members = vars(registry.load(experiment.algorithm_name))
     material: Any = env
     if experiment.task == "mdp":
         material = envs.known_model(experiment.environment, experiment.algorithm_name)
-    made: Algorithm = members["Algorithm"](settings, material, rng, hardware)
-    return made
+    return registry.plugin(experiment.algorithm_name).make(settings, material, rng, hardware)
 
 
 def keep_model(experiment: Experiment, folder: Path, disk: Disk = REAL) -> None:

@@ -36,7 +36,7 @@ def fork(run: Path, overrides: Sequence[str], runs_dir: Path, name: str, command
             try:
                 write_small(new / folders.FORKING, "")
                 changed = [str(edit) for edit in edits.since(loaded.meta, experiment)]
-                here = machine.facts(experiment.run.threads or machine.cores(), machine.device(experiment.run.device))
+                here = machine.facts(experiment.run.threads or machine.cores(), machine.device(experiment))
                 origin = {"run": str(run), "checkpoint": loaded.name, "changed": changed}
                 known = facts.begun(command, here, {}) | {"forked": origin}
                 facts.write(new, known | facts.inexact(f"forked from {run} at {loaded.name}", loaded.counters))

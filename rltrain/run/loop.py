@@ -17,7 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from rltrain.core import EnvSpec, Metrics, Pausing, State, Telling, crossed
+from rltrain import registry
+from rltrain.core import EnvSpec, Metrics, Pausing, State, crossed
 from rltrain.errors import DiskError, EnvironmentFault
 from rltrain.experiment import config
 from rltrain.experiment.config import Experiment
@@ -60,6 +61,7 @@ class Run:
         self.experiment, self.rng, self.env, self.algorithm, self.threads = parts
         self.folder, self._lock, self._disk = folder, lock, disk
         self.spec: EnvSpec = self.env.spec
+        self._plugin = registry.plugin(self.experiment.algorithm_name)
         run = self.experiment.run
         self.budget: dict[str, int] = dict(run.budget or {})
         self.primary = next(iter(self.budget))  # the counter that names checkpoints
@@ -80,7 +82,7 @@ class Run:
         self._started = time.monotonic()
         self._recent: list[tuple[float, int]] = []  # (seconds, environment steps) of the last steps, for the speed
         self._warnings = doubts(self.experiment, self.spec)
-        self._warnings += self.algorithm.told if isinstance(self.algorithm, Telling) else []
+        self._warnings += self._plugin.warnings(self.algorithm)
         self._facts: dict[str, Any] | None = None  # for run.json, once a step is made that is not exact
         self._unwritten = False  # the sinks hold numbers that the disk refused
         self._mean: float | None = None  # of the last training games, for a run that is never evaluated
@@ -430,13 +432,12 @@ class Run:
             self.stop = self.stop or "wall"
 
     def _machine(self) -> dict[str, str]:
-        return machine.facts(self.threads, machine.device(self.experiment.run.device))
+        return machine.facts(self.threads, machine.device(self.experiment))
 
     @property
     def _chosen(self) -> Mapping[str, str]:
         """What the settings left to the machine, and how that was decided."""
-        chosen: Mapping[str, str] = getattr(self.algorithm, "chosen", {})
-        return chosen
+        return self._plugin.chosen(self.algorithm)
 
     def _drain_warnings(self) -> Iterator[Event]:
         while self._warnings:

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from rltrain import registry
+from rltrain.experiment.config import Experiment
+
 PACKAGES = ("rltrain", "numpy", "numba", "torch", "gymnasium", "ale-py")
 
 
@@ -24,12 +27,19 @@ def facts(threads: int, device: str) -> dict[str, str]:
     }
 
 
-def device(name: str) -> str:
-    """What `auto` means here. Only asks a torch that the algorithm has imported: the others need none."""
+def device(experiment: Experiment) -> str:
+    """Where a run computes: what `run.device` says, "auto" resolved. Only where an algorithm may use a GPU is it asked.
+
+    The others need no torch.
+    """
+    name = experiment.run.device
     if name != "auto":
         return name
-    torch = sys.modules.get("torch")
-    return "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
+    if not registry.plugin(experiment.algorithm_name).on_gpu:
+        return "cpu"
+    from rltrain.deep.device import has_gpu
+
+    return "cuda" if has_gpu() else "cpu"
 
 
 def changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

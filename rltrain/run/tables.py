@@ -1,15 +1,14 @@
 """What an algorithm has to list and to tell besides its curves, such as the points of a search: a CSV file a table.
 
-An algorithm's module may offer `tables(config, spec, state) -> {"points": {"p": [n], "score": [n]}}`. A table is a
-function of the state that is saved, and is written whole at each save; so a resumed run's equals that of one that was
-never stopped.
+A table, such as {"points": {"p": [n], "score": [n]}} of `AlgorithmPlugin.tables`, is a function of the state that is
+saved, and is written whole at each save; so a resumed run's equals that of one that was never stopped.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,18 +23,14 @@ from rltrain.run.sinks import csv_head
 
 def write_tables(experiment: Experiment, spec: EnvSpec, state: State, folder: Path, durable: bool = True) -> None:
     """folder/NAME.csv for each table of the algorithm's saved state; not `durable`: the next save is. DiskError."""
-    tables = vars(registry.load(experiment.algorithm_name)).get("tables")
-    if tables is None:
-        return
-    for name, columns in tables(experiment.algorithm, spec, state).items():
+    tables = registry.plugin(experiment.algorithm_name).tables(experiment.algorithm, spec, state)
+    for name, columns in tables.items():
         write_small(folder / f"{name}.csv", as_csv(columns), durable=durable)
 
 
-def findings(experiment: Experiment, spec: EnvSpec, algorithm: Algorithm) -> list[str]:
-    """What an algorithm has to tell at the end of a run, in lines: its module's `findings(config, spec, state)`."""
-    told = vars(registry.load(experiment.algorithm_name)).get("findings")
-    lines: list[str] = [] if told is None else told(experiment.algorithm, spec, algorithm.save())
-    return lines
+def summary_lines(experiment: Experiment, spec: EnvSpec, algorithm: Algorithm) -> Sequence[str]:
+    """What an algorithm has to tell a person at the end of a run, a line each."""
+    return registry.plugin(experiment.algorithm_name).summary_lines(experiment.algorithm, spec, algorithm.save())
 
 
 def as_csv(columns: Mapping[str, Array]) -> str:

@@ -1,8 +1,8 @@
 """What an experiment will cost before it is paid: memory, disk, time.
 
-An algorithm's module may offer `cost(config, spec)` with "parameters", "replay_bytes" or "rollout_bytes",
-"checkpoint_bytes" and "cores", and leave out any of them. `cores` are those that a run keeps busy at most; one, where
-it does not say. "frame_bytes" of the replay lie on the GPU of a run that has one.
+An algorithm's `AlgorithmPlugin.cost` may say "parameters", "replay_bytes" or "rollout_bytes", "checkpoint_bytes" and
+"cores", and leave out any of them. `cores` are those that a run keeps busy at most; one, where it does not say.
+"frame_bytes" of the replay lie on the GPU of a run that has one.
 """
 
 from __future__ import annotations
@@ -37,12 +37,11 @@ def costs(experiment: Experiment, spec: EnvSpec) -> dict[str, int]:
     from rltrain import registry
     from rltrain.run import machine
 
-    cost = vars(registry.load(experiment.algorithm_name)).get("cost")
-    if cost is None:
+    found = dict(registry.plugin(experiment.algorithm_name).cost(experiment.algorithm, spec))
+    if not found:
         return {}
-    found = dict(cost(experiment.algorithm, spec))
     frames = found.pop("frame_bytes", 0)
-    return found | {"gpu_bytes": frames if machine.device(experiment.run.device) != "cpu" else 0}
+    return found | {"gpu_bytes": frames if machine.device(experiment) != "cpu" else 0}
 
 
 def refuse_what_does_not_fit(experiment: Experiment, resumed: bool = False) -> tuple[EnvSpec, dict[str, int]]:

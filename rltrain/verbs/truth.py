@@ -36,7 +36,7 @@ def against_truth(experiment: Experiment, policy: Policy) -> dict[str, Any] | No
     if experiment.task == "env":
         return None
     model = tabular.model_of(experiment.environment)
-    discount = getattr(experiment.algorithm, "gamma", None)
+    discount = experiment.algorithm.model_dump().get("gamma")
     discount = discount if discount is not None else None if model is None else model.discount
     if model is None or discount is None or model.num_states > MOST_STATES:
         return None

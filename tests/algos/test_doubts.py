@@ -6,7 +6,7 @@ import pytest
 
 from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
-from rltrain.core import Doubting, Pausing
+from rltrain.core import Pausing
 from rltrain.experiment import config
 from rltrain.run import build
 
@@ -29,9 +29,8 @@ def text_of(algorithm, settings, budget):
 @pytest.mark.parametrize(("algorithm", "settings", "budget", "learns"), CASES)
 def test_a_budget_that_ends_before_the_first_update_is_told_and_no_other(algorithm, settings, budget, learns):
     experiment = config.loads(text_of(algorithm, settings, budget), "test.yaml")
-    assert isinstance(experiment.algorithm, Doubting)
     made, limits = build.build(experiment), dict(experiment.run.budget)
-    doubts = experiment.algorithm.doubts(made.env.spec, limits)
+    doubts = build.doubts(experiment, made.env.spec)
     assert [doubt.startswith("nothing will be learned: ") for doubt in doubts] == [True] * (not learns)
     if "updates" in limits:
         return
@@ -45,7 +44,7 @@ def test_a_budget_that_ends_before_the_first_update_is_told_and_no_other(algorit
 
 def test_a_batch_larger_than_the_memory_is_told():
     experiment = config.loads(text_of("dqn", "batch_size: 512, buffer_size: 200", "{env_steps: 2000}"), "test.yaml")
-    doubts = experiment.algorithm.doubts(build.world(experiment).spec, experiment.run.budget)
+    doubts = build.doubts(experiment, build.world(experiment).spec)
     assert len(doubts) == 1 and doubts[0].startswith("algorithm.batch_size: 512 transitions are drawn from a memory")
 
 

@@ -75,7 +75,7 @@ def test_a_run_that_began_with_255ths_goes_on_with_them(algorithm, bits):
     ours.step()
     obs = np.random.default_rng(0).integers(0, 2, (9, 4, 6, 6)).astype(np.uint8)
     saved = dict(ours.save())
-    load = vars(registry.load(algorithm))["load_policy"]
+    load = registry.plugin(algorithm).load_policy
     fresh = load(experiment.algorithm, ours.spec, saved, CPU)
     np.testing.assert_allclose(fresh.scores(obs), ours.policy().scores(obs), rtol=1e-5)
     assert saved.pop("obs_high") == 1

@@ -20,11 +20,11 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 BOOK = CONFIGS / "mdp" / "book.yaml"
 EXPERIMENTS = [path for path in sorted(CONFIGS.rglob("*.yaml")) if path.parent.name != "mdp"]  # those are models
 WORLDS = {"env": "CartPole-v1", "tabular": str(BOOK), "mdp": str(BOOK)}
-DRAWING = [name for name in registry.names() if registry.settings(name).TASK != "mdp"]  # a sweep draws nothing
+DRAWING = [name for name in registry.names() if registry.plugin(name).task != "mdp"]  # a sweep draws nothing
 
 
 def world_of(name: str) -> str:
-    return WORLDS[registry.settings(name).TASK]
+    return WORLDS[registry.plugin(name).task]
 
 
 def build_it(name: str, seed: int = 0):  # type: ignore[no-untyped-def]
@@ -32,13 +32,13 @@ def build_it(name: str, seed: int = 0):  # type: ignore[no-untyped-def]
     env = build.world(experiment)
     rng = Streams(seed)
     algorithm = build.algorithm(experiment, experiment.algorithm, env, rng, Hardware("cpu", 2))
-    return algorithm, env, rng, vars(registry.load(name))
+    return algorithm, env, rng, registry.plugin(name)
 
 
 @pytest.mark.parametrize("name", registry.names())
 def test_it_builds_from_two_lines_and_keeps_its_promises(name: str) -> None:
-    algorithm, env, _, members = build_it(name)
-    assert members["DEFAULT_BUDGET"].keys() <= algorithm.counters.keys()
+    algorithm, env, _, plugin = build_it(name)
+    assert plugin.budget.keys() <= algorithm.counters.keys()
     keys = None
     for _ in range(3):
         before = dict(algorithm.counters)

@@ -45,14 +45,14 @@ CASES = {  # algorithm, environment: what each is made of, beyond its defaults
     "basic, an end is far": ("basic", "", "{id: Acrobot-v1, num_envs: 2}"),
 }
 PARTS = CASES | {
-    name: (name, "", "CartPole-v1" if registry.settings(name).TASK == "env" else BOOK) for name in registry.names()
+    name: (name, "", "CartPole-v1" if registry.plugin(name).task == "env" else BOOK) for name in registry.names()
 }
 SLOW = ("dqn, images", "pqn, images", "basic, an end is far", "basic, vectorised", "qlearn, double", "td, sampled")
 BUDGETS = {"env_steps": 313, "episodes": 7, "updates": 5, "sweeps": 5, "generations": 2, "policies": 15}
 
 
 def text_of(name: str, settings: str, environment: str) -> str:
-    fields = vars(registry.settings(name))["Config"].model_fields
+    fields = registry.plugin(name).config.model_fields
     small = [f"{key}: {value}" for key, value in SMALL.items() if key in fields and f"{key}:" not in settings]
     own = ", ".join([f"name: {name}", *small, *([settings] if settings else [])])
     if not environment.startswith("{"):

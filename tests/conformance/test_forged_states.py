@@ -88,11 +88,11 @@ def text_of(name: str) -> str:
     if name in OTHERS:
         algorithm, environment = OTHERS[name]
         return f"algorithm: {algorithm}\nenvironment: {environment}"
-    fields = registry.settings(name).Config.model_fields
+    fields = registry.plugin(name).config.model_fields
     settings = {"name": name, **{key: value for key, value in SMALL.items() if key in fields}}
     # Deep learners play 256 steps at once, which many lanes make faster.
-    lanes = {"num_envs": 32 if "optimizer" in fields else 2} if registry.settings(name).TASK == "env" else {}
-    environment = {"id": WORLDS[registry.settings(name).TASK], **lanes}
+    lanes = {"num_envs": 32 if "optimizer" in fields else 2} if registry.plugin(name).task == "env" else {}
+    environment = {"id": WORLDS[registry.plugin(name).task], **lanes}
     return f"algorithm: {json.dumps(settings)}\nenvironment: {json.dumps(environment)}"
 
 
@@ -105,7 +105,7 @@ class Subject:
         self.env = build.world(self.experiment)
         hardware = Hardware("cpu", 1)
         self.algorithm = build.algorithm(self.experiment, self.experiment.algorithm, self.env, self.rng, hardware)
-        load_policy = vars(registry.load(self.experiment.algorithm_name))["load_policy"]
+        load_policy = registry.plugin(self.experiment.algorithm_name).load_policy
         self._policy = lambda state: load_policy(self.experiment.algorithm, self.env.spec, state, hardware)
         states = np.arange(self.env.spec.num_states or 0)[:, None]
         spec = self.env.spec

@@ -85,14 +85,13 @@ run:
 
 def config_of(name: str, folder: Path) -> Path:
     """A short run of this algorithm on CartPole, or on the book's model if it keeps a table."""
-    members = vars(registry.settings(name))
-    counter = next(iter(members["DEFAULT_BUDGET"]))
-    task = members["TASK"]
+    plugin = registry.plugin(name)
+    counter, task = next(iter(plugin.budget)), plugin.task
     budget = TABULAR_BUDGET if task == "tabular" else BUDGETS[counter]
     lines = ["algorithm:", f"  name: {name}"]
     for key, value in SHORT.items():
         field = key.split(".")[1]
-        if field in members["Config"].model_fields:
+        if field in plugin.config.model_fields:
             lines.append(f"  {field}: {value}")
     lines += ["environment:", f"  id: {WORLDS[task]}", f"  num_envs: {4 if task == 'env' else 1}"]
     if task != "env":

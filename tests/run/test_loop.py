@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -37,6 +38,11 @@ def status(run: Run) -> str:
     return str(json.loads((run.folder / "status.json").read_text())["state"])
 
 
+def choose(monkeypatch: pytest.MonkeyPatch, choice: str) -> None:
+    """Lets the algorithm leave its arithmetic to the machine, which makes this choice."""
+    monkeypatch.setattr(basic, "PLUGIN", replace(basic.PLUGIN, chosen=lambda algorithm: {"precision": choice}))
+
+
 def test_the_order_of_events(tmp_path: Path) -> None:
     run = create(tmp_path)
     kinds = kinds_of(run)
@@ -57,13 +63,13 @@ def test_the_order_of_events(tmp_path: Path) -> None:
 def test_what_was_left_to_the_machine_is_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = json.loads((create(tmp_path).folder / "run.json").read_text())
     assert "chosen" not in plain
-    monkeypatch.setattr(basic.Algorithm, "chosen", {"precision": "float32: a test"}, raising=False)
+    choose(monkeypatch, "float32: a test")
     facts = json.loads((create(tmp_path, name="y").folder / "run.json").read_text())
     assert facts["chosen"] == {"precision": "float32: a test"}
 
 
 def test_another_choice_on_a_resume_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(basic.Algorithm, "chosen", {"precision": "bfloat16: a test"}, raising=False)
+    choose(monkeypatch, "bfloat16: a test")
     run = create(tmp_path)
     next(run.advance())
     run.close()
@@ -71,7 +77,7 @@ def test_another_choice_on_a_resume_is_said(tmp_path: Path, monkeypatch: pytest.
         ("bfloat16: another reason", []),
         ("float32: it is slow", ["bfloat16, and is float32: it is slow"]),
     ):
-        monkeypatch.setattr(basic.Algorithm, "chosen", {"precision": choice}, raising=False)
+        choose(monkeypatch, choice)
         again = Run.resume(run.folder)
         texts = [event.text for event in again.advance() if event.kind == "warning"]
         again.close()

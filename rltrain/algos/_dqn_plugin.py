@@ -1,0 +1,38 @@
+"""DQN as the program knows it. What needs torch is imported when it is called."""
+
+from __future__ import annotations
+
+from rltrain.algos._dqn_config import Config
+from rltrain.core import Algorithm, AlgorithmPlugin, Env, EnvSpec, Hardware, Policy, State
+from rltrain.rng import Streams
+
+
+def _make(config: Config, env: Env, rng: Streams, hardware: Hardware) -> Algorithm:
+    from rltrain.algos import dqn
+
+    return dqn.Algorithm(config, env, rng, hardware)
+
+
+def _cost(config: Config, spec: EnvSpec) -> dict[str, int]:
+    from rltrain.algos import dqn
+
+    return dqn.cost(config, spec)
+
+
+def _load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
+    from rltrain.algos import dqn
+
+    return dqn.load_policy(config, spec, state, hardware)
+
+
+PLUGIN = AlgorithmPlugin(
+    config=Config,
+    make=_make,
+    budget={"env_steps": 1_000_000},
+    num_envs=8,
+    on_gpu=True,
+    doubts=Config.doubts,
+    cost=_cost,
+    chosen=lambda algorithm: algorithm.chosen,
+    load_policy=_load_policy,
+)
