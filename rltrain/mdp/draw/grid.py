@@ -31,131 +31,102 @@ COLOURS = "YlGnBu"
 GOAL, HOLE, INK, START = "#3c9d5d", "#3d4450", "#1a1a1a", "#c2540a"
 
 
-def figure(
-    figure_module: Any, model: Model, cells: Array, policy: Array | None, value: Array | None, tied: Array | None
-) -> Any:
+class _Cell:
+    """One cell of a grid on paper: what is written and drawn in it, in its own coordinates from 0 to 1, y downwards."""
+
+    def __init__(self, axes: Any, column: int, row: int, small: bool) -> None:
+        self.axes, self.column, self.row, self.small = axes, column, row, small
+        self.ink = INK
+
+    def box(self, inset: float = 0.0, **look: Any) -> None:
+        """A square; `look` are matplotlib's settings of a patch."""
+        from matplotlib.patches import Rectangle
+
+        corner, side = (self.column + inset, self.row + inset), 1 - 2 * inset
+        self.axes.add_patch(Rectangle(corner, side, side, **{"facecolor": "none", **look}))
+
+    def text(self, x: float, y: float, text: str, size: float, **look: Any) -> None:
+        """A text around a point, unless `look` aligns it otherwise."""
+        middle = {"ha": "center", "va": "center", "color": self.ink}
+        self.axes.text(self.column + x, self.row + y, text, size=size, zorder=5, **{**middle, **look})
+
+    def arrow(self, way: tuple[int, int], share: float, only: bool) -> None:
+        """From the middle; through it for the `only` one. `share` is its probability, 0: as good, and not taken."""
+        from matplotlib.patches import FancyArrowPatch
+
+        x, y = self.column + 0.5, self.row + (0.5 if self.small else 0.46)
+        reach = 0.38 if self.small else 0.19 if only else 0.27
+        begin = -reach if only else 0.0 if share else 0.06
+        head = "head_length=2,head_width=1.2" if self.small else "head_length=4.5,head_width=2.6"
+        self.axes.add_patch(
+            FancyArrowPatch(
+                (x + begin * way[0], y + begin * way[1]),
+                (x + reach * way[0], y + reach * way[1]),
+                arrowstyle=f"-|>,{head}",
+                color=self.ink,
+                alpha=0.4 + 0.6 * share if share else 0.28,
+                linewidth=(2.2 if share else 1.6) * (0.45 if self.small else 1),
+                shrinkA=0,
+                shrinkB=0,
+                zorder=4 if share else 3,
+            )
+        )
+
+
+def draw(axes: Any, model: Model, cells: Array, policy: Array | None, value: Array | None, tied: Array | None) -> None:
     """`cells` [S, 2] row and column; `policy` [P], `value` [S], `tied` [P] bool, each None where it is not known."""
     from matplotlib import colormaps
-    from matplotlib.patches import Rectangle
 
-    rows, columns = (cells.max(axis=0) + 1).tolist()
-    small = max(rows, columns) > LARGE
-    side = SMALL if small else CELL
-    result = figure_module.Figure(figsize=(columns * side, rows * side))
-    axes = result.add_axes((0, 0, 1, 1))
-    axes.set_xlim(-0.03, columns + 0.03)
-    axes.set_ylim(rows + 0.03, -0.03)
-    axes.set_aspect("equal")
-    axes.axis("off")
-    reached = _reached(model)
-    goals = _goals(model)
+    small = is_small(cells)
+    reached, goals = _reached(model), _goals(model)
     low, high = _range(value, reached & ~model.terminal)
     decimals = int(np.clip(3 - np.ceil(np.log10(max(abs(low), abs(high), 1e-9) * 0.9999)), 0, 4))
     for state, (row, column) in enumerate(cells.tolist()):
-        shade = 0.0
-        if model.terminal[state]:
-            colour: Any = GOAL if goals[state] else HOLE
-        elif value is None or not reached[state]:
-            colour = "white"
-        else:
+        cell = _Cell(axes, column, row, small)
+        end, shade = bool(model.terminal[state]), 0.0
+        colour: Any = "white"
+        if end:
+            colour = GOAL if goals[state] else HOLE
+        elif value is not None and reached[state]:
             shade = 0.05 + 0.62 * float(np.clip((value[state] - low) / (high - low), 0, 1))
             colour = colormaps[COLOURS](shade)
-        axes.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, edgecolor="white", linewidth=1.5))
-        axes.add_patch(Rectangle((column, row), 1, 1, facecolor="none", edgecolor="#c8ccd0", linewidth=0.6))
+        cell.box(facecolor=colour, edgecolor="white", linewidth=1.5)
+        cell.box(edgecolor="#c8ccd0", linewidth=0.6)
+        cell.ink = "white" if end or shade > 0.52 else INK
         if not reached[state]:
-            axes.add_patch(
-                Rectangle((column, row), 1, 1, facecolor="none", edgecolor="#d5d9dd", linewidth=0, hatch="////")
-            )
-            continue
-        ink = "white" if model.terminal[state] or shade > 0.52 else INK
-        if model.terminal[state]:
-            _text(axes, column + 0.5, row + 0.5, "goal" if goals[state] else "end", 10 if not small else 5, ink, True)
-            continue
-        if not small:
-            _text(axes, column + 0.08, row + 0.08, model.states[state], 5.5, ink, False, corner=True)
-            if value is not None:
-                _text(axes, column + 0.5, row + 0.84, _written(float(value[state]), decimals), 7.5, ink, False)
-        if model.start is not None and model.start[state] > 0:
-            axes.add_patch(
-                Rectangle((column + 0.04, row + 0.04), 0.92, 0.92, facecolor="none", edgecolor=START, linewidth=1.8)
-            )
+            cell.box(edgecolor="#d5d9dd", linewidth=0, hatch="////")
+        elif end:
+            cell.text(0.5, 0.5, "goal" if goals[state] else "end", 5 if small else 10, weight="bold")
+        else:
+            begins = model.start is not None and model.start[state] > 0
+            if begins:
+                cell.box(0.04, edgecolor=START, linewidth=1.8)
             if not small:
-                _text(axes, column + 0.92, row + 0.08, "start", 5.5, START, True, corner=True, right=True)
-        _actions(axes, model, state, column + 0.5, row + (0.46 if not small else 0.5), policy, tied, small, ink)
-    return result
+                cell.text(0.08, 0.08, model.states[state], 5.5, ha="left", va="top")
+                if value is not None:
+                    cell.text(0.5, 0.84, _written(float(value[state]), decimals), 7.5)
+                if begins:
+                    cell.text(0.92, 0.08, "start", 5.5, ha="right", va="top", color=START, weight="bold")
+            if policy is not None:
+                _actions(cell, model, state, policy, tied)
 
 
-def _actions(
-    axes: Any,
-    model: Model,
-    state: int,
-    x: float,
-    y: float,
-    policy: Array | None,
-    tied: Array | None,
-    small: bool,
-    ink: str,
-) -> None:
+def _actions(cell: _Cell, model: Model, state: int, policy: Array, tied: Array | None) -> None:
     """Arrows where the names of the actions are directions, else the name of what is taken."""
-    if policy is None:
-        return
     pairs = list(model.pairs(state))
     as_good = [pair for pair in pairs if tied is not None and tied[pair] and policy[pair] == 0]
     taken = [pair for pair in pairs if policy[pair] > 0]
     for pair in [*as_good, *taken]:
         name = model.actions[int(model.action[pair])]
-        best = policy[pair] > 0
         if name in WAYS:
-            _arrow(axes, x, y, WAYS[name], float(policy[pair]), len(as_good) + len(taken) == 1, small, ink)
-        elif best and not small:
-            _text(axes, x, y, name if len(name) <= 9 else name[:8] + "…", 8, ink, True)
+            cell.arrow(WAYS[name], float(policy[pair]), only=len(as_good) + len(taken) == 1)
+        elif policy[pair] > 0 and not cell.small:
+            cell.text(0.5, 0.46, name if len(name) <= 9 else name[:8] + "…", 8, weight="bold")
 
 
-def _arrow(
-    axes: Any, x: float, y: float, way: tuple[int, int], share: float, alone: bool, small: bool, ink: str
-) -> None:
-    """From the middle of the cell; through it where there is no other. A share of 0: as good, and not taken."""
-    from matplotlib.patches import FancyArrowPatch
-
-    reach = (0.19 if alone else 0.27) if not small else 0.38
-    begin = -reach if alone else 0.0 if share else 0.06
-    axes.add_patch(
-        FancyArrowPatch(
-            (x + begin * way[0], y + begin * way[1]),
-            (x + reach * way[0], y + reach * way[1]),
-            arrowstyle="-|>,head_length=4.5,head_width=2.6" if not small else "-|>,head_length=2,head_width=1.2",
-            color=ink,
-            alpha=0.4 + 0.6 * share if share else 0.28,
-            linewidth=(2.2 if share else 1.6) * (0.45 if small else 1),
-            shrinkA=0,
-            shrinkB=0,
-            zorder=4 if share else 3,
-        )
-    )
-
-
-def _text(
-    axes: Any,
-    x: float,
-    y: float,
-    text: str,
-    size: float,
-    colour: str,
-    bold: bool,
-    corner: bool = False,
-    right: bool = False,
-) -> None:
-    axes.text(
-        x,
-        y,
-        text,
-        size=size,
-        color=colour,
-        weight="bold" if bold else "normal",
-        ha=("right" if right else "left") if corner else "center",
-        va="top" if corner else "center",
-        zorder=5,
-    )
+def is_small(cells: Array) -> bool:
+    """Whether a grid has so many cells [S, 2] in a row or column that only colours and arrows fit in one."""
+    return int(cells.max()) + 1 > LARGE
 
 
 def _written(value: float, decimals: int) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from rltrain import lettering
 from rltrain.core import Array
 from rltrain.errors import InputError, MissingError
-from rltrain.mdp.draw import layout
+from rltrain.mdp.draw import grid, layout
 from rltrain.mdp.draw.layout import POINT, STATE
 from rltrain.mdp.files import dot
 from rltrain.mdp.model import Model
@@ -40,9 +40,13 @@ def draw(
     figure_module = _matplotlib()
     cells = cells_of(model)
     if cells is not None:
-        from rltrain.mdp.draw import grid
-
-        figure = grid.figure(figure_module, model, cells, policy, value, tied)
+        rows, columns = (cells.max(axis=0) + 1).tolist()
+        inches = grid.SMALL if grid.is_small(cells) else grid.CELL
+        low, high = np.array([0.0, rows]), np.array([columns, 0.0])
+        figure, axes = _paper(
+            figure_module, low - [0.03, -0.03], high + [0.03, -0.03], (columns * inches, rows * inches)
+        )
+        grid.draw(axes, model, cells, policy, value, tied)
     else:
         figure = _figure(figure_module, model, policy, value)
     import matplotlib
@@ -56,8 +60,7 @@ def draw(
 
 def check_size(model: Model, most: int | None) -> None:
     """InputError, which says what to do, for a model that would be a black sheet of paper."""
-    grid = cells_of(model) is not None
-    limit = most if most is not None else MOST_GRID if grid else MOST
+    limit = most if most is not None else MOST if cells_of(model) is None else MOST_GRID
     if model.num_states > limit:
         raise InputError(
             f"{model.num_states:,} states are too many for a picture (--max-states {limit}): raise --max-states, or "
@@ -84,6 +87,17 @@ def _matplotlib() -> Any:
     return figure
 
 
+def _paper(figure_module: Any, low: Array, high: Array, size: tuple[float, float]) -> tuple[Any, Any]:
+    """A figure of so many inches and its axes, from `low` [2] left and below to `high` [2] right and above."""
+    figure = figure_module.Figure(figsize=size)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(low[0], high[0])
+    axes.set_ylim(low[1], high[1])
+    axes.set_aspect("equal")
+    axes.axis("off")
+    return figure, axes
+
+
 def _figure(figure_module: Any, model: Model, policy: Array | None, value: Array | None) -> Any:
     """States, actions and arrows."""
     from matplotlib.patches import Circle
@@ -92,12 +106,7 @@ def _figure(figure_module: Any, model: Model, policy: Array | None, value: Array
     curves = [*places.arrow, *places.stem]
     points = np.concatenate([places.state - STATE, places.state + STATE, *curves])
     low, high = points.min(axis=0) - 0.5, points.max(axis=0) + 0.5
-    figure = figure_module.Figure(figsize=tuple((high - low) * INCHES))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(low[0], high[0])
-    axes.set_ylim(low[1], high[1])
-    axes.set_aspect("equal")
-    axes.axis("off")
+    figure, axes = _paper(figure_module, low, high, tuple((high - low) * INCHES))
     taken = np.zeros(model.num_pairs) if policy is None else policy
     pair_of = np.repeat(np.arange(model.num_pairs), np.diff(model.first_next))
     for number, curve in enumerate(places.arrow):
@@ -109,16 +118,12 @@ def _figure(figure_module: Any, model: Model, policy: Array | None, value: Array
             Circle(places.point[pair], POINT * (1.35 if best else 1), color=BEST if best else TEXT, zorder=5)
         )
     for state, at in enumerate(places.state):
-        fill = FILL if policy is None or model.terminal[state] else BEST_FILL
+        end = bool(model.terminal[state])
+        fill = FILL if policy is None or end else BEST_FILL
         axes.add_patch(Circle(at, STATE, facecolor=fill, edgecolor=TEXT, linewidth=1.4, zorder=4))
-        if model.terminal[state]:
+        if end:
             axes.add_patch(Circle(at, STATE - 0.09, facecolor="none", edgecolor=TEXT, linewidth=1.0, zorder=4))
-        _state_text(
-            axes,
-            at,
-            brief(model.states[state], NAME),
-            None if value is None or model.terminal[state] else float(value[state]),
-        )
+        _state_text(axes, at, brief(model.states[state], NAME), None if value is None or end else float(value[state]))
     stems = [stem[0] + np.linspace(0, 1, 20)[:, None] * (stem[1] - stem[0]) for stem in places.stem]
     lines = np.concatenate([*places.arrow, *stems, *_start_arrows(axes, model, places)])
     _labels(axes, model, places, taken, lines)
@@ -175,9 +180,7 @@ def _start_arrows(axes: Any, model: Model, places: layout.Layout) -> list[Array]
 
 def _labels(axes: Any, model: Model, places: layout.Layout, taken: Array, lines: Array) -> None:
     """Names at the actions, probabilities and rewards at the arrows; each where least of `lines` lies under it."""
-    boxes: list[tuple[float, float, float, float]] = []
-    for at in places.state:
-        boxes.append((at[0] - STATE, at[1] - STATE, at[0] + STATE, at[1] + STATE))
+    boxes = [_box(at, 2 * STATE, 2 * STATE) for at in places.state]
     jobs: list[tuple[str, Array, bool, float]] = []
     for pair in range(model.num_pairs):
         name, said = dot.labels(model, pair)
@@ -219,16 +222,14 @@ def _beside(point: Array, text: str) -> Array:
     return np.asarray(point + np.stack([(wide + 0.06) * np.cos(turns), 0.27 * np.sin(turns)], axis=1))
 
 
-def _box(at: Array, wide: float, high: float) -> tuple[float, float, float, float]:
+Box = tuple[float, float, float, float]  # left, below, right, above
+
+
+def _box(at: Array, wide: float, high: float) -> Box:
     return (float(at[0]) - wide / 2, float(at[1]) - high / 2, float(at[0]) + wide / 2, float(at[1]) + high / 2)
 
 
-def _cover(
-    box: tuple[float, float, float, float],
-    boxes: list[tuple[float, float, float, float]],
-    lines: Array,
-    on_line: bool,
-) -> float:
+def _cover(box: Box, boxes: list[Box], lines: Array, on_line: bool) -> float:
     """How much lies under a label: other labels and states weigh most, lines less."""
     cost = 0.0
     for other in boxes:
