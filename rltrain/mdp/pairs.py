@@ -47,6 +47,16 @@ def mean_over(model: Model, policy: Array, of_pairs: Array) -> Array:
     return np.bincount(model.pair_state, weights=policy * of_pairs, minlength=model.num_states)
 
 
+def outcomes(model: Model, pair: int) -> list[tuple[int, float, float]]:
+    """What may follow a pair: the next state, its probability and its reward."""
+    span = model.successors(pair)
+    following = model.next[span].tolist()
+    rewards = [float(model.reward[pair])] * len(following)
+    if model.next_reward is not None:
+        rewards = model.next_reward[span].tolist()
+    return list(zip(following, model.prob[span].tolist(), rewards, strict=True))
+
+
 def entries(model: Model, pairs: Array) -> tuple[Array, Array]:
     """Where the successors of some pairs [k] stand in `next` and `prob` [n], pair by pair; how many each has [k]."""
     first, last = model.first_next[pairs], model.first_next[pairs + 1]

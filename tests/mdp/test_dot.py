@@ -58,5 +58,5 @@ def test_numbers_have_true_minus_signs_and_zero_has_none():
 
 
 def test_it_is_not_read(tmp_path):
-    with pytest.raises(InputError, match="only written"):
-        dot.read(tmp_path / "x.dot")
+    with pytest.raises(InputError, match=r"cannot read '\.dot'; its name must end in \.yaml"):
+        files.read(tmp_path / "x.dot")

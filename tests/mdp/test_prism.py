@@ -71,5 +71,5 @@ def test_names_become_identifiers_that_differ():
 
 
 def test_it_is_not_read(tmp_path):
-    with pytest.raises(InputError, match="only written"):
-        prism.read(tmp_path / "x.prism")
+    with pytest.raises(InputError, match=r"cannot read '\.prism'; its name must end in \.yaml"):
+        files.read(tmp_path / "x.prism")

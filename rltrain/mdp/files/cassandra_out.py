@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rltrain.mdp.model import Model, Names, Numbered
+from rltrain.mdp.pairs import outcomes
 
 MARK = "#! "
 RESERVED = {"discount", "values", "states", "actions", "observations", "start", "include", "exclude", "reset"} | {
@@ -69,18 +70,13 @@ def lines(model: Model, observed: bool) -> Iterator[str]:
 
 
 def _pair(model: Model, pair: int, head: str, states: list[str], pay: str) -> Iterator[str]:
-    span = model.successors(pair)
-    following = [states[state] for state in model.next[span].tolist()]
-    for to, prob in zip(following, model.prob[span].tolist(), strict=True):
-        yield f"T: {head} : {to} {_decimal(prob)}"
-    rewards = [float(model.reward[pair])] if model.next_reward is None else model.next_reward[span].tolist()
-    if len(set(rewards)) == 1:
-        if rewards[0]:
-            yield f"R: {head} : *{pay} {_decimal(rewards[0])}"
-        return
-    for to, reward in zip(following, rewards, strict=True):
+    found = outcomes(model, pair)
+    for to, prob, _ in found:
+        yield f"T: {head} : {states[to]} {_decimal(prob)}"
+    same = len({reward for _, _, reward in found}) == 1
+    for to, _, reward in found[:1] if same else found:
         if reward:
-            yield f"R: {head} : {to}{pay} {_decimal(reward)}"
+            yield f"R: {head} : {'*' if same else states[to]}{pay} {_decimal(reward)}"
 
 
 def _handles(names: Names) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from rltrain.cells import guarded
 from rltrain.mdp.model import Model, Numbered
+from rltrain.mdp.pairs import outcomes
 from rltrain.yaml_subset import word
 
 WRITTEN = ("state", "action", "next", "probability", "reward")
@@ -61,12 +62,5 @@ def _rows(model: Model) -> Iterator[tuple[Any, ...]]:
         if not pairs:
             yield states[state], "", "", "", ""
         for pair in pairs:
-            span = model.successors(pair)
-            own = float(model.reward[pair])
-            rewards = (
-                [own] * (span.stop - span.start) if model.next_reward is None else model.next_reward[span].tolist()
-            )
-            for following, prob, reward in zip(
-                model.next[span].tolist(), model.prob[span].tolist(), rewards, strict=True
-            ):
+            for following, prob, reward in outcomes(model, pair):
                 yield states[state], actions[int(model.action[pair])], states[following], repr(prob), repr(reward)

@@ -8,22 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO
 
 import numpy as np
 
 from rltrain.core import Array
-from rltrain.errors import InputError
 from rltrain.mdp.model import Model
+from rltrain.mdp.pairs import outcomes
 from rltrain.spelling import shown
 
 BEST, BEST_FILL, PLAIN = "#1f5fbf", "#dce8fa", "#444444"  # colours: what the policy takes, and the rest
 MINUS = "\u2212"
-
-
-def read(path: Path) -> NoReturn:
-    """A drawing is not read."""
-    raise InputError(f"{shown(str(path))}: DOT is for drawings and is only written; keep the model as .yaml or .npz")
 
 
 def write(model: Model, file: IO[bytes], path: Path) -> None:
@@ -68,18 +63,13 @@ def _pair(model: Model, pair: int, policy: Array | None) -> Iterator[str]:
 
 def labels(model: Model, pair: int) -> tuple[str, list[str]]:
     """What stands at an action, and at each of its successors: a reward that all have stands at the action."""
-    span = model.successors(pair)
     name = model.actions[int(model.action[pair])]
-    probs = model.prob[span].tolist()
-    count = len(probs)
-    rewards = [float(model.reward[pair])] * count if model.next_reward is None else model.next_reward[span].tolist()
-    shared = len(set(rewards)) == 1
-    if shared and rewards[0]:
-        name += f" {signed(rewards[0])}"
-    said = ["" if count == 1 else number(prob) for prob in probs]
-    if not shared:
-        said = [f"{text} {signed(reward)}" if reward else text for text, reward in zip(said, rewards, strict=True)]
-    return name, said
+    found = outcomes(model, pair)
+    said = ["" if len(found) == 1 else number(prob) for _, prob, _ in found]
+    rewards = [f" {signed(reward)}" if reward else "" for _, _, reward in found]
+    if len({reward for _, _, reward in found}) == 1:
+        return name + rewards[0], said
+    return name, [text + reward for text, reward in zip(said, rewards, strict=True)]
 
 
 def number(value: float) -> str:

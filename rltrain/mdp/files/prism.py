@@ -13,11 +13,10 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO
 
 import numpy as np
 
-from rltrain.errors import InputError
 from rltrain.mdp.model import Exact, Model, Names
 from rltrain.spelling import shown
 
@@ -28,13 +27,6 @@ _RESERVED = re.compile(
     "true|U|W|X"
 )
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-def read(path: Path) -> NoReturn:
-    """A program in PRISM's language is not read."""
-    raise InputError(
-        f"{shown(str(path))}: PRISM's language is only written; let PRISM export the model's rows, and read a .csv"
-    )
 
 
 def write(model: Model, file: IO[bytes], path: Path) -> None:

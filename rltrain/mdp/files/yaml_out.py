@@ -13,6 +13,7 @@ import numpy as np
 from rltrain import yaml_subset
 from rltrain.errors import InputError
 from rltrain.mdp.model import Model
+from rltrain.mdp.pairs import outcomes
 from rltrain.spelling import shown
 from rltrain.yaml_subset import resolve, word
 
@@ -77,22 +78,17 @@ def _lines(model: Model) -> Iterator[str]:
 
 def _successors_text(model: Model, pair: int, states: list[str], block: bool = False) -> str:
     """Where a pair leads; as a `block` where a name alone could be taken for the reward of a state."""
-    span = model.successors(pair)
-    rewards = [] if model.next_reward is None else [float(r) for r in model.next_reward[span]]
-    if len(set(rewards)) <= 1:
-        own, rewards = float(model.reward[pair]), []
-    else:
-        own = 0.0
-    if own and any(model.states[state] == REWARD for state in model.next[span].tolist()):
-        own, rewards = 0.0, [own] * (span.stop - span.start)  # a key stands once, in quotes or not
-    exact = model.exact.prob[span] if model.exact else [None] * (span.stop - span.start)
+    found = outcomes(model, pair)
+    own, rewards = 0.0, [reward for _, _, reward in found]
+    if len(set(rewards)) == 1:
+        own, rewards = float(model.reward[pair]), [0.0] * len(found)
+    if own and any(model.states[state] == REWARD for state, _, _ in found):
+        own, rewards = 0.0, [own] * len(found)  # a key stands once, in quotes or not
+    exact = model.exact.prob[model.successors(pair)] if model.exact else [None] * len(found)
     parts = []
-    for place, number in enumerate(range(span.start, span.stop)):
-        reward = rewards[place] if rewards else 0.0
-        prob = _exactly(exact[place], float(model.prob[number]))
-        parts.append(
-            (states[int(model.next[number])], prob + (f" {REWARD} {_reward_text(model, reward)}" if reward else ""))
-        )
+    for (state, prob, _), reward, written in zip(found, rewards, exact, strict=True):
+        paid = f" {REWARD} {_reward_text(model, reward)}" if reward else ""
+        parts.append((states[state], _exactly(written, prob) + paid))
     if len(parts) == 1 and parts[0][1] == "1" and not block and not parts[0][0].startswith('"'):
         return parts[0][0] + (f" {REWARD} {_reward_text(model, own)}" if own else "")
     if own:
