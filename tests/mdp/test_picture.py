@@ -61,6 +61,19 @@ def test_nothing_of_the_book_lies_on_anything(book):
         assert np.hypot(*(line[:, None] - places.state[None]).T).min() > layout.STATE - 1e-6
 
 
+def test_no_name_of_an_action_of_the_book_lies_on_an_arrow(book):
+    from matplotlib import figure
+
+    places = layout.layout(book)
+    lines = np.concatenate([*places.arrow, *(np.linspace(stem[0], stem[1], 33) for stem in places.stem)])
+    axes = picture._figure(figure, book, None, None).axes[0]
+    names = [text for text in axes.texts if text.get_style() == "italic"]
+    assert len(names) == book.num_pairs
+    for text in names:
+        half = np.array([0.0125 * 9.5 * len(text.get_text()), 0.2]) / 2
+        assert not (np.abs(lines - text.get_position()) < half).all(axis=1).any(), text.get_text()
+
+
 def test_an_arrow_ends_at_the_edge_of_its_state(book):
     places = layout.layout(book)
     for state, line in zip(book.next, places.arrow, strict=True):
