@@ -44,7 +44,7 @@ def check_target(path: Path, overwrite: bool = False) -> None:
         raise InputError(f"{path}: the folder {path.parent} does not exist")
 
 
-class Facts(NamedTuple):
+class PolicyFacts(NamedTuple):
     """What is known of a policy besides itself."""
 
     value: Array | None  # V [S]
@@ -80,10 +80,10 @@ def write(
     if suffix in (".yaml", ".yml") and model.num_states > BY_HAND:
         raise InputError(f"{path}: {model.num_states:,} states are too many for a file to edit by hand; use .npz")
     made = {".npz": _as_npz, ".csv": _as_csv, ".json": _as_json}.get(suffix, _as_yaml)
-    _place(path, made(model, policy, Facts(value, q, bound, discount)))
+    _place(path, made(model, policy, PolicyFacts(value, q, bound, discount)))
 
 
-def _as_yaml(model: Model, policy: Array, facts: Facts) -> Iterator[bytes]:
+def _as_yaml(model: Model, policy: Array, facts: PolicyFacts) -> Iterator[bytes]:
     said = [f"of {shown(model.name)}"] if model.name else []
     said += [f"discount {facts.discount:.12g}"] if facts.discount is not None else []
     said += [f"values within {facts.bound:.2g}"] if facts.bound is not None else []
@@ -91,7 +91,7 @@ def _as_yaml(model: Model, policy: Array, facts: Facts) -> Iterator[bytes]:
     yield yaml_subset.write(dict(_entries(model, policy))).encode()
 
 
-def _as_json(model: Model, policy: Array, facts: Facts) -> Iterator[bytes]:
+def _as_json(model: Model, policy: Array, facts: PolicyFacts) -> Iterator[bytes]:
     entries = dict(_entries(model, policy))
     fields: dict[str, Any] = {"model": model.name, "discount": facts.discount, "bound": facts.bound}
     fields |= {"states": json_stream.of_names(model.states), "actions": list(model.actions)}
@@ -107,7 +107,7 @@ def _as_json(model: Model, policy: Array, facts: Facts) -> Iterator[bytes]:
     yield b"\n"
 
 
-def _as_csv(model: Model, policy: Array, facts: Facts) -> Iterator[bytes]:
+def _as_csv(model: Model, policy: Array, facts: PolicyFacts) -> Iterator[bytes]:
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     out.writerow(["state", "action", "probability", "Q", "V", "bound", "discount", "model"])
@@ -132,7 +132,7 @@ def _cell(number: float | None) -> str:
     return "" if number is None else repr(float(number))
 
 
-def _as_npz(model: Model, policy: Array, facts: Facts) -> Iterator[bytes]:
+def _as_npz(model: Model, policy: Array, facts: PolicyFacts) -> Iterator[bytes]:
     arrays: dict[str, Any] = {"first_pair": model.first_pair, "action": model.action, "model": np.array(model.name)}
     taken = policy > 0
     if np.array_equal(policy, taken):
