@@ -38,7 +38,8 @@ from numba import njit
 
 from rltrain.algos import qlearn
 from rltrain.core import Hardware
-from rltrain.envs.models import gym_tables, tabular
+from rltrain.envs import model_named
+from rltrain.envs.gym import numbered
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.mdp.learn import q_learning, rules, sampling
 from rltrain.mdp.model import Model
@@ -140,7 +141,7 @@ def dictionary_loop(steps: int, seeded: bool) -> dict[Any, list[float]]:
 
 def sampled_sides() -> dict[str, Callable[[int], Any]]:
     """Ours, compiled already, and the loops, on an environment without a table."""
-    env = tabular.make(EnvironmentConfig(id=SAMPLED), 1)
+    env = numbered.make(EnvironmentConfig(id=SAMPLED), 1)
     chances = {"exploration_initial_eps": EPSILON, "exploration_final_eps": EPSILON}
     config = qlearn.Config(gamma=1.0, learning_rate=RATE, report_every=SAMPLED_STEPS, **chances)  # type: ignore[arg-type]
     algorithm = qlearn.Algorithm(config, env, Streams(0), Hardware())
@@ -189,7 +190,7 @@ def ours(model: Model, limit: int, lanes: int) -> Callable[[int], None]:
 
 def sides(name: str, lanes: Sequence[int]) -> dict[str, Callable[[int], Any]]:
     """Everything that is measured, compiled already."""
-    model = gym_tables.model_of(name)
+    model = model_named(name)
     assert model is not None
     limit, prepared = LIMITS[name], peer_tables(model)
     peer_loop(*prepared, 1000, limit)

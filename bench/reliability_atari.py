@@ -19,9 +19,9 @@ LANES, BEFORE, AFTER = 2, 130, 40
 def replays(game: str) -> str:
     """What is wrong with a game; empty if nothing is."""
     from rltrain import envs
-    from rltrain.experiment.settings import EnvironmentConfig
+    from rltrain.envs.atari.settings import AtariConfig
 
-    settings = EnvironmentConfig(
+    settings = AtariConfig(
         id=game, repeat_action_probability=0.25, reseed_every=50, max_episode_steps=60, num_envs=LANES
     )
     env, fresh = envs.make(settings), envs.make(settings)
@@ -49,9 +49,9 @@ def _equal(one: Any, other: Any) -> bool:
 
 def atari(share: float = 1.0) -> Figure:
     """All games, or every so manieth."""
-    from rltrain.envs import known
+    from rltrain.envs.atari import roms
 
-    games = list(known.atari_games())
+    games = list(roms.games())
     games = games[:: max(1, round(1 / share))]
     with multiprocessing.get_context("spawn").Pool(len(os.sched_getaffinity(0))) as pool:
         faults = [fault for fault in pool.imap_unordered(replays, games) if fault]

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Metrics = Mapping[str, float]  # flat, "loss/td", "return/mean"; the same keys at every step, NaN where not yet known
 State = Mapping[str, Any]  # nested; keys are str; leaves: int float str bool None list ndarray Blob
+Settings = TypeVar("Settings")  # the `environment` block of a config, as a kind of environment types it
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,81 @@ class Env(Stateful, Protocol):
 class Retiring(Env, Protocol):
     """Environments that can be closed one by one, each of which goes its way whatever the others do."""
 
-    def retire(self, lanes: Array) -> None:
+    def retire(self, which: Array) -> None:
         """These, [N] bool, play no more: of them `step` keeps the last obs, with reward 0, neither first nor last."""
         ...
+
+
+@runtime_checkable
+class Parted(Env, Protocol):
+    """Environments in parts that may be stepped apart, so that a learner decides for one while another is played."""
+
+    parts: tuple[Env, ...]  # in the order of their environments
+
+
+class Filmed(Protocol):
+    """A single environment, `spec.num_envs` 1, that shows itself."""
+
+    spec: EnvSpec
+    fps: float  # agent steps a second at the environment's own pace
+
+    def reset(self, seed: int) -> Step: ...
+    def step(self, action: Array) -> Step: ...
+    def frame(self) -> Array | None: ...  # uint8 [H, W, 3], of the last Step; None: there is no picture of it
+    def state(self) -> str: ...  # its name, where states have one; else ""
+    def close(self) -> None: ...
+
+
+class EnvOptions(NamedTuple):
+    """How environments are to be made, beside their settings. A kind may leave out what it has no use for."""
+
+    num_envs: int = 1
+    task: str = "env"  # else its observations are to be the numbers of states: "tabular" or "mdp"
+    threads: int = 1  # cores that may play
+    in_parts: bool = False  # `Parted`, where there are enough of them
+    training: bool = True  # else whole games are played, and what can be closed one by one is `Retiring`
+
+
+def _no_lines(*_: Any) -> Sequence[str]:
+    return ()
+
+
+def _no_entries(*_: Any) -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentKind(Generic[Settings]):
+    """One kind of environment: which ids it has, what may be set of them, and how they are made, described and filmed.
+
+    A package names it by an entry point of the group `rltrain.environments`. Its module is imported whenever a config
+    names an id that is neither Atari's nor a model's file, so what takes long to import is imported within the
+    functions. They are called with `settings` whose id is one that `handles` accepts. `rltrain.kinds` checks it.
+    """
+
+    title: str  # what a person calls it: "Atari"
+    form: str  # what its ids look like: "ALE/…"; where it ends so, they have a paragraph of `rltrain list`
+    settings: type[Settings]  # extends `experiment.settings.EnvironmentConfig` by keys of the `environment` block
+    takes_kwargs: bool = True  # `environment.kwargs` is for its ids
+    tasks: tuple[str, ...] = ("env",)  # those that `describe` and `make` know
+
+    handles: Callable[[str], bool]  # whether an id is of this kind, by its form; there may be no such environment
+    ids: Callable[[], Sequence[str]]  # that can be listed
+    exists: Callable[[Settings], bool] | None = None  # None: what is among `ids`. MissingError or InputError say more
+    describe: Callable[[Settings, EnvOptions], EnvSpec]  # what an algorithm may know before the first step
+    make: Callable[[Settings, EnvOptions], Env]
+    film: Callable[[Settings, str], Filmed] | None = None  # of settings and a task; None: it has no picture
+    model: Callable[[Settings], Any] = lambda _: None  # the known `mdp.model.Model` behind them; None: there is none
+
+    # Of an evaluation: how many games are played at once; the rules that it may be played by, beside or instead of
+    # `training`, each as the settings of its games and epsilon; the rules that are taken where a config names none;
+    # what is reported of the settings, "noop_max", "repeat_action_probability" or "lives"; the packages whose versions,
+    # with rltrain's and the settings, decide every game (None: they may change without).
+    side_by_side: Callable[[Settings], int] = lambda _: 32
+    protocols: Mapping[str, Callable[[Settings], tuple[Settings, float]]] = field(default_factory=dict)
+    default_protocol: Callable[[Settings], str] = lambda _: "training"
+    conditions: Callable[[Settings], Mapping[str, Any]] = _no_entries
+    decided_by: Callable[[Settings], tuple[str, ...] | None] = lambda _: None
 
 
 class Policy(Protocol):
@@ -183,14 +256,6 @@ class Pausing(Protocol):
 
     def pause_at(self, limits: Mapping[str, int]) -> None: ...  # of counters; {}: never
     def so_far(self) -> Metrics: ...  # what `step` returned, of what the unit has come to
-
-
-def _no_lines(*_: Any) -> Sequence[str]:
-    return ()
-
-
-def _no_entries(*_: Any) -> Mapping[str, Any]:
-    return {}
 
 
 @dataclass(frozen=True, kw_only=True)

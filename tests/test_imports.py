@@ -20,7 +20,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
         "whole_files",
         "lettering",
     },
-    {"registry"},
+    {"registry", "kinds"},
     {"experiment"},
     {"deep", "mdp", "policies"},
     {"envs"},  # a known model may be sampled: the one door between the two rooms
@@ -53,7 +53,7 @@ DOORS = {
     "gymnasium": {"envs"},
     "ale_py": {"envs"},
     "numba": {"mdp", "envs", "deep/sum_tree.py", "deep/fast/tiling.py"},
-    "scipy": {"mdp", "cli/mdp/discounts_picture.py"},
+    "scipy": {"mdp", "envs/vacuum/room.py", "cli/mdp/discounts_picture.py"},
     "matplotlib": {"report", "mdp", "cli", "lettering.py"},
     "av": {"cli/show/recording.py"},
     "pygame": {"cli/show/picture.py", "cli/show/window.py"},

@@ -13,10 +13,9 @@ import pytest
 import typer
 
 import rltrain
-from rltrain import errors, registry
+from rltrain import errors, kinds, registry
 from rltrain.cli import app
 from rltrain.cli.signals import EXIT_CODES
-from rltrain.envs import known
 from rltrain.experiment import config
 from rltrain.run.protocols import PROTOCOLS
 from rltrain.run.sinks import STEMS
@@ -212,7 +211,7 @@ def test_the_protocols_are_those_of_the_code() -> None:
 
 def test_the_number_of_games_is_right() -> None:
     (said,) = set(re.findall(r"(\d+) Atari games", README))
-    assert int(said) == sum(name.startswith("ALE/") for name in known.ids())
+    assert int(said) == sum(name.startswith("ALE/") for name in kinds.ids())
 
 
 def test_the_algorithm_of_readme_is_found_trains_and_resumes_exactly(shell: Shell) -> None:

@@ -33,7 +33,7 @@ from torch import Tensor
 from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos._dqn_config import Config
 from rltrain.algos._dqn_round import Round, Unit, unit_of
-from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, crossed, joined, reached
+from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Parted, Policy, State, Step, crossed, joined, reached
 from rltrain.deep import actor
 from rltrain.deep.actor import Actor, Exploration, Played
 from rltrain.deep.device import prepare_thread, resolve
@@ -104,7 +104,7 @@ class Algorithm:
             self.chosen["precision"] = f"{arithmetic}: {why}"
         self._build(arithmetic)
         # Games that come in parts are played by as many threads, so that one decides while the other's are stepped.
-        self._actors = [Actor(part, self.device) for part in getattr(env, "parts", (env,))]
+        self._actors = [Actor(part, self.device) for part in (env.parts if isinstance(env, Parted) else (env,))]
         prepare = partial(prepare_thread, self.device)
         alone = hardware.threads == 1  # the same order of a round, in this thread
         helpers = [Nobody() if alone else Helper("collect", prepare) for _ in self._actors]

@@ -88,7 +88,7 @@ class Algorithm:
             self.truth = truth.of_model(env.model, float(config.gamma))
         else:
             self.world = q_learning.make_blank_world(starts)
-            self.games = [env.alone() for _ in seeds]
+            self.games = [env.single() for _ in seeds]
             for lane, (game, seed) in enumerate(zip(self.games, seeds, strict=True)):
                 self.world.state[lane] = game.begin(seed)
 

@@ -90,7 +90,7 @@ class Algorithm:
             self.watched = int(self.sampler.start[0])
         else:
             self.world = q_learning.make_blank_world(starts)
-            self.games = [env.alone() for _ in seeds]
+            self.games = [env.single() for _ in seeds]
             for lane, (game, seed) in enumerate(zip(self.games, seeds, strict=True)):
                 self.world.state[lane] = game.begin(seed)
 

@@ -91,10 +91,10 @@ def _package(name: str) -> Finding:
 def _roms() -> Finding:
     mend = "pip install --force-reinstall 'ale-py>=0.12.1'"
     try:
-        from rltrain.envs import known
+        from rltrain.envs.atari import roms
 
-        games = known.atari_games()
-        known.rom_path("ALE/MsPacman-v5")
+        games = roms.games()
+        roms.rom_path("ALE/MsPacman-v5")
     except (ImportError, RltrainError) as error:
         return Finding("Atari ROMs", str(error), "missing", mend)
     return Finding("Atari ROMs", f"{len(games)} games, Ms. Pac-Man verified", "ok" if games else "missing")

@@ -50,9 +50,9 @@ def listing(sections: list[Section], runs_dir: Path) -> dict[str, list[Any]]:
 
         report["algorithms"] = [{"name": name, "summary": registry.summary(name)} for name in registry.names()]
     if Section.environments in sections:
-        from rltrain.envs import known
+        from rltrain import kinds
 
-        report["environments"] = known.ids()
+        report["environments"] = kinds.ids()
     if Section.runs in sections:
         from rltrain.run import folder
 
@@ -103,14 +103,9 @@ def show(report: dict[str, list[Any]], runs_dir: Path) -> None:
         say("algorithms")
         _show_algorithms(printer, report["algorithms"])
     if "environments" in report:
-        atari = [name for name in report["environments"] if name.startswith("ALE/")]
-        others = newest([name for name in report["environments"] if not name.startswith("ALE/")])
         if len(report) > 1:
             say()
-        say("environments: Gymnasium's (the newest version of each; some need an extra package)")
-        _show_words(printer, others)
-        say(f"and {len(atari)} Atari games, as ALE/NAME-v5")
-        _show_words(printer, [name.removeprefix("ALE/").removesuffix("-v5") for name in atari])
+        _show_environments(printer, report["environments"])
     if "runs" in report:
         if len(report) > 1:
             say()
@@ -152,6 +147,20 @@ def _show_algorithms(printer: Console, algorithms: list[dict[str, str]]) -> None
     for algorithm in algorithms:
         table.add_row(algorithm["name"], algorithm["summary"])
     printer.print(table)
+
+
+def _show_environments(printer: Console, names: list[str]) -> None:
+    """Gymnasium's names, and a paragraph for each kind whose ids all stand in a namespace of their own."""
+    from rltrain import kinds
+
+    apart = {kind.title: sorted(kind.ids()) for kind in kinds.all_kinds() if "/…" in kind.form}
+    others = newest([name for name in names if not any(name in own for own in apart.values())])
+    say("environments: Gymnasium's (the newest version of each; some need an extra package)")
+    _show_words(printer, others)
+    for title, own in apart.items():
+        space, version = f"{own[0].partition('/')[0]}/", f"-v{own[0].rpartition('-v')[2]}"
+        say(f"and {len(own)} {title} games, as {space}NAME{version}")
+        _show_words(printer, [name.removeprefix(space).removesuffix(version) for name in own])
 
 
 def _show_words(printer: Console, words: list[str]) -> None:

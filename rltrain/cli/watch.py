@@ -104,12 +104,12 @@ def watch(
     checkpoint: str | Path, wish: Wish, *, last: bool = False, device: str | None = None, runs_dir: Path = Path("runs")
 ) -> int:
     """Play, show, and say how each game ended. Returns the exit code: 0, or that of a signal."""
+    from rltrain import envs
     from rltrain.cli import signals
     from rltrain.cli.evaluate import policy_of, saved
     from rltrain.cli.show import recording
     from rltrain.cli.show.caption import Subject
     from rltrain.core import Scoring
-    from rltrain.envs import video
     from rltrain.run import protocols
     from rltrain.run.play import play
 
@@ -124,7 +124,7 @@ def watch(
     title = f"{experiment.algorithm_name} on {settings.name}"
     with ExitStack() as stack:
         asked = stack.enter_context(signals.stopping(lambda reason: None))
-        env = video.make(world, experiment.task)
+        env = envs.film(world, experiment.task)
         stack.callback(env.close)
         policy = policy_of(experiment, loaded, device, 1)  # one observation at a time needs no more
         score_name = policy.score_name if isinstance(policy, Scoring) else ""
@@ -141,7 +141,7 @@ def watch(
 
 def way_of(wish: Wish, settings: EnvironmentConfig) -> Way:
     """How it is shown. InputError where it cannot be."""
-    from rltrain.envs import video
+    from rltrain.envs import screen
 
     terminal = sys.stdout.isatty()
     if settings.is_model:
@@ -156,7 +156,7 @@ def way_of(wish: Wish, settings: EnvironmentConfig) -> Way:
         return "terminal"
     if wish.record is not None:
         return "file"
-    if video.has_screen():
+    if screen.has_screen():
         return "window"
     if not terminal:
         raise InputError("there is neither a screen nor a terminal to show it on; --record FILE.mp4 writes a video")

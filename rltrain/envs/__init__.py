@@ -1,21 +1,25 @@
 """The room of samples: environments that answer an action with a `Step`.
 
 `make` builds them from the config's `environment` block, `describe` says what an algorithm may know before it pays for
-them, and `check` refuses what does not exist. Each imports Gymnasium and ALE only when it is called.
+them, `film` shows one to a person, and `check` refuses what does not exist. Each asks the kind that the id is of, see
+`kinds`; Gymnasium and ALE are imported only when they are called.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from rltrain.core import Env, EnvSpec
+from rltrain import kinds
+from rltrain.core import Env, EnvironmentKind, EnvOptions, EnvSpec, Filmed
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.kinds import check
 
 if TYPE_CHECKING:
     from rltrain.mdp.model import Model
 
-NATIVE = ("CartPole-v0", "CartPole-v1")  # played by all lanes in one step; see `vector`
+__all__ = ["check", "decided_by", "describe", "film", "known_model", "make", "model_named", "model_of", "side_by_side"]
 
 
 def make(
@@ -35,86 +39,37 @@ def make(
     `task` is the algorithm's TASK: what is not "env" sees the numbers of states. MissingError for an unknown id, ROM or
     package, InputError for settings that the environment refuses.
     """
-    count = num_envs or settings.num_envs or 1
-    if task != "env":
-        from rltrain.envs.models import tabular
-
-        return tabular.make(settings, count)
-    if settings.is_model:
-        from rltrain.envs.models import onehot
-
-        return onehot.make(settings, count)
-    check(settings)
-    from rltrain.envs import vacuum
-
-    if settings.id == vacuum.ID:
-        from rltrain.envs.vacuum.lanes import Vacuum
-
-        return Vacuum(settings, count)
-    if not settings.id.startswith("ALE/"):
-        from rltrain.envs.gym import games
-
-        return games.make(settings, count)
-    if settings.preprocessing == "book":
-        from rltrain.envs.atari import book
-
-        return book.make(settings, count, training)
-    from rltrain.envs.atari.halves import LEAST_ENVS, Halves
-    from rltrain.envs.atari.vector import Atari
-
-    if training and in_parts and threads > 2 and count % 2 == 0 and count >= LEAST_ENVS:
-        return Halves(settings, count, threads)
-    return Atari(settings, count, threads, training, apart=not training)
+    options = EnvOptions(num_envs or settings.num_envs or 1, task, threads, in_parts, training)
+    return _kind(settings, options).make(settings, options)
 
 
 def describe(settings: EnvironmentConfig, *, task: str = "env", num_envs: int | None = None) -> EnvSpec:
     """What an algorithm may know of these environments, in about 0.2 s. Errors as `make`."""
-    count = num_envs or settings.num_envs or 1
-    if task != "env":
-        from rltrain.envs.models import tabular
+    options = EnvOptions(num_envs or settings.num_envs or 1, task)
+    return _kind(settings, options).describe(settings, options)
 
-        return tabular.describe(settings, count)
-    if settings.is_model:
-        from rltrain.envs.models import onehot
 
-        return onehot.describe(settings, count)
-    check(settings)
-    from rltrain.envs import vacuum
-
-    if settings.id == vacuum.ID:
-        return vacuum.describe(settings, count)
-    if not settings.id.startswith("ALE/"):
-        from rltrain.envs.gym import games
-
-        return games.describe(settings, count)
-    if settings.preprocessing == "book":
-        from rltrain.envs.atari import book
-
-        return book.describe(settings, count)
-    from rltrain.envs.atari import vector
-
-    return vector.describe(settings, count)
+def film(settings: EnvironmentConfig, task: str = "env") -> Filmed:
+    """One game. InputError for an environment that cannot be drawn, MissingError for an unknown id or package."""
+    kind = _kind(settings, EnvOptions(task=task))
+    if kind.film is None:
+        raise InputError(f"environment.id: {settings.id} cannot be shown: {kind.title} environments have no picture")
+    return kind.film(settings, task)
 
 
 def side_by_side(settings: EnvironmentConfig) -> int:
     """How many games an evaluation plays at once, at most: more where another one costs next to nothing."""
-    return 128 if settings.id in NATIVE else 32
+    return kinds.of(settings.id).side_by_side(settings)
 
 
-def is_versioned(settings: EnvironmentConfig, task: str = "env") -> bool:
-    """Whether the games follow from these settings and the versions of rltrain, Gymnasium and ALE alone."""
-    if task != "env" or settings.is_model:
-        return False
-    from rltrain.envs import known, vacuum
-
-    return settings.is_atari or settings.id == vacuum.ID or known.needs_gymnasium_alone(settings.id)
+def decided_by(settings: EnvironmentConfig, task: str = "env") -> tuple[str, ...] | None:
+    """The packages whose versions, with rltrain's and these settings, decide every game. None: that is not known."""
+    return kinds.of(settings.id).decided_by(settings) if task == "env" else None
 
 
 def known_model(settings: EnvironmentConfig, algorithm: str) -> Model:
     """The model behind these settings. InputError, naming who asks, if there is only something to sample."""
-    from rltrain.envs.models import tabular
-
-    model = tabular.model_of(settings)
+    model = model_of(settings)
     if model is None:
         raise InputError(
             f"environment.id: {algorithm} solves a known model, and {settings.id} can only be sampled; take a model's "
@@ -123,8 +78,25 @@ def known_model(settings: EnvironmentConfig, algorithm: str) -> Model:
     return model
 
 
-def check(settings: EnvironmentConfig) -> None:
-    """Raise MissingError or InputError, naming the nearest ids, if this environment cannot exist here."""
-    from rltrain.envs import known
+def model_of(settings: EnvironmentConfig) -> Model | None:
+    """The known model behind these settings. None where there is only an environment to sample."""
+    model: Model | None = check(settings).model(settings)
+    return model
 
-    known.check(settings)
+
+def model_named(env_id: str, kwargs: Mapping[str, Any] | None = None) -> Model | None:
+    """The known model of an id and arguments as a person types them, see `model_of`."""
+    return model_of(EnvironmentConfig.model_construct(id=env_id, kwargs=dict(kwargs or {})))
+
+
+def _kind(settings: EnvironmentConfig, options: EnvOptions) -> EnvironmentKind[Any]:
+    """The kind of this id, which exists and can be given to such an algorithm."""
+    kind = check(settings)
+    if not isinstance(settings, kind.settings):
+        raise TypeError(f"{settings.id} needs {kind.settings.__name__}, not {type(settings).__name__}: kinds.typed")
+    if options.task not in kind.tasks:
+        raise InputError(
+            f"environment.id: the observations of {settings.id} have no numbers; a table needs finitely many, such as "
+            "FrozenLake-v1's; for this one take `dqn`"
+        )
+    return kind

@@ -13,7 +13,7 @@ WINDOW = 100  # finished games that the metrics speak of
 
 
 class Episodes:
-    """Adds up each lane's running game and remembers the last 100 finished ones."""
+    """Adds up each environment's running game and remembers the last 100 finished ones."""
 
     def __init__(self, num_envs: int) -> None:
         self.total = 0  # games finished since the start
@@ -39,14 +39,14 @@ class Episodes:
         """
         reward = np.where(counted, reward, 0.0)
         returns, lengths = np.cumsum(reward, axis=0), np.cumsum(counted, axis=0)
-        ended = np.argwhere(last & counted)  # rows (t, lane), by t
+        ended = np.argwhere(last & counted)  # rows (t, index), by t
         before: dict[int, tuple[float, int]] = {}
         games = []
-        for t, lane in ended.tolist():
-            total, length = float(returns[t, lane]), int(lengths[t, lane])
-            total_before, length_before = before.get(lane, (0.0, 0))
+        for t, index in ended.tolist():
+            total, length = float(returns[t, index]), int(lengths[t, index])
+            total_before, length_before = before.get(index, (0.0, 0))
             games.append((total - total_before, length - length_before))
-            before[lane] = (total, length)
+            before[index] = (total, length)
         self.total += len(games)
         self.returns.extend(total for total, _ in games)
         self.lengths.extend(length for _, length in games)

@@ -1,6 +1,7 @@
-"""The actions of N lanes since each lane's last seeded reset: what an environment is replayed from.
+"""The actions of N environments since each one's last seeded reset: what an environment is replayed from.
 
-A lane's state is a pure function of its seed and the actions since, if its emulator is deterministic. One byte a step.
+What an environment is now is a pure function of its seed and the actions since, if its emulator is deterministic. An
+action is a byte.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from rltrain.saved import Saved
 
 
 class Journal:
-    """One growing table of actions [time, lane]; each lane remembers the row at which its life began."""
+    """One growing table of actions [time, environment]; each environment remembers the row at which its life began."""
 
     def __init__(self, num_envs: int, num_actions: int) -> None:
         self._num_actions = num_actions
@@ -24,11 +25,11 @@ class Journal:
 
     @property
     def lengths(self) -> Array:
-        """Actions since each lane's seeded reset, [N] int64."""
+        """Actions since each environment's seeded reset, [N] int64."""
         return self._end - self._start
 
     def add(self, action: Array) -> None:
-        """One action a lane, [N] int64. ValueError if one is out of range: that hangs ALE, so add before you step."""
+        """One action each, [N] int64. ValueError if one is out of range: that hangs ALE, so add before you step."""
         if action.shape != self._start.shape or action.min() < 0 or action.max() >= self._num_actions:
             raise ValueError(
                 f"expected {len(self._start)} actions from 0 to {self._num_actions - 1}, got {action.tolist()}"
@@ -38,20 +39,20 @@ class Journal:
         self._rows[self._end] = action
         self._end += 1
 
-    def clear(self, lanes: Array) -> None:
-        """These lanes, [N] bool, have just been reset with a seed: their life begins here."""
-        self._start[lanes] = self._end
+    def clear(self, which: Array) -> None:
+        """Those of `which`, [N] bool, have just been reset with a seed: their life begins here."""
+        self._start[which] = self._end
 
     def aligned(self) -> Array:
-        """The longest journal's actions [T, N]. All lanes end together; rows before a lane's own start mean nothing."""
+        """The longest journal's actions [T, N]. All end together; rows before one's own start mean nothing."""
         return self._rows[self._start.min() : self._end]
 
-    def lane(self, index: int) -> Array:
-        """One lane's own actions, oldest first."""
+    def of(self, index: int) -> Array:
+        """One environment's own actions, oldest first."""
         return self._rows[self._start[index] : self._end, index]
 
     def _make_room(self) -> None:
-        """Drop the rows that no lane needs; double the table if that leaves it more than half full."""
+        """Drop the rows that none needs; double the table if that leaves it more than half full."""
         kept = self.aligned()
         capacity = len(self._rows) * (2 if 2 * len(kept) > len(self._rows) else 1)
         rows = np.zeros((capacity, self._rows.shape[1]), dtype=self._rows.dtype)
@@ -60,7 +61,7 @@ class Journal:
         self._rows, self._end = rows, len(kept)
 
     def save(self) -> State:
-        return {"lengths": self.lengths, "actions": np.concatenate([self.lane(i) for i in range(len(self._start))])}
+        return {"lengths": self.lengths, "actions": np.concatenate([self.of(i) for i in range(len(self._start))])}
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
@@ -73,8 +74,8 @@ class Journal:
         self._start = self._end - lengths
         self._rows = np.zeros((max(256, self._end), num_envs), dtype=self._rows.dtype)
         ends = np.cumsum(lengths)
-        for lane, (end, length) in enumerate(zip(ends, lengths, strict=True)):
-            self._rows[self._end - length : self._end, lane] = actions[end - length : end]
+        for index, (end, length) in enumerate(zip(ends, lengths, strict=True)):
+            self._rows[self._end - length : self._end, index] = actions[end - length : end]
 
 
 def fingerprint(obs: Array) -> str:

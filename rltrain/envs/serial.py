@@ -51,8 +51,8 @@ class Serial:
         self._journal.clear(everywhere)
         self._last = ~everywhere  # a game that was over when the reset came opens no second one
         self._obs = np.zeros_like(self._obs)
-        for lane in range(self.spec.num_envs):
-            self._open(lane)
+        for index in range(self.spec.num_envs):
+            self._open(index)
         self._check_finite("observation", self._obs)
         zeros = np.zeros(self.spec.num_envs, dtype=np.float32)
         return Step(self._obs, zeros, zeros + 1, first=everywhere, last=self._last)
@@ -69,23 +69,23 @@ class Serial:
         self._obs = self._obs.copy()  # a new array: what was handed out is never overwritten
         reward = np.zeros(self.spec.num_envs, dtype=np.float32)
         discount = np.ones(self.spec.num_envs, dtype=np.float32)
-        for lane, move in enumerate(action.tolist()):
-            if not self._playing[lane]:
+        for index, move in enumerate(action.tolist()):
+            if not self._playing[index]:
                 continue
-            if first[lane]:
-                self._open(lane)
+            if first[index]:
+                self._open(index)
             else:
-                self._obs[lane], reward[lane], discount[lane], self._last[lane] = self._games[lane].step(move)
+                self._obs[index], reward[index], discount[index], self._last[index] = self._games[index].step(move)
         self._check_finite("reward", reward)
         self._check_finite("observation", self._obs)
         return Step(self._obs, reward, discount, first, self._last)
 
-    def retire(self, lanes: Array) -> None:
+    def retire(self, which: Array) -> None:
         """See `core.Retiring`. There is no way back: a `reset` finds their games closed."""
-        for lane in np.flatnonzero(lanes & self._playing).tolist():
-            self._games[lane].close()
-        self._playing &= ~lanes
-        self._last = self._last & ~lanes
+        for index in np.flatnonzero(which & self._playing).tolist():
+            self._games[index].close()
+        self._playing &= ~which
+        self._last = self._last & ~which
 
     def close(self) -> None:
         self.retire(self._playing)
@@ -109,30 +109,30 @@ class Serial:
             return
         self._obs = np.zeros_like(self._obs)
         self._last = np.zeros(self.spec.num_envs, dtype=bool)
-        for lane, game in enumerate(self._games):
-            self._open(lane)
-            for move in self._journal.lane(lane).tolist():
-                if self._last[lane]:
-                    saved.refuse("journal", f"environment {lane} plays on after its episode's end; it must not")
-                self._obs[lane], _, _, self._last[lane] = game.step(move)
+        for index, game in enumerate(self._games):
+            self._open(index)
+            for move in self._journal.of(index).tolist():
+                if self._last[index]:
+                    saved.refuse("journal", f"environment {index} plays on after its episode's end; it must not")
+                self._obs[index], _, _, self._last[index] = game.step(move)
         if fingerprint(self._obs) != fingerprint_then:
             raise CheckpointError(
                 f"{self.spec.id}: replaying the episode did not reproduce the saved observations. "
                 "Its version may have changed, or its course is not a function of seed and actions"
             )
 
-    def _open(self, lane: int) -> None:
-        """Begin the lane's current episode from its own seed."""
+    def _open(self, index: int) -> None:
+        """Begin the environment's current episode from its own seed."""
         assert self._seed is not None
-        self._obs[lane] = self._games[lane].reset(derive(self._seed, lane, int(self._episode[lane])))
+        self._obs[index] = self._games[index].reset(derive(self._seed, index, int(self._episode[index])))
 
     def _check_finite(self, what: str, values: Array) -> None:
         """Values [N, ...]; one that is no number would poison every weight that it reaches."""
         finite = np.isfinite(values)
         if not finite.all():
-            lane = int(np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))[0])
+            index = int(np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))[0])
             raise DivergedError(
-                f"{self.spec.id}: environment {lane} gave the {what} {values[lane]}, not a finite number"
+                f"{self.spec.id}: environment {index} gave the {what} {values[index]}, not a finite number"
             )
 
 
@@ -190,5 +190,5 @@ class Solo:
 
     def load(self, state: State) -> None:
         self._all.load(state)
-        self._moves, self._seeds = self._all._journal.lane(0).tolist(), []
+        self._moves, self._seeds = self._all._journal.of(0).tolist(), []
         self._state, self._episode = int(self._all._obs[0, 0]), int(self._all._episode[0])

@@ -15,13 +15,12 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from rltrain import registry
+from rltrain import kinds, registry
 from rltrain.core import AlgorithmPlugin
 from rltrain.errors import InputError
 from rltrain.experiment.draft import Draft
 from rltrain.experiment.faults import fields_at, sentences
 from rltrain.experiment.settings import (
-    ATARI_KEYS,
     STRICT,
     EnvironmentConfig,
     EvaluateConfig,
@@ -78,12 +77,10 @@ class Experiment:
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """The three blocks with every setting that applies, as JSON has them."""
-        unused = {"kwargs"} if self.environment.is_atari else set(ATARI_KEYS)
-        if self.environment.is_model:
-            unused |= {"kwargs"}
+        own = kinds.own_keys(kinds.of(self.environment.id))
         return {
             "algorithm": {"name": self.algorithm_name, **self.algorithm.model_dump(mode="json", by_alias=True)},
-            "environment": self.environment.model_dump(mode="json", exclude=unused),
+            "environment": self.environment.model_dump(mode="json", include=set(own)),
             "run": self.run.model_dump(mode="json"),
         }
 
@@ -109,7 +106,8 @@ def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
     blocks = {name: _block(draft, name) for name in _BLOCKS}
     name = blocks["algorithm"].pop("name", None)
     plugin = _plugin(draft, name)
-    models: dict[str, type[BaseModel]] = {"environment": EnvironmentConfig, "run": RunConfig}
+    world = _environment_model(draft, blocks["environment"])
+    models: dict[str, type[BaseModel]] = {"environment": world, "run": RunConfig}
     if plugin is not None:
         models["algorithm"] = plugin.config
         _check_counters(draft, blocks["run"], {*COUNTERS, *plugin.budget})
@@ -121,11 +119,10 @@ def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
             draft.fault((key,), f"unknown key{hint}")
 
     algorithm = _validated(draft, "algorithm", models["algorithm"], blocks, elsewhere) if plugin else None
-    environment = _validated(draft, "environment", EnvironmentConfig, blocks, elsewhere)
+    environment = _validated(draft, "environment", world, blocks, elsewhere)
     run = _validated(draft, "run", RunConfig, blocks, elsewhere)
-    if environment and run and run.evaluate.protocol in ("nature", "sticky") and not environment.is_atari:
-        rule = f"'{run.evaluate.protocol}' is for Atari ids (ALE/…) only; write training"
-        draft.fault(("run", "evaluate", "protocol"), rule)
+    if environment and run and run.evaluate.protocol not in (None, "training"):
+        _check_protocol(draft, environment, str(run.evaluate.protocol))
     if environment and environment.is_model:
         found = _model_file(Path(environment.id), Path(source).parent)
         if found is None:
@@ -211,6 +208,31 @@ def _plugin(draft: Draft, name: object) -> AlgorithmPlugin | None:
         return None
 
 
+def _environment_model(draft: Draft, block: dict[str, Any]) -> type[EnvironmentConfig]:
+    """The settings of the kind that the id is of. A key that only other kinds have is a fault, and leaves the block."""
+    name = block.get("id")
+    kind = kinds.of(name) if isinstance(name, str) else None
+    own = list(EnvironmentConfig.model_fields) if kind is None else kinds.own_keys(kind)
+    for key in [key for key in block if key not in own]:
+        owners = " and ".join(f"{other.title} ids ({other.form})" for other in kinds.with_key(key))
+        if not owners:
+            continue  # a key of none, which its model refuses
+        del block[key]
+        if kind is not None:
+            takes = f"{kind.title} ids take {', '.join(own)}"
+            draft.fault(("environment", key), f"for {owners} only, and the id is {described(name)}; {takes}")
+    model: type[EnvironmentConfig] = EnvironmentConfig if kind is None else kind.settings
+    return model
+
+
+def _check_protocol(draft: Draft, environment: EnvironmentConfig, protocol: str) -> None:
+    """Rules that this kind of environment does not know are a fault."""
+    able = kinds.with_protocol(protocol)
+    if kinds.of(environment.id) not in able:
+        whose = " and ".join(f"{kind.title} ids ({kind.form})" for kind in able)
+        draft.fault(("run", "evaluate", "protocol"), f"'{protocol}' is for {whose} only; write training")
+
+
 def _validated(
     draft: Draft, block: str, model: type[Model], blocks: Mapping[str, Any], elsewhere: Mapping[str, str]
 ) -> Model | None:
@@ -242,7 +264,7 @@ def _filled_in(experiment: Experiment, plugin: AlgorithmPlugin) -> Experiment:
     if run.budget is None:
         run = run.model_copy(update={"budget": dict(plugin.budget)})
     if run.evaluate.protocol is None:
-        protocol = "nature" if environment.is_atari and environment.preprocessing == "nature" else "training"
+        protocol = kinds.default_protocol(environment)
         run = run.model_copy(update={"evaluate": run.evaluate.model_copy(update={"protocol": protocol})})
     return replace(experiment, environment=environment, run=run)
 

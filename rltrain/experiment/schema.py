@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from rltrain import registry
+from rltrain import kinds, registry
 from rltrain.errors import InputError, MissingError
 from rltrain.experiment.settings import EnvironmentConfig, RunConfig
 
@@ -20,9 +20,15 @@ def schema() -> dict[str, Any]:
             configs[name] = registry.plugin(name).config
         except (InputError, MissingError):  # another package's broken algorithm is left out
             continue
-    models: list[type[BaseModel]] = [EnvironmentConfig, RunConfig, *configs.values()]
+    own = list(dict.fromkeys(kind.settings for kind in kinds.all_kinds() if kind.settings is not EnvironmentConfig))
+    models: list[type[BaseModel]] = [EnvironmentConfig, *own, RunConfig, *configs.values()]
     references, joined = models_json_schema([(model, "validation") for model in models], ref_template="#/$defs/{model}")
     definitions = joined["$defs"]
+    environment = definitions["EnvironmentConfig"]
+    for settings in own:  # a block is of one kind; an editor is told of all its keys
+        added = definitions.pop(references[settings, "validation"]["$ref"].rpartition("/")[2])
+        environment["properties"] |= added["properties"]
+        environment["description"] += f" {added['description']}"
     choices: list[dict[str, Any]] = [{"enum": list(configs), "description": "an algorithm with its defaults"}]
     for name, model in configs.items():
         own = definitions[references[model, "validation"]["$ref"].rpartition("/")[2]]

@@ -16,17 +16,7 @@ from rltrain.spelling import described
 
 STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)  # every Config's `model_config`
 
-ATARI_KEYS = (
-    "preprocessing",
-    "frame_skip",
-    "frame_stack",
-    "screen_size",
-    "noop_max",
-    "repeat_action_probability",
-    "full_action_space",
-    "terminal_on_life_loss",
-    "reseed_every",
-)
+PROTOCOLS = ("nature", "sticky", "training")  # rules of evaluation
 _MODELS = (".yaml", ".yml", ".npz", ".csv", ".mdp", ".pomdp")
 MODEL_SUFFIXES = (*_MODELS, *(f"{suffix}.gz" for suffix in _MODELS))  # of files that hold a known model
 Count = Annotated[int, Field(ge=1, le=10**15)]
@@ -35,7 +25,7 @@ Counts = Annotated[dict[str, Count], Field(min_length=1)]
 
 
 class EnvironmentConfig(BaseModel):
-    """What is played. The Atari settings are for ids that start with `ALE/`."""
+    """What is played."""
 
     model_config = STRICT
 
@@ -58,27 +48,6 @@ class EnvironmentConfig(BaseModel):
         description="arguments of the environment, of any YAML value, such as {is_slippery: false, desc: [SFFF, FHFG]};"
         " not for Atari",
     )
-    preprocessing: Literal["nature", "book"] = Field(
-        default="nature",
-        description="Atari: nature is 84x84 grey and stacked, book is rows 1:176:2 and columns ::2, one grey frame",
-    )
-    frame_skip: int = Field(default=4, ge=1, le=100, description="Atari: frames an action is repeated for")
-    frame_stack: int = Field(default=4, ge=1, le=64, description="Atari: frames in an observation")
-    screen_size: int = Field(default=84, ge=8, le=512, description="Atari: height and width of a frame")
-    noop_max: int = Field(default=30, ge=0, le=1000, description="Atari: an episode opens with 0 to this many no-ops")
-    repeat_action_probability: float = Field(
-        default=0.0, ge=0, le=1, description="Atari: chance that a frame repeats the last action (sticky)"
-    )
-    full_action_space: bool = Field(default=False, description="Atari: all 18 actions rather than the game's own")
-    terminal_on_life_loss: bool = Field(
-        default=False, description="Atari: a lost life cuts bootstrapping in training; the game goes on"
-    )
-    reseed_every: int = Field(
-        default=4000,
-        ge=1,
-        le=10**9,
-        description="Atari: agent steps after which the next episode starts from a new seed; bounds the time to resume",
-    )
 
     @field_validator("id")
     @classmethod
@@ -87,22 +56,6 @@ class EnvironmentConfig(BaseModel):
             raise ValueError("an id with a colon is refused: it would import and run the module before the colon")
         if not re.fullmatch(r"[A-Za-z0-9_/.-]{1,200}", value):
             raise ValueError(f"an id has only letters, digits and _ / . -, got {described(value)}")
-        return value
-
-    @field_validator(*ATARI_KEYS, "kwargs")
-    @classmethod
-    def _fits_the_id(cls, value: object, info: ValidationInfo) -> object:
-        """Runs only on what is set explicitly: a setting without effect is a mistake."""
-        name = info.data.get("id")  # absent when it was refused itself
-        if name is not None and name.endswith(MODEL_SUFFIXES):
-            raise ValueError(f"not for a known model, and '{name}' is one")
-        if name is not None and name.startswith("ALE/") == (info.field_name == "kwargs"):
-            rule = (
-                "not for Atari ids; their settings stand beside the id"
-                if info.field_name == "kwargs"
-                else "for Atari ids (ALE/…) only"
-            )
-            raise ValueError(f"{rule}, and the id is '{name}'")
         return value
 
     @field_validator("kwargs")
@@ -114,10 +67,6 @@ class EnvironmentConfig(BaseModel):
             if name in value:
                 raise ValueError(f"{name} is not for a config: rltrain gives it where it is needed")
         return value
-
-    @property
-    def is_atari(self) -> bool:
-        return self.id.startswith("ALE/")
 
     @property
     def is_model(self) -> bool:

@@ -90,7 +90,8 @@ def _question(
     settings: EnvironmentConfig, protocol: str | None, episodes: int, seed: int, task: str
 ) -> dict[str, Any] | None:
     """All that decides the games. None where that cannot be told: an environment of the user's own may change."""
-    if not envs.is_versioned(settings, task):
+    packages = envs.decided_by(settings, task)
+    if packages is None:
         return None
     protocol, played, _ = protocols.conditions(settings, protocol, 0.0, task)
     return {
@@ -99,9 +100,8 @@ def _question(
         "protocol": protocol,
         "episodes": episodes,
         "seed": seed,
-        "versions": {"rltrain": __version__} | {name: metadata.version(name) for name in ("gymnasium", "numpy")}
-        | ({"ale-py": metadata.version("ale-py")} if settings.is_atari else {}),
-    }  # fmt: skip
+        "versions": {"rltrain": __version__} | {name: metadata.version(name) for name in packages},
+    }
 
 
 def _numbers(found: Any, names: list[str]) -> dict[str, float] | None:

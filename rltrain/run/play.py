@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rltrain.core import Array, Policy, Scoring
-from rltrain.envs.video import Filmed
+from rltrain.core import Array, Filmed, Policy, Scoring
 from rltrain.rng import derive
 
 

@@ -28,14 +28,14 @@ def against_truth(experiment: Experiment, policy: Policy) -> dict[str, Any] | No
     """Value of the start under the policy and at best, the loss, and their bound. None where no model is known."""
     import numpy as np
 
-    from rltrain.envs.models import tabular
+    from rltrain import envs
     from rltrain.errors import InputError, UncertifiedError
     from rltrain.mdp.losses import losses
     from rltrain.mdp.solvers import bellman
 
     if experiment.task == "env":
         return None
-    model = tabular.model_of(experiment.environment)
+    model = envs.model_of(experiment.environment)
     discount = experiment.algorithm.model_dump().get("gamma")
     discount = discount if discount is not None else None if model is None else model.discount
     if model is None or discount is None or model.num_states > MOST_STATES:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from rltrain.algos import qlearn
 from rltrain.core import Hardware
+from rltrain.envs.gym import numbered
 from rltrain.envs.models import tabular
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.mdp import files
@@ -38,8 +39,8 @@ class Hidden:
     def __init__(self, known: tabular.Tabular) -> None:
         self.known, self.spec, self.num_states = known, known.spec, known.num_states
 
-    def alone(self):  # type: ignore[no-untyped-def]
-        return self.known.alone()
+    def single(self):  # type: ignore[no-untyped-def]
+        return self.known.single()
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ class Hidden:
     ids=str,
 )
 def test_step_by_step_is_the_compiled_loop_bit_for_bit(settings) -> None:  # type: ignore[no-untyped-def]
-    env = tabular.make(EnvironmentConfig(id="FrozenLake-v1"), 1)
+    env = numbered.make(EnvironmentConfig(id="FrozenLake-v1"), 1)
     same = {"learners": 2, "report_every": 1500, "exploration_steps": 1000, **settings}
     fast, slow = make(env, **same), make(Hidden(env), **same)
     fast.step()
@@ -121,7 +122,7 @@ def test_every_rule_finds_the_best_policy_of_the_book(settings) -> None:  # type
 
 
 def test_frozen_lake_is_learned() -> None:
-    env = tabular.make(EnvironmentConfig(id="FrozenLake-v1"), 1)
+    env = numbered.make(EnvironmentConfig(id="FrozenLake-v1"), 1)
     algorithm = make(
         env, learners=2, learning_rate=1.0, learning_rate_schedule="count",
         exploration_steps=500_000, exploration_final_eps=0.1,
@@ -134,7 +135,7 @@ def test_frozen_lake_is_learned() -> None:
 @pytest.mark.parametrize("name", ["FrozenLake-v1", "Blackjack-v1"])
 def test_saved_and_loaded_it_ends_the_same(name: str) -> None:
     settings = {"learners": 2, "learning_rate": (0.5, 0.1), "trace_decay": 0.3, "report_every": 200}
-    whole, first, second = (make(tabular.make(EnvironmentConfig(id=name), 1), **settings) for _ in range(3))
+    whole, first, second = (make(numbered.make(EnvironmentConfig(id=name), 1), **settings) for _ in range(3))
     rows = [str(whole.step()) for _ in range(4)]
     for _ in range(2):
         first.step()
@@ -155,7 +156,7 @@ def test_each_learning_rate_has_its_own_columns() -> None:
 
 
 def test_without_a_truth_its_columns_are_there_and_empty() -> None:
-    metrics = make(tabular.make(EnvironmentConfig(id="Blackjack-v1"), 1)).step()
+    metrics = make(numbered.make(EnvironmentConfig(id="Blackjack-v1"), 1)).step()
     assert math.isnan(metrics["error/max"])
     assert -1 <= metrics["return/mean"] <= 1
 

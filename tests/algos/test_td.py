@@ -5,6 +5,7 @@ import pytest
 
 from rltrain.algos import td
 from rltrain.core import Hardware
+from rltrain.envs.gym import numbered
 from rltrain.envs.models import tabular
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
@@ -37,13 +38,13 @@ class Hidden:
     def __init__(self, known: tabular.Tabular) -> None:
         self.known, self.spec, self.num_states = known, known.spec, known.num_states
 
-    def alone(self):  # type: ignore[no-untyped-def]
-        return self.known.alone()
+    def single(self):  # type: ignore[no-untyped-def]
+        return self.known.single()
 
 
 @pytest.mark.parametrize("trace", [0.0, 0.5])
 def test_step_by_step_is_the_compiled_loop_bit_for_bit(trace: float) -> None:
-    env = tabular.make(EnvironmentConfig(id="FrozenLake-v1"), 1)
+    env = numbered.make(EnvironmentConfig(id="FrozenLake-v1"), 1)
     fast, slow = (make(one, learners=2, report_every=1000, trace_decay=trace) for one in (env, Hidden(env)))
     fast.step()
     slow.step()
@@ -64,4 +65,4 @@ def test_saved_and_loaded_it_ends_the_same() -> None:
 
 def test_a_policy_file_needs_a_model() -> None:
     with pytest.raises(InputError, match="Blackjack-v1 has no known model; write random"):
-        make(tabular.make(EnvironmentConfig(id="Blackjack-v1"), 1), policy="mine.yaml")
+        make(numbered.make(EnvironmentConfig(id="Blackjack-v1"), 1), policy="mine.yaml")

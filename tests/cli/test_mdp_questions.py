@@ -5,11 +5,11 @@ import re
 
 import pytest
 
+from rltrain import envs
 from rltrain.algos import qlearn
 from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.core import Hardware
-from rltrain.envs.models import tabular
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import Streams
 
@@ -78,7 +78,7 @@ def test_what_asks_for_no_value_at_discount_1_is_never_refused_for_it(rltrain, a
 
 def test_a_learner_of_another_discount_reads_the_file_too(tmp_path):
     (tmp_path / "loop.yaml").write_text(LOOP)
-    env = tabular.make(EnvironmentConfig.model_construct(id=str(tmp_path / "loop.yaml"), num_envs=1))
+    env = envs.make(EnvironmentConfig.model_construct(id=str(tmp_path / "loop.yaml"), num_envs=1), task="tabular")
     learner = qlearn.Algorithm(qlearn.Config(gamma=0.9), env, Streams(0), Hardware())
     assert learner.truth.solution.value == pytest.approx([2.8 / 0.19, 2.9 / 0.19])
 

@@ -7,13 +7,13 @@ import pytest
 
 from rltrain import envs
 from rltrain.core import Step
-from rltrain.envs import known
+from rltrain.envs.atari import roms
 from rltrain.envs.atari.emulators import Advance
+from rltrain.envs.atari.settings import AtariConfig
 from rltrain.errors import CheckpointError
-from rltrain.experiment.settings import EnvironmentConfig
 
 
-def breakout(**settings) -> EnvironmentConfig:
+def breakout(**settings) -> AtariConfig:
     """Short games of 60 to 120 steps with five lives, so lanes fall out of step at once."""
     chosen = {
         "frame_skip": 10,
@@ -22,7 +22,7 @@ def breakout(**settings) -> EnvironmentConfig:
         "terminal_on_life_loss": True,
         "reseed_every": 100,
     }
-    return EnvironmentConfig(id="ALE/Breakout-v5", **(chosen | settings))
+    return AtariConfig(id="ALE/Breakout-v5", **(chosen | settings))
 
 
 def actions(env, steps: int, seed: int = 0) -> np.ndarray:
@@ -110,7 +110,7 @@ def test_saving_changes_nothing():
 
 
 def test_a_time_limit_stops_the_game_and_keeps_the_discount():
-    env = envs.make(EnvironmentConfig(id="ALE/MsPacman-v5", max_episode_steps=12), num_envs=2)
+    env = envs.make(AtariConfig(id="ALE/MsPacman-v5", max_episode_steps=12), num_envs=2)
     env.reset(0)
     for t in range(1, 27):
         step = env.step(np.array([0, 1]))
@@ -120,7 +120,7 @@ def test_a_time_limit_stops_the_game_and_keeps_the_discount():
 
 
 def test_a_reset_right_after_a_last_opens_one_game_and_not_two():
-    env = envs.make(EnvironmentConfig(id="ALE/MsPacman-v5", max_episode_steps=1), num_envs=1)
+    env = envs.make(AtariConfig(id="ALE/MsPacman-v5", max_episode_steps=1), num_envs=1)
     env.reset(0)
     assert env.step(np.array([0])).last[0]
     env.reset(0)
@@ -143,7 +143,7 @@ class ExtraLife:
 
 
 def test_fewer_lives_in_a_new_game_are_no_lost_life():
-    env = envs.make(EnvironmentConfig(id="ALE/MsPacman-v5", terminal_on_life_loss=True), num_envs=1)
+    env = envs.make(AtariConfig(id="ALE/MsPacman-v5", terminal_on_life_loss=True), num_envs=1)
     env._emulators = ExtraLife()
     env.reset(0)
     steps = [env.step(np.array([0])) for _ in range(5)]
@@ -152,14 +152,14 @@ def test_fewer_lives_in_a_new_game_are_no_lost_life():
 
 
 def test_rewards_are_raw_scores():
-    env = envs.make(EnvironmentConfig(id="ALE/MsPacman-v5"), num_envs=1)
+    env = envs.make(AtariConfig(id="ALE/MsPacman-v5"), num_envs=1)
     env.reset(0)
     rewards = {float(env.step(np.array([3])).reward[0]) for _ in range(100)}
     assert 10.0 in rewards  # a dot; clipped it would be 1
 
 
 def test_observations_are_never_overwritten():
-    env = envs.make(EnvironmentConfig(id="ALE/MsPacman-v5"), num_envs=1)
+    env = envs.make(AtariConfig(id="ALE/MsPacman-v5"), num_envs=1)
     kept = [env.reset(0).obs]
     copies = [kept[0].copy()]
     for t in range(30):
@@ -170,7 +170,7 @@ def test_observations_are_never_overwritten():
 
 @pytest.mark.parametrize("bad", [9, -1, 10**12])
 def test_an_action_out_of_range_raises_instead_of_hanging(bad):
-    env = envs.make(EnvironmentConfig(id="ALE/MsPacman-v5"), num_envs=2)
+    env = envs.make(AtariConfig(id="ALE/MsPacman-v5"), num_envs=2)
     with pytest.raises(RuntimeError, match="reset"):
         env.step(np.array([0, 0]))
     env.reset(0)
@@ -180,7 +180,7 @@ def test_an_action_out_of_range_raises_instead_of_hanging(bad):
 
 
 def test_lanes_and_seeds_differ_and_the_same_seed_repeats():
-    env = envs.make(EnvironmentConfig(id="ALE/MsPacman-v5", repeat_action_probability=0.25), num_envs=2)
+    env = envs.make(AtariConfig(id="ALE/MsPacman-v5", repeat_action_probability=0.25), num_envs=2)
     moves = actions(env, 40)
 
     def frames(seed):
@@ -195,14 +195,12 @@ def test_lanes_and_seeds_differ_and_the_same_seed_repeats():
 
 @pytest.mark.parametrize(("noop_max", "fewest", "most"), [(0, 1, 1), (1, 2, 2), (30, 4, 6)])
 def test_no_ops_vary_the_start_and_include_their_number(noop_max, fewest, most):
-    env = envs.make(EnvironmentConfig(id="ALE/MsPacman-v5", noop_max=noop_max), num_envs=6)
+    env = envs.make(AtariConfig(id="ALE/MsPacman-v5", noop_max=noop_max), num_envs=6)
     assert fewest <= len({frame.tobytes() for frame in env.reset(0).obs}) <= most
 
 
 def test_the_spec_says_what_the_environment_does():
-    settings = EnvironmentConfig(
-        id="ALE/MsPacman-v5", frame_stack=2, screen_size=42, frame_skip=5, full_action_space=True
-    )
+    settings = AtariConfig(id="ALE/MsPacman-v5", frame_stack=2, screen_size=42, frame_skip=5, full_action_space=True)
     env = envs.make(settings, num_envs=3)
     assert env.spec == envs.describe(settings, num_envs=3)
     assert env.spec.obs_shape == (2, 42, 42)
@@ -212,7 +210,7 @@ def test_the_spec_says_what_the_environment_does():
 
 
 def test_a_state_that_does_not_fit_or_does_not_replay_is_refused():
-    settings = EnvironmentConfig(id="ALE/MsPacman-v5")
+    settings = AtariConfig(id="ALE/MsPacman-v5")
     env, single = envs.make(settings, num_envs=2), envs.make(settings, num_envs=1)
     env.reset(0)
     env.step(np.array([1, 2]))
@@ -223,16 +221,16 @@ def test_a_state_that_does_not_fit_or_does_not_replay_is_refused():
 
 
 def test_a_state_from_before_the_first_reset_loads():
-    settings = EnvironmentConfig(id="ALE/MsPacman-v5")
+    settings = AtariConfig(id="ALE/MsPacman-v5")
     env, other = envs.make(settings), envs.make(settings)
     other.load(env.save())
     assert identical(other.reset(3), env.reset(3))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("game", known.atari_games())
+@pytest.mark.parametrize("game", roms.games())
 def test_every_game_resumes_exactly(game):
-    settings = EnvironmentConfig(id=game, repeat_action_probability=0.25, reseed_every=40, max_episode_steps=30)
+    settings = AtariConfig(id=game, repeat_action_probability=0.25, reseed_every=40, max_episode_steps=30)
     env, other = envs.make(settings, num_envs=2, threads=2), envs.make(settings, num_envs=2, threads=2)
     moves = actions(env, 120)
     env.reset(11)

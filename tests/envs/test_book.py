@@ -5,12 +5,12 @@ import pytest
 
 from rltrain import envs
 from rltrain.envs.atari import book
+from rltrain.envs.atari.settings import AtariConfig
 from rltrain.errors import InputError
-from rltrain.experiment.settings import EnvironmentConfig
 
 
-def settings(**more) -> EnvironmentConfig:
-    return EnvironmentConfig(id="ALE/MsPacman-v5", preprocessing="book", repeat_action_probability=0.25, **more)
+def settings(**more) -> AtariConfig:
+    return AtariConfig(id="ALE/MsPacman-v5", preprocessing="book", repeat_action_probability=0.25, **more)
 
 
 def test_a_frame_is_cropped_halved_and_grey_and_the_player_is_black():

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from rltrain.core import Retiring
+from rltrain.envs.atari.settings import AtariConfig
 from rltrain.envs.atari.vector import Atari
-from rltrain.experiment.settings import EnvironmentConfig
 
 # Games are cut after 6 steps, and a lane is seeded anew after every second.
-SETTINGS = EnvironmentConfig(
+SETTINGS = AtariConfig(
     id="ALE/Breakout-v5", frame_skip=10, max_episode_steps=6, screen_size=24, reseed_every=10, noop_max=5
 )
 

@@ -14,7 +14,6 @@ from gymnasium import spaces
 from rltrain import envs
 from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
-from rltrain.envs import video
 from rltrain.envs.gym import foreign
 from rltrain.errors import DivergedError, EnvironmentFault, InputError
 from rltrain.experiment.settings import EnvironmentConfig
@@ -294,7 +293,7 @@ def test_a_fault_of_an_environment_is_its_own_and_names_the_call(kind, limit):
 def test_what_only_a_picture_asks_for_is_asked_of_a_picture():
     with registered(RaisesInRender) as name:
         play(name)
-        film = video.make(EnvironmentConfig(id=name))
+        film = envs.film(EnvironmentConfig(id=name))
         film.reset(0)
         with pytest.raises(EnvironmentFault, match=rf"render failed: RuntimeError: no pen {LINE}"):
             film.frame()

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from rltrain import envs
-from rltrain.core import Env, Step
+from rltrain.core import Env, Parted, Step
 from rltrain.envs.atari import halves, vector
 from rltrain.envs.atari.halves import LEAST_ENVS, Halves
+from rltrain.envs.atari.settings import AtariConfig
 from rltrain.envs.atari.vector import Atari
 from rltrain.errors import CheckpointError
-from rltrain.experiment.settings import EnvironmentConfig
 
-SETTINGS = EnvironmentConfig(id="ALE/MsPacman-v5", screen_size=36, reseed_every=20, max_episode_steps=15)
+SETTINGS = AtariConfig(id="ALE/MsPacman-v5", screen_size=36, reseed_every=20, max_episode_steps=15)
 
 
 def play(env: Env, steps: int, seed: int = 0) -> list[Step]:
@@ -28,6 +28,7 @@ def check_same(one: Any, other: Any) -> None:
 
 def test_the_games_are_those_of_one_vector_and_either_goes_on_from_the_other() -> None:
     parted, whole = Halves(SETTINGS, 4, 2), Atari(SETTINGS, 4, 2)
+    assert isinstance(parted, Parted) and not isinstance(whole, Parted)
     check_same(parted.reset(3), whole.reset(3))
     for one, other in zip(play(parted, 50), play(whole, 50), strict=True):
         check_same(one, other)
@@ -44,6 +45,7 @@ def test_the_games_are_those_of_one_vector_and_either_goes_on_from_the_other() -
 
 def test_a_half_can_be_stepped_alone() -> None:
     parted, whole = Halves(SETTINGS, 4, 2), Atari(SETTINGS, 4, 2)
+    assert isinstance(parted, Parted) and not isinstance(whole, Parted)
     parted.reset(3)
     whole.reset(3)
     action = np.array([1, 2, 3, 4])

@@ -23,7 +23,7 @@ def test_lanes_remember_what_was_added_since_they_were_cleared(seed, steps, clea
     other = Journal(3, 300)
     other.load(journal.save())
     for one in (journal, other):
-        assert [one.lane(i).tolist() for i in range(3)] == lists
+        assert [one.of(i).tolist() for i in range(3)] == lists
         assert one.lengths.tolist() == [len(own) for own in lists]
         for i, own in enumerate(lists):  # all lanes end together
             assert one.aligned()[len(one.aligned()) - len(own) :, i].tolist() == own

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from rltrain.envs.models import gym_tables
-from rltrain.envs.models.gym_tables import model_of, played
+from rltrain.envs import model_named
+from rltrain.envs.gym import tables
+from rltrain.envs.gym.tables import played
 from rltrain.errors import InputError, MissingError
 from rltrain.mdp.done import Rows
 from rltrain.mdp.model import Numbered
@@ -26,33 +27,33 @@ from rltrain.mdp.solvers.solve import solve
     ],
 )
 def test_the_best_value_of_the_start_is_the_known_one(env_id, kwargs, expected):
-    model = model_of(env_id, kwargs)
+    model = model_named(env_id, kwargs)
     assert model.start @ solve(model, 0.99).value == pytest.approx(expected, abs=5e-7)
 
 
 @pytest.mark.parametrize(("env_id", "num_states", "ends"), [("FrozenLake-v1", 16, 5), ("CliffWalking-v1", 48, 1)])
 def test_no_state_is_added_where_the_table_has_ends(env_id, num_states, ends):
-    model = model_of(env_id, {})
+    model = model_named(env_id, {})
     assert (model.num_states, model.terminal.sum()) == (num_states, ends)
     assert model.exact is None
 
 
 def test_names_say_where_one_is():
-    lake, cliff, taxi = (model_of(env_id, {}) for env_id in ("FrozenLake-v1", "CliffWalking-v1", "Taxi-v4"))
+    lake, cliff, taxi = (model_named(env_id, {}) for env_id in ("FrozenLake-v1", "CliffWalking-v1", "Taxi-v4"))
     assert (lake.states[4], lake.actions) == ("1,0", ("left", "down", "right", "up"))
     assert (cliff.states[36], cliff.actions) == ("3,0", ("up", "right", "down", "left"))
     env = gymnasium.make("Taxi-v4").unwrapped
     assert taxi.states[env.encode(2, 3, 0, 1)] == "2,3 R>G"
     assert taxi.states[env.encode(0, 4, 4, 3)] == "0,4 taxi>B"
     assert taxi.actions == ("south", "north", "east", "west", "pickup", "dropoff")
-    assert model_of("FrozenLake-v1", {"map_name": "8x8", "is_slippery": False}).name == (
+    assert model_named("FrozenLake-v1", {"map_name": "8x8", "is_slippery": False}).name == (
         "FrozenLake-v1 map_name=8x8 is_slippery=false"
     )
 
 
 def test_two_ways_to_one_state_are_one_with_the_mean_reward():
     """From the start of the slippery cliff: -1 for staying, -100 for the cliff, which leads back to the start."""
-    model = model_of("CliffWalkingSlippery-v1", {})
+    model = model_named("CliffWalkingSlippery-v1", {})
     start = model.states.index("3,0")
     for action, following, prob, reward in (
         ("right", ["2,0", "3,0"], [1 / 3, 2 / 3], [-1, -50.5]),
@@ -65,7 +66,7 @@ def test_two_ways_to_one_state_are_one_with_the_mean_reward():
 
 
 def test_an_argument_may_be_a_list():
-    model = model_of("FrozenLake-v1", {"desc": ["SFF", "FHG"]})
+    model = model_named("FrozenLake-v1", {"desc": ["SFF", "FHG"]})
     assert model.states == ("0,0", "0,1", "0,2", "1,0", "1,1", "1,2")
     assert np.flatnonzero(model.terminal).tolist() == [4, 5]
 
@@ -81,7 +82,7 @@ def test_an_argument_may_be_a_list():
 )
 def test_playing_the_environment_agrees_with_the_model(env_id, kwargs):
     """Every pair seen often: frequencies within 5 sigma. Every step: reward, and done where the model is terminal."""
-    model = model_of(env_id, kwargs)
+    model = model_named(env_id, kwargs)
     env = gymnasium.make(env_id, **kwargs).unwrapped
     rng = np.random.default_rng(7)
     seen: dict[int, np.ndarray] = {}
@@ -110,7 +111,7 @@ def test_playing_the_environment_agrees_with_the_model(env_id, kwargs):
 
 
 def test_episodes_begin_where_the_model_says():
-    model = model_of("Taxi-v4", {})
+    model = model_named("Taxi-v4", {})
     env = gymnasium.make("Taxi-v4")
     starts = {int(env.reset(seed=seed)[0]) for seed in range(300)}
     assert all(model.start[state] == pytest.approx(1 / 300) for state in starts)
@@ -162,7 +163,7 @@ def test_every_state_is_worth_what_the_table_itself_says(env_id, kwargs, nobody)
     """But for a goal that every way into ends at: nobody acts there, and it is terminal."""
     truth = values_of(gymnasium.make(env_id, **kwargs).unwrapped.P, 0.9)
     truth[nobody] = 0.0
-    found = solve(model_of(env_id, kwargs), 0.9, epsilon=1e-9).value
+    found = solve(model_named(env_id, kwargs), 0.9, epsilon=1e-9).value
     assert np.abs(found[: len(truth)] - truth).max() < 1e-8
 
 
@@ -181,7 +182,7 @@ class Own(gymnasium.Env):
 
 
 def test_an_unknown_environment_is_numbered():
-    model = gym_tables._model(Own(), "Own")
+    model = tables._model(Own(), "Own")
     assert model.states == ("0", "1", "end")
     assert model.actions == Numbered(2)
     assert model.start.tolist() == [1, 0, 0]
@@ -192,19 +193,19 @@ def test_an_unknown_environment_is_numbered():
 
 
 def test_what_has_no_table_has_no_model():
-    assert model_of("CartPole-v1", {}) is None
-    assert model_of("Blackjack-v1", {}) is None
-    assert model_of("Taxi-v4", {"fickle_passenger": True}) is None  # its table leaves the whim out
+    assert model_named("CartPole-v1", {}) is None
+    assert model_named("Blackjack-v1", {}) is None
+    assert model_named("Taxi-v4", {"fickle_passenger": True}) is None  # its table leaves the whim out
     env = Own()
     env.P = "a name for something else"
-    assert gym_tables._model(env, "Own") is None
+    assert tables._model(env, "Own") is None
 
 
 def test_a_table_that_is_no_model_is_refused_with_its_place():
     env = Own()
     env.P[1][1] = [(0.4, 1, 0.0, False)]
     with pytest.raises(InputError, match=r"Own: env.P: state '1', action '1': the one probability is 0.4"):
-        gym_tables._model(env, "Own")
+        tables._model(env, "Own")
 
 
 @pytest.mark.parametrize(
@@ -219,7 +220,7 @@ def test_a_table_that_is_no_model_is_refused_with_its_place():
 )
 def test_wrong_ids_and_arguments_are_refused(env_id, kwargs, error, said):
     with pytest.raises(error, match=said):
-        model_of(env_id, kwargs)
+        model_named(env_id, kwargs)
 
 
 def test_a_map_of_ones_own_is_a_model_and_trains(tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from rltrain.envs.gym import numbered
 from rltrain.envs.models import tabular
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
@@ -15,9 +16,9 @@ from rltrain.mdp import files
 )
 def test_what_is_made(name: str, states: int, actions: int, known: bool) -> None:
     settings = EnvironmentConfig(id=name)
-    env = tabular.make(settings, 2)
+    env = numbered.make(settings, 2)
     assert (env.num_states, env.spec.num_actions, env.model is not None) == (states, actions, known)
-    assert env.spec == tabular.describe(settings, 2)
+    assert env.spec == numbered.describe(settings, 2)
     step = env.reset(0)
     assert step.obs.shape == (2, 1)
     assert step.obs.dtype == np.int64
@@ -27,7 +28,7 @@ def test_what_is_made(name: str, states: int, actions: int, known: bool) -> None
 
 @pytest.mark.parametrize("name", ["FrozenLake-v1", "Blackjack-v1"])
 def test_saved_and_loaded_it_goes_on_alike(name: str) -> None:
-    env, other = (tabular.make(EnvironmentConfig(id=name), 3) for _ in range(2))
+    env, other = (numbered.make(EnvironmentConfig(id=name), 3) for _ in range(2))
     stream = np.random.default_rng(0)
     env.reset(5)
     for _ in range(40):
@@ -43,7 +44,7 @@ def test_an_impossible_action_becomes_a_possible_one() -> None:
     """In s1 the book's a1 is impossible; half of it is a0, which stays, and half a2, which burns."""
     env = tabular.Tabular(files.read(files.BOOK).model, 4000)
     env.reset(0)
-    env._lanes.state[:] = 1
+    env._walks.state[:] = 1
     after = env.step(np.full(4000, 1)).obs[:, 0]
     assert set(after.tolist()) == {1, 2}
     assert (after == 1).mean() == pytest.approx(0.5, abs=0.04)  # 5 sigma
@@ -58,9 +59,9 @@ def test_the_limit_ends_an_episode_and_keeps_the_discount() -> None:
 
 
 def test_mixed_radix() -> None:
-    assert [tabular.mixed_radix([a, b], [2, 3]) for a in range(2) for b in range(3)] == list(range(6))
+    assert [numbered.mixed_radix([a, b], [2, 3]) for a in range(2) for b in range(3)] == list(range(6))
 
 
 def test_what_has_no_numbers_is_refused() -> None:
     with pytest.raises(InputError, match=r"CartPole-v1 has observations Box.*`dqn`"):
-        tabular.make(EnvironmentConfig(id="CartPole-v1"))
+        numbered.make(EnvironmentConfig(id="CartPole-v1"), 1)

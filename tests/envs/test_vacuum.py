@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from rltrain import envs
-from rltrain.envs import known, vacuum
+from rltrain import envs, kinds
+from rltrain.envs import vacuum
 from rltrain.envs.serial import Serial
 from rltrain.envs.vacuum import action_names
 from rltrain.envs.vacuum import gym as vacuum_gym
@@ -77,7 +77,7 @@ def test_its_spec():
     assert (spec.obs_shape, spec.obs_dtype, spec.num_actions, spec.max_episode_steps) == ((16,), "float32", 73, 1800)
     assert spec.action_names[:2] == ("forward", "turn -175") and spec.action_names[-1] == "turn 180"
     assert envs.describe(EnvironmentConfig(id=vacuum.ID, max_episode_steps=60)).max_episode_steps == 60
-    assert vacuum.ID in known.ids()
+    assert vacuum.ID in kinds.ids()
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,15 @@ import pytest
 from gymnasium import spaces
 
 from rltrain import envs
-from rltrain.envs import video
+from rltrain.envs.atari.film import FilmedAtari
+from rltrain.envs.atari.settings import AtariConfig
 from rltrain.envs.atari.vector import Atari
 from rltrain.errors import InputError, MissingError
 from rltrain.experiment.settings import EnvironmentConfig
 
 BOOK = str(Path(__file__).parents[2] / "configs" / "mdp" / "book.yaml")
 # The game's music plays for 65 steps, in which nothing moves.
-PACMAN = EnvironmentConfig(
+PACMAN = AtariConfig(
     id="ALE/MsPacman-v5", repeat_action_probability=0.25, max_episode_steps=150, reseed_every=200, noop_max=5
 )
 DRAWN = {  # settings, task, height and width, pace
@@ -28,7 +29,7 @@ DRAWN = {  # settings, task, height and width, pace
     "taxi": (EnvironmentConfig(id="Taxi-v4"), "env", (456, 536), 4),
     "pacman": (PACMAN, "env", (210, 160), 15),
     "pacman of the book": (
-        EnvironmentConfig(id="ALE/MsPacman-v5", preprocessing="book", max_episode_steps=60),
+        AtariConfig(id="ALE/MsPacman-v5", preprocessing="book", max_episode_steps=60),
         "env",
         (210, 160),
         20,
@@ -39,7 +40,7 @@ DRAWN = {  # settings, task, height and width, pace
 @pytest.mark.parametrize("name", DRAWN)
 def test_the_same_game_as_without_a_camera_and_a_picture_of_each_step(name):
     settings, task, size, fps = DRAWN[name]
-    filmed, plain = video.make(settings, task), envs.make(settings, task=task, num_envs=1, training=False)
+    filmed, plain = envs.film(settings, task), envs.make(settings, task=task, num_envs=1, training=False)
     try:
         assert filmed.fps == fps and filmed.spec.obs_shape == plain.spec.obs_shape
         assert len(filmed.spec.action_names) == plain.spec.num_actions
@@ -62,7 +63,7 @@ def test_the_same_game_as_without_a_camera_and_a_picture_of_each_step(name):
 
 def test_the_colours_of_an_atari_game_are_of_the_moment_that_the_policy_sees():
     """The grey squares are the mean over areas of a grey picture. Of pictures that are not pooled, colours give it."""
-    filmed = video.FilmedAtari(PACMAN)
+    filmed = FilmedAtari(PACMAN)
     rng = np.random.default_rng(0)
     rows, columns = (
         np.clip(
@@ -92,7 +93,7 @@ def test_the_colours_of_an_atari_game_are_of_the_moment_that_the_policy_sees():
 
 
 def test_an_emulator_that_plays_another_game_is_noticed():
-    filmed = video.FilmedAtari(PACMAN)
+    filmed = FilmedAtari(PACMAN)
     filmed.reset(3)
     filmed._shown.reset(4)
     rng = np.random.default_rng(0)
@@ -103,13 +104,13 @@ def test_an_emulator_that_plays_another_game_is_noticed():
 
 
 def test_a_colour_emulator_has_the_console_s_size():
-    env = Atari(EnvironmentConfig(id="ALE/Pong-v5", frame_stack=2), 1, colour=True)
+    env = Atari(AtariConfig(id="ALE/Pong-v5", frame_stack=2), 1, colour=True)
     assert env.spec.obs_shape == (2, 210, 160, 3) and env.reset(0).obs.shape == (1, 2, 210, 160, 3)
     env.close()
 
 
 def test_a_table_s_policy_is_shown_the_environment_itself():
-    filmed = video.make(EnvironmentConfig(id="FrozenLake-v1", kwargs={"is_slippery": False}), "tabular")
+    filmed = envs.film(EnvironmentConfig(id="FrozenLake-v1", kwargs={"is_slippery": False}), "tabular")
     step = filmed.reset(0)
     assert step.obs.tolist() == [[0]] and step.obs.dtype == np.int64
     before = filmed.frame()
@@ -120,7 +121,7 @@ def test_a_table_s_policy_is_shown_the_environment_itself():
 
 @pytest.mark.parametrize("task", ["tabular", "env"])
 def test_a_known_model_has_names_instead_of_a_picture(task):
-    filmed = video.make(EnvironmentConfig(id=BOOK), task)
+    filmed = envs.film(EnvironmentConfig(id=BOOK), task)
     filmed.reset(0)
     assert filmed.frame() is None and filmed.state() == "s0"
     names = set()
@@ -164,8 +165,8 @@ def registered():
 
 def test_what_cannot_be_drawn_is_refused(registered):
     with pytest.raises(InputError, match=r"Blind-v0 cannot be drawn.*has the render modes ansi"):
-        video.make(EnvironmentConfig(id="Blind-v0"))
-    filmed = video.make(EnvironmentConfig(id="Odd-v0"))
+        envs.film(EnvironmentConfig(id="Blind-v0"))
+    filmed = envs.film(EnvironmentConfig(id="Odd-v0"))
     filmed.reset(0)
     with pytest.raises(InputError, match="no picture"):
         filmed.frame()
@@ -173,7 +174,7 @@ def test_what_cannot_be_drawn_is_refused(registered):
 
 def test_without_pygame_the_command_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "pygame", None)
-    filmed = video.make(EnvironmentConfig(id="CartPole-v1"))
+    filmed = envs.film(EnvironmentConfig(id="CartPole-v1"))
     filmed.reset(0)
     with pytest.raises(MissingError, match=r'CartPole-v1 needs pygame.*pip install "rltrain\[watch\]"'):
         filmed.frame()
@@ -182,8 +183,8 @@ def test_without_pygame_the_command_is_named(monkeypatch):
 def test_drawing_says_nothing():
     """pygame greets on standard output, and complains of a missing screen."""
     code = (
-        "from rltrain.envs import video; from rltrain.experiment.settings import EnvironmentConfig as C\n"
-        "env = video.make(C(id='CartPole-v1')); env.reset(0); env.frame()"
+        "from rltrain import envs; from rltrain.experiment.settings import EnvironmentConfig as C\n"
+        "env = envs.film(C(id='CartPole-v1')); env.reset(0); env.frame()"
     )
     env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)

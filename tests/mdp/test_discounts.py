@@ -14,9 +14,9 @@ from rltrain.mdp.exact.polynomials import compare, exactly, gcd, isolate, rises,
 
 
 def lake():
-    from rltrain.envs.models.gym_tables import model_of
+    from rltrain.envs import model_named
 
-    return model_of("FrozenLake-v1", {})
+    return model_named("FrozenLake-v1", {})
 
 
 def small(*pairs):

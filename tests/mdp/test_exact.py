@@ -36,9 +36,9 @@ def small(*pairs, reward=None, size=None) -> Model:
 
 
 def lake(**arguments) -> Model:
-    from rltrain.envs.models.gym_tables import model_of
+    from rltrain.envs import model_named
 
-    return model_of("FrozenLake-v1", arguments)
+    return model_named("FrozenLake-v1", arguments)
 
 
 def test_the_book():
@@ -70,12 +70,12 @@ def test_frozen_lakes_without_a_discount(arguments, value):
 
 
 def test_the_cliff_and_the_taxi_without_a_discount():
-    from rltrain.envs.models.gym_tables import model_of
+    from rltrain.envs import model_named
 
-    cliff = model_of("CliffWalking-v1", {})
+    cliff = model_named("CliffWalking-v1", {})
     assert solve_exact(cliff, ONE).value[36] == -13
     assert abs(total_reward.solve(cliff).value[36] + 13) < 1e-9
-    taxi = model_of("Taxi-v4", {})
+    taxi = model_named("Taxi-v4", {})
     truth = solve_exact(taxi, ONE)
     assert abs(float(sum(truth.value[s] for s in np.flatnonzero(taxi.start)) / 300) - 7.93) < 0.005
 

@@ -9,13 +9,14 @@ import pytest
 from gymnasium import spaces
 
 from rltrain.algos import basic
+from rltrain.envs.atari.settings import AtariConfig
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.run.evaluation import Evaluation, Playing, bootstrap, evaluate
 from rltrain.run.protocols import default_protocol
 
 CARTPOLE = EnvironmentConfig(id="CartPole-v1")
-PACMAN = EnvironmentConfig(id="ALE/MsPacman-v5", terminal_on_life_loss=True)
+PACMAN = AtariConfig(id="ALE/MsPacman-v5", terminal_on_life_loss=True)
 
 
 class Always:
@@ -251,7 +252,7 @@ def test_what_was_played_so_far_can_be_told_at_any_time(registered):
 )
 def test_atari_protocols_play_whole_games_under_their_rules(protocol, fields):
     chosen = {"noop_max": 7, "repeat_action_probability": 0.5, "terminal_on_life_loss": True, "screen_size": 24}
-    settings = EnvironmentConfig(id="ALE/Breakout-v5", frame_skip=10, **chosen)
+    settings = AtariConfig(id="ALE/Breakout-v5", frame_skip=10, **chosen)
     result = evaluate(basic.Random(4, np.random.default_rng(0)), settings, protocol, episodes=2, seed=0, threads=2)
     assert result.protocol.items() >= fields.items()
     assert result.protocol["lives"] == "whole games"
@@ -261,7 +262,7 @@ def test_atari_protocols_play_whole_games_under_their_rules(protocol, fields):
 
 
 def test_the_time_limit_of_a_protocol_is_in_frames():
-    settings = EnvironmentConfig(id="ALE/Skiing-v5", frame_skip=100, screen_size=24, max_episode_steps=3)
+    settings = AtariConfig(id="ALE/Skiing-v5", frame_skip=100, screen_size=24, max_episode_steps=3)
     result = evaluate(Always(0), settings, "nature", episodes=1, seed=0, epsilon=0.0)
     assert result.protocol["max_frames"] == 18_000
     assert result.lengths[0] <= 180
@@ -278,7 +279,7 @@ def test_random_play_on_ms_pacman_scores_what_is_published():
 
 
 def test_protocols_that_do_not_fit_are_refused():
-    book = EnvironmentConfig(id="ALE/MsPacman-v5", preprocessing="book")
+    book = AtariConfig(id="ALE/MsPacman-v5", preprocessing="book")
     assert [default_protocol(s) for s in (CARTPOLE, PACMAN, book)] == ["training", "nature", "training"]
     for settings, protocol in ((CARTPOLE, "nature"), (CARTPOLE, "sticky"), (book, "nature"), (PACMAN, "natur")):
         with pytest.raises(InputError, match="protocol"):

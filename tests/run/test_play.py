@@ -3,21 +3,22 @@
 import numpy as np
 import pytest
 
+from rltrain import envs
 from rltrain.algos import basic
 from rltrain.core import Scoring
-from rltrain.envs import video
+from rltrain.envs.atari.settings import AtariConfig
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.run.evaluation import evaluate
 from rltrain.run.play import play
 from rltrain.run.protocols import conditions
 
 CARTPOLE = EnvironmentConfig(id="CartPole-v1")
-PACMAN = EnvironmentConfig(id="ALE/MsPacman-v5", max_episode_steps=120, repeat_action_probability=0.25)
+PACMAN = AtariConfig(id="ALE/MsPacman-v5", max_episode_steps=120, repeat_action_probability=0.25)
 LAKE = EnvironmentConfig(id="FrozenLake-v1")
 
 
 def random_policy(settings):  # type: ignore[no-untyped-def]
-    env = video.make(settings)
+    env = envs.film(settings)
     config = basic.Config.model_validate({"policy": "random"})
     return env, lambda: basic.make_policy(config, env.spec, np.random.default_rng(3))
 
@@ -49,7 +50,7 @@ class Angle:
 
 
 def test_each_moment_has_its_own_action_and_scores():
-    env = video.make(CARTPOLE)
+    env = envs.film(CARTPOLE)
     policy = Angle()
     assert isinstance(policy, Scoring)
     moments = list(play(policy, env, 3, 0.5, seed=0))
@@ -68,7 +69,7 @@ def test_each_moment_has_its_own_action_and_scores():
 
 
 def test_nothing_is_played_ahead():
-    env = video.make(CARTPOLE)
+    env = envs.film(CARTPOLE)
     moments = play(Angle(), env, 1, 0.0, seed=0)
     frames = []
     for moment, _ in zip(moments, range(10), strict=False):
@@ -79,6 +80,6 @@ def test_nothing_is_played_ahead():
 
 
 def test_the_conditions_are_those_of_an_evaluation():
-    name, played, epsilon = conditions(EnvironmentConfig(id="ALE/MsPacman-v5"), None, None)
+    name, played, epsilon = conditions(AtariConfig(id="ALE/MsPacman-v5"), None, None)
     assert (name, epsilon, played.noop_max, played.max_episode_steps) == ("nature", 0.05, 30, 4500)
     assert conditions(CARTPOLE, None, 0.25)[2] == 0.25

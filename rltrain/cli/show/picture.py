@@ -20,13 +20,13 @@ BACK, TEXT, FAINT, BAR, CHOSEN = (22, 24, 30), (235, 235, 235), (140, 145, 155),
 
 def pygame() -> Any:
     """The module. MissingError, naming the command, if it is not installed."""
-    from rltrain.envs import video
+    from rltrain.envs import screen
 
-    video.keep_quiet()
+    screen.keep_quiet()
     try:
         import pygame as module
     except ImportError as error:
-        raise MissingError(f"windows and bars in a video need pygame: {video.INSTALL}") from error
+        raise MissingError(f"windows and bars in a video need pygame: {screen.INSTALL}") from error
     return module
 
 

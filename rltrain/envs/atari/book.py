@@ -11,23 +11,22 @@ from __future__ import annotations
 import numpy as np
 
 from rltrain.core import Array, EnvSpec
-from rltrain.envs import known
-from rltrain.envs.atari import vector
+from rltrain.envs.atari import roms, vector
+from rltrain.envs.atari.settings import MAX_FRAMES, AtariConfig
 from rltrain.envs.serial import Serial
 from rltrain.errors import InputError
-from rltrain.experiment.settings import EnvironmentConfig
 
 FRAME_SKIPS = (2, 4)  # both included
 START_STEPS = 90
 PACMAN_COLOUR = 210 + 164 + 74  # as a sum over red, green and blue
-MAX_STEPS = vector.MAX_FRAMES // 3  # 3 frames a step on average
+MAX_STEPS = MAX_FRAMES // 3  # 3 frames a step on average
 
 
 class Book:
     """One Atari game, as `Serial` wants it. A seeded reset loads the ROM anew, which takes about 0.1 s."""
 
-    def __init__(self, settings: EnvironmentConfig, training: bool = True) -> None:
-        self._path = known.rom_path(settings.id)
+    def __init__(self, settings: AtariConfig, training: bool = True) -> None:
+        self._path = roms.rom_path(settings.id)
         self._ale = vector.open_rom(settings.id)
         self._ale.setFloat("repeat_action_probability", settings.repeat_action_probability)
         self.action_names = vector.action_names(self._ale, settings.full_action_space)
@@ -69,14 +68,14 @@ class Book:
         return float(sum(self._ale.act(self._actions[action]) for _ in range(frames)))
 
 
-def make(settings: EnvironmentConfig, num_envs: int, training: bool) -> Serial:
+def make(settings: AtariConfig, num_envs: int, training: bool) -> Serial:
     """N games in turn. InputError for a setting that this preprocessing leaves no room for."""
     _refuse_nature_settings(settings)
     games = [Book(settings, training) for _ in range(num_envs)]
     return Serial(_spec(settings, num_envs, games[0].action_names), games)
 
 
-def describe(settings: EnvironmentConfig, num_envs: int) -> EnvSpec:
+def describe(settings: AtariConfig, num_envs: int) -> EnvSpec:
     _refuse_nature_settings(settings)
     names = vector.action_names(vector.open_rom(settings.id), settings.full_action_space)
     return _spec(settings, num_envs, names)
@@ -88,16 +87,22 @@ def grey(screen: Array) -> Array:
     return np.where(total == PACMAN_COLOUR, 0, total // 3).astype(np.uint8)[None]
 
 
-def _refuse_nature_settings(settings: EnvironmentConfig) -> None:
-    for name, default in (("frame_skip", 4), ("frame_stack", 4), ("screen_size", 84), ("noop_max", 30)):
-        if getattr(settings, name) != default:
+def _refuse_nature_settings(settings: AtariConfig) -> None:
+    natures = {
+        "frame_skip": settings.frame_skip,
+        "frame_stack": settings.frame_stack,
+        "screen_size": settings.screen_size,
+        "noop_max": settings.noop_max,
+    }
+    for name, value in natures.items():
+        if value != AtariConfig.model_fields[name].default:
             raise InputError(
                 f"environment.{name}: has no effect with `preprocessing: book`, which shows one 88 x 80 frame, skips "
                 f"{FRAME_SKIPS[0]} to {FRAME_SKIPS[1]} frames at random and {START_STEPS} steps at the start"
             )
 
 
-def _spec(settings: EnvironmentConfig, num_envs: int, names: tuple[str, ...]) -> EnvSpec:
+def _spec(settings: AtariConfig, num_envs: int, names: tuple[str, ...]) -> EnvSpec:
     return EnvSpec(
         id=settings.id,
         obs_shape=(1, 88, 80),

@@ -35,8 +35,8 @@ class Emulators(Protocol):
     @property
     def names(self) -> tuple[str, ...]: ...  # of the actions that they take
 
-    def reset(self, seeds: Array, lanes: Array) -> tuple[Array, Array]:
-        """Of the lanes [N] bool, with a seed each; the others are left as they are. All obs and lives."""
+    def reset(self, seeds: Array, which: Array) -> tuple[Array, Array]:
+        """Of those of `which`, [N] bool, with a seed each; the others are left as they are. All obs and lives."""
         ...
 
     def step(self, action: Array) -> Advance: ...
@@ -50,8 +50,8 @@ class Together:
         self._all = make(num_envs, max(1, min(threads, num_envs)))
         self.names = _names(self._all)
 
-    def reset(self, seeds: Array, lanes: Array) -> tuple[Array, Array]:
-        obs, info = self._all.reset(seed=seeds, options={"reset_mask": lanes})
+    def reset(self, seeds: Array, which: Array) -> tuple[Array, Array]:
+        obs, info = self._all.reset(seed=seeds, options={"reset_mask": which})
         return obs, info["lives"]
 
     def step(self, action: Array) -> Advance:
@@ -75,8 +75,8 @@ class Apart:
         self._open = np.ones(num_envs, dtype=bool)
         self._now: Advance
 
-    def reset(self, seeds: Array, lanes: Array) -> tuple[Array, Array]:
-        chosen = np.flatnonzero(lanes)
+    def reset(self, seeds: Array, which: Array) -> tuple[Array, Array]:
+        chosen = np.flatnonzero(which)
 
         def begin(number: int) -> tuple[Array, dict[str, Array]]:
             found: tuple[Array, dict[str, Array]] = self._each[chosen[number]].reset(seed=seeds[number : number + 1])
@@ -84,25 +84,25 @@ class Apart:
 
         with ThreadPoolExecutor(self._threads) as pool:  # a seeded reset takes 0.1 s, and frees Python's lock
             said = list(pool.map(begin, range(len(chosen))))
-        if lanes.all():
-            nothing = np.zeros(len(lanes), dtype=bool)
+        if which.all():
+            nothing = np.zeros(len(which), dtype=bool)
             obs, lives = (np.concatenate(rows) for rows in ([obs for obs, _ in said], [i["lives"] for _, i in said]))
-            self._now = Advance(obs, np.zeros(len(lanes), np.int32), nothing, nothing, lives)
+            self._now = Advance(obs, np.zeros(len(which), np.int32), nothing, nothing, lives)
         else:
             obs, lives = self._now.obs.copy(), self._now.lives.copy()
-            for lane, (seen, info) in zip(chosen, said, strict=True):
-                obs[lane], lives[lane] = seen[0], info["lives"][0]
+            for index, (seen, info) in zip(chosen, said, strict=True):
+                obs[index], lives[index] = seen[0], info["lives"][0]
             self._now = self._now._replace(obs=obs, lives=lives)
         return self._now.obs, self._now.lives
 
     def step(self, action: Array) -> Advance:
         playing = np.flatnonzero(self._open)
         said: list[Any] = []
-        for number, lane in enumerate(playing):
+        for number, index in enumerate(playing):
             if number >= self._at_once:
                 said.append(self._each[playing[number - self._at_once]].recv())
-            self._each[lane].send(action[lane : lane + 1])
-        said += [self._each[lane].recv() for lane in playing[len(said) :]]
+            self._each[index].send(action[index : index + 1])
+        said += [self._each[index].recv() for index in playing[len(said) :]]
         self._now = self._with(playing.tolist(), said)
         return self._now
 
@@ -114,16 +114,16 @@ class Apart:
             return Advance(*(np.concatenate(rows) for rows in columns))
         now = Advance(*(np.zeros_like(column) for column in self._now))
         now.obs[:], now.lives[:] = self._now.obs, self._now.lives
-        for lane, (obs, reward, terminated, truncated, info) in zip(playing, said, strict=True):
+        for index, (obs, reward, terminated, truncated, info) in zip(playing, said, strict=True):
             for column, row in zip(now, (obs, reward, terminated, truncated, info["lives"]), strict=True):
-                column[lane] = row[0]
+                column[index] = row[0]
         return now
 
-    def retire(self, lanes: Array) -> None:
+    def retire(self, which: Array) -> None:
         """Close these, [N] bool."""
-        for lane in np.flatnonzero(lanes & self._open):
-            self._each[lane].close()
-        self._open &= ~lanes
+        for index in np.flatnonzero(which & self._open):
+            self._each[index].close()
+        self._open &= ~which
 
     def close(self) -> None:
         self.retire(self._open)

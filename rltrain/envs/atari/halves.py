@@ -1,7 +1,7 @@
 """Many Atari games in two halves: while a learner decides for one, the emulators play the other.
 
 A half is a vector of its own, which a thread may step apart from the other. The games are those of one vector: each
-lane keeps its number, from which its seeds are drawn, and what is saved is the same.
+keeps its number, from which its seeds are drawn, and what is saved is the same.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import replace
 import numpy as np
 
 from rltrain.core import Array, State, Step, joined
+from rltrain.envs.atari.settings import AtariConfig
 from rltrain.envs.atari.vector import Atari, check_frames
 from rltrain.envs.journal import fingerprint
-from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.saved import Saved, check_lanes
 
 LEAST_ENVS = 32  # below, a half keeps too few cores busy
@@ -24,9 +24,9 @@ LEAST_ENVS = 32  # below, a half keeps too few cores busy
 class Halves:
     """An `Env` of an even number of games, whose `parts` are two."""
 
-    def __init__(self, settings: EnvironmentConfig, num_envs: int, threads: int) -> None:
+    def __init__(self, settings: AtariConfig, num_envs: int, threads: int) -> None:
         size = num_envs // 2
-        self.parts = tuple(Atari(settings, size, threads, first_lane=first) for first in (0, size))
+        self.parts = tuple(Atari(settings, size, threads, first_index=first) for first in (0, size))
         self.spec = replace(self.parts[0].spec, num_envs=num_envs)
         self._size = size
 
@@ -48,7 +48,7 @@ class Halves:
             half.close()
 
     def save(self) -> State:
-        """As one vector of all lanes would."""
+        """As one vector of all would."""
         one, other = (half.save() for half in self.parts)
         return {
             "seed": one["seed"],

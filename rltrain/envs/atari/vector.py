@@ -1,7 +1,7 @@
 """Atari through `AtariVectorEnv`, with raw scores, and with the exact save and load that it lacks.
 
-State = seed + actions since. A seeded reset re-creates all that a lane is (emulator, random numbers, sticky action,
-frame stack), so a lane is restored by replaying its journal. A seeded reset costs about 0.1 s, so a lane is re-seeded
+State = seed + actions since. A seeded reset re-creates all that an environment is (emulator, random numbers, sticky
+action, frame stack), so one is restored by replaying its journal. A seeded reset costs about 0.1 s, so one is re-seeded
 only at the first end of a game after `reseed_every` steps. That is a rule of the run, not of the save cadence: saving
 changes nothing.
 
@@ -27,15 +27,13 @@ from ale_py import ALEInterface, LoggerMode
 from ale_py.vector_env import AtariVectorEnv
 
 from rltrain.core import Array, EnvSpec, State, Step, as_int64
-from rltrain.envs import known
+from rltrain.envs.atari import roms
 from rltrain.envs.atari.emulators import Apart, Emulators, Together
+from rltrain.envs.atari.settings import MAX_FRAMES, AtariConfig
 from rltrain.envs.journal import Journal, fingerprint
 from rltrain.errors import CheckpointError
-from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import derive
 from rltrain.saved import MAX_COUNT, Saved, check_lanes, seed_of
-
-MAX_FRAMES = 18_000  # five minutes of play at 60 frames a second
 
 
 class Atari:
@@ -46,20 +44,20 @@ class Atari:
 
     def __init__(
         self,
-        settings: EnvironmentConfig,
+        settings: AtariConfig,
         num_envs: int,
         threads: int = 1,
         training: bool = True,
         colour: bool = False,
-        first_lane: int = 0,
+        first_index: int = 0,
         apart: bool = False,
     ) -> None:
-        """`first_lane`: the number of the first game, where these are a part of more. `apart`: to be retired singly."""
+        """`first_index`: of the first game, where these are a part of more. `apart`: to be retired one by one."""
         size = (settings.screen_size, settings.screen_size)
         if colour:
             size = open_rom(settings.id).getScreenDims()  # (height, width)
-        game = known.atari_games()[settings.id]
-        known.rom_path(settings.id)
+        game = roms.games()[settings.id]
+        roms.rom_path(settings.id)
 
         def make(count: int, workers: int) -> AtariVectorEnv:
             return AtariVectorEnv(
@@ -90,14 +88,14 @@ class Atari:
         self._life_ends_return = settings.terminal_on_life_loss and training
         self._reseed_every = settings.reseed_every
 
-        self._first_lane = first_lane
+        self._first_index = first_index
         self._seed: int | None = None
-        self._life = np.zeros(num_envs, dtype=np.int64)  # seeded resets of each lane so far
+        self._life = np.zeros(num_envs, dtype=np.int64)  # seeded resets of each so far
         self._journal = Journal(num_envs, len(names))
         # What follows is a function of what stands above: `load` rebuilds it by replay.
         self._obs = np.zeros((num_envs, *self.spec.obs_shape), dtype=np.uint8)
         self._lives = np.zeros(num_envs, dtype=np.int32)
-        self._last = np.zeros(num_envs, dtype=bool)  # the next step opens a game in these lanes
+        self._last = np.zeros(num_envs, dtype=bool)  # the next step opens a game here
 
     def reset(self, seed: int) -> Step:
         self._seed = seed
@@ -117,7 +115,7 @@ class Atari:
         action = as_int64(action)
         self._journal.add(action)
         reward, terminated = self._advance(action)
-        if due.any():  # these lanes have just opened a game of their own; they open a seeded one instead
+        if due.any():  # these have just opened a game of their own; they open a seeded one instead
             self._life[due] += 1
             self._journal.clear(due)
             self._begin(due)
@@ -126,12 +124,12 @@ class Atari:
             discount[(self._lives < lives_before) & ~first] = 0
         return Step(self._obs, reward.astype(np.float32), discount, first, self._last)
 
-    def retire(self, lanes: Array) -> None:
+    def retire(self, which: Array) -> None:
         """See `core.Retiring`. RuntimeError if they were not made `apart`."""
         if not isinstance(self._emulators, Apart):
             raise RuntimeError("these emulators are one vector, and step together")
-        self._last = self._last & ~lanes
-        self._emulators.retire(lanes)
+        self._last = self._last & ~which
+        self._emulators.retire(which)
 
     def close(self) -> None:
         self._emulators.close()
@@ -157,7 +155,7 @@ class Atari:
             check_frames(self.spec.id, fingerprint(self._obs), saved.text("sha256"))
 
     def replay(self, state: State) -> None:
-        """Every lane's journal: all end together, and a shorter one starts late. Thousands of steps a second."""
+        """Every environment's journal: all end together, and a shorter one starts late. Thousands of steps a second."""
         saved = Saved.of(state)
         check_lanes(saved, "life", self.spec.num_envs)
         self._life = saved.like("life", self._life, 0, MAX_COUNT)
@@ -167,7 +165,7 @@ class Atari:
         self._journal.load(saved.part("journal"))
         actions, lengths = self._journal.aligned().astype(np.int64), self._journal.lengths
         everywhere = np.ones(self.spec.num_envs, dtype=bool)
-        self._emulators.reset(np.full(self.spec.num_envs, -1), everywhere)  # seedless, quick: these lanes only idle
+        self._emulators.reset(np.full(self.spec.num_envs, -1), everywhere)  # seedless, quick: these only idle
         self._begin(lengths == len(actions))
         for left, action in zip(range(len(actions) - 1, -1, -1), actions, strict=True):
             self._advance(action)
@@ -175,14 +173,13 @@ class Atari:
             if starting.any():
                 self._begin(starting)
 
-    def _begin(self, lanes: Array) -> None:
-        """Reset these lanes, [N] bool, with the seeds of their lives. The others are left untouched."""
+    def _begin(self, which: Array) -> None:
+        """Reset those of `which`, [N] bool, with the seeds of their lives. The others are left untouched."""
         assert self._seed is not None
-        seeds = [
-            derive(self._seed, self._first_lane + int(lane), int(self._life[lane])) for lane in np.flatnonzero(lanes)
-        ]
-        self._obs, self._lives = self._emulators.reset(np.array(seeds, dtype=np.int64), lanes)
-        self._last = self._last & ~lanes
+        chosen = np.flatnonzero(which).tolist()
+        seeds = [derive(self._seed, self._first_index + index, int(self._life[index])) for index in chosen]
+        self._obs, self._lives = self._emulators.reset(np.array(seeds, dtype=np.int64), which)
+        self._last = self._last & ~which
 
     def _advance(self, action: Array) -> tuple[Array, Array]:
         self._obs, reward, terminated, truncated, self._lives = self._emulators.step(action)
@@ -196,19 +193,19 @@ def check_frames(game: str, replayed: str, saved: str) -> None:
         raise CheckpointError(f"{game}: the replay did not reproduce the saved frames; is ale-py another version?")
 
 
-def describe(settings: EnvironmentConfig, num_envs: int) -> EnvSpec:
+def describe(settings: AtariConfig, num_envs: int) -> EnvSpec:
     """The spec alone. Loads the ROM once, which takes about 0.1 s."""
     return _spec(settings, num_envs, action_names(open_rom(settings.id), settings.full_action_space))
 
 
-def max_steps(settings: EnvironmentConfig) -> int:
+def max_steps(settings: AtariConfig) -> int:
     """The time limit in agent steps."""
     return settings.max_episode_steps or max(1, MAX_FRAMES // settings.frame_skip)
 
 
 def open_rom(game_id: str) -> ALEInterface:
     """One emulator with the game loaded, silent but for errors."""
-    path = known.rom_path(game_id)
+    path = roms.rom_path(game_id)
     ALEInterface.setLoggerMode(LoggerMode.Error)
     ale = ALEInterface()
     ale.loadROM(path)
@@ -220,7 +217,7 @@ def action_names(ale: ALEInterface, full: bool) -> tuple[str, ...]:
     return tuple(action.name for action in (ale.getLegalActionSet() if full else ale.getMinimalActionSet()))
 
 
-def _spec(settings: EnvironmentConfig, num_envs: int, names: tuple[str, ...]) -> EnvSpec:
+def _spec(settings: AtariConfig, num_envs: int, names: tuple[str, ...]) -> EnvSpec:
     return EnvSpec(
         id=settings.id,
         obs_shape=(settings.frame_stack, settings.screen_size, settings.screen_size),

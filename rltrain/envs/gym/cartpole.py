@@ -1,7 +1,7 @@
-"""Gymnasium's own vectorised CartPole: all lanes in one step of numpy instead of a loop over single games.
+"""Gymnasium's own vectorised CartPole: all environments in one step of numpy instead of a loop over single games.
 
 Gymnasium registers such a class, a `vector_entry_point`, for few ids. A step of it takes about 40 microseconds however
-many lanes there are, a step of a single game about 8, so it pays from a handful of lanes on. Its lanes share one random
+many environments there are, a step of a single game about 8, so it pays from a handful on. They share one random
 stream. What it holds between two steps is few arrays, which `save` takes out and `load` puts back.
 """
 
@@ -14,16 +14,17 @@ import gymnasium
 import numpy as np
 
 from rltrain.core import Array, EnvSpec, State, Step, as_int64
-from rltrain.envs import NATIVE
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import plain, restore
 from rltrain.saved import ANY_INTEGER, Saved, check_lanes
 
-LEAST_ENVS = 16  # below, single games are about as fast, and they draw their starts lane by lane
+NATIVE = ("CartPole-v0", "CartPole-v1")
+SIDE_BY_SIDE = 128  # games that an evaluation plays at once: another one costs next to nothing
+LEAST_ENVS = 16  # below, single games are about as fast, and they draw their starts one by one
 
 
 def fits(settings: EnvironmentConfig, num_envs: int) -> bool:
-    """Whether these lanes are played together."""
+    """Whether so many environments are played together."""
     return settings.id in NATIVE and num_envs >= LEAST_ENVS
 
 
@@ -72,13 +73,13 @@ class Vector:
         }
 
     def load(self, state: State) -> None:
-        env, saved, lanes = self._env, Saved.of(state), self.spec.num_envs
+        env, saved, count = self._env, Saved.of(state), self.spec.num_envs
         if not saved.given("state") and env.state is None:  # before the first reset
             return
-        check_lanes(saved, "state", lanes, axis=1)
-        places = saved.array("state", "float64", (4, lanes))
-        steps = saved.array("steps", ANY_INTEGER, (lanes,), 0, self.spec.max_episode_steps or 2**31 - 2)
-        first = saved.array("first", "bool", (lanes,))
+        check_lanes(saved, "state", count, axis=1)
+        places = saved.array("state", "float64", (4, count))
+        steps = saved.array("steps", ANY_INTEGER, (count,), 0, self.spec.max_episode_steps or 2**31 - 2)
+        first = saved.array("first", "bool", (count,))
         env.reset(seed=0)
         env.state, env.steps, env.prev_done = places, steps.astype(np.int32), first
         restore(env.np_random, saved.part("stream"))

@@ -3,7 +3,7 @@
 An exception, a `sys.exit`, an old interface, an answer of the wrong form: each becomes an EnvironmentFault that names
 the environment, the call with its action, and the line of its code. Gymnasium's interface is `reset(seed=)` ->
 (observation, info) and `step(action)` -> (observation, reward, terminated, truncated, info)
-(https://gymnasium.farama.org/api/env/). Whether numbers are finite is asked of all lanes at once, in `serial`.
+(https://gymnasium.farama.org/api/env/). Whether numbers are finite is asked of all environments at once, in `serial`.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Foreign:
 
 
 def make(settings: EnvironmentConfig, render_mode: str | None = None) -> Foreign:
-    """One environment. `known.check` has seen the id: it is registered and has no colon.
+    """One environment. `envs.check` has seen the id: it is registered and has no colon.
 
     MissingError for a package that is not there, InputError for arguments that it refuses or lacks, else
     EnvironmentFault.

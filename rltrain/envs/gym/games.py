@@ -1,4 +1,4 @@
-"""Any Gymnasium id with discrete actions: one `gymnasium.make` a lane, or Gymnasium's own vectorised environment.
+"""Any Gymnasium id with discrete actions: N calls of `gymnasium.make`, or Gymnasium's own vectorised environment.
 
 Observations: a uint8 image becomes uint8 [C, H, W]; everything else is flattened by Gymnasium's own rule (a Discrete
 becomes one-hot) to a float32 vector. What has another form than the environment's space declares is refused.
@@ -15,7 +15,7 @@ from gymnasium.spaces.utils import flatten, flatten_space
 
 from rltrain.core import Array, Env, EnvSpec
 from rltrain.envs.gym import cartpole, foreign
-from rltrain.envs.gym.foreign import Foreign
+from rltrain.envs.gym.foreign import Foreign, Read
 from rltrain.envs.serial import Serial
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
@@ -24,17 +24,18 @@ from rltrain.experiment.settings import EnvironmentConfig
 class Gym:
     """One Gymnasium environment, as `Serial` wants it."""
 
-    def __init__(self, env: Foreign) -> None:
+    def __init__(self, env: Foreign, read: Read | None = None) -> None:
+        """`read` makes of an observation what a learner sees; None: an image or a vector."""
         assert isinstance(env.action_space, spaces.Discrete)
         self._env = env
         self._space = env.observation_space
         self._shape = env.observation_space.shape  # of a Box; others are not asked
         self._layout = _image_layout(self._space)
         self._first_action = int(env.action_space.start)
-        self._read = self._flat
-        if isinstance(self._space, spaces.Box):
+        self._read = read or self._flat
+        if read is None and isinstance(self._space, spaces.Box):
             self._read = self._vector if self._layout is None else self._image
-        elif isinstance(self._space, spaces.Discrete):
+        elif read is None and isinstance(self._space, spaces.Discrete):
             self._first, self._count = int(self._space.start), int(self._space.n)
             self._read = self._one_hot
 
@@ -88,19 +89,20 @@ def make(settings: EnvironmentConfig, num_envs: int) -> Env:
     if cartpole.fits(settings, num_envs):
         return cartpole.Vector(describe(settings, num_envs), settings)
     envs = [foreign.make(settings) for _ in range(num_envs)]
-    return Serial(_spec(settings, envs[0], num_envs), [Gym(env) for env in envs])
+    return Serial(spec_of(settings, envs[0], num_envs), [Gym(env) for env in envs])
 
 
 def describe(settings: EnvironmentConfig, num_envs: int) -> EnvSpec:
     """The spec alone, from one environment that is closed again."""
     env = foreign.make(settings)
     try:
-        return _spec(settings, env, num_envs)
+        return spec_of(settings, env, num_envs)
     finally:
         env.close()
 
 
-def _spec(settings: EnvironmentConfig, env: Foreign, num_envs: int) -> EnvSpec:
+def spec_of(settings: EnvironmentConfig, env: Foreign, num_envs: int) -> EnvSpec:
+    """What an algorithm may know of this environment. InputError if its spaces are not for us."""
     if not isinstance(env.action_space, spaces.Discrete):
         raise InputError(
             f"environment.id: {settings.id} has actions {env.action_space}; only discrete actions can be learned here"

@@ -10,9 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from rltrain.core import Array, EnvSpec, State, Step
-from rltrain.envs.models import tabular
+from rltrain.envs.models.tabular import Tabular
 from rltrain.errors import InputError
-from rltrain.experiment.settings import EnvironmentConfig
 
 MOST_STATES = 10_000  # wide observations are slow, and no network learns a table that large
 
@@ -20,9 +19,9 @@ MOST_STATES = 10_000  # wide observations are slow, and no network learns a tabl
 class OneHot:
     """A `Tabular` whose observations are one-hot."""
 
-    def __init__(self, inner: tabular.Tabular) -> None:
+    def __init__(self, inner: Tabular) -> None:
         self._inner = inner
-        self.spec = _spec(inner.spec)
+        self.spec = spec_of(inner.spec)
 
     def reset(self, seed: int) -> Step:
         return self._seen(self._inner.reset(seed))
@@ -45,19 +44,8 @@ class OneHot:
         return step._replace(obs=obs, reward=step.reward.astype(np.float32))
 
 
-def make(settings: EnvironmentConfig, num_envs: int) -> OneHot:
-    """N walks through a model file. InputError if it has too many states."""
-    inner = tabular.make(settings, num_envs)
-    assert isinstance(inner, tabular.Tabular)  # a model file is a model
-    return OneHot(inner)
-
-
-def describe(settings: EnvironmentConfig, num_envs: int) -> EnvSpec:
-    """What an algorithm may know of it. Errors as `make`."""
-    return _spec(tabular.describe(settings, num_envs))
-
-
-def _spec(spec: EnvSpec) -> EnvSpec:
+def spec_of(spec: EnvSpec) -> EnvSpec:
+    """What a network sees of a model of which a table would see `spec`. InputError if it has too many states."""
     states = spec.num_states or 0
     if states > MOST_STATES:
         raise InputError(

@@ -36,10 +36,11 @@ def _load(argument: str | None, kwargs: list[str], strict: bool) -> LoadedModel:
     if "=" in argument:
         raise InputError(f"{shown(argument)}: expected a model before its arguments, such as: FrozenLake-v1 {argument}")
     _check_no_file(argument)
-    from rltrain.envs.models.gym_tables import left_out, model_of
+    from rltrain import envs
+    from rltrain.envs.gym.tables import left_out
 
     given = keywords(kwargs)
-    model = model_of(argument, given)
+    model = envs.model_named(argument, given)
     if model is None and (why := left_out(argument, given)):
         raise InputError(f"{shown(argument)}: {why}")
     if model is None:

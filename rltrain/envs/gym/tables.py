@@ -11,7 +11,7 @@ The limit on an episode's steps (`max_episode_steps`) is no part of the model.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from gymnasium import spaces
@@ -20,7 +20,6 @@ from gymnasium.envs.toy_text.frozen_lake import FrozenLakeEnv
 from gymnasium.envs.toy_text.taxi import TaxiEnv
 
 from rltrain.core import Array
-from rltrain.envs import known
 from rltrain.envs.gym import foreign
 from rltrain.envs.gym.foreign import Foreign
 from rltrain.errors import InputError
@@ -39,20 +38,29 @@ PLACES = "RGYB"  # of Taxi: red, green, yellow, blue
 IN_TAXI = "taxi"
 
 
-def model_of(env_id: str, kwargs: Mapping[str, Any] | None = None) -> Model | None:
+@runtime_checkable
+class Tabled(Protocol):
+    """An environment that carries its table of transitions: rows of `P[state][action]`."""
+
+    P: Any
+
+
+@runtime_checkable
+class Starting(Protocol):
+    """An environment that tells the probabilities of its first state, [S]."""
+
+    initial_state_distrib: Any
+
+
+def model_of(settings: EnvironmentConfig) -> Model | None:
     """The model of a registered environment. None if it has no table, or one that leaves out what it does.
 
-    InputError for arguments that it refuses or a table that is no model, MissingError for an unknown id.
+    InputError for arguments that it refuses or a table that is no model.
     """
-    kwargs = dict(kwargs or {})
-    settings = EnvironmentConfig.model_construct(id=env_id, kwargs=kwargs)  # `known` says what is wrong with the id
-    known.check(settings)
-    if settings.is_atari:
-        return None
     with np.errstate(all="ignore"):
         env = foreign.make(settings)
     try:
-        return _model(env, " ".join([env_id, *(f"{key}={flow(value)}" for key, value in kwargs.items())]))
+        return _model(env, " ".join([settings.id, *(f"{key}={flow(value)}" for key, value in settings.kwargs.items())]))
     finally:
         env.close()
 
@@ -94,13 +102,12 @@ def _model(env: Foreign, name: str) -> Model | None:
 
 def table_of(env: Foreign) -> Rows | None:
     """The rows of `env.unwrapped.P`; None where there is none, or where the environment plays by other rules."""
-    inner: Any = env.unwrapped
-    table = getattr(inner, "P", None)
+    inner = env.unwrapped
     numbered = all(
         isinstance(space, spaces.Discrete) and int(space.start) == 0
         for space in (env.observation_space, env.action_space)
     )
-    if table is None or not numbered or (env.spec is not None and env.spec.additional_wrappers):
+    if not isinstance(inner, Tabled) or not numbered or (env.spec is not None and env.spec.additional_wrappers):
         return None
     if isinstance(inner, TaxiEnv) and inner.fickle_passenger:
         return None  # the passenger's change of mind is not in its table
@@ -108,7 +115,7 @@ def table_of(env: Foreign) -> Rows | None:
     try:
         for state in range(int(env.observation_space.n)):  # type: ignore[attr-defined]
             for action in range(int(env.action_space.n)):  # type: ignore[attr-defined]
-                for prob, following, reward, done in table[state][action]:
+                for prob, following, reward, done in inner.P[state][action]:
                     if float(prob) != 0:
                         found.append((state, action, int(following), float(prob), float(reward), bool(done)))
     except (KeyError, IndexError, TypeError, ValueError):
@@ -131,10 +138,9 @@ def played(rows: Rows, num_states: int, start: Array | None) -> Rows:
 
 def _start(env: Foreign, num_states: int) -> Array | None:
     """[S] the probabilities of the first state, where the environment tells them."""
-    given = getattr(env.unwrapped, "initial_state_distrib", None)
-    if given is None:
+    if not isinstance(env.unwrapped, Starting):
         return None
-    start = np.asarray(given, dtype=np.float64).ravel()
+    start = np.asarray(env.unwrapped.initial_state_distrib, dtype=np.float64).ravel()
     return start if len(start) == num_states else None
 
 

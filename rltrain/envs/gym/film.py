@@ -1,0 +1,71 @@
+"""A Gymnasium environment that returns its picture as an array."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import gymnasium
+import numpy as np
+
+from rltrain.core import Array, EnvSpec, Filmed
+from rltrain.envs import screen
+from rltrain.envs.filmed_game import FilmedGame
+from rltrain.envs.gym import foreign, games, numbered
+from rltrain.envs.gym.foreign import Foreign
+from rltrain.envs.serial import Game
+from rltrain.errors import InputError, MissingError
+from rltrain.experiment.settings import EnvironmentConfig
+
+USUAL_FPS = 30.0  # of an environment that does not say
+ACTIONS = {  # what the numbers mean, for those whose action space does not say
+    "CartPole": ("left", "right"),
+    "MountainCar": ("left", "none", "right"),
+    "Acrobot": ("-1", "0", "+1"),
+    "LunarLander": ("none", "left", "main", "right"),
+    "FrozenLake": ("left", "down", "right", "up"),
+    "CliffWalking": ("up", "right", "down", "left"),
+    "Taxi": ("south", "north", "east", "west", "pickup", "dropoff"),
+    "Blackjack": ("stick", "hit"),
+}
+
+
+def make(settings: EnvironmentConfig, task: str) -> Filmed:
+    """One game, which an algorithm of this task sees. InputError if it cannot be drawn."""
+    env = _drawing(settings)
+    if task == "env":
+        game: Game = games.Gym(env)
+        spec = games.spec_of(settings, env, 1)
+    else:
+        game = numbered.numbered_game(env, numbered.numbering(settings.id, env.observation_space)[1])
+        spec = numbered.spec_of(settings, env, 1)
+    fps = float(env.metadata.get("render_fps") or USUAL_FPS)
+    return FilmedGame(replace(spec, action_names=_names(spec)), game, fps, lambda: picture(settings.id, env))
+
+
+def picture(name: str, env: Foreign) -> Array:
+    """What an open environment looks like now, uint8 [H, W, 3]. MissingError if it lacks a package to draw with."""
+    screen.keep_quiet()
+    try:
+        drawn = env.render()
+    except (ImportError, gymnasium.error.DependencyNotInstalled) as error:
+        raise MissingError(f"{name} needs pygame to be drawn: {screen.INSTALL}") from error
+    frame = np.asarray(drawn)
+    if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+        raise InputError(f"environment.id: {name} draws no picture of height, width and 3 colours, but {frame.shape}")
+    return frame
+
+
+def _drawing(settings: EnvironmentConfig) -> Foreign:
+    """The environment, opened such that it draws. InputError if it cannot."""
+    plain = foreign.make(settings)
+    modes = plain.metadata.get("render_modes") or ()
+    plain.close()
+    if "rgb_array" not in modes:
+        known = f"; it has the render modes {', '.join(map(str, modes))}" if modes else ""
+        raise InputError(f"environment.id: {settings.id} cannot be drawn as a picture (rgb_array){known}")
+    return foreign.make(settings, render_mode="rgb_array")
+
+
+def _names(spec: EnvSpec) -> tuple[str, ...]:
+    known = ACTIONS.get(spec.id.rsplit("/", 1)[-1].split("-v")[0].rstrip("0123456789x"), ())
+    return known if len(known) == spec.num_actions else spec.action_names

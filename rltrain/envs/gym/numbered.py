@@ -1,0 +1,181 @@
+"""Gymnasium environments whose states have numbers, for learners that keep a table: obs [N, 1] int64.
+
+One that carries its table of transitions is sampled by that table (`gym.tables`, `models.tabular`). Any other whose
+observations are finitely many is stepped: Discrete, MultiDiscrete, MultiBinary, and tuples of them such as Blackjack's,
+numbered by mixed radix.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from rltrain.core import Array, EnvSpec, State, Step
+from rltrain.envs.gym import foreign, tables
+from rltrain.envs.gym.foreign import Foreign
+from rltrain.envs.gym.games import Gym
+from rltrain.envs.models import tabular
+from rltrain.envs.models.tabular import SingleGame, Tabular
+from rltrain.envs.serial import Serial, Solo
+from rltrain.errors import InputError
+from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.mdp.files import LoadedModel
+from rltrain.mdp.model import Model
+
+MAX_STATES = 10_000_000  # of an environment that is only sampled: its table has every state times every action
+MOST_REMEMBERED = 100_000  # observations whose numbers are looked up rather than computed
+
+
+def make(settings: EnvironmentConfig, num_envs: int) -> Tabular | Numbered:
+    """An environment that carries its table, or one that can be numbered.
+
+    InputError for one whose observations have no numbers.
+    """
+    model = tables.model_of(settings)
+    if model is None:
+        return Numbered(settings, num_envs)
+    return Tabular(model, num_envs, _limit(settings), settings.id)
+
+
+def describe(settings: EnvironmentConfig, num_envs: int) -> EnvSpec:
+    """What an algorithm may know of it before the first step. Errors as `make`."""
+    model = tables.model_of(settings)
+    if model is not None:
+        return tabular.spec_of(LoadedModel(model), num_envs, _limit(settings), settings.id)
+    game = foreign.make(settings)
+    try:
+        return spec_of(settings, game, num_envs)
+    finally:
+        game.close()
+
+
+def _limit(settings: EnvironmentConfig) -> int | None:
+    """The steps after which an episode is cut off: as set, else as the environment is registered."""
+    return settings.max_episode_steps or gymnasium.spec(settings.id).max_episode_steps
+
+
+class Numbered:
+    """N games of Gymnasium, stepped in turn, whose observations are numbered."""
+
+    def __init__(self, settings: EnvironmentConfig, num_envs: int) -> None:
+        games = [foreign.make(settings) for _ in range(num_envs)]
+        self.model: Model | None = None
+        self.num_states, number = numbering(settings.id, games[0].observation_space)
+        self.spec = spec_of(settings, games[0], num_envs)
+        self._settings = settings
+        self._number = number
+        self._others: list[SingleGame] = []
+        self._serial = Serial(self.spec, [numbered_game(game, number) for game in games])
+
+    def single(self) -> SingleGame:
+        game = numbered_game(foreign.make(self._settings), remembered(self._number))
+        self._others.append(Solo(replace(self.spec, num_envs=1), game))
+        return self._others[-1]
+
+    def reset(self, seed: int) -> Step:
+        return self._serial.reset(seed)
+
+    def step(self, action: Array) -> Step:
+        return self._serial.step(action)
+
+    def close(self) -> None:
+        self._serial.close()
+        for other in self._others:
+            other.close()
+
+    def save(self) -> State:
+        return self._serial.save()
+
+    def load(self, state: State) -> None:
+        self._serial.load(state)
+
+
+def numbered_game(env: Foreign, number: Callable[[Any], int]) -> Gym:
+    """One game, as `Serial` wants it."""
+    return Gym(env, lambda obs: np.array([operator.index(number(obs))]))  # TypeError for what is no whole number
+
+
+def numbering(name: str, space: Any) -> tuple[int, Callable[[Any], int]]:
+    """How many observations a space has, and the number of one. InputError if they are not finitely many.
+
+    The number of what is not one of them: ValueError or TypeError.
+    """
+    if isinstance(space, spaces.Discrete):
+        first = int(space.start)
+        count = int(space.n)
+        return count, lambda obs: mixed_radix([operator.index(obs) - first], [count])
+    if isinstance(space, spaces.MultiDiscrete | spaces.MultiBinary):
+        zeros = np.zeros(space.shape, np.int64)
+        starts, counts = (space.start, space.nvec) if isinstance(space, spaces.MultiDiscrete) else (zeros, zeros + 2)
+        least, sizes = np.ravel(starts), [int(size) for size in np.ravel(counts)]
+        return _checked(name, math.prod(sizes)), lambda obs: mixed_radix((np.ravel(obs) - least).tolist(), sizes)
+    if isinstance(space, spaces.Tuple):
+        parts = [numbering(name, part) for part in space.spaces]
+        sizes = [size for size, _ in parts]
+
+        def number(obs: Any) -> int:
+            return mixed_radix([own(part) for (_, own), part in zip(parts, obs, strict=True)], sizes)
+
+        return _checked(name, math.prod(sizes)), number
+    raise InputError(
+        f"environment.id: {name} has observations {space}; a table needs finitely many, such as FrozenLake-v1's; "
+        "for this one take `dqn`"
+    )
+
+
+def remembered(number: Callable[[Any], int]) -> Callable[[Any], int]:
+    """The number of an observation, looked up where it is a tuple that came before."""
+    known: dict[Any, int] = {}
+
+    def look_up(obs: Any) -> int:
+        if type(obs) is not tuple:
+            return number(obs)
+        try:
+            found = known.get(obs)
+        except TypeError:  # an array in it is no key
+            return number(obs)
+        if found is None:
+            found = number(obs)
+            if len(known) < MOST_REMEMBERED:
+                known[obs] = found
+        return found
+
+    return look_up
+
+
+def mixed_radix(digits: list[int], sizes: list[int]) -> int:
+    """The number with these digits, the first the most significant. ValueError unless digit i is in 0..sizes[i] - 1."""
+    number = 0
+    for digit, size in zip(digits, sizes, strict=True):
+        if not 0 <= digit < size:
+            raise ValueError(f"{digit} is not from 0 to {size - 1}")
+        number = number * size + digit
+    return number
+
+
+def _checked(name: str, count: int) -> int:
+    if count > MAX_STATES:
+        raise InputError(f"environment.id: {name} has {count:,} observations; a table takes at most {MAX_STATES:,}")
+    return count
+
+
+def spec_of(settings: EnvironmentConfig, game: Foreign, num_envs: int) -> EnvSpec:
+    """What an algorithm that keeps a table may know of it. InputError if it cannot be numbered."""
+    if not isinstance(game.action_space, spaces.Discrete):
+        raise InputError(f"environment.id: {settings.id} has actions {game.action_space}; a table needs discrete ones")
+    registered = game.spec
+    return tabular.numbered_spec(
+        settings.id,
+        tuple(str(number) for number in range(int(game.action_space.n))),
+        num_envs,
+        registered.max_episode_steps if registered else None,
+        registered.reward_threshold if registered else None,
+        numbering(settings.id, game.observation_space)[0],
+    )

@@ -1,0 +1,186 @@
+"""The kinds of environment: four of rltrain's own, and those that other packages bring by entry point.
+
+A kind of ours is a folder of `rltrain/envs` whose `kind.py` holds `KIND`; another package registers its object with an
+entry point of the group `rltrain.environments`: `name = "package.module:KIND"`. An id is of the first kind that handles
+it: ours, then others by name, and last Gymnasium's, which takes every id. Nothing is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib
+import importlib.metadata
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from pydantic import BaseModel
+
+from rltrain.core import EnvironmentKind
+from rltrain.errors import InputError, MissingError
+from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.registry import TASKS
+from rltrain.spelling import in_one_line
+
+GROUP = "rltrain.environments"
+FIRST = ("atari", "models", "vacuum")  # ours, told by the form of an id
+LAST = "gym"  # every other id
+Kind = EnvironmentKind[Any]
+
+
+def names() -> list[str]:
+    """Every kind's name, in the order in which they are asked whether an id is theirs."""
+    return [*FIRST, *sorted(_others()), LAST]
+
+
+def load(name: str) -> Kind:
+    """The kind of this name. InputError for an entry point that brings none, MissingError for a package."""
+    if name in (*FIRST, LAST):
+        found: Kind = importlib.import_module(f"rltrain.envs.{name}.kind").KIND
+        return found
+    point = _others()[name]
+    what = f"environment kind '{name}' ({point.value})"
+    try:
+        brought = point.load()
+    except ModuleNotFoundError as error:
+        raise MissingError(f"{what} needs the module '{error.name}', which is not installed") from error
+    except Exception as error:  # another package's module may do anything when it is imported
+        said = in_one_line(f"{type(error).__name__}: {error}", 200)
+        raise InputError(f"{what} cannot be loaded: {said}") from error
+    return _checked(brought, what)
+
+
+def of(env_id: str) -> Kind:
+    """The kind that this id is of."""
+    return next(kind for kind in _readable() if kind.handles(env_id))
+
+
+def all_kinds() -> list[Kind]:
+    """Every kind that can be loaded, in the order of `names`."""
+    return list(_readable())
+
+
+def typed(env_id: str, **keys: Any) -> EnvironmentConfig:
+    """An `environment` block as its kind types it: `typed("ALE/Pong-v5", frame_skip=2)`.
+
+    pydantic.ValidationError for a key or a value that the kind has not.
+    """
+    settings: EnvironmentConfig = of(env_id).settings(id=env_id, **keys)
+    return settings
+
+
+def own_keys(kind: Kind) -> list[str]:
+    """The keys that may stand in the `environment` block of this kind's ids."""
+    return [key for key in kind.settings.model_fields if key != "kwargs" or kind.takes_kwargs]
+
+
+def ids() -> list[str]:
+    """Every id that `rltrain list` shows, sorted. Some need a package that is not installed."""
+    return sorted({name for kind in all_kinds() for name in kind.ids()})
+
+
+def check(settings: EnvironmentConfig) -> Kind:
+    """The kind of this environment. MissingError or InputError, naming the nearest ids, if it cannot exist here."""
+    if ":" in settings.id:
+        raise InputError(
+            f"environment.id: {settings.id!r}: a colon would import a package and is refused; write the id alone"
+        )
+    kind = of(settings.id)
+    if settings.id in kind.ids() if kind.exists is None else kind.exists(settings):
+        return kind
+    if kind is load(LAST):  # nothing in the id says of which kind it was meant to be
+        raise unknown(settings.id, ids(), _broken())
+    raise unknown(settings.id, kind.ids())
+
+
+def default_protocol(settings: EnvironmentConfig) -> str:
+    """The rules by which games of this environment are scored unless a person says others."""
+    return of(settings.id).default_protocol(settings)
+
+
+def with_protocol(protocol: str) -> list[Kind]:
+    """The kinds whose games are scored by these rules."""
+    return [kind for kind in all_kinds() if protocol in kind.protocols]
+
+
+def with_key(key: str) -> list[Kind]:
+    """The kinds that have this key in their `environment` block."""
+    return [kind for kind in all_kinds() if key in own_keys(kind)]
+
+
+def unknown(name: str, known: Iterable[str], also: Sequence[str] = ()) -> MissingError:
+    """There is no environment of this name: with up to three of those `known` that are like it."""
+    nearest = _nearest(name, known)
+    hint = f"did you mean {' or '.join(nearest)}?" if nearest else "`rltrain list` shows them all"
+    return MissingError("; ".join([f"environment.id: no environment is called {name!r}", hint, *also]))
+
+
+def _nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Up to three ids like this one: case, a namespace such as ALE/ and the version may be left out ("pong")."""
+    forms: dict[str, str] = {}
+    for full in known:
+        bare = full.lower().rsplit("/", 1)[-1]
+        for form in (full.lower(), bare, bare.rsplit("-", 1)[0]):
+            forms.setdefault(form, full)
+    found = difflib.get_close_matches(name.lower().rsplit("/", 1)[-1][:100], forms, n=6, cutoff=0.6)
+    return list(dict.fromkeys(forms[form] for form in found))[:3]
+
+
+def _readable() -> Iterator[Kind]:
+    """The kinds, one by one; another package's broken one is passed over."""
+    yield from (load(name) for name in FIRST)
+    for name in sorted(_others()):
+        with contextlib.suppress(InputError, MissingError):
+            yield load(name)
+    yield load(LAST)
+
+
+def _broken() -> list[str]:
+    """What is wrong with the kinds of other packages that cannot be loaded."""
+    found = []
+    for name in _others():
+        try:
+            load(name)
+        except (InputError, MissingError) as error:
+            found.append(str(error))
+    return found
+
+
+def _others() -> dict[str, EntryPoint]:
+    """The entry points of other packages; none takes the name of a kind of ours."""
+    points = importlib.metadata.entry_points(group=GROUP)
+    return {point.name: point for point in points if point.name not in (*FIRST, LAST)}
+
+
+def _checked(found: object, what: str) -> Kind:
+    """Refuse what breaks the contract, now rather than in the middle of a run."""
+    if not isinstance(found, EnvironmentKind):
+        raise InputError(f"{what}: must name a rltrain.core.EnvironmentKind; it is a {type(found).__name__}")
+    settings: object = found.settings
+    strict = isinstance(settings, type) and issubclass(settings, EnvironmentConfig) and _is_strict(settings)
+    if not strict:
+        raise InputError(f"{what}: settings must extend experiment.settings.EnvironmentConfig, with its model_config")
+    if not found.tasks or not set(found.tasks) <= set(TASKS):
+        raise InputError(f"{what}: tasks must be some of {', '.join(TASKS)}, are {found.tasks!r}")
+    hooks: dict[str, object] = {
+        "handles": found.handles,
+        "ids": found.ids,
+        "describe": found.describe,
+        "make": found.make,
+        "model": found.model,
+        "side_by_side": found.side_by_side,
+        "default_protocol": found.default_protocol,
+        "conditions": found.conditions,
+        "decided_by": found.decided_by,
+        **{member: hook for member, hook in (("exists", found.exists), ("film", found.film)) if hook is not None},
+        **{f"protocols['{protocol}']": rules for protocol, rules in found.protocols.items()},
+    }
+    for member, hook in hooks.items():
+        if not callable(hook):
+            raise InputError(f"{what}: {member} must be a function, is {hook!r}")
+    return found
+
+
+def _is_strict(settings: type[BaseModel]) -> bool:
+    return settings.model_config.get("extra") == "forbid" and settings.model_config.get("frozen") is True

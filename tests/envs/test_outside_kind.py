@@ -1,0 +1,197 @@
+"""A kind of environment that another package brings by entry point, `fixtures/corridor`, is as good as one of ours."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rltrain import envs, kinds
+from rltrain.core import Env
+from rltrain.errors import InputError, MissingError
+from rltrain.experiment import schema
+from rltrain.experiment.config import loads
+from rltrain.experiment.settings import EnvironmentConfig
+
+PACKAGE = Path(__file__).parents[1] / "fixtures" / "corridor"
+CONFIG = """
+algorithm: {name: reinforce, games_per_update: 8, hidden: [16]}
+environment: {id: corridor/Short-v0, num_envs: 8, length: 6}
+run:
+  budget: {updates: 40}
+  save: {every: {updates: 5}}
+  evaluate: {every: {updates: 20}, episodes: 4}
+"""
+COMPARED = ("metrics.jsonl", "metrics.csv", "eval.jsonl", "eval.csv")
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(PACKAGE))
+
+
+def kind_in(folder: Path, name: str, text: str) -> None:
+    """Another package in this folder, whose kind `name` is what `text` defines as KIND."""
+    (folder / f"{name}.py").write_text(text)
+    information = folder / f"{name}-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(f"[rltrain.environments]\n{name} = {name}:KIND\n")
+
+
+def config(environment: str) -> EnvironmentConfig:
+    return loads(f"algorithm: basic\nenvironment: {environment}\n", "x.yaml").environment
+
+
+@pytest.mark.usefixtures("installed")
+def test_its_keys_stand_in_the_environment_block_and_survive_the_round_trip() -> None:
+    experiment = loads(CONFIG, "x.yaml")
+    written = experiment.to_dict()["environment"]
+    assert written == {"id": "corridor/Short-v0", "num_envs": 8, "max_episode_steps": None, "length": 6, "slip": 0.1}
+    assert loads(experiment.to_yaml(), "x.yaml") == experiment
+    assert experiment.run.evaluate.protocol == "training"
+    assert "length" in schema.schema()["$defs"]["EnvironmentConfig"]["properties"]
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("environment", "rule"),
+    [
+        ("{id: corridor/Short-v0, length: 0}", "environment.length: must be at least 1, got 0"),
+        ("{id: corridor/Short-v0, lenght: 7}", "environment.lenght: unknown key; did you mean 'length'?"),
+        (
+            "{id: corridor/Short-v0, kwargs: {a: 1}}",
+            "environment.kwargs: for robot vacuum ids (RobotVacuum-v0) and Gymnasium ids (such as CartPole-v1) only, "
+            "and the id is 'corridor/Short-v0'; corridor ids take id, num_envs, max_episode_steps, length, slip",
+        ),
+        (
+            "{id: CartPole-v1, length: 7}",
+            "environment.length: for corridor ids (corridor/…) only, and the id is 'CartPole-v1'; "
+            "Gymnasium ids take id, num_envs, max_episode_steps, kwargs",
+        ),
+        (
+            "{id: ALE/Pong-v5, kwargs: {}}",
+            "environment.kwargs: for robot vacuum ids (RobotVacuum-v0) and Gymnasium ids (such as CartPole-v1) only, "
+            "and the id is 'ALE/Pong-v5'; Atari ids take id, num_envs, max_episode_steps, preprocessing, frame_skip",
+        ),
+    ],
+)
+def test_a_key_of_another_kind_is_refused_with_the_keys_of_this_one(environment: str, rule: str) -> None:
+    with pytest.raises(InputError) as caught:
+        config(environment)
+    assert str(caught.value).startswith(f"x.yaml:2: {rule}")
+
+
+@pytest.mark.usefixtures("installed")
+def test_it_is_listed_described_and_its_wrong_names_are_told_the_nearest() -> None:
+    assert {"corridor/Long-v0", "corridor/Short-v0", "CartPole-v1", "ALE/Pong-v5"} <= set(kinds.ids())
+    settings = config("corridor/Short-v0")
+    assert envs.describe(settings, num_envs=3) == envs.make(settings, num_envs=3).spec
+    with pytest.raises(MissingError, match=r"did you mean corridor/Short-v0\?"):
+        envs.describe(config("corridor/Shrt-v0"))
+    with pytest.raises(InputError, match=r"corridor/Short-v0 have no numbers.*take `dqn`"):
+        envs.make(settings, task="tabular")
+    with pytest.raises(InputError, match="qlearn solves a known model, and corridor/Short-v0 can only be sampled"):
+        envs.known_model(settings, "qlearn")
+    with pytest.raises(InputError, match="corridor/Short-v0 cannot be shown: corridor environments have no picture"):
+        envs.film(settings)
+    with pytest.raises(InputError, match=r"'nature' is for Atari ids \(ALE/…\) only; write training"):
+        loads(CONFIG, "x.yaml", ["run.evaluate.protocol=nature"])
+
+
+@pytest.mark.usefixtures("installed")
+def test_it_goes_on_exactly_where_it_was_saved() -> None:
+    settings = config("{id: corridor/Long-v0, length: 3, slip: 0.3, max_episode_steps: 9}")
+    env, other = (envs.make(settings, num_envs=4) for _ in range(2))
+    stream = np.random.default_rng(0)
+
+    def play(*played: Env) -> None:
+        action = stream.integers(2, size=4)
+        one, *rest = (each.step(action) for each in played)
+        assert all(np.array_equal(a, b) for step in rest for a, b in zip(one, step, strict=True))
+
+    env.reset(3)
+    for _ in range(40):
+        play(env)
+    other.load(env.save())
+    for _ in range(40):
+        play(env, other)
+
+
+def rltrain(*words: str, cwd: Path) -> subprocess.Popen[str]:
+    """The command as a process that finds the package beside rltrain."""
+    path = os.pathsep.join([str(PACKAGE), str(Path(envs.__file__).parents[2])])
+    command = [sys.executable, "-m", "rltrain", *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=cwd, env={**os.environ, "PYTHONPATH": path}, text=True, **pipes)
+
+
+def finish(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == code, err
+    return out, err
+
+
+def test_a_run_on_it_is_killed_resumed_evaluated_and_refused_a_film(tmp_path: Path) -> None:
+    (tmp_path / "corridor.yaml").write_text(CONFIG)
+    finish(rltrain("train", "corridor.yaml", "--name", "whole", "-q", cwd=tmp_path))
+    process = rltrain("train", "corridor.yaml", "--name", "killed", "-q", cwd=tmp_path)
+    killed = tmp_path / "runs" / "killed"
+    while process.poll() is None and not list(killed.glob("checkpoints/ckpt-*")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL, "it was over before it could be killed"
+    finish(rltrain("resume", "killed", "-q", cwd=tmp_path))
+    whole, resumed = (tmp_path / "runs" / name for name in ("whole", "killed"))
+    last, again = (max((run / "checkpoints").glob("ckpt-*")) for run in (whole, resumed))
+    assert last.name == again.name
+    files = [(last / file, again / file) for file in ("state.json", "arrays.safetensors")]
+    for one, other in [*files, *((whole / file, resumed / file) for file in COMPARED)]:
+        assert one.read_bytes() == other.read_bytes(), one.name
+    result = json.loads(finish(rltrain("eval", "-c", "killed", "--episodes", "50", "--json", cwd=tmp_path))[0])
+    assert (
+        result["mean"] > 0.9 and np.mean(result["lengths"]) < 25
+    )  # it has learned; at random: 42 steps or none at all
+    assert (
+        "corridor environments have no picture" in finish(rltrain("watch", "killed", "-o", "a.gif", cwd=tmp_path), 2)[1]
+    )
+    assert "and 2 corridor games, as corridor/NAME-v0" in finish(rltrain("list", "environments", cwd=tmp_path))[0]
+
+
+OF_CORRIDOR = "from corridor import KIND\nfrom dataclasses import replace\nKIND = replace(KIND, {}={})\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("kind_of_nothing", "KIND = 3\n", r"must name a rltrain\.core\.EnvironmentKind; it is a int"),
+        ("kind_that_breaks", "1 / 0\n", "cannot be loaded: ZeroDivisionError: division by zero"),
+        ("kind_in_need", "import a_package_that_nobody_has\n", "needs the module 'a_package_that_nobody_has'"),
+        ("kind_cut_short", OF_CORRIDOR.format("make", "3"), "make must be a function, is 3"),
+        ("kind_of_work", OF_CORRIDOR.format("tasks", "('env', 'game')"), "tasks must be some of env, tabular, mdp"),
+        (
+            "kind_of_ease",
+            OF_CORRIDOR.format("settings", "int"),
+            r"settings must extend experiment\.settings",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("installed")
+def test_a_kind_that_is_none_stops_nobody_and_is_named_where_its_ids_are_missed(
+    name: str, text: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind_in(tmp_path, name, text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises((InputError, MissingError), match=f"environment kind '{name}'.*{words}"):
+        kinds.load(name)
+    assert envs.describe(config("CartPole-v1")).num_actions == 2
+    with pytest.raises(
+        MissingError, match=f"no environment is called 'mine/Own-v0'.*environment kind '{name}'.*{words}"
+    ):
+        envs.describe(config("mine/Own-v0"))
