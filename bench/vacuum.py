@@ -35,8 +35,8 @@ from measuring import machine
 
 from rltrain import envs
 from rltrain.algos import basic
-from rltrain.envs.vacuum import ID
-from rltrain.envs.vacuum.room import LAYOUTS, turn_action, turn_actions
+from rltrain.envs.vacuum import ID, turn_action, turn_actions
+from rltrain.envs.vacuum.layouts import LAYOUTS
 from rltrain.experiment.settings import EnvironmentConfig
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -22,7 +22,7 @@ from pydantic import BaseModel, Field
 
 from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics, Policy, State, reached
 from rltrain.envs.episodes import Episodes
-from rltrain.envs.vacuum.room import turn_actions
+from rltrain.envs.vacuum import turn_actions
 from rltrain.errors import InputError
 from rltrain.experiment.settings import STRICT
 from rltrain.rng import Streams, derive

@@ -14,11 +14,12 @@ from gymnasium.utils.env_checker import check_env
 from rltrain import envs, kinds
 from rltrain.envs import vacuum
 from rltrain.envs.serial import Serial
-from rltrain.envs.vacuum import action_names
+from rltrain.envs.vacuum import action_names, turn_action, turn_actions
 from rltrain.envs.vacuum import gym as vacuum_gym
 from rltrain.envs.vacuum import room as vacuum_room
-from rltrain.envs.vacuum.lanes import Vacuum
-from rltrain.envs.vacuum.room import CELL, LAYOUTS, RADIUS, WALL, Options, turn_action, turn_actions
+from rltrain.envs.vacuum.layouts import LAYOUTS, Options
+from rltrain.envs.vacuum.robots import Vacuum
+from rltrain.envs.vacuum.units import CELL, RADIUS, TOTAL, WALL
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import derive
@@ -42,7 +43,7 @@ def moves(env: Vacuum, count: int, seed: int = 0) -> np.ndarray:
 
 def put(env: Vacuum, x: float, y: float, heading: float) -> None:
     """Every robot to x, y in metres, heading in degrees to the left of the right."""
-    lanes = env._robots.lanes
+    lanes = env._robots.state
     lanes.place[:] = [x / CELL + WALL, y / CELL + WALL]
     lanes.heading[:] = round(heading * env._robots.options.turns / 360)
 
@@ -136,7 +137,7 @@ def test_a_second_on_even_dust_picks_up_what_its_strip_holds():
     env.reset(0)
     put(env, 4.0, 3.0, heading=0)
     env.step(np.array([0]))  # the first disc lies on dust that is not its own
-    lanes = env._robots.lanes
+    lanes = env._robots.state
     before = lanes.dust[0].reshape(-1, env._robots.room.columns).astype(int)
     reward = env.step(np.array([0])).reward[0]
     after = lanes.dust[0].reshape(before.shape)
@@ -155,9 +156,9 @@ def test_a_wall_stops_it(heading, x, y):
     facts = env._robots.facts()
     assert (facts["x"][0], facts["y"][0]) == pytest.approx((x, y), abs=CELL / 2 + 1e-9)  # to the cell
     assert bumps == sorted(bumps) and bumps[0] == 0 and bumps[-1] == 1
-    place = env._robots.lanes.place.copy()
+    place = env._robots.state.place.copy()
     step = env.step(np.array([0]))
-    assert step.obs[0, 0] == 1 and step.reward[0] == 0 and np.array_equal(place, env._robots.lanes.place)
+    assert step.obs[0, 0] == 1 and step.reward[0] == 0 and np.array_equal(place, env._robots.state.place)
     assert env.step(np.array([turn_action(180)])).obs[0, 0] == 0
     assert env.step(np.array([0])).obs[0, 0] == 0
 
@@ -168,10 +169,10 @@ def test_the_robot_never_stands_in_furniture_and_its_senses_stay_in_range(room):
     step = env.reset(1)
     table, space = env._robots.room, vacuum_gym._space()
     for move in moves(env, 400):
-        column, row = np.floor(env._robots.lanes.place.T).astype(int)
+        column, row = np.floor(env._robots.state.place.T).astype(int)
         under = (row * table.columns + column)[:, None] + table.disc
         assert table.floor[under].all()
-        assert (env._robots.lanes.dust[np.arange(20)[:, None], under] == 0).all()
+        assert (env._robots.state.dust[np.arange(20)[:, None], under] == 0).all()
         assert all(space.contains(own) for own in step.obs)
         step = env.step(move)
 
@@ -180,12 +181,12 @@ def test_the_robot_never_stands_in_furniture_and_its_senses_stay_in_range(room):
 def test_no_dust_is_lost_or_made(room):
     env = make(16, room=room, width=5.5, depth=4.5)
     env.reset(2)
-    lanes = env._robots.lanes
-    assert (lanes.dust.sum(axis=1) == vacuum_room.TOTAL).all()
+    lanes = env._robots.state
+    assert (lanes.dust.sum(axis=1) == TOTAL).all()
     total = np.zeros(16)
     for move in moves(env, 300):
         total += env.step(move).reward
-        assert (lanes.dust.sum(axis=1) + lanes.picked == vacuum_room.TOTAL).all()
+        assert (lanes.dust.sum(axis=1) + lanes.picked == TOTAL).all()
     assert total == pytest.approx(lanes.picked / 1000, abs=1e-4)
     assert total.min() > 0
     assert env._robots.facts()["dust_left"] == pytest.approx(100 - total, abs=1e-4)
@@ -194,7 +195,7 @@ def test_no_dust_is_lost_or_made(room):
 def test_dust_under_furniture_stays_there():
     env = make(8, room="flat")
     env.reset(3)
-    lanes, floor = env._robots.lanes, env._robots.room.floor
+    lanes, floor = env._robots.state, env._robots.room.floor
     assert (lanes.dust[:, ~floor] == 0).all()  # none lies there by itself
     lanes.dust[:, ~floor] = 7
     for move in moves(env, 1500):
@@ -228,13 +229,13 @@ def test_the_way_ahead_is_as_far_as_it_can_drive():
     env.reset(5)
     for move in moves(env, 20):
         env.step(move)
-    lanes = env._robots.lanes
+    lanes = env._robots.state
     lanes.place[:] = np.floor(lanes.place) + 0.5  # it looks from the middle of its cell
     expected = env.step(np.full(30, turn_action(0))).obs[:, 8] * 4.0  # metres
     start = lanes.place.copy()
     for _ in range(25):
         env.step(np.zeros(30, int))
-    driven = np.hypot(*(env._robots.lanes.place - start).T) * CELL
+    driven = np.hypot(*(env._robots.state.place - start).T) * CELL
     assert np.minimum(driven, 4.0) == pytest.approx(expected, abs=1e-6)
     assert (driven > 1).any()
 
@@ -242,7 +243,7 @@ def test_the_way_ahead_is_as_far_as_it_can_drive():
 def test_it_sees_dust_where_dust_is_and_not_behind_a_wall():
     env = make(room="flat", dust="even")
     env.reset(0)
-    lanes = env._robots.lanes
+    lanes = env._robots.state
     put(env, 2.0, 3.0, heading=0)
     lanes.dust[:] = 0
     assert env.step(np.array([turn_action(0)])).obs[0, 11:].tolist() == [0, 0, 0, 0, 0]
@@ -259,11 +260,11 @@ def test_the_heaps_are_uneven_and_the_even_floor_is_not():
     rough, flat = (make(4, dust=dust) for dust in ("uneven", "even"))
     for env, low, high in ((rough, 0.4, 3.0), (flat, 0.0, 0.15)):
         env.reset(0)
-        dust = env._robots.lanes.dust[:, env._robots.room.dusty].astype(float)
+        dust = env._robots.state.dust[:, env._robots.room.dusty].astype(float)
         dust = dust[:, dust.min(axis=0) > 0]
         variation = dust.std(axis=1) / dust.mean(axis=1)
         assert (low <= variation).all() and (variation <= high).all()
-    assert not np.array_equal(*rough._robots.lanes.dust[:2])
+    assert not np.array_equal(*rough._robots.state.dust[:2])
 
 
 # One game in every form
@@ -400,7 +401,7 @@ def test_dust_is_dark_and_a_clean_floor_is_not():
     env = gymnasium.make(vacuum.ID, room="empty", dust="even", render_mode="rgb_array").unwrapped
     env.reset(seed=0)
     dusty = env.render()[:480].mean()
-    env._robots.lanes.dust[:] = 0
+    env._robots.state.dust[:] = 0
     assert env.render()[:480].mean() > dusty + 10
 
 

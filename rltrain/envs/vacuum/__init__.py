@@ -43,9 +43,10 @@ from __future__ import annotations
 from dataclasses import fields
 
 import gymnasium
+import numpy as np
 
-from rltrain.core import EnvSpec
-from rltrain.envs.vacuum.room import Options
+from rltrain.core import Array, EnvSpec
+from rltrain.envs.vacuum.layouts import Options
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.spelling import did_you_mean
@@ -62,6 +63,18 @@ SENSES = (
 def action_names(turns: int = 72) -> tuple[str, ...]:
     """("forward", "turn -175", ..., "turn 180"): what each action does, in degrees."""
     return ("forward", *(f"turn {-180 + 360 * k / turns:g}" for k in range(1, turns + 1)))
+
+
+def turn_action(angle_degrees: float, turns: int = 72) -> int:
+    """The action that turns by the nearest of the `turns` angles; the angle may be any number."""
+    return int(turn_actions(np.asarray(angle_degrees), turns))
+
+
+def turn_actions(angle_degrees: Array, turns: int = 72) -> Array:
+    """The actions that turn by the nearest of the `turns` angles: int64, in the shape of the angles."""
+    steps = np.rint(angle_degrees * turns / 360).astype(np.int64)
+    actions: Array = (steps + turns // 2 - 1) % turns + 1
+    return actions
 
 
 def options_of(settings: EnvironmentConfig) -> Options:

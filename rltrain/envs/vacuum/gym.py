@@ -1,6 +1,6 @@
 """The robot vacuum as Gymnasium knows it: one (`gymnasium.make`) and many (`gymnasium.make_vec`).
 
-Both play the compiled seconds of `vacuum_lanes`. A seeded reset opens the episode of that seed; any other draws its
+Both play the compiled seconds of `vacuum.robots`. A seeded reset opens the episode of that seed; any other draws its
 seed from the environment's own generator. So N at once do, to the bit, what N single ones do.
 """
 
@@ -16,9 +16,9 @@ from gymnasium.vector.utils import batch_space
 
 from rltrain.core import Array
 from rltrain.envs import vacuum
-from rltrain.envs.vacuum.lanes import Robots
+from rltrain.envs.vacuum.layouts import Options
 from rltrain.envs.vacuum.picture import Picture
-from rltrain.envs.vacuum.room import Options
+from rltrain.envs.vacuum.robots import Robots
 
 METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 30}
 VECTOR_METADATA: dict[str, Any] = {**METADATA, "autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -40,7 +40,7 @@ class RobotVacuum(gymnasium.Env[Array, np.int64]):
     ) -> None:
         self.render_mode = _checked_mode(render_mode)
         self._robots = Robots(Options(room, width, depth, dust, turns), 1)
-        self._picture = _pictures(self._robots.options, 1) if render_mode else []
+        self._pictures = [Picture(self._robots, 0)] if render_mode else []
         self.action_space = spaces.Discrete(turns + 1)
         self.observation_space = _space()
 
@@ -56,12 +56,12 @@ class RobotVacuum(gymnasium.Env[Array, np.int64]):
 
     def render(self) -> Array | None:
         """The room from above, uint8 [height, width, 3]."""
-        return _frame(self._picture[0], self._robots, 0) if self._picture else None
+        return self._pictures[0].frame() if self._pictures else None
 
     def _advance(self, action: Array, seeds: list[int]) -> tuple[Array, Array]:
         first = np.array([bool(seeds)])
         result = self._robots.step(action, first, seeds)
-        _follow(self._picture, self._robots, first)
+        _follow(self._pictures, first)
         return result
 
     def _info(self) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class RobotVacuumVector(VectorEnv[Array, Array, Array]):
         self.num_envs, self.render_mode = num_envs, _checked_mode(render_mode)
         self._limit = max_episode_steps
         self._robots = Robots(Options(room, width, depth, dust, turns), num_envs)
-        self._pictures = _pictures(self._robots.options, num_envs) if render_mode else []
+        self._pictures = [Picture(self._robots, i) for i in range(num_envs)] if render_mode else []
         self.single_action_space = spaces.Discrete(turns + 1)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.single_observation_space = _space()
@@ -98,34 +98,32 @@ class RobotVacuumVector(VectorEnv[Array, Array, Array]):
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Array, dict[str, Any]]:
-        """`seed` is lane 0's, the next one lane 1's, and so on; or a list with one a lane."""
+        """`seed` is robot 0's, the next one robot 1's, and so on; or a list with one a robot."""
         given = seed if isinstance(seed, list) else [None if seed is None else seed + i for i in range(self.num_envs)]
         if len(given) != self.num_envs:
             raise ValueError(f"seed: expected {self.num_envs} seeds, got {len(given)}")
         super().reset(seed=given[0])
-        for lane, own in enumerate(given):
-            if own is not None or not self._streams[lane:]:
-                self._streams[lane : lane + 1] = [gymnasium.utils.seeding.np_random(own)[0]]
-        seeds = [_own_seed(self._streams[lane]) if own is None else own for lane, own in enumerate(given)]
+        for index, own in enumerate(given):
+            if own is not None or not self._streams[index:]:
+                self._streams[index : index + 1] = [gymnasium.utils.seeding.np_random(own)[0]]
+        seeds = [_own_seed(self._streams[index]) if own is None else own for index, own in enumerate(given)]
         self._ended = np.zeros(self.num_envs, bool)
         obs, _ = self._advance(np.zeros(self.num_envs, np.int64), ~self._ended, seeds)
         return obs, {}
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
-        seeds = [_own_seed(self._streams[lane]) for lane in np.flatnonzero(self._ended).tolist()]
+        seeds = [_own_seed(self._streams[index]) for index in np.flatnonzero(self._ended).tolist()]
         obs, reward = self._advance(np.asarray(actions, np.int64), self._ended, seeds)
-        self._ended = self._robots.lanes.age >= self._limit
+        self._ended = self._robots.state.age >= self._limit
         return obs, reward.astype(np.float64), np.zeros(self.num_envs, bool), self._ended.copy(), {}
 
     def render(self) -> tuple[Array, ...] | None:
-        """A picture of each lane."""
-        if not self._pictures:
-            return None
-        return tuple(_frame(picture, self._robots, lane) for lane, picture in enumerate(self._pictures))
+        """A picture of each robot."""
+        return tuple(picture.frame() for picture in self._pictures) or None
 
     def _advance(self, action: Array, first: Array, seeds: list[int]) -> tuple[Array, Array]:
         result = self._robots.step(action, first, seeds)
-        _follow(self._pictures, self._robots, first)
+        _follow(self._pictures, first)
         return result
 
 
@@ -145,20 +143,7 @@ def _checked_mode(render_mode: str | None) -> str | None:
     return render_mode
 
 
-def _pictures(options: Options, count: int) -> list[Picture]:
-    return [Picture(options) for _ in range(count)]
-
-
-def _follow(pictures: list[Picture], robots: Robots, first: Array) -> None:
-    """Draw the last second of each path; first [N] bool begins a new one."""
-    for lane, picture in enumerate(pictures):
-        if first[lane]:
-            picture.begin(robots.lanes.dust[lane], robots.lanes.place[lane])
-        else:
-            picture.move(robots.lanes.place[lane])
-
-
-def _frame(picture: Picture, robots: Robots, lane: int) -> Array:
-    lanes = robots.lanes
-    heading = 2 * np.pi * lanes.heading[lane] / robots.options.turns
-    return picture.frame(lanes.dust[lane], heading, int(lanes.age[lane]), int(lanes.picked[lane]))
+def _follow(pictures: list[Picture], first: Array) -> None:
+    """Let the pictures take in the last second; first [N] bool begins a new path."""
+    for picture, begins in zip(pictures, first.tolist(), strict=False):
+        picture.follow(begins)

@@ -4,8 +4,8 @@
     turn      the heading changes, the place does not
 
 What comes under the disc is in the bag. Places are in cells, columns to the right and rows down. Dust is whole
-milligrams, so none is lost to rounding. Only the opening of an episode is random: each lane has an integer of its own,
-a SplitMix64 stream (`mdp.sampling`), so no lane depends on another.
+milligrams, so none is lost to rounding. Only the opening of an episode is random: each robot has an integer of its own,
+a SplitMix64 stream (`mdp.learn.sampling`), so none depends on another.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from rltrain.core import Array
-from rltrain.envs.vacuum.room import SIGHT, SPEED, TOTAL
+from rltrain.envs.vacuum.units import SIGHT, SPEED, TOTAL
 from rltrain.mdp.learn.sampling import GOLDEN, S32, borrowed, inlined, mix
 
 CHARGE = 1800  # seconds of a full battery
@@ -49,19 +49,19 @@ def fraction(draw: Any) -> Any:
 
 
 @borrowed
-def begin(room: Any, lanes: Any, opens: Any, seeds: Any, uneven: Any, density: Any) -> None:
-    """Open an episode in the lanes where opens [N] is true, each from its seeds [N] uint64. density [C] is scratch."""
-    for lane in range(len(opens)):
-        if not opens[lane]:
+def begin(room: Any, robots: Any, opens: Any, seeds: Any, uneven: Any, density: Any) -> None:
+    """Open an episode where opens [N] is true, each from its seeds [N] uint64. density [C] is scratch."""
+    for robot in range(len(opens)):
+        if not opens[robot]:
             continue
-        z = seeds[lane] + GOLDEN
+        z = seeds[robot] + GOLDEN
         start = room.starts[below(mix(z), len(room.starts))]
-        lanes.place[lane, 0] = start % room.columns + 0.5
-        lanes.place[lane, 1] = start // room.columns + 0.5
+        robots.place[robot, 0] = start % room.columns + 0.5
+        robots.place[robot, 1] = start // room.columns + 0.5
         z += GOLDEN
-        lanes.heading[lane] = below(mix(z), len(room.unit))
-        lanes.age[lane] = 0
-        lanes.picked[lane] = 0
+        robots.heading[robot] = below(mix(z), len(room.unit))
+        robots.age[robot] = 0
+        robots.picked[robot] = 0
         density[:] = 0.0
         for i in range(len(room.dusty)):
             density[room.dusty[i]] = 1.0
@@ -69,7 +69,7 @@ def begin(room: Any, lanes: Any, opens: Any, seeds: Any, uneven: Any, density: A
             z = heap_up(room, density, z)
         for i in range(len(room.disc)):
             density[start + room.disc[i]] = 0.0  # no dust lies under the robot when it starts
-        scatter(room, density, lanes.dust[lane], z)
+        scatter(room, density, robots.dust[robot], z)
 
 
 @borrowed
@@ -119,31 +119,31 @@ def scatter(room: Any, density: Any, dust: Any, z: Any) -> None:
 
 
 @borrowed
-def drive(room: Any, lanes: Any, first: Any, action: Any, reward: Any, obs: Any) -> None:
-    """One second of every lane but those whose episode just began (first [N]); action [N] int64.
+def drive(room: Any, robots: Any, first: Any, action: Any, reward: Any, obs: Any) -> None:
+    """One second of every robot but those whose episode just began (first [N]); action [N] int64.
 
     Fills reward [N] float32, grams, and obs [N, 16] float32.
     """
     turns = len(room.unit)
-    for lane in range(len(action)):
+    for robot in range(len(action)):
         bumped, got = False, 0
-        if not first[lane]:
-            lanes.age[lane] += 1
-            if action[lane] == 0:
-                bumped, got = forward(room, lanes, lane)
+        if not first[robot]:
+            robots.age[robot] += 1
+            if action[robot] == 0:
+                bumped, got = forward(room, robots, robot)
             else:
-                lanes.heading[lane] = (lanes.heading[lane] + action[lane] + turns // 2) % turns
-        lanes.picked[lane] += got
-        reward[lane] = got * 1e-3
-        look(room, lanes, lane, bumped, got, obs[lane])
+                robots.heading[robot] = (robots.heading[robot] + action[robot] + turns // 2) % turns
+        robots.picked[robot] += got
+        reward[robot] = got * 1e-3
+        look(room, robots, robot, bumped, got, obs[robot])
 
 
 @inlined
-def forward(room: Any, lanes: Any, lane: Any) -> Any:
+def forward(room: Any, robots: Any, robot: Any) -> Any:
     """Whether the robot bumped, and the milligrams that it picked up."""
-    x, y = lanes.place[lane, 0], lanes.place[lane, 1]
+    x, y = robots.place[robot, 0], robots.place[robot, 1]
     column, row = np.int64(x), np.int64(y)
-    dx, dy = room.unit[lanes.heading[lane], 0], room.unit[lanes.heading[lane], 1]
+    dx, dy = room.unit[robots.heading[robot], 0], room.unit[robots.heading[robot], 1]
     bumped, got = False, 0
     for _ in range(SPEED):
         to_column, to_row = np.int64(x + dx), np.int64(y + dy)
@@ -155,25 +155,25 @@ def forward(room: Any, lanes: Any, lane: Any) -> Any:
         move = 3 * (to_row - row + 1) + to_column - column + 1
         for i in range(room.num_fresh[move]):
             under = cell + room.fresh[move, i]
-            got += lanes.dust[lane, under]
-            lanes.dust[lane, under] = 0
+            got += robots.dust[robot, under]
+            robots.dust[robot, under] = 0
         column, row = to_column, to_row
-    lanes.place[lane, 0], lanes.place[lane, 1] = x, y
+    robots.place[robot, 0], robots.place[robot, 1] = x, y
     return bumped, got
 
 
 @inlined
-def look(room: Any, lanes: Any, lane: Any, bumped: Any, got: Any, obs: Any) -> None:
+def look(room: Any, robots: Any, robot: Any, bumped: Any, got: Any, obs: Any) -> None:
     """Fill obs [16] float32: what `vacuum` documents."""
-    turns, heading = len(room.unit), lanes.heading[lane]
+    turns, heading = len(room.unit), robots.heading[robot]
     most = FULL * TOTAL / len(room.dusty)  # mg in a cell
     obs[0] = 1.0 if bumped else 0.0
     obs[1] = min(1.0, got / (28 * most))  # 4 cells forward, 7 wide
-    obs[2] = max(0.0, 1.0 - lanes.age[lane] * (1.0 / CHARGE))
-    obs[3] = lanes.picked[lane] / TOTAL
+    obs[2] = max(0.0, 1.0 - robots.age[robot] * (1.0 / CHARGE))
+    obs[3] = robots.picked[robot] / TOTAL
     obs[4] = room.unit[heading, 0]
     obs[5] = -room.unit[heading, 1]
-    cell = np.int64(lanes.place[lane, 1]) * room.columns + np.int64(lanes.place[lane, 0])
+    cell = np.int64(robots.place[robot, 1]) * room.columns + np.int64(robots.place[robot, 0])
     scale = 1.0 / (room.ahead.shape[1] * most)
     along = heading + 3 * (turns // 8)
     for beam in range(5):
@@ -188,7 +188,7 @@ def look(room: Any, lanes: Any, lane: Any, bumped: Any, got: Any, obs: Any) -> N
         for i in range(room.ahead.shape[1]):
             if 2 * i > way:  # a look at 4 + 2 i cells: behind what is in the way
                 break
-            seen += lanes.dust[lane, cell + room.ahead[along, i]]
+            seen += robots.dust[robot, cell + room.ahead[along, i]]
         obs[11 + beam] = min(1.0, seen * scale)
 
 
@@ -206,34 +206,3 @@ def measure(free: Any, columns: Any, unit: Any, sight: Any, way: Any) -> None:
                 x, y = x + dx, y + dy
                 steps += 1
             way[cell, heading] = steps
-
-
-@njit(cache=True, nogil=True)
-def largest_part(fits: Any, free: Any) -> None:
-    """Mark in free [rows, columns] the largest set of cells of `fits` that hang together by their sides.
-
-    The border of `fits` is false.
-    """
-    rows, columns = fits.shape
-    part = np.zeros((rows, columns), np.int64)
-    waiting = np.empty((rows * columns, 2), np.int64)
-    number = best = most = 0
-    for row in range(rows):
-        for column in range(columns):
-            if not fits[row, column] or part[row, column]:
-                continue
-            number += 1
-            part[row, column] = number
-            waiting[0, 0], waiting[0, 1] = row, column
-            taken, found = 0, 1
-            while taken < found:
-                y, x = waiting[taken]
-                taken += 1
-                for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
-                    if fits[y + dy, x + dx] and not part[y + dy, x + dx]:
-                        part[y + dy, x + dx] = number
-                        waiting[found, 0], waiting[found, 1] = y + dy, x + dx
-                        found += 1
-            if found > most:
-                best, most = number, found
-    free[:] = part == best

@@ -8,7 +8,7 @@ from rltrain.experiment.settings import EnvironmentConfig
 
 
 def _make(settings: EnvironmentConfig, options: EnvOptions) -> Env:
-    from rltrain.envs.vacuum.lanes import Vacuum
+    from rltrain.envs.vacuum.robots import Vacuum
 
     return Vacuum(settings, options.num_envs)
 

@@ -1,157 +1,122 @@
 """The robot vacuum from above: dust as a grey film, the path so far, the robot and its heading, the share cleaned.
 
-A picture is a function of the episode so far: `begin`, one `move` a second, and `frame` whenever one is wanted.
+A picture is a function of the episode so far: `follow` once a second, and `frame` whenever one is wanted.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from rltrain.core import Array
-from rltrain.envs.vacuum import furniture
-from rltrain.envs.vacuum.room import CELL, RADIUS, TOTAL, WALL, Options
+from rltrain.envs.vacuum.layouts import FLAT, ROUND, Options, floor_plan, legs, pieces
+from rltrain.envs.vacuum.robots import Robots
+from rltrain.envs.vacuum.units import CELL, RADIUS, TOTAL, WALL
 
 WIDTH = 660  # pixels that a frame is about as wide as
 STRIP = 40  # pixels of the strip below the room
-DUST = np.array((112, 104, 98), np.float32) / 255
-PATH = np.array((0, 122, 140), np.float32) / 255
-DARK, LIGHT, FADED = (np.array(c, np.float32) / 255 for c in ((36, 39, 46), (238, 240, 243), (92, 98, 110)))
-TEAL = np.array((46, 190, 200), np.float32) / 255
+FINE = 2  # paths, furniture and the robot are drawn so many times as large, and then reduced: smooth edges
 MEMORY_SECONDS = 150.0  # in which the path fades to a third
-GLYPHS = {  # rows of five dots, as binary numbers
-    "0": (14, 17, 17, 17, 17, 17, 14), "1": (4, 12, 4, 4, 4, 4, 14), "2": (14, 17, 1, 2, 4, 8, 31),
-    "3": (31, 2, 4, 2, 1, 17, 14), "4": (2, 6, 10, 18, 31, 2, 2), "5": (31, 16, 30, 1, 1, 17, 14),
-    "6": (6, 8, 16, 30, 17, 17, 14), "7": (31, 1, 2, 4, 8, 8, 8), "8": (14, 17, 17, 14, 17, 17, 14),
-    "9": (14, 17, 17, 15, 1, 2, 12), "%": (24, 25, 2, 4, 8, 19, 3), ":": (0, 12, 12, 0, 12, 12, 0),
-    ".": (0, 0, 0, 0, 0, 12, 12), " ": (0, 0, 0, 0, 0, 0, 0),
+COLOURS = {
+    "sofa": "#5c7a96", "armchair": "#c48a5c", "bed": "#e8e4dc", "shelf": "#926848", "board": "#a67a56",
+    "table": "#b2845c", "plant": "#4a8654", "pillar": "#a8acb4", "lamp": "#f4dca0", "wall": "#404450", "rug": "#b05c54",
+    "leg": "#6a4e36",
 }  # fmt: skip
+WOOD, JOINT, EDGE = "#e2cbaa", "#d2b996", "#00000048"
+DUST, PATH, DARK, LIGHT, FADED, TEAL = "#706862", "#007a8c", "#24272e", "#eef0f3", "#5c626e", "#2ebec8"
+SEEN_THROUGH = 150  # opacity of a table's top, of 255
 
 
 class Picture:
-    """One robot's."""
+    """One robot's, the one of this index."""
 
-    def __init__(self, options: Options) -> None:
-        self._cells = (round(options.depth / CELL) + 2 * WALL, round(options.width / CELL) + 2 * WALL)
-        self._scale = max(2, 2 * round(WIDTH / self._cells[1] / 2))  # even, as video formats want it
-        self._scene = furniture.draw(options, self._scale)
-        height, width = self._scene.floor.shape[:2]
-        self._stretch = tuple(_stretch(cells, self._scale) for cells in self._cells)
-        stream = np.random.default_rng(1)  # the same in every picture
-        speckle = stream.random((height, width), dtype=np.float32)
-        self._speckle = 0.55 + 0.9 * speckle
+    def __init__(self, robots: Robots, index: int) -> None:
+        self._robots, self._index = robots, index
+        self._rows, self._columns = floor_plan(robots.options).shape
+        self._scale = max(2, 2 * round(WIDTH / self._columns / 2))  # even, as video formats want it
         self._mean = 1.0  # mg in a cell when the episode began
-        self._place = np.zeros(2)
-        self._seconds = 0
-        self._passed = np.zeros((height, width), np.float32)  # second in which the path came by
-        self._line = np.zeros((height, width), np.float32)  # share of the pixel that the path covers
+        self._path: list[tuple[float, float]] = []  # where it was, in pixels of the finer picture
 
-    def begin(self, dust: Array, place: Array) -> None:
-        """dust [C] mg, place [2] in cells."""
-        self._mean = max(1.0, float(dust[dust > 0].mean()))
-        self._place, self._seconds = place.copy(), 0
-        self._passed[:] = 0
-        self._line[:] = 0
+    def follow(self, first: bool) -> None:
+        """A second has passed, or an episode has begun."""
+        state = self._robots.state
+        if first:
+            dust = state.dust[self._index]
+            self._path, self._mean = [], max(1.0, float(dust[dust > 0].mean()))
+        x, y = (state.place[self._index] * self._scale * FINE).tolist()
+        self._path.append((x, y))
 
-    def move(self, place: Array) -> None:
-        """A second later the robot is at place [2]."""
-        self._seconds += 1
-        if (place != self._place).any():
-            self._draw_path(self._place * self._scale, place * self._scale)
-        self._place = place.copy()
+    def frame(self) -> Array:
+        """uint8 [H, W, 3]."""
+        state, index = self._robots.state, self._index
+        floor, above = _scene(self._robots.options, self._scale)
+        image = floor.copy()
+        share = state.dust[index].reshape(self._rows, self._columns) / self._mean
+        film = Image.fromarray((235 - 235 * np.exp(-0.42 * share)).astype(np.uint8))
+        image.paste(DUST, mask=film.resize(image.size, Image.Resampling.BILINEAR))
+        image.paste(PATH, mask=self._path_mask(image.size))
+        robot = _robot(RADIUS * self._scale, state.heading[index] * 360 / self._robots.options.turns)
+        corner = state.place[index] * self._scale - robot.width / 2
+        image.paste(robot, (round(corner[0]), round(corner[1])), robot)
+        image.paste(above, mask=above)
+        whole = Image.new("RGB", (image.width, image.height + STRIP), DARK)
+        whole.paste(image)
+        _write_strip(whole, int(state.picked[index]) / TOTAL, int(state.age[index]))
+        return np.asarray(whole)
 
-    def frame(self, dust: Array, heading: float, seconds: int, picked: int) -> Array:
-        """uint8 [H, W, 3]. dust [C] mg, heading in radians to the left of the right, picked in mg."""
-        scene = self._scene
-        image = scene.floor + self._film(dust) * (DUST - scene.floor)
-        fading = 0.16 + 0.74 * np.exp((self._passed - self._seconds) / MEMORY_SECONDS)
-        image += (self._line * fading)[..., None] * (PATH - image)
-        image *= scene.around
-        image += scene.solid
-        self._draw_robot(image, heading)
-        image *= scene.beneath
-        image += scene.top
-        strip = _strip(image.shape[1], picked / TOTAL, seconds)
-        whole = np.concatenate([image, strip])
-        return (np.clip(whole, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-    def _film(self, dust: Array) -> Array:
-        """[H, W, 1]: how much of the floor the dust hides."""
-        down, across = self._stretch
-        share = (dust.reshape(self._cells) / np.float32(self._mean)).astype(np.float32)
-        smooth = down @ share @ across.T  # [H, W]
-        return (0.92 - 0.92 * np.exp(-0.42 * smooth * self._speckle))[..., None]
-
-    def _draw_path(self, start: Array, end: Array) -> None:
-        """start, end [2] in pixels."""
-        low = np.maximum(np.floor(np.minimum(start, end)).astype(int) - 3, 0)
-        high = np.ceil(np.maximum(start, end)).astype(int) + 3
-        rows, columns = slice(low[1], high[1]), slice(low[0], high[0])
-        x, y = _pixels(rows, columns)
-        along = end - start
-        share = np.clip(((x - start[0]) * along[0] + (y - start[1]) * along[1]) / (along @ along), 0, 1)
-        distance = np.hypot(x - start[0] - share * along[0], y - start[1] - share * along[1])
-        line = np.clip(1.5 - distance, 0, 1)
-        self._line[rows, columns] = np.maximum(self._line[rows, columns], line)
-        self._passed[rows, columns][line > 0.2] = self._seconds
-
-    def _draw_robot(self, image: Array, heading: float) -> None:
-        radius = RADIUS * self._scale
-        centre = self._place * self._scale
-        reach = int(1.4 * radius) + 2
-        low = np.maximum(np.floor(centre).astype(int) - reach, 0)
-        rows, columns = (slice(start, start + 2 * reach + 1) for start in (low[1], low[0]))
-        part = image[rows, columns]
-        x, y = _pixels(rows, columns)
-        x, y = (axis[: part.shape[0], : part.shape[1]] - middle for axis, middle in ((x, centre[0]), (y, centre[1])))
-        distance = np.hypot(x, y)
-        forward = x * np.cos(heading) - y * np.sin(heading)
-        sideways = x * np.sin(heading) + y * np.cos(heading)
-        shadow = np.hypot(x - 0.12 * radius, y - 0.16 * radius)
-        _lay(part, 0.4 * np.clip((1.25 * radius - shadow) / (0.4 * radius), 0, 1), DARK)
-        _lay(part, np.clip(radius - distance + 0.5, 0, 1), DARK)
-        _lay(part, np.clip(0.88 * radius - distance + 0.5, 0, 1), LIGHT)
-        bumper = np.minimum(distance - 0.74 * radius, forward - 0.45 * radius)
-        _lay(part, np.clip(bumper + 0.5, 0, 1) * np.clip(radius - distance + 0.5, 0, 1), DARK)
-        arrow = np.minimum(0.3 * radius - forward / 2 - np.abs(sideways), forward + 0.4 * radius)
-        _lay(part, np.clip(arrow + 0.5, 0, 1), TEAL)
+    def _path_mask(self, size: tuple[int, int]) -> Image.Image:
+        """How much of each pixel the path hides: the older, the less."""
+        mask = Image.new("L", (size[0] * FINE, size[1] * FINE))
+        draw, seconds = ImageDraw.Draw(mask), len(self._path) - 1
+        for second in range(seconds):
+            fading = 0.16 + 0.74 * np.exp((second - seconds) / MEMORY_SECONDS)
+            draw.line(self._path[second : second + 2], fill=round(255 * fading), width=2 * FINE)
+        return mask.reduce(FINE)
 
 
-def _strip(width: int, share: float, seconds: int) -> Array:
-    """[STRIP, width, 3]: a bar of the share cleaned, the share, and the time."""
-    strip = np.broadcast_to(DARK, (STRIP, width, 3)).copy()
-    clock = f"{seconds // 60}:{seconds % 60:02d}"
-    percent = f"{100 * share:.1f}%"
-    _write(strip, percent, 16)
-    _write(strip, clock, width - 16 - 12 * len(clock))
-    left, right = 16 + 12 * 6 + 12, width - 16 - 12 * 5 - 14
-    x, y = _pixels(slice(0, STRIP), slice(0, width))
+@lru_cache(maxsize=4)
+def _scene(options: Options, scale: int) -> tuple[Image.Image, Image.Image]:
+    """What does not move, at so many pixels a cell: the floor with its rugs, RGB, and all that stands on it, RGBA."""
+    metre = FINE * scale / CELL
+    rows, columns = (FINE * scale * cells for cells in floor_plan(options).shape)
+    floor, above = Image.new("RGB", (columns, rows), WOOD), Image.new("RGBA", (columns, rows))
+    lying, standing = ImageDraw.Draw(floor), ImageDraw.Draw(above)
+    for y in range(0, rows, round(metre / 5)):
+        lying.line([(0, y), (columns, y)], fill=JOINT, width=FINE)
+    for piece in pieces(options):
+        draw = lying if piece.kind in FLAT else standing
+        for kind, x, y, width, depth in [piece, *(legs(piece) if piece.kind == "table" else ())]:
+            left, top = (start * metre + WALL * FINE * scale for start in (x, y))
+            box = (left, top, left + width * metre, top + depth * metre)
+            colour = COLOURS[kind] + (f"{SEEN_THROUGH:02x}" if kind == "table" else "")
+            if kind in ROUND:
+                draw.ellipse(box, fill=colour, outline=EDGE, width=2 * FINE)
+            else:
+                edge = None if kind in FLAT else EDGE
+                draw.rounded_rectangle(box, 0 if kind == "wall" else 8 * FINE, colour, edge, 2 * FINE)
+    standing.rectangle((0, 0, columns - 1, rows - 1), outline=COLOURS["wall"], width=WALL * FINE * scale)
+    return floor.reduce(FINE), above.reduce(FINE)
+
+
+@lru_cache(maxsize=400)
+def _robot(radius: float, heading: float) -> Image.Image:
+    """RGBA: a disc with an arrow; radius in pixels, heading in degrees to the left of the right."""
+    fine, r = 4, 4 * radius
+    image = Image.new("RGBA", (round(2 * r) + fine, round(2 * r) + fine))
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((0, 0, 2 * r, 2 * r), fill=LIGHT, outline=DARK, width=round(0.14 * r))
+    draw.polygon([(1.6 * r, r), (0.65 * r, 0.5 * r), (0.65 * r, 1.5 * r)], fill=TEAL)
+    return image.rotate(heading, Image.Resampling.BICUBIC, center=(r, r)).reduce(fine)
+
+
+def _write_strip(image: Image.Image, share: float, seconds: int) -> None:
+    """Below the room: the share cleaned, a bar of it, and the time."""
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(20)
+    middle = image.height - STRIP // 2
+    draw.text((16, middle), f"{100 * share:.1f}%", LIGHT, font, anchor="lm")
+    draw.text((image.width - 16, middle), f"{seconds // 60}:{seconds % 60:02d}", LIGHT, font, anchor="rm")
+    left, right = 96, image.width - 88
     for end, colour in ((right, FADED), (left + share * (right - left), TEAL)):
-        nearest = np.clip(x, left, max(left, end))
-        _lay(strip, np.clip(5.0 - np.hypot(x - nearest, y - STRIP / 2) + 0.5, 0, 1), colour)
-    return strip
-
-
-def _write(strip: Array, text: str, left: int) -> None:
-    """Digits of 10 x 14 pixels."""
-    for place, sign in enumerate(text):
-        dots = np.array([[row >> bit & 1 for bit in (4, 3, 2, 1, 0)] for row in GLYPHS[sign]], bool)
-        dots = dots.repeat(2, axis=0).repeat(2, axis=1)
-        top, x = (STRIP - dots.shape[0]) // 2, left + 12 * place
-        strip[top : top + dots.shape[0], x : x + dots.shape[1]][dots] = LIGHT
-
-
-def _lay(part: Array, cover: Array, colour: Array) -> None:
-    """A colour [3] over part [h, w, 3], in place, where cover [h, w] says how much."""
-    part += cover[..., None].astype(np.float32) * (colour - part)
-
-
-def _pixels(rows: slice, columns: slice) -> tuple[Array, Array]:
-    """x and y of the pixels' middles, [h, w] each."""
-    y, x = np.mgrid[rows, columns].astype(np.float32) + 0.5
-    return x, y
-
-
-def _stretch(cells: int, scale: int) -> Array:
-    """[cells * scale, cells]: linear interpolation between the cells' middles."""
-    place = (np.arange(cells * scale) + 0.5) / scale - 0.5
-    return np.maximum(0, 1 - np.abs(np.clip(place, 0, cells - 1)[:, None] - np.arange(cells))).astype(np.float32)
+        draw.rounded_rectangle((left, middle - 5, max(end, left + 10), middle + 5), 5, colour)

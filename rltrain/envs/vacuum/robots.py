@@ -1,7 +1,7 @@
 """Robot vacuums side by side: as rltrain plays them (`Vacuum`), over the compiled seconds that all their kinds share.
 
 Lane i plays its episode e from the seed that `Serial` would give it, `derive(seed, i, e)`. So it does what
-`gymnasium.make("RobotVacuum-v0")` does from that seed, and does not depend on how many lanes there are.
+`gymnasium.make("RobotVacuum-v0")` does from that seed, and does not depend on how many there are.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import numpy as np
 
 from rltrain.core import Array, EnvSpec, State, Step, as_int64
 from rltrain.envs import vacuum
-from rltrain.envs.vacuum import kernels
-from rltrain.envs.vacuum import room as vacuum_room
-from rltrain.envs.vacuum.room import CELL, Options
+from rltrain.envs.vacuum import kernels, room
+from rltrain.envs.vacuum.layouts import Options
+from rltrain.envs.vacuum.units import CELL, TOTAL, WALL
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import derive
 from rltrain.saved import MAX_COUNT, Saved, check_lanes, seed_of
@@ -24,9 +24,9 @@ class Robots:
     """N robots in rooms of one kind; who holds it says when an episode begins, and from which seed."""
 
     def __init__(self, options: Options, num_envs: int) -> None:
-        self.options, self.room = options, vacuum_room.build(options)
+        self.options, self.room = options, room.build(options)
         cells = len(self.room.floor)
-        self.lanes = kernels.Lanes(
+        self.state = kernels.Lanes(
             dust=np.zeros((num_envs, cells), np.uint16),
             place=np.zeros((num_envs, 2)),
             heading=np.zeros(num_envs, np.int64),
@@ -38,7 +38,7 @@ class Robots:
     def step(self, action: Array, first: Array, seeds: Sequence[int]) -> tuple[Array, Array]:
         """One second: obs [N, 16] float32 and reward [N] float32. Where first [N] is true, an episode opens instead.
 
-        action [N] int64; ValueError if one is out of range. `seeds` has one for each lane that opens an episode.
+        action [N] int64; ValueError if one is out of range. `seeds` has one for each robot that opens an episode.
         """
         if action.shape != first.shape or action.view(np.uint64).max() > self.options.turns:  # one below 0 is huge
             raise ValueError(f"expected {len(first)} actions from 0 to {self.options.turns}, got {action.tolist()}")
@@ -47,15 +47,15 @@ class Robots:
             stream[first] = np.array(seeds, np.uint64)
             uneven = self.options.dust == "uneven"
             with np.errstate(over="ignore"):  # uint64 wraps around, in plain Python too
-                kernels.begin(self.room, self.lanes, first, stream, uneven, self._density)
+                kernels.begin(self.room, self.state, first, stream, uneven, self._density)
         reward = np.empty(len(action), np.float32)
         obs = np.empty((len(action), len(vacuum.SENSES)), np.float32)
-        kernels.drive(self.room, self.lanes, first, action, reward, obs)
+        kernels.drive(self.room, self.state, first, action, reward, obs)
         return obs, reward
 
     def load(self, saved: Saved) -> None:
-        """`lanes` as saved: a robot outside of its room would read and write beyond its tables."""
-        own, room = self.lanes, self.room
+        """What `state` was, as saved: a robot outside of its room would read and write beyond its tables."""
+        own, room = self.state, self.room
         dust, place = saved.like("dust", own.dust), saved.like("place", own.place)
         rows = len(room.floor) // room.columns
         column, row = place[:, 0], place[:, 1]
@@ -65,10 +65,10 @@ class Robots:
         stuck = np.flatnonzero(~(inside & room.free[cell]))
         if len(stuck):
             saved.refuse("place", f"{place[stuck[0]].tolist()} at [{stuck[0]}]; must be where a robot can stand")
-        picked = saved.like("picked", own.picked, 0, vacuum_room.TOTAL)
-        lost = np.flatnonzero(dust.sum(axis=1, dtype=np.int64) + picked != vacuum_room.TOTAL)
+        picked = saved.like("picked", own.picked, 0, TOTAL)
+        lost = np.flatnonzero(dust.sum(axis=1, dtype=np.int64) + picked != TOTAL)
         if len(lost):
-            saved.refuse("dust", f"robot {lost[0]}: with what is picked it must be {vacuum_room.TOTAL} mg")
+            saved.refuse("dust", f"robot {lost[0]}: with what is picked it must be {TOTAL} mg")
         saved.fill("heading", own.heading, 0, self.options.turns - 1)
         saved.fill("age", own.age, 0, MAX_COUNT)
         own.dust[:], own.place[:], own.picked[:] = dust, place, picked
@@ -76,15 +76,15 @@ class Robots:
     def facts(self) -> dict[str, Array]:
         """What the robots do not know, [N] each: grams left, and where they are in metres and degrees."""
         return {
-            "dust_left": (vacuum_room.TOTAL - self.lanes.picked) / 1000,
-            "x": (self.lanes.place[:, 0] - vacuum_room.WALL) * CELL,
-            "y": (self.lanes.place[:, 1] - vacuum_room.WALL) * CELL,
-            "heading": self.lanes.heading * 360.0 / self.options.turns,
+            "dust_left": (TOTAL - self.state.picked) / 1000,
+            "x": (self.state.place[:, 0] - WALL) * CELL,
+            "y": (self.state.place[:, 1] - WALL) * CELL,
+            "heading": self.state.heading * 360.0 / self.options.turns,
         }
 
 
 class Vacuum:
-    """N robots as an `Env`. After a `last`, the next step opens that lane's next episode and ignores its action."""
+    """N robots as an `Env`. After a `last`, the next step opens that robot's next episode and ignores its action."""
 
     def __init__(self, settings: EnvironmentConfig, num_envs: int) -> None:
         options = vacuum.options_of(settings)
@@ -108,17 +108,17 @@ class Vacuum:
         seeds = []
         if first.any():
             self._episode += first
-            seeds = [derive(self._seed, lane, int(self._episode[lane])) for lane in np.flatnonzero(first).tolist()]
+            seeds = [derive(self._seed, index, int(self._episode[index])) for index in np.flatnonzero(first).tolist()]
         obs, reward = self._robots.step(as_int64(action), first, seeds)
-        self._last = self._robots.lanes.age == self.spec.max_episode_steps
+        self._last = self._robots.state.age == self.spec.max_episode_steps
         return Step(obs, reward, np.ones(len(first), np.float32), first, self._last)
 
     def close(self) -> None:
         pass
 
     def save(self) -> State:
-        lanes = {name: array.copy() for name, array in self._robots.lanes._asdict().items()}
-        return {"seed": self._seed, "episode": self._episode.copy(), "last": self._last.copy(), "lanes": lanes}
+        robots = {name: array.copy() for name, array in self._robots.state._asdict().items()}
+        return {"seed": self._seed, "episode": self._episode.copy(), "last": self._last.copy(), "lanes": robots}
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
