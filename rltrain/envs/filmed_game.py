@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rltrain.core import Array, EnvSpec, Step
-from rltrain.envs.serial import Game, Serial
+from rltrain.envs.serial import SeededGame, Serial
 
 
 class FilmedGame:
     """A game with a picture, as `core.Filmed`. `picture` draws it as it stands, uint8 [H, W, 3]."""
 
-    def __init__(self, spec: EnvSpec, game: Game, fps: float, picture: Callable[[], Array]) -> None:
+    def __init__(self, spec: EnvSpec, game: SeededGame, fps: float, picture: Callable[[], Array]) -> None:
         self.spec, self.fps, self.frame = spec, fps, picture
         self._serial = Serial(spec, [game])
 

@@ -22,7 +22,7 @@ from rltrain.saved import MAX_COUNT, Saved, check_lanes, seed_of
 AHEAD = 128  # episodes whose seeds are derived at once
 
 
-class Game(Protocol):
+class SeededGame(Protocol):
     """One game. A seeded reset forgets all that went before."""
 
     def reset(self, seed: int) -> Array: ...  # obs [*obs]
@@ -33,7 +33,7 @@ class Game(Protocol):
 class Serial:
     """An `Env` made of single games. After a `last`, the next step resets that game and ignores its action."""
 
-    def __init__(self, spec: EnvSpec, games: Sequence[Game]) -> None:
+    def __init__(self, spec: EnvSpec, games: Sequence[SeededGame]) -> None:
         self.spec = spec
         self._games = games
         self._seed: int | None = None
@@ -139,7 +139,7 @@ class Serial:
 class Solo:
     """One game whose observations are the numbers of states, without an array a step. It saves what `Serial` does."""
 
-    def __init__(self, spec: EnvSpec, game: Game) -> None:
+    def __init__(self, spec: EnvSpec, game: SeededGame) -> None:
         self._all = Serial(spec, [game])
         self._game = game
         self._moves: list[int] = []  # of the running episode: the journal is written when it is saved

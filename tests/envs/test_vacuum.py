@@ -17,7 +17,7 @@ from rltrain.envs.serial import Serial
 from rltrain.envs.vacuum import action_names, turn_action, turn_actions
 from rltrain.envs.vacuum import gym as vacuum_gym
 from rltrain.envs.vacuum import room as vacuum_room
-from rltrain.envs.vacuum.layouts import LAYOUTS, Options
+from rltrain.envs.vacuum.layouts import LAYOUTS, VacuumOptions
 from rltrain.envs.vacuum.robots import Vacuum
 from rltrain.envs.vacuum.units import CELL, RADIUS, TOTAL, WALL
 from rltrain.errors import CheckpointError, InputError
@@ -205,7 +205,7 @@ def test_dust_under_furniture_stays_there():
 
 def test_all_dust_is_within_reach():
     for name in LAYOUTS:
-        room = vacuum_room.build(Options(room=name))
+        room = vacuum_room.build(VacuumOptions(room=name))
         covered = np.zeros(len(room.floor), bool)
         covered[(room.starts[:, None] + room.disc).ravel()] = True
         assert np.array_equal(np.flatnonzero(covered), room.dusty)
@@ -214,7 +214,7 @@ def test_all_dust_is_within_reach():
 
 def test_what_comes_under_the_robot_is_what_was_not():
     """The tables of fresh cells against the discs themselves."""
-    room = vacuum_room.build(Options(room="empty"))
+    room = vacuum_room.build(VacuumOptions(room="empty"))
     disc = set(room.disc.tolist())
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):

@@ -12,7 +12,7 @@ from rltrain.envs import screen
 from rltrain.envs.filmed_game import FilmedGame
 from rltrain.envs.gym import foreign, games, numbered
 from rltrain.envs.gym.foreign import Foreign
-from rltrain.envs.serial import Game
+from rltrain.envs.serial import SeededGame
 from rltrain.errors import InputError, MissingError
 from rltrain.experiment.settings import EnvironmentConfig
 
@@ -33,7 +33,7 @@ def make(settings: EnvironmentConfig, task: str) -> Filmed:
     """One game, which an algorithm of this task sees. InputError if it cannot be drawn."""
     env = _drawing(settings)
     if task == "env":
-        game: Game = games.Gym(env)
+        game: SeededGame = games.Gym(env)
         spec = games.spec_of(settings, env, 1)
     else:
         game = numbered.numbered_game(env, numbered.numbering(settings.id, env.observation_space)[1])

@@ -33,14 +33,14 @@ MAX_STATES = 10_000_000  # of an environment that is only sampled: its table has
 MOST_REMEMBERED = 100_000  # observations whose numbers are looked up rather than computed
 
 
-def make(settings: EnvironmentConfig, num_envs: int) -> Tabular | Numbered:
+def make(settings: EnvironmentConfig, num_envs: int) -> Tabular | NumberedEnv:
     """An environment that carries its table, or one that can be numbered.
 
     InputError for one whose observations have no numbers.
     """
     model = tables.model_of(settings)
     if model is None:
-        return Numbered(settings, num_envs)
+        return NumberedEnv(settings, num_envs)
     return Tabular(model, num_envs, _limit(settings), settings.id)
 
 
@@ -61,7 +61,7 @@ def _limit(settings: EnvironmentConfig) -> int | None:
     return settings.max_episode_steps or gymnasium.spec(settings.id).max_episode_steps
 
 
-class Numbered:
+class NumberedEnv:
     """N games of Gymnasium, stepped in turn, whose observations are numbered."""
 
     def __init__(self, settings: EnvironmentConfig, num_envs: int) -> None:

@@ -46,7 +46,7 @@ import gymnasium
 import numpy as np
 
 from rltrain.core import Array, EnvSpec
-from rltrain.envs.vacuum.layouts import Options
+from rltrain.envs.vacuum.layouts import VacuumOptions
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.spelling import did_you_mean
@@ -77,14 +77,14 @@ def turn_actions(angle_degrees: Array, turns: int = 72) -> Array:
     return actions
 
 
-def options_of(settings: EnvironmentConfig) -> Options:
+def options_of(settings: EnvironmentConfig) -> VacuumOptions:
     """The arguments in `environment.kwargs`. InputError for what is not one of them."""
-    names = [field.name for field in fields(Options)]
+    names = [field.name for field in fields(VacuumOptions)]
     for name in settings.kwargs:
         if name not in names:
             raise InputError(f"environment.kwargs: {ID} has no {name!r}{did_you_mean(name, names)}")
     try:
-        return Options(**settings.kwargs)  # type: ignore[arg-type]  # it checks them
+        return VacuumOptions(**settings.kwargs)  # type: ignore[arg-type]  # it checks them
     except ValueError as error:
         raise InputError(f"environment.kwargs: {error}") from error
 

@@ -16,7 +16,7 @@ from gymnasium.vector.utils import batch_space
 
 from rltrain.core import Array
 from rltrain.envs import vacuum
-from rltrain.envs.vacuum.layouts import Options
+from rltrain.envs.vacuum.layouts import VacuumOptions
 from rltrain.envs.vacuum.picture import Picture
 from rltrain.envs.vacuum.robots import Robots
 
@@ -39,7 +39,7 @@ class RobotVacuum(gymnasium.Env[Array, np.int64]):
         render_mode: str | None = None,
     ) -> None:
         self.render_mode = _checked_mode(render_mode)
-        self._robots = Robots(Options(room, width, depth, dust, turns), 1)
+        self._robots = Robots(VacuumOptions(room, width, depth, dust, turns), 1)
         self._pictures = [Picture(self._robots, 0)] if render_mode else []
         self.action_space = spaces.Discrete(turns + 1)
         self.observation_space = _space()
@@ -86,7 +86,7 @@ class RobotVacuumVector(VectorEnv[Array, Array, Array]):
     ) -> None:
         self.num_envs, self.render_mode = num_envs, _checked_mode(render_mode)
         self._limit = max_episode_steps
-        self._robots = Robots(Options(room, width, depth, dust, turns), num_envs)
+        self._robots = Robots(VacuumOptions(room, width, depth, dust, turns), num_envs)
         self._pictures = [Picture(self._robots, i) for i in range(num_envs)] if render_mode else []
         self.single_action_space = spaces.Discrete(turns + 1)
         self.action_space = batch_space(self.single_action_space, num_envs)

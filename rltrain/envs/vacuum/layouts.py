@@ -47,7 +47,7 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Options:
+class VacuumOptions:
     """What can be chosen. ValueError for what cannot be."""
 
     room: str = "living"
@@ -67,7 +67,7 @@ class Options:
             raise ValueError(f"turns: a multiple of 8 from 8 to 360, got {self.turns!r}")
 
 
-def pieces(options: Options) -> list[Piece]:
+def pieces(options: VacuumOptions) -> list[Piece]:
     """The layout at the room's size."""
     across, down = options.width / STANDARD[0], options.depth / STANDARD[1]
     found = []
@@ -87,7 +87,7 @@ def legs(table: Piece) -> list[Piece]:
     ]
 
 
-def floor_plan(options: Options) -> Array:
+def floor_plan(options: VacuumOptions) -> Array:
     """[rows, columns] bool: where the floor is bare. Table legs are in the way, the table's top is not."""
     columns, rows = (round(size / CELL) for size in (options.width, options.depth))
     bare = np.ones((rows, columns), bool)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from rltrain.core import Array
-from rltrain.envs.vacuum.layouts import FLAT, ROUND, Options, floor_plan, legs, pieces
+from rltrain.envs.vacuum.layouts import FLAT, ROUND, VacuumOptions, floor_plan, legs, pieces
 from rltrain.envs.vacuum.robots import Robots
 from rltrain.envs.vacuum.units import CELL, RADIUS, TOTAL, WALL
 
@@ -77,7 +77,7 @@ class Picture:
 
 
 @lru_cache(maxsize=4)
-def _scene(options: Options, scale: int) -> tuple[Image.Image, Image.Image]:
+def _scene(options: VacuumOptions, scale: int) -> tuple[Image.Image, Image.Image]:
     """What does not move, at so many pixels a cell: the floor with its rugs, RGB, and all that stands on it, RGBA."""
     metre = FINE * scale / CELL
     rows, columns = (FINE * scale * cells for cells in floor_plan(options).shape)

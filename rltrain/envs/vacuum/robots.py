@@ -12,8 +12,8 @@ import numpy as np
 
 from rltrain.core import Array, EnvSpec, State, Step, as_int64
 from rltrain.envs import vacuum
-from rltrain.envs.vacuum import kernels, room
-from rltrain.envs.vacuum.layouts import Options
+from rltrain.envs.vacuum import physics, room
+from rltrain.envs.vacuum.layouts import VacuumOptions
 from rltrain.envs.vacuum.units import CELL, TOTAL, WALL
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import derive
@@ -23,10 +23,10 @@ from rltrain.saved import MAX_COUNT, Saved, check_lanes, seed_of
 class Robots:
     """N robots in rooms of one kind; who holds it says when an episode begins, and from which seed."""
 
-    def __init__(self, options: Options, num_envs: int) -> None:
+    def __init__(self, options: VacuumOptions, num_envs: int) -> None:
         self.options, self.room = options, room.build(options)
         cells = len(self.room.floor)
-        self.state = kernels.Lanes(
+        self.state = physics.RobotState(
             dust=np.zeros((num_envs, cells), np.uint16),
             place=np.zeros((num_envs, 2)),
             heading=np.zeros(num_envs, np.int64),
@@ -47,10 +47,10 @@ class Robots:
             stream[first] = np.array(seeds, np.uint64)
             uneven = self.options.dust == "uneven"
             with np.errstate(over="ignore"):  # uint64 wraps around, in plain Python too
-                kernels.begin(self.room, self.state, first, stream, uneven, self._density)
+                physics.begin(self.room, self.state, first, stream, uneven, self._density)
         reward = np.empty(len(action), np.float32)
         obs = np.empty((len(action), len(vacuum.SENSES)), np.float32)
-        kernels.drive(self.room, self.state, first, action, reward, obs)
+        physics.drive(self.room, self.state, first, action, reward, obs)
         return obs, reward
 
     def load(self, saved: Saved) -> None:

@@ -14,8 +14,8 @@ import numpy as np
 from scipy import ndimage
 
 from rltrain.core import Array
-from rltrain.envs.vacuum import kernels
-from rltrain.envs.vacuum.layouts import Options, floor_plan
+from rltrain.envs.vacuum import physics
+from rltrain.envs.vacuum.layouts import VacuumOptions, floor_plan
 from rltrain.envs.vacuum.units import LOOKS, RADIUS, SIGHT
 
 
@@ -38,7 +38,7 @@ class Room(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def build(options: Options) -> Room:
+def build(options: VacuumOptions) -> Room:
     """The room and its tables, some tenths of a second; ValueError if no robot fits in."""
     floor = floor_plan(options)
     columns = floor.shape[1]
@@ -56,7 +56,7 @@ def build(options: Options) -> Room:
     unit = np.stack([np.cos(angle), -np.sin(angle)], axis=1).round(12)  # exactly 0 along the walls
     places = np.rint(np.array(LOOKS)[None, :, None] * unit[:, None, :]).astype(np.int64)  # [K, 8, 2]
     way = np.zeros((floor.size, options.turns), np.uint8)
-    kernels.measure(free.ravel(), columns, unit, SIGHT, way)
+    physics.measure(free.ravel(), columns, unit, SIGHT, way)
     room = Room(
         columns,
         floor.ravel(),

@@ -26,7 +26,7 @@ UNIT = 2.0**-53
 S11 = np.uint64(11)
 
 
-class Lanes(NamedTuple):
+class RobotState(NamedTuple):
     """N robots: all that changes in them."""
 
     dust: Array  # [N, C] uint16, mg
