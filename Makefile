@@ -29,6 +29,7 @@ check: $(VENV)/.stamp  ## format, lint, types and tests: what CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/zizmor --offline -q .github/workflows
 	$(BIN)/python -m pytest $(ARGS)
 
 format: $(VENV)/.stamp  ## format the code and mend what the linter can
