@@ -53,7 +53,7 @@ DOORS = {
     "gymnasium": {"envs"},
     "ale_py": {"envs"},
     "numba": {"mdp", "envs", "deep/sum_tree.py", "deep/fast/tiling.py"},
-    "scipy": {"mdp", "envs/vacuum/room.py", "cli/mdp/discounts_picture.py"},
+    "scipy": {"mdp", "envs/vacuum/room.py"},
     "matplotlib": {"report", "mdp", "cli", "lettering.py"},
     "av": {"cli/show/recording.py"},
     "pygame": {"cli/show/picture.py", "cli/show/window.py"},

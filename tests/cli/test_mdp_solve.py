@@ -10,7 +10,7 @@ import pytest
 
 from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
-from rltrain.cli.mdp import show
+from rltrain.cli.mdp import text as written
 
 FIXED = {  # the book's model: science.md 4.2
     "0.95": ([21.89925005, 20.80428755, 16.86759588], [1.12082922, None, 1.17982024], [None, 53.87349498, None]),
@@ -188,7 +188,7 @@ def test_the_books_model_needs_nothing_heavy(tmp_path, arguments):
     ],
 )
 def test_no_digit_that_the_bound_does_not_support(bound, size, value, text):
-    form = show.form(bound, size)
+    form = written.form(bound, size)
     assert form(value) == text
     assert text == "-" or abs(float(text) - value) <= form.rounding * (1 + 1e-9)
 
@@ -198,5 +198,12 @@ def test_no_digit_that_the_bound_does_not_support(bound, size, value, text):
     [(5.00001e-9, "5.1e-09"), (0.0994, "0.10"), (99.1, "100"), (83.2, "84"), (0, "0"), (1.4e-6, "1.4e-06")],
 )
 def test_bounds_are_rounded_upwards(bound, text):
-    assert show.upwards(bound) == text
+    assert written.upwards(bound) == text
     assert float(text) >= bound * (1 - 1e-9)
+
+
+def test_a_bound_that_is_lost_again_between_two_sweeps_does_not_end_the_solve(solve):
+    """At discount 1 a bound may be infinite after it was finite: the live line then has no share to show."""
+    solve("gambler", "gambler.yaml", "--states", 15, "--discount", 1, verb="generate")
+    code, out, err = solve("gambler.yaml", "--method", "vi")
+    assert (code, err) == (0, "") and "by value iteration" in out

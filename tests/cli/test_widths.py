@@ -10,7 +10,8 @@ from rich.console import Console
 
 from rltrain.cli import columns, frame, listing, live_table, table
 from rltrain.cli.columns import Column, fitting
-from rltrain.cli.mdp import show as mdp_show
+from rltrain.cli.mdp.answer import Answer, AnswerTable, FactLines
+from rltrain.cli.mdp.answer import show as show_answer
 from rltrain.cli.seeds import result
 from rltrain.cli.seeds import table as seeds_table
 from rltrain.run.loop import Event
@@ -161,8 +162,9 @@ def test_the_tables_of_known_models(
     width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    mdp_show.table([["state", "V", "policy", "Q(a0)"], ["s0", "21.89925005", "left", "20.80428755"]], left=("policy",))
-    mdp_show.facts([("proven", "every number above is within 5.1e-09 of the truth " * 3)])
+    table = AnswerTable([["state", "V", "policy", "Q(a0)"], ["s0", "21.89925005", "left", "20.80428755"]], ("policy",))
+    facts = FactLines([("proven", "every number above is within 5.1e-09 of the truth " * 3)])
+    show_answer(Answer({}, iter([table, facts])), as_json=False)
     lines = checked(capsys.readouterr().out, width)
     assert lines[0].split()[:2] == ["state", "V"] and "21.89925005" in lines[1]
 

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from rltrain.cli.mdp.solve import Json, Minimize, ModelName, Settings, Strict, loading
-from rltrain.errors import InputError
-
-if TYPE_CHECKING:
-    from fractions import Fraction
-
-    from rltrain.core import Array
-    from rltrain.mdp.exact.discounts import Discounts
-
-PICTURES = (".png", ".svg")
+from rltrain.cli.mdp import options
 
 
 def discounts_command(
-    model: ModelName = None,
-    settings: Settings = None,
-    minimize: Minimize = False,
-    strict: Strict = False,
+    model: options.ModelName = None,
+    settings: options.Settings = None,
+    minimize: options.Minimize = False,
+    strict: options.Strict = False,
     low: Annotated[str, typer.Option("--from", metavar="G", help="The least discount, as 0.5 or 1/2.")] = "0.5",
     high: Annotated[str, typer.Option("--to", metavar="G", help="The greatest, below 1.")] = "0.999",
     tolerance: Annotated[
@@ -32,80 +23,20 @@ def discounts_command(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="A picture: .png or .svg.")
     ] = None,
-    json: Json = False,
+    json: options.Json = False,
 ) -> None:
     """Find every discount at which the best policy changes."""
-    from rltrain.cli.output import complain, say_json
-    from rltrain.mdp.exact.discounts import breakpoints
+    from rltrain.cli.mdp.answer import show
+    from rltrain.cli.mdp.answers.discounts import of_discounts
+    from rltrain.cli.output import complain
+    from rltrain.mdp.draw import discounts as picture
+    from rltrain.verbs.mdp.discounts import discounts
 
-    if output is not None and output.suffix.lower() not in PICTURES:
-        raise InputError(f"--output {output}: a picture ends in {' or '.join(PICTURES)}")
-    found = breakpoints(
-        loading(model, settings, minimize, strict), _discount("--from", low), _discount("--to", high), tolerance
-    )
-    if json:
-        say_json(found.json())
-    else:
-        show(found)
     if output is not None:
-        from rltrain.cli.mdp.discounts_picture import draw
-
-        draw(found, output)
+        picture.check_output(output)
+    found = discounts(options.loading(model, settings, minimize, strict), low, high, tolerance)
+    show(of_discounts(found), json)
+    if output is not None:
+        picture.draw(found, output)
         if not json:
             complain(f"drawn: {output}")
-
-
-def _discount(option: str, text: str) -> Fraction:
-    from rltrain.mdp.files.numerals import fraction
-
-    value = fraction(text)
-    if value is None or not 0 <= value < 1:
-        raise InputError(f"{option} {text}: expected a discount from 0 to below 1, such as 0.95 or 19/20")
-    return value
-
-
-def show(found: Discounts) -> None:
-    """The changes as a table, then what is taken between them."""
-    from rltrain.cli.mdp import show as words
-    from rltrain.cli.output import say
-
-    model = found.model
-    first, last = found.intervals[0].low, found.intervals[-1].high
-    say(words.title(model, f"discounts {first:g} to {last:g}"))
-    if not found.breakpoints:
-        say("one policy is optimal for all of them")
-    else:
-        rows = [["discount", "state", "from", "to"]]
-        digits = 9 if found.rigorous else 6
-        for point in found.breakpoints[:MOST_ROWS]:
-            rows.append(
-                [
-                    f"{point.discount:.{digits}f}",
-                    words.name(model.states[point.state]),
-                    words.action(model, point.before),
-                    words.action(model, point.after),
-                ]
-            )
-        words.table(rows, left=("state", "from", "to"))
-        if len(found.breakpoints) > MOST_ROWS:
-            say(f"… {MOST_ROWS} of {len(found.breakpoints):,} changes; --json has all")
-    lines = [("proof", found.note)]
-    if model.num_states <= 12 and len(found.intervals) <= 12:
-        for piece in reversed(found.intervals):
-            lines.insert(0, (f"{piece.low:.6f}", f"to {piece.high:.6f}: {policy_text(found, piece.choice)}"))
-    words.facts(lines)
-
-
-MOST_ROWS = 60
-
-
-def policy_text(found: Discounts, choice: Array) -> str:
-    """s0 a0, s1 a2"""
-    from rltrain.cli.mdp import show as words
-
-    model = found.model
-    return ", ".join(
-        f"{words.name(model.states[state])} {words.action(model, int(pair))}"
-        for state, pair in enumerate(choice)
-        if pair >= 0
-    )

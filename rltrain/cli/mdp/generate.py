@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-
-from rltrain.errors import InputError
 
 
 def generate_command(
@@ -33,6 +31,7 @@ def generate_command(
     """Make a model: random (garnet), a grid, or a textbook's; the same for the same seed."""
     from rltrain import words
     from rltrain.cli.output import say
+    from rltrain.verbs.mdp.generate import generate
 
     given = {
         "states": states,
@@ -47,28 +46,6 @@ def generate_command(
     made = generate(
         family, target, {key: value for key, value in given.items() if value is not None}, discount, overwrite
     )
-    many = ", ".join(f"{words.count(made[key])} {key}" for key in ("states", "pairs", "transitions"))
+    sizes = {"states": made.num_states, "pairs": made.num_pairs, "transitions": made.num_next}
+    many = ", ".join(f"{words.count(number)} {what}" for what, number in sizes.items())
     say(f"{target}: {many}, {words.size(target.stat().st_size)}")
-
-
-def generate(
-    family: str, target: Path, settings: dict[str, Any], discount: float | None = None, overwrite: bool = False
-) -> dict[str, Any]:
-    """Make and write. Returns the sizes."""
-    from rltrain.mdp import files, problems
-    from rltrain.spelling import did_you_mean, shown
-
-    problem = problems.PROBLEMS.get(family)
-    if problem is None:
-        raise InputError(f"unknown family '{shown(family)}'{did_you_mean(family, problems.PROBLEMS)}")
-    for key in settings:
-        if key not in problem.settings:
-            options = ", ".join(f"--{name}" for name in problem.settings)
-            raise InputError(f"--{key} is not for {family}, which has {options} and --discount")
-    for key, default in problem.settings.items():
-        if default is None and key not in settings:
-            raise InputError(f"{family} needs --{key}")
-    files.check_target(target, overwrite)
-    model = problem.make(**settings, discount=discount)
-    files.write(model, target, overwrite=overwrite)
-    return {"states": model.num_states, "pairs": model.num_pairs, "transitions": model.num_next}

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rltrain.errors import InputError
 from rltrain.mdp import files
 from rltrain.mdp.files import LoadedModel
+from rltrain.mdp.model import Model
 from rltrain.spelling import described, nearest, shown
 
-if TYPE_CHECKING:
-    from rltrain.mdp.model import Model
+Source = Model | Path | str | None  # a model, or what `load` reads
+
+
+def model_of(source: Source = None, settings: Mapping[str, Any] | None = None) -> Model:
+    """A model that is given, or the one that `load` finds."""
+    if isinstance(source, Model):
+        return source
+    return load(None if source is None else str(source), settings).model
 
 
 def load(
-    argument: str | None, kwargs: list[str] | None = None, *, minimize: bool = False, strict: bool = False
+    argument: str | None,
+    settings: Sequence[str] | Mapping[str, Any] | None = None,
+    *,
+    minimize: bool = False,
+    strict: bool = False,
 ) -> LoadedModel:
-    """The model that is meant, and what its reader should be told.
+    """A model by name, and the warnings that its reader should see.
 
-    None is the book's model, a known suffix a file, `-` standard input, anything else the id of an environment.
-    `minimize` reads its rewards as costs, `strict` refuses what a file's rounding explains.
+    None is the book's model, a known suffix a file, `-` standard input, anything else the id of an environment, whose
+    arguments are the settings: by name, or as KEY=VALUE. `minimize` reads rewards as costs, `strict` refuses what a
+    file's rounding explains. InputError for whatever is wrong with the file, the id or the settings.
     """
-    loaded = _load(argument, kwargs or [], strict)
+    loaded = _load(argument, settings or {}, strict)
     return files.minimised(loaded) if minimize else loaded
 
 
-def _load(argument: str | None, kwargs: list[str], strict: bool) -> LoadedModel:
+def _load(argument: str | None, settings: Sequence[str] | Mapping[str, Any], strict: bool) -> LoadedModel:
     if argument is None or files.is_model_file(argument):
-        if kwargs:
-            raise InputError(f"{shown(kwargs[0])}: arguments are for environments, and the model is a file")
+        for first in settings:
+            raise InputError(f"{shown(first)}: arguments are for environments, and the model is a file")
         return files.read(files.BOOK if argument is None else argument, strict)
     if strict:
         raise InputError("--strict: for files; an environment's table is what it is")
@@ -39,7 +53,7 @@ def _load(argument: str | None, kwargs: list[str], strict: bool) -> LoadedModel:
     from rltrain import envs
     from rltrain.envs.gym.tables import left_out
 
-    given = keywords(kwargs)
+    given = settings if isinstance(settings, Mapping) else keywords(settings)
     model = envs.model_named(argument, given)
     if model is None and (why := left_out(argument, given)):
         raise InputError(f"{shown(argument)}: {why}")
@@ -51,22 +65,33 @@ def _load(argument: str | None, kwargs: list[str], strict: bool) -> LoadedModel:
     return LoadedModel(model)
 
 
-def discount_of(model: Model, text: str | float | None = None) -> float:
-    """The option's, else the model's. InputError where neither says one."""
-    if text is None:
+def discount_of(model: Model, given: str | Fraction | float | None = None) -> float:
+    """The discount that is given, as 0.95 or "19/20", else the model's. InputError where neither is from 0 to 1."""
+    if given is None:
         if model.discount is None:
             what = f"{model.name}: " if model.name else ""
             raise InputError(f"{what}the model states no discount; add, for example: --discount 0.95")
         return model.discount
     from rltrain.mdp.files.numerals import fraction
 
-    value = fraction(str(text))
+    value = fraction(str(given))
     if value is None or not 0 <= value <= 1:
-        raise InputError(f"--discount: expected a number from 0 to 1, such as 0.95 or 19/20, got {described(text)}")
+        raise InputError(f"--discount: expected a number from 0 to 1, such as 0.95 or 19/20, got {described(given)}")
     return float(value)
 
 
-def keywords(arguments: list[str]) -> dict[str, Any]:
+def fraction_of(model: Model, given: str | Fraction | float | None = None) -> Fraction:
+    """The discount as it was written: 0.95 is 19/20. InputError as `discount_of`."""
+    from rltrain.mdp.files.numerals import fraction
+
+    value = discount_of(model, given)
+    written = None if given is None else fraction(str(given))
+    if given is None and model.exact is not None:
+        written = model.exact.discount
+    return Fraction(repr(value)) if written is None else written
+
+
+def keywords(arguments: Sequence[str]) -> dict[str, Any]:
     """{"is_slippery": False} of ["is_slippery=false"]; the values are YAML."""
     from rltrain import yaml_subset
 

@@ -1,4 +1,4 @@
-"""The picture of `rltrain mdp discounts`: V of each state against the discount, and where the policy turns."""
+"""V of each state against the discount, and where the best policy turns: the picture of `rltrain mdp discounts`."""
 
 from __future__ import annotations
 
@@ -8,20 +8,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rltrain import lettering
-from rltrain.errors import MissingError
+from rltrain.errors import InputError, MissingError
+from rltrain.spelling import brief
 from rltrain.whole_files import replacing
 
 if TYPE_CHECKING:
     from rltrain.core import Array
     from rltrain.mdp.exact.discounts import Discounts
 
+SUFFIXES = (".png", ".svg")
+
 NAMED = 8  # states that have a colour and a name; of larger models, those that change, and the start
+NAME = 24  # characters of a name
 POINTS = 400
 COLOURS = ("#3b6fb6", "#d1495b", "#2e8b57", "#b7791f", "#7b52ab", "#0f8b8d", "#8c564b", "#555555")
 BANDS = ("#f4f6fa", "#ffffff")
 
 
+def check_output(path: Path) -> None:
+    """InputError unless `draw` knows the file's suffix."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"--output {path}: a picture ends in {' or '.join(SUFFIXES)}")
+
+
 def draw(found: Discounts, path: Path) -> None:
+    """The picture in a file, whole or not at all. MissingError without matplotlib, DiskError when the disk refuses."""
     try:
         import matplotlib
     except ImportError as error:
@@ -68,10 +79,17 @@ def _value(found: Discounts, discount: float) -> Array:
     return np.atleast_1d(spsolve(csc_array(eye_array(model.num_states) - chain), reward))
 
 
-def _fill(found: Discounts, axes: Any) -> None:
-    from rltrain.cli.mdp import show as words
-    from rltrain.cli.mdp.discounts import policy_text
+def policy_text(found: Discounts, choice: Array) -> str:
+    """The action of each state, s0 a0, s1 a2, of a choice of pairs [S]; terminal states are left out."""
+    model = found.model
+    return ", ".join(
+        f"{brief(model.states[state], NAME)} {brief(model.actions[int(model.action[pair])], NAME)}"
+        for state, pair in enumerate(choice)
+        if pair >= 0
+    )
 
+
+def _fill(found: Discounts, axes: Any) -> None:
     model = found.model
     points, values = curves(found)
     turning = sorted({point.state for point in found.breakpoints})
@@ -82,7 +100,7 @@ def _fill(found: Discounts, axes: Any) -> None:
         axes.plot(points, values, color="#c9ced6", linewidth=0.6, zorder=1)
     for place, state in enumerate(shown):
         colour = COLOURS[place % len(COLOURS)]
-        axes.plot(points, values[:, state], color=colour, linewidth=2, label=words.name(model.states[state]), zorder=3)
+        axes.plot(points, values[:, state], color=colour, linewidth=2, label=brief(model.states[state], NAME), zorder=3)
         for point in found.breakpoints:
             if point.state == state:
                 height = float(np.interp(point.discount, points, values[:, state]))
@@ -128,7 +146,7 @@ def _fill(found: Discounts, axes: Any) -> None:
 
 
 def _stretched(discount: Any) -> Any:
-    """Near 1 little changes of the discount do much: the axis is even in the logarithm of 1 - discount."""
+    """The place of a discount on an axis that is even in log(1 - discount): near 1 little changes do much."""
     return -np.log(np.maximum(1 - np.asarray(discount, dtype=float), 1e-12))
 
 

@@ -1,0 +1,135 @@
+"""`rltrain mdp evaluate`: a policy's value, the best and the loss of each state, in floating point or in fractions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from rltrain.cli.mdp import text
+from rltrain.cli.mdp.answer import Answer, AnswerTable, Part, framed
+from rltrain.cli.mdp.answers.goal import words_of
+from rltrain.mdp.files import json_stream
+from rltrain.mdp.solvers import bellman
+from rltrain.spelling import shown
+from rltrain.verbs.mdp.evaluate import Evaluation, ExactEvaluation
+
+LOSING = "this policy may lose for ever from there"
+NOTHING = "nothing is lost anywhere"
+NO_MORE = "floating point can prove no more; "
+
+
+def of_evaluation(found: Evaluation, epsilon: float, limit: int | None = None) -> Answer:
+    """An evaluation in floating point."""
+    unproven = ""
+    if found.bound > epsilon:
+        unproven = (
+            f"not proven: the numbers are within {text.upwards(found.bound)} of the truth, and {epsilon:g} was asked "
+            f"for; {NO_MORE * found.goal.endless_sum}raise --epsilon, or take --exact, which is for small models"
+        )
+    return Answer(_fields(found), _text(found, limit), unproven=unproven)
+
+
+def _fields(found: Evaluation) -> dict[str, Any]:
+    """`bound` is for every number. The best and the loss are null where there is no best."""
+    model, goal = found.model, words_of(found.goal)
+    best, loss = found.best, found.loss
+    fields: dict[str, Any] = {
+        "model": model.name,
+        "policy": found.policy,
+        **goal.fields,
+        "states": json_stream.of_names(model.states),
+        goal.key: json_stream.of_numbers(found.value),
+        goal.key_best: None if best is None else json_stream.of_numbers(best),
+        "loss": None if loss is None else json_stream.of_numbers(loss),
+        "start_value": json_stream.finite(found.start_value),
+        "start_value_optimal": json_stream.finite(found.start_best),
+        "worst_loss": json_stream.finite(found.worst_loss),
+        "worst_state": None if loss is None else model.states[int(loss.argmax())],
+        "bound": json_stream.finite(found.bound),
+    }
+    if found.lost is not None and found.lost.any():
+        fields["minus_infinity_optimal"] = json_stream.of_states(model, found.lost)
+    lost = np.isneginf(found.value)
+    if lost.any():  # their V is null, and so is their loss where the best is finite
+        fields["minus_infinity"] = json_stream.of_states(model, lost)
+    return fields
+
+
+def _text(found: Evaluation, limit: int | None) -> Iterator[Part]:
+    model, goal = found.model, words_of(found.goal)
+    columns = [column for column in (found.value, found.best, found.loss) if column is not None]
+    written = text.form(found.bound, max(bellman.size(column) for column in columns))
+    count = text.rows_shown(model, limit)
+    rows = [["state", goal.number, goal.best, "loss"][: 1 + len(columns)]]
+    for state in range(count):
+        rows.append([text.state(model, state), *(written(column[state]) for column in columns)])
+    facts = []
+    lost = np.isneginf(found.value)
+    if lost.any():
+        facts.append(("infinite", text.lost_line(model, lost, LOSING)))
+    start = f"{written(found.start_value)}, the mean {goal.number} of where it starts"
+    if found.loss is None:
+        facts += [("start", start), ("best", f"none: {found.why}")]
+    else:
+        worst, most = int(found.loss.argmax()), f"{NOTHING}, as far as the bound can tell"
+        if found.loss[worst] > found.bound:
+            most = f"{written(found.loss[worst])} is lost from state {text.state(model, worst)}"
+        facts += [("start", f"{start}; best {written(found.start_best)}"), ("worst", most)]
+    facts.append(("proven", text.proof(found.bound, written)))
+    titles = [text.title(model, *goal.titles), f"policy {shown(found.policy)}"]
+    yield from framed(titles, AnswerTable(rows, ("state",), text.rest_of_rows(model, count)), facts)
+
+
+# In fractions
+
+
+def of_exact_evaluation(found: ExactEvaluation, limit: int | None = None) -> Answer:
+    """An evaluation in fractions."""
+    return Answer(_exact_fields(found), _exact_text(found, limit))
+
+
+def _exact_fields(found: ExactEvaluation) -> dict[str, Any]:
+    """Fractions as strings, "21/2", or "-infinity"; nothing is rounded, so the bound is 0."""
+    model, goal = found.model, words_of(found.goal, exact=True)
+    worst = None if found.loss is None else max(found.loss)
+    return {
+        "model": model.name,
+        "policy": found.policy,
+        **goal.fields,
+        "states": list(model.states),
+        goal.key: text.fractions(found.value),
+        goal.key_best: None if found.best is None else text.fractions(found.best),
+        "loss": None if found.loss is None else text.fractions(found.loss),
+        "worst_loss": None if worst is None else text.fraction(worst),
+        "worst_state": None if found.loss is None else model.states[found.loss.index(worst)],
+        "bound": 0,
+    }
+
+
+def _exact_text(found: ExactEvaluation, limit: int | None) -> Iterator[Part]:
+    """Fractions where they are short, decimals beside them."""
+    model, goal, loss = found.model, words_of(found.goal, exact=True), found.loss
+    count = text.rows_shown(model, limit)
+    rows = [["state", goal.number, "as a decimal"] + ["loss", "as a decimal"] * (loss is not None)]
+    for state in range(count):
+        numbers = [found.value[state]] + ([] if loss is None else [loss[state]])
+        rows.append(
+            [text.state(model, state), *(write(each) for each in numbers for write in (text.short, text.decimal))]
+        )
+    facts = []
+    lost = np.array([not isinstance(value, Fraction) for value in found.value])
+    if lost.any():
+        facts.append(("infinite", text.lost_line(model, lost, LOSING)))
+    if loss is None:
+        facts.append(("best", f"none: {found.why}"))
+    elif worst := max(loss):
+        facts.append(("worst", f"{text.decimal(worst)} is lost from state {text.state(model, loss.index(worst))}"))
+    else:
+        facts.append(("worst", NOTHING + ": the policy is optimal" * found.goal.endless_sum))
+    exact = "exact: V solves the policy's equations in fractions" if found.goal.endless_sum else "exact, in fractions"
+    facts.append(("proven", f"{exact}; decimals are rounded{text.longer(rows)}"))
+    titles = [text.title(model, *goal.titles), f"policy {shown(found.policy)}"]
+    yield from framed(titles, AnswerTable(rows, ("state",), text.rest_of_rows(model, count)), facts)
