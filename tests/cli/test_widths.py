@@ -164,7 +164,7 @@ def test_the_tables_of_known_models(
     monkeypatch.setenv("COLUMNS", str(width))
     table = AnswerTable([["state", "V", "policy", "Q(a0)"], ["s0", "21.89925005", "left", "20.80428755"]], ("policy",))
     facts = FactLines([("proven", "every number above is within 5.1e-09 of the truth " * 3)])
-    show_answer(Answer({}, iter([table, facts])), as_json=False)
+    show_answer(Answer({}, parts=iter([table, facts])), as_json=False)
     lines = checked(capsys.readouterr().out, width)
     assert lines[0].split()[:2] == ["state", "V"] and "21.89925005" in lines[1]
 

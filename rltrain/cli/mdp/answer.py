@@ -11,9 +11,12 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from rltrain.cli.mdp import text
 from rltrain.cli.output import Output, complain, out, say
 from rltrain.errors import UncertifiedError
 from rltrain.mdp.files import json_stream
+from rltrain.mdp.model import Model
+from rltrain.spelling import shown
 
 
 class AnswerTable(NamedTuple):
@@ -37,14 +40,28 @@ class Answer(NamedTuple):
     """What a verb says."""
 
     fields: Mapping[str, Any]  # the JSON object; a value that is an iterator yields its own text
-    text: Iterator[Part]  # for a person, from top to bottom
+    parts: Iterator[Part]  # for a person, from top to bottom
     warnings: Sequence[str] = ()  # beside the text; the JSON has them in its fields
     unproven: str = ""  # what was not proven that should be: the message of exit code 9
 
 
-def framed(titles: Sequence[str], table: AnswerTable | None, facts: Sequence[tuple[str, str]]) -> Iterator[Part]:
-    """The text of most answers: titles, a table, facts, with an empty line between them."""
-    yield from titles
+def by_state(
+    model: Model, count: int, columns: Iterable[tuple[str, Iterable[str]]], words: Sequence[str] = ()
+) -> AnswerTable:
+    """The first `count` states by name, beside columns of a heading and a cell a state; `words`: columns of words."""
+    headings, cells = zip(*columns, strict=True)
+    names = [text.state(model, number) for number in range(count)]
+    rows = [("state", *headings), *zip(names, *cells, strict=True)]
+    return AnswerTable(rows, ("state", *words), text.rest_of_rows(model, count))
+
+
+def framed(
+    model: Model, titles: Sequence[str], table: AnswerTable | None, facts: Sequence[tuple[str, str]], policy: str = ""
+) -> Iterator[Part]:
+    """The text of most answers: titles and the policy's name, a table, facts, with an empty line between them."""
+    yield text.title(model, *titles)
+    if policy:
+        yield f"policy {shown(policy)}"
     yield ""
     if table is not None:
         yield table
@@ -59,7 +76,7 @@ def show(answer: Answer, as_json: bool) -> None:
     else:
         for warning in answer.warnings:
             complain(f"warning: {warning}")
-        for part in answer.text:
+        for part in answer.parts:
             _show_part(part)
     if answer.unproven:
         raise UncertifiedError(answer.unproven)

@@ -38,6 +38,9 @@ class NumberForm(NamedTuple):
         text = f"{value:.{self.decimals}{'e' if self.scientific else 'f'}}"
         return text.removeprefix("-") if float(text) == 0 else text
 
+    def all(self, values: Array) -> list[str]:
+        return [self(value) for value in values.tolist()]
+
 
 def infinity(value: float) -> str:
     """What a state is worth that loses for ever at discount 1, or what a policy loses that does so without need."""
@@ -97,6 +100,11 @@ def decimal(value: Number) -> str:
     if not isinstance(value, Fraction):
         return infinity(value)
     return f"{float(round(value, DECIMALS)):.{DECIMALS}f}" if abs(value) < 1000 else f"{float(value):.15g}"
+
+
+def exact_columns(heading: str, values: Sequence[Number]) -> list[tuple[str, list[str]]]:
+    """Fractions where they are short, and their decimals beside them."""
+    return [(heading, [short(value) for value in values]), ("as a decimal", [decimal(value) for value in values])]
 
 
 def longer(rows: Sequence[Sequence[str]]) -> str:
@@ -172,3 +180,10 @@ def lost_line(model: Model, lost: Array, why: str = "whatever is done, rewards a
     states = lost.nonzero()[0]
     worth = f"{'is' if len(states) == 1 else 'are'} worth -infinity"
     return f"{len(states):,} of {model.num_states:,} states ({some(model, states)}) {worth}: {why}"
+
+
+def solved_in_fractions(numbers: str, evaluations: int, seconds: float) -> list[tuple[str, str]]:
+    """How the model's numbers were read, where they were not written as fractions, and what was done with them."""
+    read = [] if numbers == "as written" else [("numbers", f"the model's numbers are floats, read as {numbers}")]
+    many = words.many(evaluations, "evaluation")
+    return [*read, ("solved", f"by policy iteration in fractions, {many}, {elapsed(seconds)}")]

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from rltrain.cli.mdp import text
-from rltrain.cli.mdp.answer import Answer, AnswerTable, Part, framed
+from rltrain.cli.mdp.answer import Answer, Part, by_state, framed
 from rltrain.cli.mdp.answers.goal import words_of
 from rltrain.mdp.files import json_stream
 from rltrain.mdp.solvers import bellman
-from rltrain.spelling import shown
 from rltrain.verbs.mdp.evaluate import Evaluation, ExactEvaluation
 
 LOSING = "this policy may lose for ever from there"
@@ -60,12 +59,11 @@ def _fields(found: Evaluation) -> dict[str, Any]:
 
 def _text(found: Evaluation, limit: int | None) -> Iterator[Part]:
     model, goal = found.model, words_of(found.goal)
-    columns = [column for column in (found.value, found.best, found.loss) if column is not None]
-    written = text.form(found.bound, max(bellman.size(column) for column in columns))
+    headed = ((goal.number, found.value), (goal.best, found.best), ("loss", found.loss))
+    columns = [(heading, column) for heading, column in headed if column is not None]
+    written = text.form(found.bound, max(bellman.size(column) for _, column in columns))
     count = text.rows_shown(model, limit)
-    rows = [["state", goal.number, goal.best, "loss"][: 1 + len(columns)]]
-    for state in range(count):
-        rows.append([text.state(model, state), *(written(column[state]) for column in columns)])
+    table = by_state(model, count, ((heading, written.all(column[:count])) for heading, column in columns))
     facts = []
     lost = np.isneginf(found.value)
     if lost.any():
@@ -79,8 +77,7 @@ def _text(found: Evaluation, limit: int | None) -> Iterator[Part]:
             most = f"{written(found.loss[worst])} is lost from state {text.state(model, worst)}"
         facts += [("start", f"{start}; best {written(found.start_best)}"), ("worst", most)]
     facts.append(("proven", text.proof(found.bound, written)))
-    titles = [text.title(model, *goal.titles), f"policy {shown(found.policy)}"]
-    yield from framed(titles, AnswerTable(rows, ("state",), text.rest_of_rows(model, count)), facts)
+    yield from framed(model, goal.titles, table, facts, found.policy)
 
 
 # In fractions
@@ -113,12 +110,10 @@ def _exact_text(found: ExactEvaluation, limit: int | None) -> Iterator[Part]:
     """Fractions where they are short, decimals beside them."""
     model, goal, loss = found.model, words_of(found.goal, exact=True), found.loss
     count = text.rows_shown(model, limit)
-    rows = [["state", goal.number, "as a decimal"] + ["loss", "as a decimal"] * (loss is not None)]
-    for state in range(count):
-        numbers = [found.value[state]] + ([] if loss is None else [loss[state]])
-        rows.append(
-            [text.state(model, state), *(write(each) for each in numbers for write in (text.short, text.decimal))]
-        )
+    columns = text.exact_columns(goal.number, found.value[:count])
+    if loss is not None:
+        columns += text.exact_columns("loss", loss[:count])
+    table = by_state(model, count, columns)
     facts = []
     lost = np.array([not isinstance(value, Fraction) for value in found.value])
     if lost.any():
@@ -130,6 +125,5 @@ def _exact_text(found: ExactEvaluation, limit: int | None) -> Iterator[Part]:
     else:
         facts.append(("worst", NOTHING + ": the policy is optimal" * found.goal.endless_sum))
     exact = "exact: V solves the policy's equations in fractions" if found.goal.endless_sum else "exact, in fractions"
-    facts.append(("proven", f"{exact}; decimals are rounded{text.longer(rows)}"))
-    titles = [text.title(model, *goal.titles), f"policy {shown(found.policy)}"]
-    yield from framed(titles, AnswerTable(rows, ("state",), text.rest_of_rows(model, count)), facts)
+    facts.append(("proven", f"{exact}; decimals are rounded{text.longer(table.rows)}"))
+    yield from framed(model, goal.titles, table, facts, found.policy)

@@ -66,8 +66,8 @@ def _text(solved: Horizon, limit: int | None) -> Iterator[Part]:
     facts.append(("proven", text.proof(solved.bound, written)))
     facts.append(("solved", f"by backward induction, {steps:,} sweeps, {text.elapsed(solved.seconds)}"))
     left = ("state", "policy by steps to go", *rows[0][2:])
-    titles = [text.title(model, f"discount {solved.discount:.12g}", words.many(steps, "step"))]
-    yield from framed(titles, AnswerTable(rows, left, text.rest_of_rows(model, count)), facts)
+    titles = (f"discount {solved.discount:.12g}", words.many(steps, "step"))
+    yield from framed(model, titles, AnswerTable(rows, left, text.rest_of_rows(model, count)), facts)
 
 
 def _spans(changes: list[int], steps: int) -> list[str]:

@@ -74,7 +74,7 @@ def _text(solution: Solution, limit: int | None, saved: Path | None) -> Iterator
     facts.append(("solved", f"by {by}, {many}, {text.elapsed(solution.seconds)}"))
     if saved is not None:
         facts.append(("saved", str(saved)))
-    yield from framed([text.title(model, f"discount {solution.discount:.12g}")], table, facts)
+    yield from framed(model, [f"discount {solution.discount:.12g}"], table, facts)
 
 
 def _table(solution: Solution, bound: float, count: int) -> tuple[AnswerTable, text.NumberForm]:
@@ -235,15 +235,8 @@ def _exact_text(solved: ExactSolution, limit: int | None, saved: Path | None) ->
         facts.append(("circle", _circle(model, solved.circle)))
     exact = "exact: V solves Bellman's equation in fractions, so the policy is optimal; decimals are rounded"
     facts.append(("proven", exact + text.longer([row[2:4] for row in rows])))
-    facts += solved_in_fractions(solved.numbers, solved.iterations, solved.seconds)
+    facts += text.solved_in_fractions(solved.numbers, solved.iterations, solved.seconds)
     if saved is not None:
         facts.append(("saved", f"{saved}, in floats"))
     table = AnswerTable(rows, ("state", "optimal", "action"), text.rest_of_rows(model, count))
-    yield from framed([text.title(model, f"discount {discount}")], table, facts)
-
-
-def solved_in_fractions(numbers: str, evaluations: int, seconds: float) -> list[tuple[str, str]]:
-    """How the model's numbers were read, where they were not written as fractions, and what was done with them."""
-    read = [] if numbers == "as written" else [("numbers", f"the model's numbers are floats, read as {numbers}")]
-    many = words.many(evaluations, "evaluation")
-    return [*read, ("solved", f"by policy iteration in fractions, {many}, {text.elapsed(seconds)}")]
+    yield from framed(model, [f"discount {discount}"], table, facts)

@@ -14,7 +14,6 @@ from rltrain.cli.mdp.answers.goal import words_of
 from rltrain.core import Array
 from rltrain.mdp.files import json_stream
 from rltrain.mdp.solvers import bellman
-from rltrain.spelling import shown
 from rltrain.verbs.mdp.verify import Verdict
 
 VERDICTS = {True: "passed", False: "failed", None: "cannot tell"}
@@ -127,8 +126,7 @@ def _text(verdict: Verdict, limit: int | None) -> Iterator[Part]:
         facts.append(("proven", text.proof(bound, written)))
     elif verdict.goal.endless_sum:
         facts.append(("proven", f"the loss of every state is known to within {text.upwards(bound)}"))
-    titles = [text.title(model, *words_of(verdict.goal).titles), f"policy {shown(verdict.policy)}"]
-    yield from framed(titles, table, facts)
+    yield from framed(model, words_of(verdict.goal).titles, table, facts, verdict.policy)
 
 
 def _by_goal(verdict: Verdict, written: text.NumberForm, states: Array) -> list[list[str]]:
