@@ -9,6 +9,7 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.mdp.model import Model
+from rltrain.mdp.pairs import action_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,6 @@ class Solution:
         return np.asarray(np.isneginf(self.value))
 
     @property
-    def actions(self) -> list[str | None]:
-        """[S] the policy by name, None where terminal."""
-        model = self.model
-        return [None if pair < 0 else model.actions[int(model.action[pair])] for pair in self.choice]
+    def policy(self) -> list[str | None]:
+        """[S] the best action of each state by name, None where terminal."""
+        return action_names(self.model, self.choice)

@@ -112,7 +112,7 @@ def test_a_pomdp_is_read_as_if_its_state_were_seen():
     loaded = cassandra.parse(POMDP, "tiger.pomdp")
     assert "observations are passed over" in loaded.warnings[0]
     solution = solve(loaded.model, 0.75)
-    assert solution.actions == ["open-right", "open-left"]
+    assert solution.policy == ["open-right", "open-left"]
     assert solution.value == pytest.approx([40, 40])  # 10 / (1 - 0.75)
 
 

@@ -46,7 +46,7 @@ def test_the_chain_goes_forward_and_the_young_forest_waits():
     forest = problems.forest(3, 0.1)
     solution = solve(forest, 0.9)
     assert np.allclose(solution.value, [26.244, 29.484, 33.484], atol=1e-3)  # MDPtoolbox's documentation
-    assert solution.actions == ["wait", "wait", "wait"]
+    assert solution.policy == ["wait", "wait", "wait"]
 
 
 def test_the_gambler_of_sutton_and_barto():

@@ -76,36 +76,35 @@ def solve_command(
     if max_seconds is not None:
         max_seconds = options.positive("--max-seconds", max_seconds, 1.0)
     from rltrain.cli.mdp.answer import show
-    from rltrain.mdp.files import policy_saving
     from rltrain.verbs.mdp import solve as verb
 
     if save is not None:
-        policy_saving.check_target(save, overwrite)
+        verb.check_save(save, overwrite)
     loaded = options.loading(model, settings, minimize, strict)
+    solved: verb.Solved
     if horizon is not None:
         from rltrain.cli.mdp.answers.horizon import of_horizon
 
         return show(of_horizon(verb.solve_horizon(loaded, horizon, discount), limit), json)
-    from rltrain.cli.mdp.answers import average as gains
-    from rltrain.cli.mdp.answers import solution as values
+    if average:
+        from rltrain.cli.mdp.answers.average import of_average, of_exact_average
 
-    solved: verb.Solved
-    if average and exact:
-        solved = verb.solve_average_exact(loaded)
-        answer = gains.of_exact_average(solved, limit, save)
-    elif average:
-        solved = verb.solve_average(loaded, near, max_sweeps, max_seconds)
-        answer = gains.of_average(solved, near, limit, save)
-    elif exact:
-        solved = verb.solve_exact(loaded, discount)
-        answer = values.of_exact(solved, limit, save)
+        if exact:
+            solved = verb.solve_average_exact(loaded)
+            answer = of_exact_average(solved, limit, save)
+        else:
+            solved = verb.solve_average(loaded, near, max_sweeps, max_seconds)
+            answer = of_average(solved, near, limit, save)
     else:
-        solved = verb.solve(
-            loaded, discount, str(method), near,
-            max_sweeps=max_sweeps, max_seconds=max_seconds, threads=threads, progress=line,
-        )  # fmt: skip
-        stopped = max_sweeps is not None or max_seconds is not None
-        answer = values.of_solution(solved, near, stopped, limit, save)
+        from rltrain.cli.mdp.answers.solution import of_exact, of_solution
+
+        if exact:
+            solved = verb.solve_exact(loaded, discount)
+            answer = of_exact(solved, limit, save)
+        else:
+            ends = (max_sweeps, max_seconds)
+            solved = verb.solve(loaded, discount, str(method), near, *ends, threads=threads, progress=line)
+            answer = of_solution(solved, near, ends != (None, None), limit, save)
     if save is not None:
         verb.save(save, solved, overwrite)
     show(answer, json)

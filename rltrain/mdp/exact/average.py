@@ -22,6 +22,7 @@ from rltrain.mdp.exact.linear import Clock
 from rltrain.mdp.exact.rational import ONE, ZERO, Table, action_values, read_numbers, table
 from rltrain.mdp.graph import ordered_components
 from rltrain.mdp.model import Model
+from rltrain.mdp.pairs import action_names
 
 Shares = Mapping[int, Fraction]  # pair -> probability, of one state
 
@@ -37,6 +38,11 @@ class ExactAverage:
     iterations: int  # evaluations in fractions
     seconds: float
     numbers: str  # how the numbers were read: one of rational.READINGS
+
+    @property
+    def policy(self) -> list[str | None]:
+        """[S] the best action of each state by name, None where terminal."""
+        return action_names(self.model, self.choice)
 
 
 def solve(model: Model, choice: Array, max_seconds: float | None = MAX_SECONDS) -> ExactAverage:

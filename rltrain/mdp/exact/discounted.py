@@ -31,6 +31,7 @@ from rltrain.mdp.exact.rational import (
     table,
 )
 from rltrain.mdp.model import Model
+from rltrain.mdp.pairs import action_names
 from rltrain.mdp.solution import Solution
 from rltrain.mdp.solvers import bellman
 from rltrain.mdp.solvers.bellman import UNIT
@@ -55,6 +56,11 @@ class ExactSolution:
     seconds: float
     numbers: str  # how the numbers were read: one of rational.READINGS
     circle: int | None = None  # discount 1: a state on a circle of optimal actions that earns and loses in turn
+
+    @property
+    def policy(self) -> list[str | None]:
+        """[S] the best action of each state by name, None where terminal."""
+        return action_names(self.model, self.choice)
 
 
 def solve_exact(model: Model, discount: Fraction, max_seconds: float | None = MAX_SECONDS) -> ExactSolution:

@@ -11,6 +11,7 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.mdp.model import Model
+from rltrain.mdp.pairs import action_names
 from rltrain.mdp.solution import Solution
 
 CHUNK = 20_000  # states turned into text at once
@@ -54,11 +55,7 @@ def of_states(model: Model, which: Array) -> Iterator[str]:
 
 def of_choice(model: Model, choice: Array) -> Iterator[str]:
     """A policy by name; null where terminal."""
-
-    def part(first: int, last: int) -> list[Any]:
-        return [None if pair < 0 else model.actions[int(model.action[pair])] for pair in choice[first:last].tolist()]
-
-    return of_list(model.num_states, part)
+    return of_list(model.num_states, lambda first, last: action_names(model, choice[first:last]))
 
 
 def of_pairs(model: Model, values: Array) -> Iterator[str]:

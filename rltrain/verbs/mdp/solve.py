@@ -36,9 +36,9 @@ def solve(
     discount: float | str | None = None,
     method: str = "auto",
     epsilon: float = EPSILON,
-    *,
     max_sweeps: int | None = None,
     max_seconds: float | None = None,
+    *,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Solution:
@@ -61,7 +61,13 @@ def solve(
         from rltrain.mdp.undiscounted import sweeps as undiscounted
 
         return undiscounted.solve(
-            model, method, epsilon / 2, max_sweeps=max_sweeps, max_seconds=max_seconds, threads=threads, progress=sweeps
+            model,
+            method,
+            epsilon / 2,
+            max_sweeps=max_sweeps,
+            max_seconds=max_seconds,
+            threads=threads,
+            progress=sweeps,
         )
     from rltrain.mdp.solvers import solve as discounted
 
@@ -101,6 +107,13 @@ def solve_average_exact(model: Source = None) -> ExactAverage:
     from rltrain.mdp.undiscounted.average import exactly
 
     return exactly(model_of(model))
+
+
+def check_save(path: Path, overwrite: bool = False) -> None:
+    """InputError for a file that `save` cannot make, before any work is done."""
+    from rltrain.mdp.files.policy_saving import check_target
+
+    check_target(path, overwrite)
 
 
 def save(path: Path, solved: Solved, overwrite: bool = False) -> None:

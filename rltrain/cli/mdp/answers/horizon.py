@@ -8,8 +8,8 @@ from typing import Any
 from rltrain import words
 from rltrain.cli.mdp import answer, text
 from rltrain.cli.mdp.answer import Answer, AnswerTable, Part, framed
-from rltrain.core import Array
 from rltrain.mdp.files import json_stream
+from rltrain.mdp.pairs import action_names
 from rltrain.mdp.solvers.horizon import Horizon
 
 MOST_COLUMNS = 60  # changes of the policy worth trying to fit
@@ -25,9 +25,6 @@ def _fields(solved: Horizon) -> dict[str, Any]:
     """V, Q and policy are lists by time to go, 0 to the horizon; `bound` is for gaps too."""
     model, times = solved.model, range(solved.horizon + 1)
 
-    def policy(choice: Array) -> list[str | None]:
-        return [None if pair < 0 else model.actions[int(model.action[pair])] for pair in choice.tolist()]
-
     def each(part: Any) -> Any:
         return json_stream.of_list(len(times), lambda first, last: [part(t) for t in times[first:last]])
 
@@ -39,7 +36,7 @@ def _fields(solved: Horizon) -> dict[str, Any]:
         "horizon": solved.horizon,
         "V": each(lambda t: json_stream.plain(solved.value[t])),
         "Q": each(lambda t: json_stream.plain(json_stream.dense(model, solved.q[t], 0, model.num_states))),
-        "policy": each(lambda t: policy(solved.choice[t])),
+        "policy": each(lambda t: action_names(model, solved.choice[t])),
         "bound": solved.bound,
         "converged": True,
         "sweeps": solved.horizon,

@@ -156,7 +156,7 @@ def _episode(model: Model, number: int, one: Trajectory) -> Iterator[str]:
 def _returns(found: Simulation) -> list[list[str]]:
     """What an episode earns: the sample beside the exact expectation."""
     expected = found.expected
-    rows = [["", "mean", "sd", "95 % interval", "exact", "apart"]]
+    rows = [["", "mean", "sd", "95 % interval", "exact", "z score"]]
     rows.append(_row("return", found.returns, expected.total if expected else None))
     if found.discounted is not None and found.task.discount != 1:
         rows.append(_row("discounted", found.discounted, expected.discounted if expected else None))
@@ -211,7 +211,7 @@ def _facts(found: Simulation, saved: Path | None) -> list[tuple[str, str]]:
     task, model = found.task, found.task.model
     facts = []
     if found.expected is not None:
-        far = "apart: so many standard errors from it"
+        far = "z score: so many standard errors from it"
         facts.append(("exact", f"what is expected of at most {task.steps:,} steps; {far}"))
     if found.value is not None:
         size = abs(found.value.start_value)
