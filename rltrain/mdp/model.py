@@ -117,6 +117,10 @@ class Model:
         """[P] int32: the state of each pair."""
         return np.repeat(np.arange(self.num_states, dtype=np.int32), np.diff(self.first_pair))
 
+    def action_names(self, choice: Array) -> list[str | None]:
+        """The action of each pair in a choice [n] by name, None where it is -1: of a terminal state."""
+        return [None if pair < 0 else self.actions[int(self.action[pair])] for pair in choice.tolist()]
+
     def pairs(self, state: int) -> range:
         """The numbers of a state's pairs."""
         return range(int(self.first_pair[state]), int(self.first_pair[state + 1]))

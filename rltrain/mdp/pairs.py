@@ -18,11 +18,6 @@ def of_choice(model: Model, choice: Array) -> Array:
     return policy
 
 
-def action_names(model: Model, choice: Array) -> list[str | None]:
-    """The action of each pair in a choice [n] by name, None where it is -1: of a terminal state."""
-    return [None if pair < 0 else model.actions[int(model.action[pair])] for pair in choice.tolist()]
-
-
 def uniform(model: Model) -> Array:
     """[P] every possible action is as likely."""
     count = np.diff(model.first_pair)

@@ -9,7 +9,6 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.mdp.model import Model
-from rltrain.mdp.pairs import action_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,4 +65,4 @@ class Solution:
     @property
     def policy(self) -> list[str | None]:
         """[S] the best action of each state by name, None where terminal."""
-        return action_names(self.model, self.choice)
+        return self.model.action_names(self.choice)

@@ -29,7 +29,7 @@ def discounts_command(
     from rltrain.cli.mdp.answer import show
     from rltrain.cli.mdp.answers.discounts import of_discounts
     from rltrain.cli.output import complain
-    from rltrain.mdp.draw import discounts as picture
+    from rltrain.report import discounts as picture
     from rltrain.verbs.mdp.discounts import discounts
 
     if output is not None:

@@ -22,7 +22,6 @@ from rltrain.mdp.exact.linear import Clock
 from rltrain.mdp.exact.rational import ONE, ZERO, Table, action_values, read_numbers, table
 from rltrain.mdp.graph import ordered_components
 from rltrain.mdp.model import Model
-from rltrain.mdp.pairs import action_names
 
 Shares = Mapping[int, Fraction]  # pair -> probability, of one state
 
@@ -42,7 +41,7 @@ class ExactAverage:
     @property
     def policy(self) -> list[str | None]:
         """[S] the best action of each state by name, None where terminal."""
-        return action_names(self.model, self.choice)
+        return self.model.action_names(self.choice)
 
 
 def solve(model: Model, choice: Array, max_seconds: float | None = MAX_SECONDS) -> ExactAverage:

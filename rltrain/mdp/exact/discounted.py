@@ -31,7 +31,6 @@ from rltrain.mdp.exact.rational import (
     table,
 )
 from rltrain.mdp.model import Model
-from rltrain.mdp.pairs import action_names
 from rltrain.mdp.solution import Solution
 from rltrain.mdp.solvers import bellman
 from rltrain.mdp.solvers.bellman import UNIT
@@ -60,7 +59,7 @@ class ExactSolution:
     @property
     def policy(self) -> list[str | None]:
         """[S] the best action of each state by name, None where terminal."""
-        return action_names(self.model, self.choice)
+        return self.model.action_names(self.choice)
 
 
 def solve_exact(model: Model, discount: Fraction, max_seconds: float | None = MAX_SECONDS) -> ExactSolution:

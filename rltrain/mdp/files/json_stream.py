@@ -11,7 +11,6 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.mdp.model import Model
-from rltrain.mdp.pairs import action_names
 from rltrain.mdp.solution import Solution
 
 CHUNK = 20_000  # states turned into text at once
@@ -55,7 +54,7 @@ def of_states(model: Model, which: Array) -> Iterator[str]:
 
 def of_choice(model: Model, choice: Array) -> Iterator[str]:
     """A policy by name; null where terminal."""
-    return of_list(model.num_states, lambda first, last: action_names(model, choice[first:last]))
+    return of_list(model.num_states, lambda first, last: model.action_names(choice[first:last]))
 
 
 def of_pairs(model: Model, values: Array) -> Iterator[str]:

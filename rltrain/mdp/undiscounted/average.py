@@ -27,7 +27,7 @@ from rltrain.mdp.exact import average as exact
 from rltrain.mdp.exact.average import ExactAverage
 from rltrain.mdp.graph import almost_sure_reach, end_components, ranges
 from rltrain.mdp.model import Model, Numbered
-from rltrain.mdp.pairs import action_names, of_choice
+from rltrain.mdp.pairs import of_choice
 from rltrain.mdp.solvers import bellman
 from rltrain.mdp.solvers.bellman import UNIT
 from rltrain.mdp.undiscounted import howard
@@ -60,7 +60,7 @@ class Average:
     @property
     def policy(self) -> list[str | None]:
         """[S] the best action of each state by name, None where terminal."""
-        return action_names(self.model, self.choice)
+        return self.model.action_names(self.choice)
 
     @property
     def one_number(self) -> bool:

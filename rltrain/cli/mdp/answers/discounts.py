@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from rltrain.cli.mdp import text
 from rltrain.cli.mdp.answer import Answer, AnswerTable, FactLines, Part
-from rltrain.mdp.draw.discounts import policy_text
 from rltrain.mdp.exact.discounts import Discounts
+from rltrain.report.discounts import policy_text
 
 MOST_ROWS = 60
 FEW = 12  # states and intervals, up to which every policy is written out

@@ -9,7 +9,6 @@ from rltrain import words
 from rltrain.cli.mdp import answer, text
 from rltrain.cli.mdp.answer import Answer, AnswerTable, Part, framed
 from rltrain.mdp.files import json_stream
-from rltrain.mdp.pairs import action_names
 from rltrain.mdp.solvers.horizon import Horizon
 
 MOST_COLUMNS = 60  # changes of the policy worth trying to fit
@@ -36,7 +35,7 @@ def _fields(solved: Horizon) -> dict[str, Any]:
         "horizon": solved.horizon,
         "V": each(lambda t: json_stream.plain(solved.value[t])),
         "Q": each(lambda t: json_stream.plain(json_stream.dense(model, solved.q[t], 0, model.num_states))),
-        "policy": each(lambda t: action_names(model, solved.choice[t])),
+        "policy": each(lambda t: model.action_names(solved.choice[t])),
         "bound": solved.bound,
         "converged": True,
         "sweeps": solved.horizon,

@@ -9,6 +9,7 @@ import numpy as np
 
 from rltrain import lettering
 from rltrain.errors import InputError, MissingError
+from rltrain.mdp.exact.discount_curves import curves
 from rltrain.spelling import brief
 from rltrain.whole_files import replacing
 
@@ -20,7 +21,6 @@ SUFFIXES = (".png", ".svg")
 
 NAMED = 8  # states that have a colour and a name; of larger models, those that change, and the start
 NAME = 24  # characters of a name
-POINTS = 400
 COLOURS = ("#3b6fb6", "#d1495b", "#2e8b57", "#b7791f", "#7b52ab", "#0f8b8d", "#8c564b", "#555555")
 BANDS = ("#f4f6fa", "#ffffff")
 
@@ -50,33 +50,6 @@ def draw(found: Discounts, path: Path) -> None:
                 figure.savefig(file, format=suffix, dpi=160, metadata=metadata)
         finally:
             pyplot.close(figure)
-
-
-def curves(found: Discounts) -> tuple[Array, Array]:
-    """Discounts [n] and V [n, S] along them: each interval's policy, evaluated in floating point."""
-    low, high = found.intervals[0].low, found.intervals[-1].high
-    points = 1 - np.geomspace(1 - low, 1 - high, POINTS if found.model.num_states <= 600 else 40)
-    ends = [piece.high for piece in found.intervals[:-1]]
-    points = np.unique(np.clip(np.concatenate([points, ends]), low, high))
-    return points, np.array([_value(found, float(point)) for point in points])
-
-
-def _value(found: Discounts, discount: float) -> Array:
-    from scipy.sparse import csc_array, eye_array
-    from scipy.sparse.linalg import spsolve
-
-    model = found.model
-    piece = next(piece for piece in found.intervals if discount <= piece.high or piece is found.intervals[-1])
-    acting = np.flatnonzero(piece.choice >= 0)
-    pairs = piece.choice[acting]
-    sizes = np.diff(model.first_next)[pairs]
-    ends = np.cumsum(sizes)
-    entries = np.arange(int(sizes.sum())) + np.repeat(model.first_next[pairs] - ends + sizes, sizes)
-    shape = (model.num_states, model.num_states)
-    chain = csc_array((discount * model.prob[entries], (np.repeat(acting, sizes), model.next[entries])), shape=shape)
-    reward = np.zeros(model.num_states)
-    reward[acting] = model.reward[pairs]
-    return np.atleast_1d(spsolve(csc_array(eye_array(model.num_states) - chain), reward))
 
 
 def policy_text(found: Discounts, choice: Array) -> str:
