@@ -28,7 +28,7 @@ class AnswerTable(NamedTuple):
 
 
 class FactLines(NamedTuple):
-    """Lines of `name  text`, the text folded."""
+    """Lines of `name  text`, the text folded; one without a text is left out."""
 
     lines: Sequence[tuple[str, str]]
 
@@ -46,12 +46,13 @@ class Answer(NamedTuple):
 
 
 def by_state(
-    model: Model, count: int, columns: Iterable[tuple[str, Iterable[str]]], words: Sequence[str] = ()
+    model: Model, limit: int | None, columns: Iterable[tuple[str, Iterable[str]]], words: Sequence[str] = ()
 ) -> AnswerTable:
-    """The first `count` states by name, beside columns of a heading and a cell a state; `words`: columns of words."""
+    """The first states by name, beside columns of a heading and a cell a state; `words`: headings of words."""
+    count = text.rows_shown(model, limit)
     headings, cells = zip(*columns, strict=True)
     names = [text.state(model, number) for number in range(count)]
-    rows = [("state", *headings), *zip(names, *cells, strict=True)]
+    rows = [("state", *headings), *zip(names, *cells, strict=False)]
     return AnswerTable(rows, ("state", *words), text.rest_of_rows(model, count))
 
 
@@ -69,8 +70,8 @@ def framed(
     yield FactLines(facts)
 
 
-def show(answer: Answer, as_json: bool) -> None:
-    """Print an answer on standard output. UncertifiedError, after that, where something was not proven."""
+def show(answer: Answer, as_json: bool, saved: str = "") -> None:
+    """Print an answer and where it was saved. UncertifiedError, after that, where something was not proven."""
     if as_json:
         _show_json(json_stream.of_object(dict(answer.fields)))
     else:
@@ -78,6 +79,7 @@ def show(answer: Answer, as_json: bool) -> None:
             complain(f"warning: {warning}")
         for part in answer.parts:
             _show_part(part)
+        _show_part(FactLines([("saved", saved)]))
     if answer.unproven:
         raise UncertifiedError(answer.unproven)
 
@@ -108,7 +110,7 @@ def _show_part(part: Part) -> None:
             if rest:
                 say(rest)
         case FactLines(lines):
-            for line in columns.named(lines, 10, columns.reading()):
+            for line in columns.named([fact for fact in lines if fact[1]], 10, columns.reading()):
                 say(line)
         case _:
             say(part)

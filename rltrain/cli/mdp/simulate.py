@@ -48,4 +48,5 @@ def simulate_command(
     task = verb.task_of(loaded, policy, discount, start, episodes=episodes, steps=steps, seed=seed, progress=line)
     if output is not None:
         verb.write_steps(output, task)
-    answer.show(of_simulation(verb.simulate(task, show, line), limit, output), json)
+    found = verb.simulate(task, show, line)
+    answer.show(of_simulation(found, limit), json, "" if output is None else str(output))

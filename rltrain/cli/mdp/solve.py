@@ -91,20 +91,21 @@ def solve_command(
 
         if exact:
             solved = verb.solve_average_exact(loaded)
-            answer = of_exact_average(solved, limit, save)
+            answer = of_exact_average(solved, limit)
         else:
             solved = verb.solve_average(loaded, near, max_sweeps, max_seconds)
-            answer = of_average(solved, near, limit, save)
+            answer = of_average(solved, near, limit)
     else:
         from rltrain.cli.mdp.answers.solution import of_exact, of_solution
 
         if exact:
             solved = verb.solve_exact(loaded, discount)
-            answer = of_exact(solved, limit, save)
+            answer = of_exact(solved, limit)
         else:
             ends = (max_sweeps, max_seconds)
             solved = verb.solve(loaded, discount, str(method), near, *ends, threads=threads, progress=line)
-            answer = of_solution(solved, near, ends != (None, None), limit, save)
+            answer = of_solution(solved, near, ends != (None, None), limit)
     if save is not None:
         verb.save(save, solved, overwrite)
-    show(answer, json)
+    floats = ", in floats" if exact and not average else ""
+    show(answer, json, "" if save is None else f"{save}{floats}")

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from rltrain import words
 from rltrain.core import Array
 from rltrain.mdp.files import json_stream
@@ -38,8 +40,9 @@ class NumberForm(NamedTuple):
         text = f"{value:.{self.decimals}{'e' if self.scientific else 'f'}}"
         return text.removeprefix("-") if float(text) == 0 else text
 
-    def all(self, values: Array) -> list[str]:
-        return [self(value) for value in values.tolist()]
+    def each(self, values: Array) -> Iterator[str]:
+        """Numbers, written as they are taken."""
+        return (self(value) for value in values)
 
 
 def infinity(value: float) -> str:
@@ -102,9 +105,9 @@ def decimal(value: Number) -> str:
     return f"{float(round(value, DECIMALS)):.{DECIMALS}f}" if abs(value) < 1000 else f"{float(value):.15g}"
 
 
-def exact_columns(heading: str, values: Sequence[Number]) -> list[tuple[str, list[str]]]:
-    """Fractions where they are short, and their decimals beside them."""
-    return [(heading, [short(value) for value in values]), ("as a decimal", [decimal(value) for value in values])]
+def exact_columns(heading: str, values: Sequence[Number]) -> list[tuple[str, Iterator[str]]]:
+    """Fractions where they are short, and their decimals beside them, written as they are taken."""
+    return [(heading, map(short, values)), ("as a decimal", map(decimal, values))]
 
 
 def longer(rows: Sequence[Sequence[str]]) -> str:
@@ -175,9 +178,16 @@ def rest_of_rows(model: Model, count: int) -> str:
     return f"… {count:,} of {model.num_states:,} states; --limit shows more, --json has all"
 
 
+def not_finite(values: Sequence[Number]) -> Array:
+    """[S] bool: worth -infinity."""
+    return np.array([not isinstance(value, Fraction) for value in values])
+
+
 def lost_line(model: Model, lost: Array, why: str = "whatever is done, rewards are lost there for ever") -> str:
-    """Which states, [S] bool, are worth -infinity, and why that is."""
+    """Which states, [S] bool, are worth -infinity, and why that is; empty where none is."""
     states = lost.nonzero()[0]
+    if not len(states):
+        return ""
     worth = f"{'is' if len(states) == 1 else 'are'} worth -infinity"
     return f"{len(states):,} of {model.num_states:,} states ({some(model, states)}) {worth}: {why}"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rltrain import words
@@ -17,10 +16,11 @@ if TYPE_CHECKING:
 
 TITLES = ("average reward of a step",)
 EVERYWHERE = "a step in the long run, wherever it starts"
+SOLVES = "values h solve gain + h = max (r + P h)"
 LED_TO = "the best mean of what it can be led to"
 
 
-def of_average(solved: Average, epsilon: float, limit: int | None = None, saved: Path | None = None) -> Answer:
+def of_average(solved: Average, epsilon: float, limit: int | None = None) -> Answer:
     """The gain in floating point, within `bound`; h misses its equation by `rest` at most."""
     unproven = ""
     if not solved.converged:
@@ -40,10 +40,10 @@ def of_average(solved: Average, epsilon: float, limit: int | None = None, saved:
         "policies": int(solved.policies),
         "method": "relative value iteration",
     }
-    return Answer(fields, _text(solved, limit, saved), unproven=unproven)
+    return Answer(fields, _text(solved, limit), unproven=unproven)
 
 
-def of_exact_average(solved: ExactAverage, limit: int | None = None, saved: Path | None = None) -> Answer:
+def of_exact_average(solved: ExactAverage, limit: int | None = None) -> Answer:
     """The gain in fractions: nothing is rounded, so the bound is 0."""
     relative = None if solved.relative is None else text.fractions(solved.relative)
     fields = {
@@ -56,7 +56,7 @@ def of_exact_average(solved: ExactAverage, limit: int | None = None, saved: Path
         "seconds": solved.seconds,
         "method": "exact",
     }
-    return Answer(fields, _exact_text(solved, limit, saved))
+    return Answer(fields, _exact_text(solved, limit))
 
 
 def _fields(solved: Average | ExactAverage, gain: Iterator[str], relative: Iterator[str] | None) -> dict[str, Any]:
@@ -72,55 +72,53 @@ def _fields(solved: Average | ExactAverage, gain: Iterator[str], relative: Itera
     }
 
 
-def _text(solved: Average, limit: int | None, saved: Path | None) -> Iterator[Part]:
-    model, count = solved.model, text.rows_shown(solved.model, limit)
+def _text(solved: Average, limit: int | None) -> Iterator[Part]:
+    model, h, start = solved.model, solved.relative, ""
     written = text.form(solved.bound, float(abs(solved.gain).max(initial=0.0)))
-    columns = [("gain", written.all(solved.gain[:count])), _policy(solved, count)]
-    if solved.relative is not None:
-        loose = text.form(solved.rest, float(abs(solved.relative).max(initial=0.0)), 6)
-        columns.append(("relative value", loose.all(solved.relative[:count])))
-        solves = f"solve gain + h = max (r + P h) to within {text.upwards(solved.rest)}, 0 at the first state"
-        facts = [
-            ("gain", f"{written(solved.gain[0])} {EVERYWHERE}"),
-            ("relative", f"values h {solves}; what a start there is worth besides the gain"),
-        ]
+    columns = [("gain", written.each(solved.gain)), _policy(solved)]
+    if h is not None:
+        columns.append(("relative value", text.form(solved.rest, float(abs(h).max(initial=0.0)), 6).each(h)))
+        gain = f"{written(solved.gain[0])} {EVERYWHERE}"
+        solves = f"{SOLVES} to within {text.upwards(solved.rest)}, 0 at the first state"
+        relative = f"{solves}; what a start there is worth besides the gain"
     else:
-        many = f"there are {solved.components:,} places to stay for ever (terminal states earn 0)"
-        facts = [("gain", f"not one number: {many}, and the gain of a state is {LED_TO}")]
+        places = f"there are {solved.components:,} places to stay for ever (terminal states earn 0)"
+        gain, relative = f"not one number: {places}, and the gain of a state is {LED_TO}", ""
         if model.start is not None:
-            facts.append(("start", f"{written(float(model.start @ solved.gain))}, the mean gain of where it starts"))
-    if model.terminal.any() and not solved.gain.any():
-        facts.append(("hint", "what ends earns nothing in the long run; for what it earns till then: --discount 1"))
-    facts.append(("proven", text.proof(solved.bound, written).replace("number above", "gain above")))
+            start = f"{written(float(model.start @ solved.gain))}, the mean gain of where it starts"
+    ends = "what ends earns nothing in the long run; for what it earns till then: --discount 1"
     many = words.many(solved.sweeps, "sweep")
     if solved.policies:
         many += f" and the equations of {solved.policies:,} polic{'ies' if solved.policies != 1 else 'y'}"
-    facts.append(("solved", f"by relative value iteration, {many}, {text.elapsed(solved.seconds)}"))
-    if saved is not None:
-        facts.append(("saved", str(saved)))
-    yield from framed(model, TITLES, by_state(model, count, columns, ("policy",)), facts)
+    facts = [
+        ("gain", gain),
+        ("relative", relative),
+        ("start", start),
+        ("hint", ends if model.terminal.any() and not solved.gain.any() else ""),
+        ("proven", text.proof(solved.bound, written).replace("number above", "gain above")),
+        ("solved", f"by relative value iteration, {many}, {text.elapsed(solved.seconds)}"),
+    ]
+    yield from framed(model, TITLES, by_state(model, limit, columns, ("policy",)), facts)
 
 
-def _exact_text(solved: ExactAverage, limit: int | None, saved: Path | None) -> Iterator[Part]:
+def _exact_text(solved: ExactAverage, limit: int | None) -> Iterator[Part]:
     """Fractions where they are short, decimals beside them."""
-    model, count = solved.model, text.rows_shown(solved.model, limit)
-    columns = [*text.exact_columns("gain", solved.gain[:count]), _policy(solved, count)]
+    model = solved.model
+    columns = [*text.exact_columns("gain", solved.gain), _policy(solved)]
+    gain, relative = f"of a state: {LED_TO}; terminal states earn 0", ""
     if solved.relative is not None:
-        columns.append(("relative value", [text.short(value) for value in solved.relative[:count]]))
-        facts = [
-            ("gain", f"{text.short(solved.gain[0])} {EVERYWHERE}"),
-            ("relative", "values h solve gain + h = max (r + P h), 0 at the first state"),
-        ]
-    else:
-        facts = [("gain", f"of a state: {LED_TO}; terminal states earn 0")]
-    table = by_state(model, count, columns, ("policy",))
+        columns.append(("relative value", map(text.short, solved.relative)))
+        gain, relative = f"{text.short(solved.gain[0])} {EVERYWHERE}", f"{SOLVES}, 0 at the first state"
+    table = by_state(model, limit, columns, ("policy",))
     exact = "exact: gain and h solve the optimality equations in fractions; decimals are rounded"
-    facts.append(("proven", exact + text.longer(table.rows)))
-    facts += text.solved_in_fractions(solved.numbers, solved.iterations, solved.seconds)
-    if saved is not None:
-        facts.append(("saved", str(saved)))
+    facts = [
+        ("gain", gain),
+        ("relative", relative),
+        ("proven", exact + text.longer(table.rows)),
+        *text.solved_in_fractions(solved.numbers, solved.iterations, solved.seconds),
+    ]
     yield from framed(model, TITLES, table, facts)
 
 
-def _policy(solved: Average | ExactAverage, count: int) -> tuple[str, list[str]]:
-    return "policy", [text.action(solved.model, int(pair)) for pair in solved.choice[:count]]
+def _policy(solved: Average | ExactAverage) -> tuple[str, Iterator[str]]:
+    return "policy", (text.action(solved.model, int(pair)) for pair in solved.choice)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -62,21 +61,21 @@ def _text(found: Evaluation, limit: int | None) -> Iterator[Part]:
     headed = ((goal.number, found.value), (goal.best, found.best), ("loss", found.loss))
     columns = [(heading, column) for heading, column in headed if column is not None]
     written = text.form(found.bound, max(bellman.size(column) for _, column in columns))
-    count = text.rows_shown(model, limit)
-    table = by_state(model, count, ((heading, written.all(column[:count])) for heading, column in columns))
-    facts = []
-    lost = np.isneginf(found.value)
-    if lost.any():
-        facts.append(("infinite", text.lost_line(model, lost, LOSING)))
     start = f"{written(found.start_value)}, the mean {goal.number} of where it starts"
-    if found.loss is None:
-        facts += [("start", start), ("best", f"none: {found.why}")]
-    else:
-        worst, most = int(found.loss.argmax()), f"{NOTHING}, as far as the bound can tell"
-        if found.loss[worst] > found.bound:
-            most = f"{written(found.loss[worst])} is lost from state {text.state(model, worst)}"
-        facts += [("start", f"{start}; best {written(found.start_best)}"), ("worst", most)]
-    facts.append(("proven", text.proof(found.bound, written)))
+    best, worst = f"none: {found.why}", ""
+    if found.loss is not None:
+        start, best, state = f"{start}; best {written(found.start_best)}", "", int(found.loss.argmax())
+        worst = f"{NOTHING}, as far as the bound can tell"
+        if found.loss[state] > found.bound:
+            worst = f"{written(found.loss[state])} is lost from state {text.state(model, state)}"
+    facts = [
+        ("infinite", text.lost_line(model, np.isneginf(found.value), LOSING)),
+        ("start", start),
+        ("best", best),
+        ("worst", worst),
+        ("proven", text.proof(found.bound, written)),
+    ]
+    table = by_state(model, limit, ((heading, written.each(column)) for heading, column in columns))
     yield from framed(model, goal.titles, table, facts, found.policy)
 
 
@@ -109,21 +108,19 @@ def _exact_fields(found: ExactEvaluation) -> dict[str, Any]:
 def _exact_text(found: ExactEvaluation, limit: int | None) -> Iterator[Part]:
     """Fractions where they are short, decimals beside them."""
     model, goal, loss = found.model, words_of(found.goal, exact=True), found.loss
-    count = text.rows_shown(model, limit)
-    columns = text.exact_columns(goal.number, found.value[:count])
+    columns = text.exact_columns(goal.number, found.value)
+    best, worst = f"none: {found.why}", ""
     if loss is not None:
-        columns += text.exact_columns("loss", loss[:count])
-    table = by_state(model, count, columns)
-    facts = []
-    lost = np.array([not isinstance(value, Fraction) for value in found.value])
-    if lost.any():
-        facts.append(("infinite", text.lost_line(model, lost, LOSING)))
-    if loss is None:
-        facts.append(("best", f"none: {found.why}"))
-    elif worst := max(loss):
-        facts.append(("worst", f"{text.decimal(worst)} is lost from state {text.state(model, loss.index(worst))}"))
-    else:
-        facts.append(("worst", NOTHING + ": the policy is optimal" * found.goal.endless_sum))
+        columns += text.exact_columns("loss", loss)
+        best, worst = "", NOTHING + ": the policy is optimal" * found.goal.endless_sum
+        if most := max(loss):
+            worst = f"{text.decimal(most)} is lost from state {text.state(model, loss.index(most))}"
+    table = by_state(model, limit, columns)
     exact = "exact: V solves the policy's equations in fractions" if found.goal.endless_sum else "exact, in fractions"
-    facts.append(("proven", f"{exact}; decimals are rounded{text.longer(table.rows)}"))
+    facts = [
+        ("infinite", text.lost_line(model, text.not_finite(found.value), LOSING)),
+        ("best", best),
+        ("worst", worst),
+        ("proven", f"{exact}; decimals are rounded{text.longer(table.rows)}"),
+    ]
     yield from framed(model, goal.titles, table, facts, found.policy)

@@ -52,15 +52,19 @@ def _text(solved: Horizon, limit: int | None) -> Iterator[Part]:
     rows = _by_time(solved, changes, written, count)
     if len(changes) > MOST_COLUMNS or answer.width_of(rows) > answer.room():
         rows = _by_state(solved, written, count)
-    facts = []
+    start, policy = "", ""
     if model.start is not None:
-        facts.append(("start", f"{written(float(model.start @ solved.value[steps]))}, the mean V of where it starts"))
+        start = f"{written(float(model.start @ solved.value[steps]))}, the mean V of where it starts"
     if steps:
         last = changes[-1]
-        far = f"the same from {last:,} steps to go on" + (" (so far)" if last == steps else "")
-        facts.append(("policy", "the same whatever is to go" if last == 1 else far))
-    facts.append(("proven", text.proof(solved.bound, written)))
-    facts.append(("solved", f"by backward induction, {steps:,} sweeps, {text.elapsed(solved.seconds)}"))
+        policy = f"the same from {last:,} steps to go on" + (" (so far)" if last == steps else "")
+        policy = "the same whatever is to go" if last == 1 else policy
+    facts = [
+        ("start", start),
+        ("policy", policy),
+        ("proven", text.proof(solved.bound, written)),
+        ("solved", f"by backward induction, {steps:,} sweeps, {text.elapsed(solved.seconds)}"),
+    ]
     left = ("state", "policy by steps to go", *rows[0][2:])
     titles = (f"discount {solved.discount:.12g}", words.many(steps, "step"))
     yield from framed(model, titles, AnswerTable(rows, left, text.rest_of_rows(model, count)), facts)

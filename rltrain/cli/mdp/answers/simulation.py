@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,9 +25,9 @@ MANY = 4  # repeats of a step that are written as one
 WIDTH = 80
 
 
-def of_simulation(found: Simulation, limit: int | None = None, saved: Path | None = None) -> Answer:
+def of_simulation(found: Simulation, limit: int | None = None) -> Answer:
     """A sample of episodes."""
-    return Answer(_fields(found), _text(found, limit, saved))
+    return Answer(_fields(found), _text(found, limit))
 
 
 def _fields(found: Simulation) -> dict[str, Any]:
@@ -112,7 +111,7 @@ def _transient(found: Simulation) -> int:
     return int((found.reachable & ~found.classes.recurrent[found.classes.label]).sum())
 
 
-def _text(found: Simulation, limit: int | None, saved: Path | None) -> Iterator[Part]:
+def _text(found: Simulation, limit: int | None) -> Iterator[Part]:
     task, model = found.task, found.task.model
     yield text.title(model, *([] if task.discount is None else [f"discount {task.discount:.12g}"]))
     many = f"{words.many(task.episodes, 'episode')} of at most {task.steps:,} steps"
@@ -125,7 +124,7 @@ def _text(found: Simulation, limit: int | None, saved: Path | None) -> Iterator[
     yield ""
     yield _visits(found, text.rows_shown(model, limit))
     yield ""
-    yield FactLines(_facts(found, saved))
+    yield FactLines(_facts(found))
 
 
 def _episode(model: Model, number: int, one: Trajectory) -> Iterator[str]:
@@ -207,27 +206,22 @@ def _visits(found: Simulation, count: int) -> AnswerTable:
     return AnswerTable(rows, ("state",), rest if left_out > 0 else "")
 
 
-def _facts(found: Simulation, saved: Path | None) -> list[tuple[str, str]]:
+def _facts(found: Simulation) -> list[tuple[str, str]]:
     task, model = found.task, found.task.model
-    facts = []
+    exact, value, ended = "", "", ""
     if found.expected is not None:
-        far = "z score: so many standard errors from it"
-        facts.append(("exact", f"what is expected of at most {task.steps:,} steps; {far}"))
+        exact = f"what is expected of at most {task.steps:,} steps; z score: so many standard errors from it"
     if found.value is not None:
         size = abs(found.value.start_value)
         written = text.form(found.value.bound, size if math.isfinite(size) else 0.0)
         near = f", within {text.upwards(found.value.bound + written.rounding)}" if math.isfinite(size) else ""
-        facts.append(("value", f"{written(found.value.start_value)} is the value of the start, without a cut{near}"))
+        value = f"{written(found.value.start_value)} is the value of the start, without a cut{near}"
     if (found.reachable & model.terminal).any():
-        exact = ""
+        ended = f"{words.percent(float(found.played.ended.mean()))} of the episodes"
         if found.expected is not None:
-            exact = f"; exact {words.percent(float(found.expected.visits[model.terminal].sum()))}"
-        facts.append(("ended", f"{words.percent(float(found.played.ended.mean()))} of the episodes{exact}"))
-    facts.append(("chain", _structure(found)))
-    facts.extend(("left out", note) for note in found.notes)
-    if saved is not None:
-        facts.append(("saved", str(saved)))
-    return facts
+            ended += f"; exact {words.percent(float(found.expected.visits[model.terminal].sum()))}"
+    notes = [("left out", note) for note in found.notes]
+    return [("exact", exact), ("value", value), ("ended", ended), ("chain", _structure(found)), *notes]
 
 
 def _structure(found: Simulation) -> str:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from rltrain import words
 from rltrain.cli.mdp import answer, text
 from rltrain.cli.mdp.answer import Answer, AnswerTable, Part, framed
 from rltrain.core import Array
 from rltrain.mdp.files import json_stream
-from rltrain.mdp.model import Model
 from rltrain.mdp.solution import Solution
 from rltrain.mdp.solvers import bellman
 
@@ -37,9 +33,7 @@ NO_TIE = "none: one action is {} in every state"
 WHERE = "the mean V of where it starts"
 
 
-def of_solution(
-    solution: Solution, epsilon: float, stopped: bool, limit: int | None = None, saved: Path | None = None
-) -> Answer:
+def of_solution(solution: Solution, epsilon: float, stopped: bool, limit: int | None = None) -> Answer:
     """A solution in floating point. `stopped`: a limit was given that may have ended it before epsilon."""
     unproven = ""
     if not solution.converged:
@@ -50,30 +44,29 @@ def of_solution(
             f"not converged after {solution.sweeps:,} sweeps: the numbers are within "
             f"{text.upwards(json_stream.proven(solution))} of the truth, and {epsilon:g} was asked for; {advice}"
         )
-    return Answer(json_stream.of_solution(solution), _text(solution, limit, saved), unproven=unproven)
+    return Answer(json_stream.of_solution(solution), _text(solution, limit), unproven=unproven)
 
 
-def _text(solution: Solution, limit: int | None, saved: Path | None) -> Iterator[Part]:
+def _text(solution: Solution, limit: int | None) -> Iterator[Part]:
     model, bound = solution.model, json_stream.proven(solution)
     count = text.rows_shown(model, limit)
     table, written = _table(solution, bound, count)
-    facts = []
-    if solution.lost.any():
-        facts.append(("infinite", text.lost_line(model, solution.lost)))
+    span, start = "", ""
     if count < model.num_states:
         ends = (int(solution.value.argmin()), int(solution.value.argmax()))
-        low, high = (f"{written(solution.value[state])} ({text.state(model, state)})" for state in ends)
-        facts.append(("values", f"{low} to {high}"))
+        span = " to ".join(f"{written(solution.value[state])} ({text.state(model, state)})" for state in ends)
     if model.start is not None:
-        facts.append(("start", f"{written(bellman.mean(model.start, solution.value))}, {WHERE}"))
-    facts.append(("ties", _ties(solution)))
-    if solution.circle is not None:
-        facts.append(("circle", _circle(model, solution.circle)))
-    facts.append(("proven", text.proof(bound, written)))
+        start = f"{written(bellman.mean(model.start, solution.value))}, {WHERE}"
     by, many = METHODS.get(solution.method, solution.method), words.many(solution.sweeps, "sweep")
-    facts.append(("solved", f"by {by}, {many}, {text.elapsed(solution.seconds)}"))
-    if saved is not None:
-        facts.append(("saved", str(saved)))
+    facts = [
+        ("infinite", text.lost_line(model, solution.lost)),
+        ("values", span),
+        ("start", start),
+        ("ties", _ties(solution)),
+        ("circle", _circle(solution)),
+        ("proven", text.proof(bound, written)),
+        ("solved", f"by {by}, {many}, {text.elapsed(solution.seconds)}"),
+    ]
     yield from framed(model, [f"discount {solution.discount:.12g}"], table, facts)
 
 
@@ -128,10 +121,13 @@ def _gap(solution: Solution, tied: Array, written: text.NumberForm, state: int) 
     return written(solution.gaps[state]) if math.isfinite(solution.gaps[state]) else "-"
 
 
-def _circle(model: Model, state: int) -> str:
+def _circle(solution: Solution | ExactSolution) -> str:
+    """What the values mean where optimal actions form a circle; empty where they form none."""
+    if solution.circle is None:
+        return ""
     return (
-        f"through {text.state(model, state)} optimal actions form a circle that earns and loses in turn: going "
-        "round for ever has no sum; these are the values of the best policy that ends"
+        f"through {text.state(solution.model, solution.circle)} optimal actions form a circle that earns and loses in "
+        "turn: going round for ever has no sum; these are the values of the best policy that ends"
     )
 
 
@@ -152,9 +148,9 @@ def _ties(solution: Solution) -> str:
 # In fractions
 
 
-def of_exact(solved: ExactSolution, limit: int | None = None, saved: Path | None = None) -> Answer:
+def of_exact(solved: ExactSolution, limit: int | None = None) -> Answer:
     """A solution in fractions."""
-    return Answer(_exact_fields(solved), _exact_text(solved, limit, saved))
+    return Answer(_exact_fields(solved), _exact_text(solved, limit))
 
 
 def _exact_fields(solved: ExactSolution) -> dict[str, Any]:
@@ -202,7 +198,7 @@ def _exact_gap(solved: ExactSolution, state: int) -> Fraction | None:
     return best[0] - best[1] if len(best) > 1 else None
 
 
-def _exact_text(solved: ExactSolution, limit: int | None, saved: Path | None) -> Iterator[Part]:
+def _exact_text(solved: ExactSolution, limit: int | None) -> Iterator[Part]:
     """Q of each action and what is optimal: fractions where they are short, decimals beside them."""
     model = solved.model
     count = text.rows_shown(model, limit)
@@ -220,23 +216,21 @@ def _exact_text(solved: ExactSolution, limit: int | None, saved: Path | None) ->
                 [head, best, text.action(model, pair), text.short(solved.q[pair]), text.decimal(solved.q[pair])]
             )
             head = ""
-    facts = []
-    lost = np.array([not isinstance(value, Fraction) for value in solved.value])
-    if lost.any():
-        facts.append(("infinite", text.lost_line(model, lost)))
+    start, ties = "", NO_TIE.format("optimal")
     if model.start is not None:
         mean = sum(float(p) * float(v) for p, v in zip(model.start, solved.value, strict=True) if p)
-        facts.append(("start", f"{f'{mean:.10g}' if math.isfinite(mean) else text.infinity(mean)}, {WHERE}"))
-    facts.append(("V", "of a state is its greatest Q"))
-    several = sum(len(pairs) > 1 for pairs in solved.optimal)
-    ties = f"in {several:,} of {model.num_states:,} states several actions are optimal, exactly"
-    facts.append(("ties", ties if several else NO_TIE.format("optimal")))
-    if solved.circle is not None:
-        facts.append(("circle", _circle(model, solved.circle)))
+        start = f"{f'{mean:.10g}' if math.isfinite(mean) else text.infinity(mean)}, {WHERE}"
+    if several := sum(len(pairs) > 1 for pairs in solved.optimal):
+        ties = f"in {several:,} of {model.num_states:,} states several actions are optimal, exactly"
     exact = "exact: V solves Bellman's equation in fractions, so the policy is optimal; decimals are rounded"
-    facts.append(("proven", exact + text.longer([row[2:4] for row in rows])))
-    facts += text.solved_in_fractions(solved.numbers, solved.iterations, solved.seconds)
-    if saved is not None:
-        facts.append(("saved", f"{saved}, in floats"))
+    facts = [
+        ("infinite", text.lost_line(model, text.not_finite(solved.value))),
+        ("start", start),
+        ("V", "of a state is its greatest Q"),
+        ("ties", ties),
+        ("circle", _circle(solved)),
+        ("proven", exact + text.longer([row[2:4] for row in rows])),
+        *text.solved_in_fractions(solved.numbers, solved.iterations, solved.seconds),
+    ]
     table = AnswerTable(rows, ("state", "optimal", "action"), text.rest_of_rows(model, count))
     yield from framed(model, [f"discount {discount}"], table, facts)

@@ -114,18 +114,18 @@ def _text(verdict: Verdict, limit: int | None) -> Iterator[Part]:
         most = f"state {where} loses {written(loss[worst])}, the most of all"
     elif loss[worst] > bound:
         most = f"{written(loss[worst])} is lost from state {where}"
+    first = "" if verdict.first is None else f"first {_first(verdict)}"
+    proven = text.proof(bound, written) if count else ""
+    if verdict.goal.endless_sum and not count:
+        proven = f"the loss of every state is known to within {text.upwards(bound)}"
+    if wrong is not None:
+        first = f"the action itself in {len(wrong):,} of {model.num_states:,} states"
     facts = [
         ("verdict", f"{VERDICTS[verdict.passed]} (a state may lose {verdict.tolerance:g})"),
         ("worst", most),
+        ("wrong", first),
+        ("proven", proven),
     ]
-    if wrong is not None:
-        facts.append(("wrong", f"the action itself in {len(wrong):,} of {model.num_states:,} states"))
-    elif verdict.first is not None:
-        facts.append(("wrong", f"first {_first(verdict)}"))
-    if count:
-        facts.append(("proven", text.proof(bound, written)))
-    elif verdict.goal.endless_sum:
-        facts.append(("proven", f"the loss of every state is known to within {text.upwards(bound)}"))
     yield from framed(model, words_of(verdict.goal).titles, table, facts, verdict.policy)
 
 
