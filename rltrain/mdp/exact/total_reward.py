@@ -33,7 +33,7 @@ from rltrain.mdp.model import Model
 STOP = -1  # as a choice: end here, for nothing
 
 
-class Answer(NamedTuple):
+class ExactTotalReward(NamedTuple):
     """The truth at discount 1."""
 
     value: list[Number]  # [S], MINUS_INFINITY where every policy loses for ever
@@ -42,7 +42,7 @@ class Answer(NamedTuple):
     circle: int | None  # a state on a circle of optimal actions that earns and loses in turn
 
 
-def solve(model: Model, rows: Table, clock: Clock) -> Answer:
+def solve(model: Model, rows: Table, clock: Clock) -> ExactTotalReward:
     """V* and an optimal policy. InputError where some value is +infinite or never settles, or none is finite."""
     found = fates(model, np.array([r == 0 for r in rows.reward], dtype=bool))
     calm, lost = found.idle, found.lost
@@ -61,7 +61,7 @@ def solve(model: Model, rows: Table, clock: Clock) -> Answer:
     nothing = np.array([v == 0 for v in full], dtype=bool)
     made = ending_policy(model, tight, calm, nothing, lost)
     circle = int(model.pair_state[turning[0]]) if len(turning) else None
-    return Answer(full, made, iterations + more, circle)
+    return ExactTotalReward(full, made, iterations + more, circle)
 
 
 def check_losing(model: Model, rows: Table, circling: Array, clock: Clock) -> int:

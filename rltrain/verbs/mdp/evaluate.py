@@ -38,7 +38,7 @@ class Goal(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class PolicyEvaluation:
     """A policy beside the best. Every finite number is within `bound` of the truth; -inf is proven to be so."""
 
     model: Model
@@ -56,7 +56,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, eq=False)
-class ExactEvaluation:
+class ExactPolicyEvaluation:
     """A policy beside the best, in fractions: nothing here is rounded."""
 
     model: Model
@@ -90,7 +90,7 @@ def evaluate(
     horizon: int | None = None,
     epsilon: float = EPSILON,
     progress: Progress | None = None,
-) -> Evaluation:
+) -> PolicyEvaluation:
     """The value of a policy [P], or of one that is named, in every state, the best value, and the loss.
 
     As near to the truth as epsilon where floating point allows; `bound` says how near it came.
@@ -102,7 +102,7 @@ def evaluate(
         _, found = compare(model, policy, goal, epsilon)
         ends = float(start @ found.value), float(start @ found.best)
         most = float(found.loss.max())
-        return Evaluation(model, name, goal, found.value, found.best, found.loss, most, *ends, found.bound)
+        return PolicyEvaluation(model, name, goal, found.value, found.best, found.loss, most, *ends, found.bound)
     gamma = discount_of(model, discount)
     given = policy_of(model, policy, gamma, progress)
     try:
@@ -112,13 +112,13 @@ def evaluate(
             raise
         own = policies.evaluate(model, given, gamma, epsilon)  # says itself what is wrong with the policy
         nan = float("nan")
-        return Evaluation(
+        return PolicyEvaluation(
             model, name, goal, own.value, None, None, nan, own.start_value, nan, own.bound, why=str(error)
         )
     own, best = lost.evaluated, lost.optimal
     ends = own.start_value, bellman.mean(start, best.value)
     most = float(lost.loss.max(initial=0.0))
-    return Evaluation(model, name, goal, own.value, best.value, lost.loss, most, *ends, lost.bound, best.lost)
+    return PolicyEvaluation(model, name, goal, own.value, best.value, lost.loss, most, *ends, lost.bound, best.lost)
 
 
 def compare(
@@ -142,7 +142,7 @@ def evaluate_exact(
     *,
     average: bool = False,
     horizon: int | None = None,
-) -> ExactEvaluation:
+) -> ExactPolicyEvaluation:
     """The value of a policy [P], or of one that is named, in every state of a small model, as fractions.
 
     The policy "optimal" is an exactly optimal one. InputError for a model that is not small.
@@ -154,7 +154,7 @@ def evaluate_exact(
     loss = None
     if best is not None:
         loss = [Fraction(0) if b == v else b - v for b, v in zip(best, value, strict=True)]
-    return ExactEvaluation(model, name, goal, value, best, loss, why)
+    return ExactPolicyEvaluation(model, name, goal, value, best, loss, why)
 
 
 def _exactly(

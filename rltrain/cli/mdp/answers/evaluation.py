@@ -12,26 +12,21 @@ from rltrain.cli.mdp.answer import Answer, Part, by_state, framed
 from rltrain.cli.mdp.answers.goal import words_of
 from rltrain.mdp.files import json_stream
 from rltrain.mdp.solvers import bellman
-from rltrain.verbs.mdp.evaluate import Evaluation, ExactEvaluation
+from rltrain.verbs.mdp.evaluate import ExactPolicyEvaluation, PolicyEvaluation
 
 LOSING = "this policy may lose for ever from there"
 NOTHING = "nothing is lost anywhere"
 NO_MORE = "floating point can prove no more; "
 
 
-def of_evaluation(found: Evaluation, epsilon: float, limit: int | None = None) -> Answer:
-    """An evaluation in floating point."""
+def of_evaluation(found: PolicyEvaluation, epsilon: float, limit: int | None = None) -> Answer:
+    """In floating point; `bound` is for every number. The best and the loss are null where there is no best."""
     unproven = ""
     if found.bound > epsilon:
         unproven = (
             f"not proven: the numbers are within {text.upwards(found.bound)} of the truth, and {epsilon:g} was asked "
             f"for; {NO_MORE * found.goal.endless_sum}raise --epsilon, or take --exact, which is for small models"
         )
-    return Answer(_fields(found), _text(found, limit), unproven=unproven)
-
-
-def _fields(found: Evaluation) -> dict[str, Any]:
-    """`bound` is for every number. The best and the loss are null where there is no best."""
     model, goal = found.model, words_of(found.goal)
     best, loss = found.best, found.loss
     fields: dict[str, Any] = {
@@ -53,10 +48,10 @@ def _fields(found: Evaluation) -> dict[str, Any]:
     lost = np.isneginf(found.value)
     if lost.any():  # their V is null, and so is their loss where the best is finite
         fields["minus_infinity"] = json_stream.of_states(model, lost)
-    return fields
+    return Answer(fields, _text(found, limit), unproven=unproven)
 
 
-def _text(found: Evaluation, limit: int | None) -> Iterator[Part]:
+def _text(found: PolicyEvaluation, limit: int | None) -> Iterator[Part]:
     model, goal = found.model, words_of(found.goal)
     headed = ((goal.number, found.value), (goal.best, found.best), ("loss", found.loss))
     columns = [(heading, column) for heading, column in headed if column is not None]
@@ -82,16 +77,11 @@ def _text(found: Evaluation, limit: int | None) -> Iterator[Part]:
 # In fractions
 
 
-def of_exact_evaluation(found: ExactEvaluation, limit: int | None = None) -> Answer:
-    """An evaluation in fractions."""
-    return Answer(_exact_fields(found), _exact_text(found, limit))
-
-
-def _exact_fields(found: ExactEvaluation) -> dict[str, Any]:
-    """Fractions as strings, "21/2", or "-infinity"; nothing is rounded, so the bound is 0."""
+def of_exact_evaluation(found: ExactPolicyEvaluation, limit: int | None = None) -> Answer:
+    """In fractions, in the JSON as "21/2" or "-infinity"; nothing is rounded, so the bound is 0."""
     model, goal = found.model, words_of(found.goal, exact=True)
     worst = None if found.loss is None else max(found.loss)
-    return {
+    fields = {
         "model": model.name,
         "policy": found.policy,
         **goal.fields,
@@ -103,9 +93,10 @@ def _exact_fields(found: ExactEvaluation) -> dict[str, Any]:
         "worst_state": None if found.loss is None else model.states[found.loss.index(worst)],
         "bound": 0,
     }
+    return Answer(fields, _exact_text(found, limit))
 
 
-def _exact_text(found: ExactEvaluation, limit: int | None) -> Iterator[Part]:
+def _exact_text(found: ExactPolicyEvaluation, limit: int | None) -> Iterator[Part]:
     """Fractions where they are short, decimals beside them."""
     model, goal, loss = found.model, words_of(found.goal, exact=True), found.loss
     columns = text.exact_columns(goal.number, found.value)

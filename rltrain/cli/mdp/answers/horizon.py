@@ -16,18 +16,13 @@ BESIDE = 30  # columns of the terminal that state and V may take beside the poli
 
 
 def of_horizon(solved: Horizon, limit: int | None = None) -> Answer:
-    """Values and policies by steps to go."""
-    return Answer(_fields(solved), _text(solved, limit))
-
-
-def _fields(solved: Horizon) -> dict[str, Any]:
-    """V, Q and policy are lists by time to go, 0 to the horizon; `bound` is for gaps too."""
+    """V, Q and the policy are lists by time to go, 0 to the horizon; `bound` is for gaps too."""
     model, times = solved.model, range(solved.horizon + 1)
 
     def each(part: Any) -> Any:
         return json_stream.of_list(len(times), lambda first, last: [part(t) for t in times[first:last]])
 
-    return {
+    fields = {
         "model": model.name,
         "states": json_stream.of_names(model.states),
         "actions": list(model.actions),
@@ -42,6 +37,7 @@ def _fields(solved: Horizon) -> dict[str, Any]:
         "seconds": solved.seconds,
         "method": "backward induction",
     }
+    return Answer(fields, _text(solved, limit))
 
 
 def _text(solved: Horizon, limit: int | None) -> Iterator[Part]:

@@ -26,16 +26,11 @@ WIDTH = 80
 
 
 def of_simulation(found: Simulation, limit: int | None = None) -> Answer:
-    """A sample of episodes."""
-    return Answer(_fields(found), _text(found, limit))
-
-
-def _fields(found: Simulation) -> dict[str, Any]:
-    """visits: acting in a state, or ending in it; expected_visits are of one episode."""
+    """A sample of episodes. visits: acting in a state, or ending in it; expected_visits are of one episode."""
     task, model = found.task, found.task.model
     played, expected, value, long_run = found.played, found.expected, found.value, found.long_run
     visited = max(int(played.state_visits.sum()), 1)
-    return {
+    fields = {
         "model": model.name,
         "policy": task.policy_name,
         "episodes": task.episodes,
@@ -81,6 +76,7 @@ def _fields(found: Simulation) -> dict[str, Any]:
             for one in played.first
         ],
     }
+    return Answer(fields, _text(found, limit))
 
 
 def _spread(sample: Spread | None, exact: float | None) -> dict[str, Any] | None:

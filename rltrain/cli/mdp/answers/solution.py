@@ -149,12 +149,7 @@ def _ties(solution: Solution) -> str:
 
 
 def of_exact(solved: ExactSolution, limit: int | None = None) -> Answer:
-    """A solution in fractions."""
-    return Answer(_exact_fields(solved), _exact_text(solved, limit))
-
-
-def _exact_fields(solved: ExactSolution) -> dict[str, Any]:
-    """Fractions as strings, "21/2", or "-infinity"; nothing is rounded, so the bound is 0."""
+    """In fractions, in the JSON as "21/2" or "-infinity"; nothing is rounded, so the bound is 0."""
     model = solved.model
 
     def optimal(first: int, last: int) -> list[Any]:
@@ -171,7 +166,7 @@ def _exact_fields(solved: ExactSolution) -> dict[str, Any]:
         return [None if gap is None else str(gap) for gap in (_exact_gap(solved, s) for s in range(first, last))]
 
     count = model.num_states
-    return {
+    fields = {
         "model": model.name,
         "states": json_stream.of_names(model.states),
         "actions": list(model.actions),
@@ -189,6 +184,7 @@ def _exact_fields(solved: ExactSolution) -> dict[str, Any]:
         "method": "exact",
         **({} if solved.circle is None else {"circle": model.states[solved.circle]}),
     }
+    return Answer(fields, _exact_text(solved, limit))
 
 
 def _exact_gap(solved: ExactSolution, state: int) -> Fraction | None:

@@ -20,8 +20,27 @@ VERDICTS = {True: "passed", False: "failed", None: "cannot tell"}
 
 
 def of_verdict(verdict: Verdict, limit: int | None = None) -> Answer:
-    """A verdict; where it is not "passed" the exit code is 9."""
-    return Answer(_fields(verdict), _text(verdict, limit), unproven="" if verdict.passed else _failure(verdict))
+    """A verdict; `passed` is null where the bound cannot tell, and the exit code 9 where it is not true."""
+    model, loss = verdict.model, verdict.loss
+    worst = int(loss.argmax())
+    fields: dict[str, Any] = {
+        "model": model.name,
+        "policy": verdict.policy,
+        **words_of(verdict.goal).fields,
+        "tolerance": verdict.tolerance,
+        "passed": verdict.passed,
+        "worst_loss": json_stream.finite(loss[worst]),
+        "worst_state": model.states[worst],
+        "first_wrong": _first_fields(verdict),
+    }
+    if verdict.wrong is not None:
+        fields["wrong_states"] = len(verdict.wrong)
+    fields["states"] = json_stream.of_names(model.states)
+    fields["loss"] = json_stream.of_numbers(loss)
+    fields["bound"] = json_stream.finite(verdict.bound)
+    if np.isinf(loss).any():  # their loss is null
+        fields["infinite_loss"] = json_stream.of_states(model, np.isinf(loss))
+    return Answer(fields, _text(verdict, limit), unproven="" if verdict.passed else _failure(verdict))
 
 
 def _failure(verdict: Verdict) -> str:
@@ -51,30 +70,6 @@ def _first(verdict: Verdict) -> str:
         f"in state {text.state(verdict.model, state)}{left}: {text.taken(verdict.model, verdict.taken, state)} loses "
         f"{_amount(loss)} at once; better: {text.action(verdict.model, better)}"
     )
-
-
-def _fields(verdict: Verdict) -> dict[str, Any]:
-    """`passed` is null where the bound cannot tell."""
-    model, loss = verdict.model, verdict.loss
-    worst = int(loss.argmax())
-    fields: dict[str, Any] = {
-        "model": model.name,
-        "policy": verdict.policy,
-        **words_of(verdict.goal).fields,
-        "tolerance": verdict.tolerance,
-        "passed": verdict.passed,
-        "worst_loss": json_stream.finite(loss[worst]),
-        "worst_state": model.states[worst],
-        "first_wrong": _first_fields(verdict),
-    }
-    if verdict.wrong is not None:
-        fields["wrong_states"] = len(verdict.wrong)
-    fields["states"] = json_stream.of_names(model.states)
-    fields["loss"] = json_stream.of_numbers(loss)
-    fields["bound"] = json_stream.finite(verdict.bound)
-    if np.isinf(loss).any():  # their loss is null
-        fields["infinite_loss"] = json_stream.of_states(model, np.isinf(loss))
-    return fields
 
 
 def _first_fields(verdict: Verdict) -> dict[str, Any] | None:
