@@ -9,7 +9,7 @@ from typing import Any
 
 from rltrain.mdp import files
 from rltrain.mdp.files import LoadedModel
-from rltrain.verbs.mdp.models import fraction_of, load
+from rltrain.verbs.mdp.models import GivenDiscount, fraction_of, load
 
 
 def convert(
@@ -19,7 +19,7 @@ def convert(
     *,
     minimize: bool = False,
     strict: bool = False,
-    discount: float | str | None = None,
+    discount: GivenDiscount = None,
     overwrite: bool = False,
 ) -> LoadedModel:
     """Read a model, check it and write it; the suffix of the target says how, the discount what it states.

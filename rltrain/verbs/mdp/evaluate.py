@@ -6,10 +6,10 @@ step without end. `evaluate` answers in floating point, within a proven bound, `
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import NamedTuple
 
 from rltrain.core import Array, Progress
@@ -21,8 +21,8 @@ from rltrain.mdp.exact.rational import Number
 from rltrain.mdp.model import Model
 from rltrain.mdp.solvers import bellman
 from rltrain.mdp.undiscounted.average import exactly
-from rltrain.verbs.mdp.models import Source, discount_of, fraction_of, model_of
-from rltrain.verbs.mdp.policies import OPTIMAL, name_of, policy_of, shares
+from rltrain.verbs.mdp.models import GivenDiscount, Source, discount_of, fraction_of, model_of
+from rltrain.verbs.mdp.policies import OPTIMAL, GivenPolicy, name_of, policy_of, shares
 from rltrain.verbs.mdp.solve import EPSILON
 
 
@@ -47,10 +47,10 @@ class PolicyEvaluation:
     value: Array  # [S] V, or the gain
     best: Array | None  # [S] V*, or the best gain; None: there is none, as with discount 1 it may be
     loss: Array | None  # [S] best - value; 0 where both are -inf: no policy does better
-    worst_loss: float  # of any state
-    start_value: float  # mean of `value` over where the model starts
-    start_best: float
     bound: float
+    worst_loss: float = math.nan  # of any state; NaN where there is no best
+    start_value: float = math.nan  # mean of `value` over where the model starts
+    start_best: float = math.nan
     lost: Array | None = None  # [S] bool: even the best is worth -infinity
     why: str = ""  # there is no best
 
@@ -68,9 +68,7 @@ class ExactPolicyEvaluation:
     why: str = ""  # there is no best
 
 
-def goal_of(
-    model: Model, average: bool, horizon: int | None, discount: Fraction | float | str | None, exact: bool = False
-) -> Goal:
+def goal_of(model: Model, average: bool, horizon: int | None, discount: GivenDiscount, exact: bool = False) -> Goal:
     """The goal that the arguments name. InputError for those that make no sense together."""
     if average and horizon is not None:
         raise InputError("--average goes without --horizon: the one is for ever, the other ends after H steps")
@@ -83,8 +81,8 @@ def goal_of(
 
 def evaluate(
     model: Source = None,
-    policy: str | Path | Array = OPTIMAL,
-    discount: float | str | None = None,
+    policy: GivenPolicy = OPTIMAL,
+    discount: GivenDiscount = None,
     *,
     average: bool = False,
     horizon: int | None = None,
@@ -97,12 +95,15 @@ def evaluate(
     """
     model = model_of(model)
     goal = goal_of(model, average, horizon, discount)
-    name, start = name_of(policy), model.start_distribution()
+    start = model.start_distribution()
     if not goal.endless_sum:
         _, found = compare(model, policy, goal, epsilon)
-        ends = float(start @ found.value), float(start @ found.best)
-        most = float(found.loss.max())
-        return PolicyEvaluation(model, name, goal, found.value, found.best, found.loss, most, *ends, found.bound)
+        return PolicyEvaluation(
+            model, name_of(policy), goal, found.value, found.best, found.loss, found.bound,
+            worst_loss=float(found.loss.max()),
+            start_value=float(start @ found.value),
+            start_best=float(start @ found.best),
+        )  # fmt: skip
     gamma = discount_of(model, discount)
     given = policy_of(model, policy, gamma, progress)
     try:
@@ -111,19 +112,21 @@ def evaluate(
         if gamma != 1:
             raise
         own = policies.evaluate(model, given, gamma, epsilon)  # says itself what is wrong with the policy
-        nan = float("nan")
         return PolicyEvaluation(
-            model, name, goal, own.value, None, None, nan, own.start_value, nan, own.bound, why=str(error)
-        )
-    own, best = lost.evaluated, lost.optimal
-    ends = own.start_value, bellman.mean(start, best.value)
-    most = float(lost.loss.max(initial=0.0))
-    return PolicyEvaluation(model, name, goal, own.value, best.value, lost.loss, most, *ends, lost.bound, best.lost)
+            model, name_of(policy), goal, own.value, None, None, own.bound,
+            start_value=own.start_value, why=str(error),
+        )  # fmt: skip
+    best = lost.optimal
+    return PolicyEvaluation(
+        model, name_of(policy), goal, lost.evaluated.value, best.value, lost.loss, lost.bound,
+        worst_loss=float(lost.loss.max(initial=0.0)),
+        start_value=lost.evaluated.start_value,
+        start_best=bellman.mean(start, best.value),
+        lost=best.lost,
+    )  # fmt: skip
 
 
-def compare(
-    model: Model, policy: str | Path | Array, goal: Goal, epsilon: float
-) -> tuple[Array | None, losses.Compared]:
+def compare(model: Model, policy: GivenPolicy, goal: Goal, epsilon: float) -> tuple[Array | None, losses.Compared]:
     """A policy beside the best, by H steps or by the average reward.
 
     The policy [P] is None where the optimal one is meant: it may be another for each number of steps to go.
@@ -137,8 +140,8 @@ def compare(
 
 def evaluate_exact(
     model: Source = None,
-    policy: str | Path | Array = OPTIMAL,
-    discount: Fraction | float | str | None = None,
+    policy: GivenPolicy = OPTIMAL,
+    discount: GivenDiscount = None,
     *,
     average: bool = False,
     horizon: int | None = None,
@@ -157,9 +160,7 @@ def evaluate_exact(
     return ExactPolicyEvaluation(model, name, goal, value, best, loss, why)
 
 
-def _exactly(
-    model: Model, policy: str | Path | Array, goal: Goal
-) -> tuple[Sequence[Number], Sequence[Number] | None, str]:
+def _exactly(model: Model, policy: GivenPolicy, goal: Goal) -> tuple[Sequence[Number], Sequence[Number] | None, str]:
     """The policy's numbers [S], the best ones or None, and why there are none."""
     optimal = name_of(policy) == OPTIMAL
     if goal.endless_sum:

@@ -13,8 +13,8 @@ from rltrain.mdp.draw import picture
 from rltrain.mdp.files import dot
 from rltrain.mdp.model import Model
 from rltrain.spelling import did_you_mean, shown
-from rltrain.verbs.mdp.models import Source, discount_of, model_of
-from rltrain.verbs.mdp.policies import OPTIMAL, policy_of
+from rltrain.verbs.mdp.models import GivenDiscount, Source, discount_of, model_of
+from rltrain.verbs.mdp.policies import OPTIMAL, GivenPolicy, policy_of
 from rltrain.verbs.mdp.solve import solve
 from rltrain.whole_files import replacing
 
@@ -35,9 +35,7 @@ class ModelDrawing:
     note: str = ""  # why something is not known
 
 
-def drawing_of(
-    model: Source = None, policy: str | Path | Array | None = None, discount: float | str | None = None
-) -> ModelDrawing:
+def drawing_of(model: Source = None, policy: GivenPolicy | None = None, discount: GivenDiscount = None) -> ModelDrawing:
     """The policy [P] that is given or named, else the optimal one, and its values where a discount is known.
 
     "none" is no policy. InputError for a policy or a discount that is none.

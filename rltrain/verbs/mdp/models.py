@@ -14,6 +14,7 @@ from rltrain.mdp.model import Model
 from rltrain.spelling import described, nearest, shown
 
 Source = Model | Path | str | None  # a model, or what `load` reads
+GivenDiscount = Fraction | float | str | None  # 0.95, "0.95" and "19/20" are one; None: the model's own
 
 
 def model_of(source: Source = None, settings: Mapping[str, Any] | None = None) -> Model:
@@ -65,7 +66,7 @@ def _load(argument: str | None, settings: Sequence[str] | Mapping[str, Any], str
     return LoadedModel(model)
 
 
-def discount_of(model: Model, given: str | Fraction | float | None = None) -> float:
+def discount_of(model: Model, given: GivenDiscount = None) -> float:
     """The discount that is given, as 0.95 or "19/20", else the model's. InputError where neither is from 0 to 1."""
     if given is None:
         if model.discount is None:
@@ -80,7 +81,7 @@ def discount_of(model: Model, given: str | Fraction | float | None = None) -> fl
     return float(value)
 
 
-def fraction_of(model: Model, given: str | Fraction | float | None = None) -> Fraction:
+def fraction_of(model: Model, given: GivenDiscount = None) -> Fraction:
     """The discount as it was written: 0.95 is 19/20. InputError as `discount_of`."""
     from rltrain.mdp.files.numerals import fraction
 

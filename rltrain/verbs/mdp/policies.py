@@ -17,11 +17,10 @@ from rltrain.spelling import described, did_you_mean
 from rltrain.verbs.mdp.solve import solve
 
 OPTIMAL, RANDOM = "optimal", "random"
+GivenPolicy = Array | Path | str  # [P] probabilities, a file, or a name
 
 
-def policy_of(
-    model: Model, policy: str | Path | Array, discount: float = 0.0, progress: Progress | None = None
-) -> Array:
+def policy_of(model: Model, policy: GivenPolicy, discount: float = 0.0, progress: Progress | None = None) -> Array:
     """[P] the probability of each pair in its state: of a file, "optimal", "random" or an action's name.
 
     Probabilities [P] are taken as they are. The discount is for "optimal" alone. InputError for anything else.
@@ -56,6 +55,6 @@ def shares(model: Model, policy: Array) -> dict[int, dict[int, Fraction]]:
     return found
 
 
-def name_of(policy: str | Path | Array) -> str:
+def name_of(policy: GivenPolicy) -> str:
     """What a policy is called where it is reported."""
     return "given" if isinstance(policy, np.ndarray) else str(policy)

@@ -22,8 +22,8 @@ from rltrain.mdp.chains import simulate as sampling
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.solvers import bellman
 from rltrain.spelling import described, did_you_mean
-from rltrain.verbs.mdp.models import Source, discount_of, model_of
-from rltrain.verbs.mdp.policies import OPTIMAL, name_of, policy_of
+from rltrain.verbs.mdp.models import GivenDiscount, Source, discount_of, model_of
+from rltrain.verbs.mdp.policies import OPTIMAL, GivenPolicy, name_of, policy_of
 from rltrain.whole_files import replacing
 
 EXACT = 5 * 10**9  # transitions that are worth following for the exact expectation: half a minute or less
@@ -70,8 +70,8 @@ class Simulation:
 
 def task_of(
     model: Source = None,
-    policy: str | Path | Array | None = None,
-    discount: float | str | None = None,
+    policy: GivenPolicy | None = None,
+    discount: GivenDiscount = None,
     start: str | None = None,
     *,
     episodes: int = 1000,

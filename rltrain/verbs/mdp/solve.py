@@ -11,13 +11,12 @@ function loads its own solver when it is called: the others would double the tim
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rltrain.core import Progress, Silent
 from rltrain.errors import InputError
-from rltrain.verbs.mdp.models import Source, discount_of, fraction_of, model_of
+from rltrain.verbs.mdp.models import GivenDiscount, Source, discount_of, fraction_of, model_of
 
 if TYPE_CHECKING:
     from rltrain.mdp.exact.average import ExactAverage
@@ -33,7 +32,7 @@ EPSILON = 1e-6
 
 def solve(
     model: Source = None,
-    discount: float | str | None = None,
+    discount: GivenDiscount = None,
     method: str = "auto",
     epsilon: float = EPSILON,
     max_sweeps: int | None = None,
@@ -77,7 +76,7 @@ def solve(
     )  # fmt: skip
 
 
-def solve_exact(model: Source = None, discount: Fraction | float | str | None = None) -> ExactSolution:
+def solve_exact(model: Source = None, discount: GivenDiscount = None) -> ExactSolution:
     """V*, Q* and every optimal action of a small model, as fractions. A discount of 0.95 is read as 19/20."""
     from rltrain.mdp.exact import discounted
 
@@ -85,7 +84,7 @@ def solve_exact(model: Source = None, discount: Fraction | float | str | None = 
     return discounted.solve_exact(model, fraction_of(model, discount))
 
 
-def solve_horizon(model: Source = None, horizon: int = 1, discount: float | str | None = None) -> Horizon:
+def solve_horizon(model: Source = None, horizon: int = 1, discount: GivenDiscount = None) -> Horizon:
     """The best H steps, by backward induction: V, Q and a policy for each number of steps to go, 0 to `horizon`."""
     from rltrain.mdp.solvers import horizon as backward
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -12,8 +11,8 @@ from rltrain.mdp import losses
 from rltrain.mdp.losses import Wrong
 from rltrain.mdp.model import Model
 from rltrain.verbs.mdp.evaluate import Goal, compare, goal_of
-from rltrain.verbs.mdp.models import Source, discount_of, model_of
-from rltrain.verbs.mdp.policies import name_of, policy_of
+from rltrain.verbs.mdp.models import GivenDiscount, Source, discount_of, model_of
+from rltrain.verbs.mdp.policies import GivenPolicy, name_of, policy_of
 
 TOLERANCE = 1e-6
 
@@ -40,8 +39,8 @@ class Verdict:
 
 def verify(
     model: Source = None,
-    policy: str | Path | Array = "optimal",
-    discount: float | str | None = None,
+    policy: GivenPolicy = "optimal",
+    discount: GivenDiscount = None,
     *,
     average: bool = False,
     horizon: int | None = None,
@@ -51,12 +50,13 @@ def verify(
     """Check that no state loses more than the tolerance under a policy [P], or one that is named."""
     model = model_of(model)
     goal = goal_of(model, average, horizon, discount)
-    name = name_of(policy)
     if not goal.endless_sum:
         given, found = compare(model, policy, goal, tolerance / 10)
-        passed = _passed(found.loss, found.bound, tolerance)
-        numbers = found.value, found.best, found.loss, found.bound, found.choice
-        return Verdict(model, name, given, goal, tolerance, passed, *numbers, found.wrong)
+        return Verdict(
+            model, name_of(policy), given, goal, tolerance, _passed(found.loss, found.bound, tolerance),
+            value=found.value, best=found.best, loss=found.loss, bound=found.bound, choice=found.choice,
+            first=found.wrong,
+        )  # fmt: skip
     gamma = discount_of(model, discount)
     taken = policy_of(model, policy, gamma, progress)
     lost = losses.losses(model, taken, gamma, tolerance / 10)
@@ -69,9 +69,11 @@ def verify(
     if len(wrong):
         state = int(wrong[0])
         first = Wrong(state, 0, float(step[state]), int(optimal.choice[state]))
-    passed = _passed(lost.loss, lost.bound, tolerance)
-    numbers = lost.evaluated.value, optimal.value, lost.loss, lost.bound, optimal.choice
-    return Verdict(model, name, taken, goal, tolerance, passed, *numbers, first, step, wrong)
+    return Verdict(
+        model, name_of(policy), taken, goal, tolerance, _passed(lost.loss, lost.bound, tolerance),
+        value=lost.evaluated.value, best=optimal.value, loss=lost.loss, bound=lost.bound, choice=optimal.choice,
+        first=first, at_once=step, wrong=wrong,
+    )  # fmt: skip
 
 
 def _passed(loss: Array, bound: float, tolerance: float) -> bool | None:
