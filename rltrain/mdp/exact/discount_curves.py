@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from rltrain.core import Array
+from rltrain.mdp.chains.chain import of_pairs
 from rltrain.mdp.exact.discounts import Discounts
+from rltrain.mdp.pairs import of_choice
 
 POINTS, FEWER = 400, 40  # discounts along the curves, of models with more states than MANY fewer
 MANY = 600
@@ -21,18 +23,12 @@ def curves(found: Discounts) -> tuple[Array, Array]:
 
 
 def _value(found: Discounts, discount: float) -> Array:
-    from scipy.sparse import csc_array, eye_array
+    """V [S] of the policy that is best at a discount: (I - gamma P) V = r."""
+    from scipy.sparse import csc_array, csr_array, eye_array
     from scipy.sparse.linalg import spsolve
 
-    model = found.model
+    model, size = found.model, found.model.num_states
     piece = next(piece for piece in found.intervals if discount <= piece.high or piece is found.intervals[-1])
-    acting = np.flatnonzero(piece.choice >= 0)
-    pairs = piece.choice[acting]
-    sizes = np.diff(model.first_next)[pairs]
-    ends = np.cumsum(sizes)
-    entries = np.arange(int(sizes.sum())) + np.repeat(model.first_next[pairs] - ends + sizes, sizes)
-    shape = (model.num_states, model.num_states)
-    chain = csc_array((discount * model.prob[entries], (np.repeat(acting, sizes), model.next[entries])), shape=shape)
-    reward = np.zeros(model.num_states)
-    reward[acting] = model.reward[pairs]
-    return np.atleast_1d(spsolve(csc_array(eye_array(model.num_states) - chain), reward))
+    chain = of_pairs(model, of_choice(model, piece.choice))
+    step = csr_array((discount * chain.prob, chain.next, chain.first), shape=(size, size))
+    return np.atleast_1d(spsolve(csc_array(eye_array(size) - step), chain.reward))
