@@ -60,6 +60,7 @@ def refuse(context: typer.Context, excludes: Mapping[str, tuple[tuple[str, ...],
 
 
 def no_limit_with_json(limit: int | None, json: bool) -> None:
+    """InputError where rows are limited of what has no table."""
     if limit is not None and json:
         raise InputError("--json goes without --limit: the JSON has every state")
 

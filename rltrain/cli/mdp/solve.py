@@ -14,7 +14,7 @@ from rltrain.errors import InputError
 
 
 class Method(StrEnum):
-    """How to solve; the answer and its proof are the same."""
+    """Ways to solve, which differ in time but not in what they prove."""
 
     auto = "auto"
     vi = "vi"

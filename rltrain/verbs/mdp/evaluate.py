@@ -34,6 +34,7 @@ class Goal(NamedTuple):
 
     @property
     def endless_sum(self) -> bool:
+        """It is the discounted sum of all rewards to come, not of H steps and no average."""
         return self.discount is not None and self.steps is None
 
 

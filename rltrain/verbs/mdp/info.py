@@ -26,12 +26,16 @@ class CountRange:
 
 @dataclass(frozen=True)
 class RewardRange:
+    """The least and the greatest reward of a transition."""
+
     min: float
     max: float
 
 
 @dataclass(frozen=True)
 class StartStates:
+    """Where a model starts."""
+
     stated: bool  # else it starts anywhere
     states: int
     names: list[str]

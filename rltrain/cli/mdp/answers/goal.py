@@ -9,6 +9,8 @@ from rltrain.verbs.mdp.evaluate import Goal
 
 
 class GoalWords(NamedTuple):
+    """A goal as titles, headings and keys."""
+
     titles: tuple[str, ...]
     number: str  # heading of what a policy is worth
     best: str  # heading of what the best is worth
