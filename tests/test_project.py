@@ -43,3 +43,20 @@ def test_every_hook_is_a_tool_of_the_project():
         wanted = words[1] if words[:1] == ["-m"] else Path(tool).name
         assert any(line.startswith(wanted) for line in PROJECT["project"]["optional-dependencies"]["dev"]), hook["id"]
         assert all((ROOT / word).exists() for word in words if word.startswith("tests/")), hook["id"]
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_what_a_page_names_exists(page):
+    text = (ROOT / page).read_text()
+    paths = re.findall(r"`((?:rltrain|tests|bench|configs|docs)/[a-z_/.0-9]*)`", text)
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    assert [path for path in paths + links if not (ROOT / path).exists()] == []
+    assert [name for name in re.findall(r"\bmake ([a-z-]+)\b", text) if f"\n{name}:" not in MAKEFILE] == []
+
+
+def test_the_picture_of_the_house_has_every_room():
+    picture = (ROOT / "ARCHITECTURE.md").read_text().split("```")[1]
+    rooms = [path for path in (ROOT / "rltrain").iterdir() if (path / "__init__.py").is_file()]
+    assert sorted(re.findall(r"^  ([a-z]+)/", picture, re.MULTILINE)) == sorted(room.name for room in rooms)
+    wings = {path.name for room in ("envs", "mdp") for path in (ROOT / "rltrain" / room).iterdir() if path.is_dir()}
+    assert {wing for wing in wings - {"__pycache__"} if not re.search(rf"\b{wing}\b", picture)} == set()
