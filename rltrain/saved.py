@@ -173,6 +173,12 @@ class Saved(dict[str, Any]):
         """Write a saved array over `own`, of whose dtype and shape it must be."""
         own[...] = self.like(key, own, low, high, finite)
 
+    def fill_list(self, key: str, own: Sequence[Array], low: float | None = None) -> None:
+        """Write a saved list of arrays over those of `own`, each as `fill` does."""
+        listed = self.listed(key, len(own))
+        for number, array in enumerate(own):
+            listed.fill(str(number), array, low)
+
     def _check_range(self, key: str, value: Array, low: float | None, high: float | None, finite: bool) -> None:
         if not finite and low is None and high is None:
             return

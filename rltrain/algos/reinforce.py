@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -26,12 +26,21 @@ from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics
 from rltrain.envs.episodes import Episodes
 from rltrain.errors import DivergedError, InputError
 from rltrain.experiment.settings import STRICT
-from rltrain.policies import mlp
+from rltrain.policies import mlp, whole_games
 from rltrain.policies.adam import Adam
+from rltrain.policies.policy_gradient import (
+    advantages,
+    draw,
+    logits,
+    normalized,
+    policy_gradient,
+    returns_to_go,
+    value_gradient,
+)
+from rltrain.policies.softmax_policy import SoftmaxPolicy
+from rltrain.policies.whole_games import WholeGames
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
-
-EPS = 1e-8  # keeps a batch of equal scores from being divided by nothing
 
 
 class Config(BaseModel):
@@ -76,17 +85,6 @@ class Config(BaseModel):
     )
 
 
-class Batch(NamedTuple):
-    """Whole games, [T, N]: lane by lane, one game after the other. What is not `played` counts for nothing."""
-
-    obs: Array  # [T + 1, N, *obs] float64
-    action: Array  # int64
-    reward: Array  # float64, scaled
-    discount: Array  # float64, 0 where the task ended
-    last: Array  # bool
-    played: Array  # bool
-
-
 class Algorithm:
     """Plays, scores, steps."""
 
@@ -94,7 +92,8 @@ class Algorithm:
         self.config, self.env, self.spec, self._seed = config, env, env.spec, rng.seed
         check(config, env.spec)
         self._act_stream = rng.numpy("act")
-        self.weights = first_weights(config, env.spec, rng.numpy("init"))
+        variance = {"lecun": 1.0, "he": 2.0}[config.initializer]
+        self.weights = mlp.initial(layer_sizes(config, env.spec), rng.numpy("init"), variance, config.output_gain)
         self._adam = Adam(self.weights)
         inputs = self.weights[0].shape[0]
         self.value = mlp.initial([inputs, *config.hidden, 1], rng.numpy("init value"), output_gain=config.output_gain)
@@ -114,9 +113,11 @@ class Algorithm:
 
     def step(self) -> Metrics:
         config = self.config
-        batch = self._play()
-        score, target = (each[batch.played] for each in self._scores(batch))
-        obs, action = batch.obs[:-1][batch.played], batch.action[batch.played]
+        seed = derive(self._seed, "games", self.updates)
+        games = whole_games.play(self.env, self._sample, config.games_per_update, seed)
+        games = games._replace(reward=games.reward * config.reward_scale)
+        score, target = (each[games.played] for each in self._scores(games))
+        obs, action = games.obs[:-1][games.played], games.action[games.played]
         if config.normalize_scores:
             score = normalized(score)
         gradients, entropy = policy_gradient(
@@ -130,7 +131,7 @@ class Algorithm:
             )
         self._adam.step(gradients, self._learning_rate())
         loss = self._fit_value(obs, target) if config.baseline == "value" else math.nan
-        returns = self.episodes.add_games(batch.reward / config.reward_scale, batch.last, batch.played)
+        returns = self.episodes.add_games(games.reward / config.reward_scale, games.last, games.played)
         self.env_steps += len(action)
         self.updates += 1
         return {
@@ -141,55 +142,29 @@ class Algorithm:
             "loss/value": loss,
         }
 
-    def _play(self) -> Batch:
-        """Whole games, a fixed number a lane: the first to end would mostly be short ones."""
-        due = np.full(self.spec.num_envs, self.config.games_per_update // self.spec.num_envs)
-        due[: self.config.games_per_update % self.spec.num_envs] += 1
-        now = self.env.reset(derive(self._seed, "games", self.updates))
-        obs, action, steps, counted = [_flat(now.obs)], [], [], []
-        while due.any():
-            action.append(self._sample(obs[-1]))
-            now = self.env.step(action[-1])
-            counted.append(~now.first & (due > 0))
-            due -= now.last & (due > 0)
-            steps.append(now)
-            obs.append(_flat(now.obs))
-        return Batch(
-            np.array(obs),
-            np.array(action),
-            np.array([step.reward for step in steps], np.float64) * self.config.reward_scale,
-            np.array([step.discount for step in steps], np.float64),
-            np.array([step.last for step in steps]),
-            np.array(counted),
-        )
-
     def _sample(self, obs: Array) -> Array:
-        """One action a lane [N], each with its probability."""
+        """An action [N] for each row of obs [N, in], drawn with its probability."""
         z = logits(self.weights, obs, self.config.activation, self.spec.num_actions)
         return draw(np.exp(z - z.max(axis=1, keepdims=True)), self._act_stream)
 
-    def _scores(self, batch: Batch) -> tuple[Array, Array]:
-        """Of every action [T, N]: how well it did, and what the value of its state should be."""
+    def _scores(self, games: WholeGames) -> tuple[Array, Array]:
+        """[T, N] of every action: how well it did, and what the value of its state should be."""
         config = self.config
         if config.baseline == "none":
-            score = returns_to_go(batch.reward, batch.last, config.gamma)
+            score = returns_to_go(games.reward, games.last, config.gamma)
             return score, score
-        flat = batch.obs.reshape(-1, batch.obs.shape[-1])
-        value = mlp.forward(self.value, flat, config.activation).reshape(batch.obs.shape[:2])
-        score = advantages(batch.reward, batch.discount, batch.last, value, config.gamma, config.gae_lambda)
+        inputs = games.obs.reshape(-1, games.obs.shape[-1])
+        value = mlp.forward(self.value, inputs, config.activation).reshape(games.obs.shape[:2])
+        score = advantages(games.reward, games.discount, games.last, value, config.gamma, config.gae_lambda)
         return score, score + value[:-1]
 
     def _fit_value(self, obs: Array, target: Array) -> float:
         """Steps of the baseline towards target [rows]; the mean squared error before them."""
         losses = []
         for _ in range(self.config.value_epochs):
-            out, kept = mlp.forward_kept(self.value, obs, self.config.activation)
-            error = out[:, 0] - target
-            losses.append(float(np.mean(error**2)))
-            d_out = (2 / len(target)) * error[:, None]
-            self._value_adam.step(
-                mlp.gradient(self.value, kept, d_out, self.config.activation), self.config.value_learning_rate
-            )
+            gradients, loss = value_gradient(self.value, obs, target, self.config.activation)
+            self._value_adam.step(gradients, self.config.value_learning_rate)
+            losses.append(loss)
         if not all(np.isfinite(part).all() for part in self.value):
             raise DivergedError(
                 f"the baseline's weights became no numbers after {self.updates:,} updates; "
@@ -223,10 +198,8 @@ class Algorithm:
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
-        for key, own in (("weights", self.weights), ("value", self.value)):
-            listed = saved.listed(key, len(own))
-            for number, part in enumerate(own):
-                listed.fill(str(number), part)
+        saved.fill_list("weights", self.weights)
+        saved.fill_list("value", self.value)
         self._adam.load(saved.part("adam"))
         self._value_adam.load(saved.part("value_adam"))
         self.env_steps = saved.integer("env_steps")
@@ -234,117 +207,13 @@ class Algorithm:
         self.episodes.load(saved.part("episodes"))
 
 
-class NetworkPolicy:
-    """Plays the likeliest action, or draws one from the probabilities where it has a stream."""
-
-    score_name = "probability"
-
-    def __init__(
-        self, weights: mlp.Weights, activation: mlp.Activation, num_actions: int, stream: np.random.Generator | None
-    ) -> None:
-        self.weights, self._activation, self._stream = weights, activation, stream
-        self._num_actions = num_actions
-
-    def scores(self, obs: Array) -> Array:
-        """The probability of every action, [N, A]."""
-        return np.exp(log_policy(logits(self.weights, _flat(obs), self._activation, self._num_actions)))
-
-    def act(self, obs: Array) -> Array:
-        if self._stream is None:
-            return np.asarray(logits(self.weights, _flat(obs), self._activation, self._num_actions).argmax(axis=1))
-        return draw(self.scores(obs), self._stream)
-
-
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state."""
     check(config, spec)
     shapes = mlp.shapes(layer_sizes(config, spec))
     saved = Saved.of(state).listed("weights", len(shapes))
-    return _policy(
-        config, [saved.array(str(i), "float64", shape) for i, shape in enumerate(shapes)], spec.num_actions, 0
-    )
-
-
-# The mathematics
-
-
-def returns_to_go(reward: Array, last: Array, gamma: float) -> Array:
-    """Discounted sum of the rewards from each step to its game's end; reward and last [T, N] -> [T, N].
-
-    A game that a time limit cuts counts as ended: what would have come after is not known here.
-    """
-    out = np.zeros_like(reward)
-    later = np.zeros(reward.shape[1])
-    for t in reversed(range(len(reward))):
-        later = out[t] = reward[t] + gamma * np.where(last[t], 0.0, later)
-    return out
-
-
-def advantages(reward: Array, discount: Array, last: Array, value: Array, gamma: float, gae_lambda: float) -> Array:
-    """Generalised advantage estimates [T, N] of reward, discount, last [T, N] and the states' values [T + 1, N].
-
-    A game that ended is worth nothing more (discount 0); one that a time limit cut, what its last state is worth.
-    """
-    error = reward + gamma * discount * value[1:] - value[:-1]
-    return returns_to_go(error, last, gamma * gae_lambda)
-
-
-def normalized(score: Array) -> Array:
-    """Mean 0, deviation 1; [rows]."""
-    return (score - score.mean()) / (score.std() + EPS)
-
-
-def logits(weights: mlp.Weights, obs: Array, activation: mlp.Activation, num_actions: int) -> Array:
-    """[rows, A] of obs [rows, in]."""
-    return of_all_actions(mlp.forward(weights, obs, activation), num_actions)
-
-
-def of_all_actions(out: Array, num_actions: int) -> Array:
-    """The logits [rows, A] of the network's outputs [rows, A or 1].
-
-    A single output z for two actions is the logit of action 0 against action 1: softmax of (z, 0) is sigmoid of z.
-    """
-    return out if out.shape[1] == num_actions else np.concatenate([out, np.zeros_like(out)], axis=1)
-
-
-def log_policy(z: Array) -> Array:
-    """Logarithm of the softmax of z [rows, A]."""
-    z = z - z.max(axis=1, keepdims=True)
-    return np.asarray(z - np.log(np.exp(z).sum(axis=1, keepdims=True)))
-
-
-def draw(weight: Array, stream: np.random.Generator) -> Array:
-    """An action a row [rows], with probabilities in proportion to weight [rows, A]."""
-    mass = weight.cumsum(axis=1)
-    return np.asarray((stream.random((len(mass), 1)) * mass[:, -1:] >= mass[:, :-1]).sum(axis=1))
-
-
-def policy_gradient(
-    weights: mlp.Weights,
-    obs: Array,
-    action: Array,
-    score: Array,
-    activation: mlp.Activation,
-    ent_coef: float,
-    num_actions: int,
-) -> tuple[mlp.Weights, float]:
-    """The gradient of the loss -mean(score log pi(action | obs)) - ent_coef entropy, and the entropy, in nats.
-
-    Over rows of obs [rows, in], action [rows] and score [rows]. Equal to the mean over rows of the gradient of the
-    action's cross-entropy times its score.
-    """
-    out, kept = mlp.forward_kept(weights, obs, activation)
-    log_p = log_policy(of_all_actions(out, num_actions))
-    p = np.exp(log_p)
-    entropy = -(p * log_p).sum(axis=1, keepdims=True)
-    d = p * score[:, None]
-    d[np.arange(len(d)), action] -= score
-    d += ent_coef * p * (log_p + entropy)
-    d /= len(d)
-    return mlp.gradient(weights, kept, d[:, : out.shape[1]], activation), float(entropy.mean())
-
-
-# Small parts
+    weights = [saved.array(str(number), "float64", shape) for number, shape in enumerate(shapes)]
+    return _policy(config, weights, spec.num_actions, seed=0)
 
 
 def check(config: Config, spec: EnvSpec) -> None:
@@ -364,26 +233,15 @@ def check(config: Config, spec: EnvSpec) -> None:
         )
 
 
-def first_weights(config: Config, spec: EnvSpec, stream: np.random.Generator) -> mlp.Weights:
-    """The policy network's weights before the first update."""
-    variance = {"lecun": 1.0, "he": 2.0}[config.initializer]
-    return mlp.initial(layer_sizes(config, spec), stream, variance, config.output_gain)
-
-
 def layer_sizes(config: Config, spec: EnvSpec) -> list[int]:
     """Units of the policy network: inputs, hidden layers, outputs."""
     outputs = 1 if config.output == "sigmoid" else spec.num_actions
     return [math.prod(spec.obs_shape), *config.hidden, outputs]
 
 
-def _policy(config: Config, weights: mlp.Weights, num_actions: int, seed: int) -> NetworkPolicy:
+def _policy(config: Config, weights: mlp.Weights, num_actions: int, seed: int) -> SoftmaxPolicy:
     stream = np.random.default_rng(seed) if config.act == "sample" else None
-    return NetworkPolicy(weights, config.activation, num_actions, stream)
-
-
-def _flat(obs: Array) -> Array:
-    """[N, *obs] -> [N, in] float64."""
-    return obs.reshape(len(obs), -1).astype(np.float64)
+    return SoftmaxPolicy(weights, config.activation, num_actions, stream)
 
 
 PLUGIN = AlgorithmPlugin(

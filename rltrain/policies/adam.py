@@ -41,7 +41,5 @@ class Adam:
     def load(self, state: State) -> None:
         saved = Saved.of(state)
         self.steps = saved.integer("steps")
-        for key, parts, low in (("mean", self._mean, None), ("square", self._square, 0)):
-            listed = saved.listed(key, len(parts))
-            for number, part in enumerate(parts):
-                listed.fill(str(number), part, low)
+        saved.fill_list("mean", self._mean)
+        saved.fill_list("square", self._square, low=0)

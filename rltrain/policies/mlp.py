@@ -43,10 +43,7 @@ def shapes(sizes: Sequence[int]) -> list[tuple[int, ...]]:
 
 def forward(weights: Weights, x: Array, activation: Activation) -> Array:
     """Outputs [rows, out] of inputs [rows, in]."""
-    h = x
-    for layer in range(0, len(weights) - 2, 2):
-        h = activate(h @ weights[layer] + weights[layer + 1], activation)
-    return h @ weights[-2] + weights[-1]
+    return forward_kept(weights, x, activation)[0]
 
 
 def forward_kept(weights: Weights, x: Array, activation: Activation) -> tuple[Array, list[Array]]:

@@ -1,127 +1,17 @@
-"""REINFORCE: the chapter's worked examples, its gradient, advantages by hand, and what it counts."""
-
-import math
+"""REINFORCE: what it counts, learns and refuses."""
 
 import numpy as np
 import pytest
-import torch
 
 from rltrain.algos import reinforce
 from rltrain.algos.reinforce import Algorithm, Config
 from rltrain.core import Array, EnvSpec, Hardware, Step
 from rltrain.errors import DivergedError, InputError
 from rltrain.experiment import config
-from rltrain.policies import mlp
+from rltrain.policies import whole_games
 from rltrain.rng import Streams
 from rltrain.run import build
 from rltrain.run.evaluation import evaluate
-
-
-def one_game(rewards: list[float]) -> tuple[Array, Array]:
-    reward = np.array(rewards)[:, None]
-    last = np.zeros_like(reward, dtype=bool)
-    last[-1] = True
-    return reward, last
-
-
-# The chapter's examples
-
-
-def test_discounted_rewards_of_the_chapter() -> None:
-    assert reinforce.returns_to_go(*one_game([10, 0, -50]), 0.8)[:, 0].tolist() == [-22, -40, -50]
-
-
-def test_normalised_scores_of_the_chapter() -> None:
-    games = [[10.0, 0, -50], [10.0, 20]]
-    scores = np.concatenate([reinforce.returns_to_go(*one_game(game), 0.8)[:, 0] for game in games])
-    expected = [-0.28435071, -0.86597718, -1.18910299, 1.26665318, 1.0727777]
-    np.testing.assert_allclose(reinforce.normalized(scores), expected, atol=5e-9)
-
-
-def test_one_batched_pass_is_the_mean_of_the_chapters_gradients() -> None:
-    """The chapter: the gradient of each step's cross-entropy, times its score; then the mean over all steps."""
-    stream = np.random.default_rng(0)
-    settings = Config.model_validate({"hidden": (4,), "activation": "elu", "output": "sigmoid", "initializer": "he"})
-    weights = mlp.initial([4, 4, 1], stream, variance=2.0)
-    obs = stream.normal(size=(50, 4))
-    action = stream.integers(0, 2, 50)
-    score = stream.normal(size=50)
-    ours, _ = reinforce.policy_gradient(weights, obs, action, score, settings.activation, 0.0, 2)
-
-    layers = [torch.nn.Linear(4, 4, dtype=torch.float64), torch.nn.ELU(), torch.nn.Linear(4, 1, dtype=torch.float64)]
-    network = torch.nn.Sequential(*layers)
-    with torch.no_grad():
-        for part, own in zip(network.parameters(), weights, strict=True):
-            part.copy_(torch.from_numpy(own.T))
-    total = [torch.zeros_like(part) for part in network.parameters()]
-    for t in range(50):
-        y = torch.tensor([1.0 - action[t]], dtype=torch.float64)  # the target chance of action 0
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(network(torch.from_numpy(obs[t])), y)
-        for sum_, part in zip(total, torch.autograd.grad(loss, list(network.parameters())), strict=True):
-            sum_ += score[t] * part
-    for own, sum_ in zip(ours, total, strict=True):
-        np.testing.assert_allclose(own, (sum_ / 50).numpy().T, atol=1e-6 * float(np.abs(own).max()))
-
-
-# The gradient and the scores in general
-
-
-def loss(weights: mlp.Weights, obs: Array, action: Array, score: Array, ent_coef: float) -> float:
-    num_actions = max(2, weights[-1].shape[0])
-    log_p = reinforce.log_policy(reinforce.logits(weights, obs, "tanh", num_actions))
-    entropy = -(np.exp(log_p) * log_p).sum(axis=1)
-    return float(-np.mean(score * log_p[np.arange(len(obs)), action]) - ent_coef * entropy.mean())
-
-
-@pytest.mark.parametrize("outputs", [1, 3])
-def test_the_gradient_is_the_slope_of_the_loss(outputs: int) -> None:
-    stream = np.random.default_rng(1)
-    weights = mlp.initial([2, 5, outputs], stream)
-    obs, score = stream.normal(size=(9, 2)), stream.normal(size=9)
-    action = stream.integers(0, max(2, outputs), 9)
-    gradient, entropy = reinforce.policy_gradient(weights, obs, action, score, "tanh", 0.3, max(2, outputs))
-    assert 0 < entropy <= math.log(max(2, outputs))
-    for part, slope in zip(weights, gradient, strict=True):
-        for at in np.ndindex(part.shape):
-            before, h = part[at], 1e-6
-            ends = []
-            for value in (before + h, before - h):
-                part[at] = value
-                ends.append(loss(weights, obs, action, score, 0.3))
-            part[at] = before
-            assert slope[at] == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=1e-4, abs=1e-8)
-
-
-def test_advantages_by_hand() -> None:
-    """Two games in a lane: the first ends by itself, the second is cut by the clock after one step."""
-    reward = np.array([[1.0], [2.0], [3.0]])
-    last = np.array([[False], [True], [True]])
-    discount = np.array([[1.0], [0.0], [1.0]])
-    value = np.array([[0.5], [1.5], [2.0], [10.0]])
-    # delta: 1 + .9*1.5 - .5 = 1.85;  2 + 0 - 1.5 = .5;  3 + .9*10 - 2 = 10
-    found = reinforce.advantages(reward, discount, last, value, 0.9, 0.5)
-    assert found[:, 0] == pytest.approx([1.85 + 0.45 * 0.5, 0.5, 10.0])
-
-
-def test_lambda_1_is_the_return_minus_the_baseline() -> None:
-    stream = np.random.default_rng(0)
-    reward, last = stream.normal(size=(6, 2)), np.zeros((6, 2), bool)
-    last[-1] = True
-    discount = np.where(last, 0.0, 1.0)
-    value = stream.normal(size=(7, 2))
-    found = reinforce.advantages(reward, discount, last, value, 0.9, 1.0)
-    np.testing.assert_allclose(found, reinforce.returns_to_go(reward, last, 0.9) - value[:-1])
-
-
-def test_actions_come_with_their_probabilities() -> None:
-    weight = np.repeat([[1.0, 0.0, 3.0]], 40_000, axis=0)
-    drawn = reinforce.draw(weight, np.random.default_rng(0))
-    share = np.bincount(drawn, minlength=3) / len(drawn)
-    assert share[1] == 0
-    assert share[0] == pytest.approx(0.25, abs=0.01)
-
-
-# Whole games
 
 
 class Countdown:
@@ -155,7 +45,7 @@ class Countdown:
 
 def test_every_lane_plays_its_share_of_whole_games_and_nothing_else_counts() -> None:
     algorithm = Algorithm(Config(games_per_update=5), Countdown(3), Streams(0), Hardware("cpu", 1))
-    batch = algorithm._play()
+    batch = whole_games.play(algorithm.env, lambda obs: np.zeros(len(obs), np.int64), games=5, seed=0)
     assert batch.played.sum(axis=0).tolist() == [2 * 1, 2 * 2, 1 * 3]  # 5 games: 2, 2 and 1, of 1, 2 and 3 steps
     assert batch.reward[batch.played].min() >= 1  # a step that opens a game pays nothing and is not among them
     metrics = algorithm.step()
@@ -182,7 +72,7 @@ def test_it_learns_which_of_two_actions_pays() -> None:
 def test_a_baseline_makes_the_scores_smaller() -> None:
     settings = {"baseline": "value", "normalize_scores": False, "games_per_update": 30, "value_epochs": 50}
     algorithm = Algorithm(Config.model_validate(settings), Countdown(3), Streams(0), Hardware("cpu", 1))
-    batch = algorithm._play()
+    batch = whole_games.play(algorithm.env, lambda obs: np.zeros(len(obs), np.int64), games=30, seed=0)
     before = np.abs(algorithm._scores(batch)[0][batch.played]).mean()
     losses = [algorithm.step()["loss/value"] for _ in range(20)]
     after = np.abs(algorithm._scores(batch)[0][batch.played]).mean()
