@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -23,10 +23,9 @@ from pydantic import BaseModel, Field
 from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.errors import InputError
 from rltrain.experiment.settings import STRICT
-from rltrain.policies import choosing, trials
-from rltrain.policies.champion import Champion, champion_of, spread, told
-from rltrain.policies.parameters import Family
-from rltrain.rng import Streams, derive
+from rltrain.policies import choosing, contest, trials
+from rltrain.policies.contest import Contest, load_policy, summary_lines
+from rltrain.rng import Streams
 from rltrain.saved import Saved
 
 TINY, HUGE = 1e-100, 1e100  # of a saved search: beyond, squares are no numbers
@@ -80,19 +79,17 @@ class Algorithm:
     """One generation a step."""
 
     def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
-        trials.check(env.spec, config.games, config.same_starts)
-        self.config, self.env, self._seed = config, env, rng.seed
-        self._stream = rng.numpy("sample")
-        self.family = make_family(config, env.spec)
-        self.champion = Champion(self.family, env, config.recheck, rng.seed)
-        size = len(self.family.parameters)
+        self.config, self._stream = config, rng.numpy("sample")
+        self.contest = Contest(config, env, rng.seed)
+        self.parameters = self.contest.family.parameters
+        size = cost(config, env.spec)["parameters"]
         self.rates = rates(size, config.population or default_population(size))
         self.search = Search(np.zeros(size), float(config.sigma), np.eye(size), np.zeros(size), np.zeros(size))
-        self.generations = self.env_steps = self.episodes = 0
+        self.generations = 0
 
     @property
     def counters(self) -> Mapping[str, int]:
-        return {"generations": self.generations, "env_steps": self.env_steps, "episodes": self.episodes}
+        return {"generations": self.generations, **self.contest.counters}
 
     @property
     def done(self) -> bool:
@@ -100,33 +97,21 @@ class Algorithm:
 
     def step(self) -> Metrics:
         """Sample, play, update, replay."""
-        config, parameters = self.config, self.family.parameters
+        parameters = self.parameters
         noise = self._stream.standard_normal((len(self.rates.weights), len(parameters)))
-        samples = parameters.inside(parameters.middle + parameters.width / 2 * sample(self.search, noise))
-        seed = derive(self._seed, "generation", self.generations)
-        played = trials.play(self.family, samples, self.env, config.games, seed, config.same_starts)
-        self.search = update(
-            self.search, self.rates, (samples - parameters.middle) / (parameters.width / 2), played.scores,
-            self.generations + 1,
-        )  # fmt: skip
-        mean = parameters.inside(parameters.middle + parameters.width / 2 * self.search.mean)
-        replayed = self.champion.challenge(np.array([mean, samples[played.scores.argmax()]]), self.generations)
+        samples = parameters.inside(parameters.at(sample(self.search, noise)))
+        scores = self.contest.scores(samples, self.generations)
+        self.search = update(self.search, self.rates, parameters.halves(samples), scores, self.generations + 1)
+        mean = parameters.inside(parameters.at(self.search.mean))
+        self.contest.challenge(np.array([mean, samples[scores.argmax()]]), self.generations)
         self.generations += 1
-        self.env_steps += int(played.lengths.sum() + replayed.lengths.sum())
-        self.episodes += played.lengths.size + replayed.lengths.size
-        return {**spread(played.scores), **self.champion.metrics(), "sigma": self.search.sigma}
+        return {**self.contest.metrics(scores), "sigma": self.search.sigma}
 
     def policy(self) -> Policy:
-        return self.champion.policy()
+        return self.contest.champion.policy()
 
     def save(self) -> State:
-        return {
-            "search": self.search._asdict(),
-            "champion": self.champion.save(),
-            "generations": self.generations,
-            "env_steps": self.env_steps,
-            "episodes": self.episodes,
-        }
+        return {"search": self.search._asdict(), "generations": self.generations, **self.contest.save()}
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
@@ -138,9 +123,8 @@ class Algorithm:
             path_sigma=search.like("path_sigma", own.path_sigma, -HUGE, HUGE),
             path_c=search.like("path_c", own.path_c, -HUGE, HUGE),
         )
-        self.champion.load(saved.part("champion"))
         self.generations = saved.integer("generations")
-        self.env_steps, self.episodes = saved.integer("env_steps"), saved.integer("episodes")
+        self.contest.load(saved)
 
 
 def default_population(size: int) -> int:
@@ -222,30 +206,15 @@ def _tied(weights: Array, scores: Array) -> Array:
     return shared[group] / sizes[group]
 
 
-def make_family(config: Config, spec: EnvSpec) -> Family:
-    """The policy whose parameters are sampled. InputError for more than can be handled."""
-    family = choosing.make(config, spec)
-    if len(family.parameters) > MOST_PARAMETERS:
+def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
+    """The parameters that a run looks for. InputError for more than a matrix of their covariances can have."""
+    needed = contest.cost(config, spec)
+    if needed["parameters"] > MOST_PARAMETERS:
         raise InputError(
-            f"algorithm.policy: {len(family.parameters):,} parameters are too many for a matrix of their covariances;"
+            f"algorithm.policy: {needed['parameters']:,} parameters are too many for a matrix of their covariances;"
             f" at most {MOST_PARAMETERS:,}. genetic and openai_es have no such limit"
         )
-    return family
-
-
-def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
-    """The policy of a saved state."""
-    return champion_of(make_family(config, spec), state)
-
-
-def summary_lines(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:
-    """What is told at the end of a run."""
-    return told(make_family(config, spec), state["champion"])
-
-
-def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
-    """What a run needs."""
-    return {"parameters": len(make_family(config, spec).parameters)}
+    return needed
 
 
 PLUGIN = AlgorithmPlugin(

@@ -10,17 +10,16 @@ unchanged, and play anew in each generation: who was lucky once is found out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.core import AlgorithmPlugin, Array, Env, Hardware, Metrics, Policy, State
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, trials
-from rltrain.policies.champion import Champion, champion_of, spread, told
+from rltrain.policies.contest import Contest, cost, load_policy, summary_lines
 from rltrain.policies.parameters import Parameters
-from rltrain.rng import Streams, derive
+from rltrain.rng import Streams
 from rltrain.saved import Saved
 
 
@@ -76,17 +75,15 @@ class Algorithm:
     """One generation a step."""
 
     def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
-        trials.check(env.spec, config.games, config.same_starts)
-        self.config, self.env, self._seed = config, env, rng.seed
-        self._stream = rng.numpy("breed")
-        self.family = choosing.make(config, env.spec)
-        self.champion = Champion(self.family, env, config.recheck, rng.seed)
-        self.population = self.family.parameters.draw(config.population, self._stream)  # [C, P], not yet played
-        self.generations = self.env_steps = self.episodes = 0
+        self.config, self._stream = config, rng.numpy("breed")
+        self.contest = Contest(config, env, rng.seed)
+        self.parameters = self.contest.family.parameters
+        self.population = self.parameters.draw(config.population, self._stream)  # [C, P], not yet played
+        self.generations = 0
 
     @property
     def counters(self) -> Mapping[str, int]:
-        return {"generations": self.generations, "env_steps": self.env_steps, "episodes": self.episodes}
+        return {"generations": self.generations, **self.contest.counters}
 
     @property
     def done(self) -> bool:
@@ -101,36 +98,24 @@ class Algorithm:
     def step(self) -> Metrics:
         """Play, replay the best, breed."""
         config, sigma = self.config, self.sigma
-        seed = derive(self._seed, "generation", self.generations)
-        played = trials.play(self.family, self.population, self.env, config.games, seed, config.same_starts)
-        survivors = self.population[best(played.scores, config.survivors)]
-        replayed = self.champion.challenge(survivors[:1], self.generations)
-        self.population = breed(
-            survivors, config.population, sigma, config.elitism, self.family.parameters, self._stream
-        )
+        scores = self.contest.scores(self.population, self.generations)
+        survivors = self.population[best(scores, config.survivors)]
+        self.contest.challenge(survivors[:1], self.generations)
+        self.population = breed(survivors, config.population, sigma, config.elitism, self.parameters, self._stream)
         self.generations += 1
-        self.env_steps += int(played.lengths.sum() + replayed.lengths.sum())
-        self.episodes += played.lengths.size + replayed.lengths.size
-        return {**spread(played.scores), **self.champion.metrics(), "sigma": sigma}
+        return {**self.contest.metrics(scores), "sigma": sigma}
 
     def policy(self) -> Policy:
-        return self.champion.policy()
+        return self.contest.champion.policy()
 
     def save(self) -> State:
-        return {
-            "population": self.population.copy(),
-            "champion": self.champion.save(),
-            "generations": self.generations,
-            "env_steps": self.env_steps,
-            "episodes": self.episodes,
-        }
+        return {"population": self.population.copy(), "generations": self.generations, **self.contest.save()}
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
         self.population = saved.like("population", self.population)
-        self.champion.load(saved.part("champion"))
         self.generations = saved.integer("generations")
-        self.env_steps, self.episodes = saved.integer("env_steps"), saved.integer("episodes")
+        self.contest.load(saved)
 
 
 def best(scores: Array, count: int) -> Array:
@@ -151,21 +136,6 @@ def breed(
     parents = survivors[np.arange(population - alive) % len(survivors)]
     children = parents + sigma * parameters.width * stream.standard_normal(parents.shape)
     return np.concatenate([survivors[:alive], parameters.inside(children)])
-
-
-def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
-    """The policy of a saved state."""
-    return champion_of(choosing.make(config, spec), state)
-
-
-def summary_lines(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:
-    """What is told at the end of a run."""
-    return told(choosing.make(config, spec), state["champion"])
-
-
-def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
-    """What a run needs."""
-    return {"parameters": len(choosing.make(config, spec).parameters)}
 
 
 PLUGIN = AlgorithmPlugin(

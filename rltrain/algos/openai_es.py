@@ -10,17 +10,16 @@ half range, from the middle: there the search begins.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, Field
 
-from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.core import AlgorithmPlugin, Array, Env, Hardware, Metrics, Policy, State
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, trials
 from rltrain.policies.adam import Adam
-from rltrain.policies.champion import Champion, champion_of, spread, told
-from rltrain.rng import Streams, derive
+from rltrain.policies.contest import Contest, cost, load_policy, summary_lines
+from rltrain.rng import Streams
 from rltrain.saved import Saved
 
 
@@ -53,18 +52,16 @@ class Algorithm:
     """One generation a step."""
 
     def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
-        trials.check(env.spec, config.games, config.same_starts)
-        self.config, self.env, self._seed = config, env, rng.seed
-        self._stream = rng.numpy("noise")
-        self.family = choosing.make(config, env.spec)
-        self.champion = Champion(self.family, env, config.recheck, rng.seed)
-        self.centre = np.zeros(len(self.family.parameters))  # [P], in halves of the ranges
+        self.config, self._stream = config, rng.numpy("noise")
+        self.contest = Contest(config, env, rng.seed)
+        self.parameters = self.contest.family.parameters
+        self.centre = np.zeros(len(self.parameters))  # [P], in halves of the ranges
         self.adam = Adam([self.centre])
-        self.generations = self.env_steps = self.episodes = 0
+        self.generations = 0
 
     @property
     def counters(self) -> Mapping[str, int]:
-        return {"generations": self.generations, "env_steps": self.env_steps, "episodes": self.episodes}
+        return {"generations": self.generations, **self.contest.counters}
 
     @property
     def done(self) -> bool:
@@ -72,50 +69,35 @@ class Algorithm:
 
     def step(self) -> Metrics:
         """Sample, play, climb, replay."""
-        config, parameters = self.config, self.family.parameters
+        config, parameters = self.config, self.parameters
         noise = self._stream.standard_normal((config.population // 2, len(parameters)))
         noise = np.concatenate([noise, -noise])
-        samples = parameters.inside(self._place(self.centre + config.sigma * noise))
-        seed = derive(self._seed, "generation", self.generations)
-        played = trials.play(self.family, samples, self.env, config.games, seed, config.same_starts)
-        slope = gradient(noise, played.scores, config.sigma) - config.weight_decay * self.centre
+        samples = parameters.inside(parameters.at(self.centre + config.sigma * noise))
+        scores = self.contest.scores(samples, self.generations)
+        slope = gradient(noise, scores, config.sigma) - config.weight_decay * self.centre
         self.adam.step([-slope], config.learning_rate)  # it moves the centre, and against what it is given
         self.centre[:] = np.where(parameters.bounded, np.clip(self.centre, -1, 1), self.centre)
-        challengers = np.array([self._place(self.centre), samples[played.scores.argmax()]])
-        replayed = self.champion.challenge(challengers, self.generations)
+        self.contest.challenge(np.array([parameters.at(self.centre), samples[scores.argmax()]]), self.generations)
         self.generations += 1
-        self.env_steps += int(played.lengths.sum() + replayed.lengths.sum())
-        self.episodes += played.lengths.size + replayed.lengths.size
-        return {
-            **spread(played.scores),
-            **self.champion.metrics(),
-            "gradient/norm": float(np.linalg.norm(slope)),
-        }
-
-    def _place(self, centre: Array) -> Array:
-        """Halves of the ranges [..., P] as parameters."""
-        return self.family.parameters.middle + self.family.parameters.width / 2 * centre
+        return {**self.contest.metrics(scores), "gradient/norm": float(np.linalg.norm(slope))}
 
     def policy(self) -> Policy:
-        return self.champion.policy()
+        return self.contest.champion.policy()
 
     def save(self) -> State:
         return {
             "centre": self.centre.copy(),
             "adam": self.adam.save(),
-            "champion": self.champion.save(),
             "generations": self.generations,
-            "env_steps": self.env_steps,
-            "episodes": self.episodes,
+            **self.contest.save(),
         }
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
         saved.fill("centre", self.centre)
         self.adam.load(saved.part("adam"))
-        self.champion.load(saved.part("champion"))
         self.generations = saved.integer("generations")
-        self.env_steps, self.episodes = saved.integer("env_steps"), saved.integer("episodes")
+        self.contest.load(saved)
 
 
 def centred_ranks(scores: Array) -> Array:
@@ -128,21 +110,6 @@ def centred_ranks(scores: Array) -> Array:
 def gradient(noise: Array, scores: Array, sigma: float) -> Array:
     """[P] of noise [n, P] in opposite pairs and the scores [n] that it led to."""
     return centred_ranks(scores) @ noise / (len(scores) * sigma)
-
-
-def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
-    """The policy of a saved state."""
-    return champion_of(choosing.make(config, spec), state)
-
-
-def summary_lines(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:
-    """What is told at the end of a run."""
-    return told(choosing.make(config, spec), state["champion"])
-
-
-def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
-    """What a run needs."""
-    return {"parameters": len(choosing.make(config, spec).parameters)}
 
 
 PLUGIN = AlgorithmPlugin(

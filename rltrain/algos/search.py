@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, designs, trials
-from rltrain.policies.champion import Champion, champion_of, spread, told
+from rltrain.policies.contest import Contest, cost, load_policy, summary_lines
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
 
@@ -51,26 +51,22 @@ class Algorithm:
     """Tries one batch of points a step."""
 
     def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
-        trials.check(env.spec, config.games, config.same_starts)
-        self.config, self.env, self._seed = config, env, rng.seed
-        self._stream = rng.numpy("search")
-        self.family = choosing.make(config, env.spec)
-        parameters = self.family.parameters
+        self.config, self._stream = config, rng.numpy("search")
+        self.contest = Contest(config, env, rng.seed)
+        self.parameters = parameters = self.contest.family.parameters
         self.size: int | None = None  # of the design; None: without end
         if config.sampler == "grid":
             self.size = designs.grid_size(parameters, config.steps)
         elif config.sampler == "latin":
             self.size = config.points
             self._latin = designs.latin(parameters, config.points, np.random.default_rng(derive(rng.seed, "latin")))
-        self.champion = Champion(self.family, env, config.recheck, rng.seed)
         kept = len(parameters) if len(parameters) <= MOST_COLUMNS else 0  # a large network's would fill the disk
         self.points = np.zeros((0, kept))  # all that were tried, in their order
         self.scores = np.zeros(0)
-        self.env_steps = self.episodes = 0
 
     @property
     def counters(self) -> Mapping[str, int]:
-        return {"policies": len(self.scores), "env_steps": self.env_steps, "episodes": self.episodes}
+        return {"policies": len(self.scores), **self.contest.counters}
 
     @property
     def done(self) -> bool:
@@ -78,20 +74,17 @@ class Algorithm:
 
     def step(self) -> Metrics:
         """One batch."""
-        config, tried = self.config, len(self.scores)
+        tried = len(self.scores)
         batch = self._batch(tried)
-        seed = derive(self._seed, "batch", tried)
-        played = trials.play(self.family, batch, self.env, config.games, seed, config.same_starts)
-        replayed = self.champion.challenge(batch[[played.scores.argmax()]], tried)
+        scores = self.contest.scores(batch, tried, "batch")
+        self.contest.challenge(batch[[scores.argmax()]], tried)
         self.points = np.concatenate([self.points, batch[:, : self.points.shape[1]]])
-        self.scores = np.concatenate([self.scores, played.scores])
-        self.env_steps += int(played.lengths.sum() + replayed.lengths.sum())
-        self.episodes += played.lengths.size + replayed.lengths.size
-        return {**spread(self.scores), **self.champion.metrics()}
+        self.scores = np.concatenate([self.scores, scores])
+        return self.contest.metrics(self.scores)
 
     def _batch(self, tried: int) -> Array:
         """The next points [n, P]."""
-        parameters, count = self.family.parameters, self.config.batch
+        parameters, count = self.parameters, self.config.batch
         if self.size is None:
             return parameters.draw(count, self._stream)
         if self.config.sampler == "latin":
@@ -99,33 +92,16 @@ class Algorithm:
         return designs.grid(parameters, self.config.steps, np.arange(tried, min(tried + count, self.size)))
 
     def policy(self) -> Policy:
-        return self.champion.policy()
+        return self.contest.champion.policy()
 
     def save(self) -> State:
-        return {
-            "points": self.points.copy(),
-            "scores": self.scores.copy(),
-            "champion": self.champion.save(),
-            "env_steps": self.env_steps,
-            "episodes": self.episodes,
-        }
+        return {"points": self.points.copy(), "scores": self.scores.copy(), **self.contest.save()}
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
         self.points = saved.array("points", "float64", (None, self.points.shape[1]))
         self.scores = saved.array("scores", "float64", (len(self.points),))
-        self.champion.load(saved.part("champion"))
-        self.env_steps, self.episodes = saved.integer("env_steps"), saved.integer("episodes")
-
-
-def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
-    """The policy of a saved state."""
-    return champion_of(choosing.make(config, spec), state)
-
-
-def summary_lines(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:
-    """What is told at the end of a run."""
-    return told(choosing.make(config, spec), state["champion"])
+        self.contest.load(saved)
 
 
 def tables(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> dict[str, dict[str, Array]]:
@@ -134,11 +110,6 @@ def tables(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> dict[str,
     columns = dict(zip(names, state["points"].T, strict=True)) if len(names) <= MOST_COLUMNS else {}
     games = np.full(len(state["scores"]), config.games)
     return {"points": {**columns, "score": state["scores"], "games": games}}
-
-
-def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
-    """What a run needs."""
-    return {"parameters": len(choosing.make(config, spec).parameters)}
 
 
 PLUGIN = AlgorithmPlugin(

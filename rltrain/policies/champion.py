@@ -91,7 +91,7 @@ def fixed(family: Family, candidate: Array, seed: int) -> Fixed:
     return Fixed(family, np.where(np.isnan(candidate), family.parameters.middle, candidate), derive(seed, "policy"))
 
 
-def told(family: Family, saved: State) -> list[str]:
+def described(family: Family, saved: State) -> list[str]:
     """A saved champion in words: its parameters where they are few, and what it scored when played again."""
     if not saved["played"]:
         return []

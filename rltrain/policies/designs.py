@@ -19,7 +19,7 @@ MOST_POINTS = 10_000_000
 
 def grid_size(parameters: Parameters, steps: int) -> int:
     """How many points a grid has. InputError for more than anyone could try."""
-    size = steps ** len(parameters)
+    size: int = steps ** len(parameters)
     if size > MOST_POINTS:
         fits = math.floor(MOST_POINTS ** (1 / len(parameters)))
         rule = f"steps may be at most {fits}" if fits > 1 else "no grid fits"

@@ -69,5 +69,5 @@ def describe(sizes: tuple[int, ...]) -> Parameters:
 def _product(weights: Array, inputs: Array) -> Array:
     """[L or 1, O, I] times [L, I] -> [L, O]. One candidate for all lanes is a plain matrix product."""
     if len(weights) == 1:
-        return inputs @ weights[0].T
-    return np.einsum("loi,li->lo", weights, inputs)
+        return np.asarray(inputs @ weights[0].T)
+    return np.asarray(np.einsum("loi,li->lo", weights, inputs))

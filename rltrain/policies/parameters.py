@@ -39,6 +39,14 @@ class Parameters:
         """[P] half-way between the ends."""
         return (self.low + self.high) / 2
 
+    def at(self, halves: Array) -> Array:
+        """Points [..., P] that lie so many half widths from the middle."""
+        return self.middle + self.width / 2 * halves
+
+    def halves(self, candidates: Array) -> Array:
+        """How many half widths candidates [..., P] lie from the middle."""
+        return (candidates - self.middle) / (self.width / 2)
+
     def draw(self, count: int, stream: np.random.Generator) -> Array:
         """[count, P] uniform over the ranges."""
         return self.low + self.width * stream.random((count, len(self)))

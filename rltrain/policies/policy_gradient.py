@@ -43,7 +43,7 @@ def advantages(reward: Array, discount: Array, last: Array, value: Array, gamma:
 
 def normalized(score: Array) -> Array:
     """Scores [rows] shifted to mean 0 and scaled to standard deviation 1."""
-    return (score - score.mean()) / (score.std() + EPS)
+    return np.asarray((score - score.mean()) / (score.std() + EPS))
 
 
 # The policy: softmax of a network's outputs

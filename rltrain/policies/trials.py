@@ -34,7 +34,7 @@ class Trials(NamedTuple):
     @property
     def scores(self) -> Array:
         """[C] the mean return of each candidate."""
-        return self.returns.mean(axis=1)
+        return np.asarray(self.returns.mean(axis=1))
 
 
 def play(family: Family, candidates: Array, env: Env, games: int, seed: int, same_starts: bool = False) -> Trials:

@@ -28,7 +28,7 @@ def test_random_points_lie_in_their_ranges_and_never_end():
     algorithm = make(batch=50, games=1, recheck=1, ranges=RANGES)
     algorithm.step()
     algorithm.step()
-    low, high = algorithm.family.parameters.low, algorithm.family.parameters.high
+    low, high = algorithm.contest.family.parameters.low, algorithm.contest.family.parameters.high
     assert algorithm.points.shape == (100, 5)
     assert (algorithm.points >= low).all() and (algorithm.points <= high).all()
     assert len(np.unique(algorithm.points, axis=0)) == 100
@@ -77,8 +77,8 @@ def test_the_best_is_chosen_by_games_of_its_own():
     best = algorithm.points[algorithm.scores.argmax()]
     assert metrics["population/best"] == algorithm.scores.max()
     assert metrics["champion/games"] >= 20
-    assert any((algorithm.champion.candidate == point).all() for point in algorithm.points)
-    assert best.shape == algorithm.champion.candidate.shape
+    assert any((algorithm.contest.champion.candidate == point).all() for point in algorithm.points)
+    assert best.shape == algorithm.contest.champion.candidate.shape
 
 
 @pytest.mark.parametrize("sampler", ["random", "grid", "latin"])
@@ -125,7 +125,10 @@ def test_the_points_lie_in_the_run_folder(tmp_path: Path):
 def test_many_parameters_are_left_out_of_the_table():
     algorithm = make(policy="mlp", hidden=(8,), batch=4, games=1, recheck=1)
     algorithm.step()
-    assert list(search.tables(algorithm.config, algorithm.env.spec, algorithm.save())["points"]) == ["score", "games"]
+    assert list(search.tables(algorithm.config, algorithm.contest.env.spec, algorithm.save())["points"]) == [
+        "score",
+        "games",
+    ]
 
 
 @pytest.mark.parametrize(
