@@ -34,10 +34,10 @@ import numpy as np
 from measuring import machine
 
 from rltrain import envs
-from rltrain.algos import basic
 from rltrain.envs.vacuum import ID, turn_action, turn_actions
 from rltrain.envs.vacuum.layouts import LAYOUTS
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.policies import rules
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "bench" / "results" / "vacuum.json"
@@ -66,7 +66,7 @@ def uniform() -> Rule:
 
 
 def bounce() -> Rule:
-    return basic.Bounce(73, np.random.default_rng(0)).act
+    return rules.BouncePolicy(73, np.random.default_rng(0)).act
 
 
 def mower() -> Rule:

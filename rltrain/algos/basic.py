@@ -1,30 +1,23 @@
 """Hard-coded policies: what a learner has to beat.
 
-    angle            CartPole: push to the side that the pole leans to (Géron, Hands-On Machine Learning, chapter 16)
-    angle_velocity   CartPole: the same of angle + half the angular velocity, where the pole will lean soon
-    energy           MountainCar: push along the motion; Acrobot: turn the elbow the way it moves. Both add energy
-    bounce           RobotVacuum: straight on until it bumps, then a turn uniform in [90, 270] degrees
-    constant         one action, always
-    random           each action with equal probability
-
-Nothing is learned: a step counts one game, and the metrics are the statistics over all games so far. Of games that end
-side by side the others wait for the next steps, so a budget of 500 games is met to the game, and each has its row.
+The rules are those of `policies.rules`. Nothing is learned: a step counts one game, and the metrics are the statistics
+over all games so far. Of games that end side by side the others wait for the next steps, so a budget of 500 games is
+met to the game, and each has its row.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, Field
 
-from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics, Policy, State, reached
+from rltrain.core import AlgorithmPlugin, Env, EnvSpec, Hardware, Metrics, Policy, State, reached
 from rltrain.envs.episodes import Episodes
-from rltrain.envs.vacuum import turn_actions
-from rltrain.errors import InputError
 from rltrain.experiment.settings import STRICT
+from rltrain.policies import rules
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved, step_of
 
@@ -36,7 +29,7 @@ class Config(BaseModel):
 
     model_config = STRICT
 
-    policy: Literal["angle", "angle_velocity", "energy", "bounce", "constant", "random"] = Field(
+    policy: rules.Name = Field(
         default="random",
         description="the rule: angle and angle_velocity for CartPole, energy for MountainCar and Acrobot, bounce for"
         " RobotVacuum",
@@ -49,7 +42,7 @@ class Algorithm:
 
     def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
         self.config, self.env, self._seed = config, env, rng.seed
-        self._policy = make_policy(config, env.spec, rng.numpy("act"))
+        self._policy = rules.make(config.policy, env.spec, rng.numpy("act"), config.action)
         self.episodes = Episodes(env.spec.num_envs)
         self._waiting: list[float] = []  # returns of games that have ended and are not yet counted
         self.env_steps = self._games = 0
@@ -113,7 +106,8 @@ class Algorithm:
         self._min, self._max = min(self._min, score), max(self._max, score)
 
     def policy(self) -> Policy:
-        return make_policy(self.config, self.env.spec, np.random.default_rng(derive(self._seed, "policy")))
+        stream = np.random.default_rng(derive(self._seed, "policy"))
+        return rules.make(self.config.policy, self.env.spec, stream, self.config.action)
 
     def save(self) -> State:
         return {
@@ -141,97 +135,9 @@ class Algorithm:
         self._played = saved.integer("played", 1, MAX_STEPS - 1) if "played" in saved else 0
 
 
-class Rule:
-    """A function of the observations, as a policy."""
-
-    def __init__(self, rule: Callable[[Array], Array]) -> None:
-        self._rule = rule
-
-    def act(self, obs: Array) -> Array:
-        return self._rule(obs).astype(np.int64)
-
-
-class Bounce:
-    """RobotVacuum, obs [N, 16], the first whether it bumped -> [N]: 0 forward, else a turn into the room."""
-
-    def __init__(self, num_actions: int, stream: np.random.Generator) -> None:
-        self._turns, self._stream = num_actions - 1, stream
-
-    def act(self, obs: Array) -> Array:
-        turn = turn_actions(self._stream.uniform(90, 270, len(obs)), self._turns)
-        return np.where(obs[:, 0] > 0, turn, 0)
-
-
-class Random:
-    """Each action with equal probability, whatever is seen."""
-
-    def __init__(self, num_actions: int, stream: np.random.Generator) -> None:
-        self._num_actions, self._stream = num_actions, stream
-
-    def act(self, obs: Array) -> Array:
-        return self._stream.integers(self._num_actions, size=len(obs))
-
-
-def angle(obs: Array) -> Array:
-    """CartPole, obs [N, 4] = position, velocity, angle, angular velocity -> [N]: 0 left, 1 right."""
-    return obs[:, 2] >= 0
-
-
-def angle_velocity(obs: Array) -> Array:
-    """CartPole, [N, 4] -> [N]."""
-    return obs[:, 2] + 0.5 * obs[:, 3] > 0
-
-
-def along_motion(obs: Array) -> Array:
-    """MountainCar, obs [N, 2] = position, velocity -> [N]: 0 left, 2 right."""
-    return np.where(obs[:, 1] >= 0, 2, 0)
-
-
-def elbow_motion(obs: Array) -> Array:
-    """Acrobot, obs [N, 6], the last the elbow's angular velocity -> [N]: torque 0 negative, 2 positive."""
-    return np.where(obs[:, 5] > 0, 2, 0)
-
-
-RULES: dict[tuple[str, str], Callable[[int, np.random.Generator], Policy]] = {  # (name, environment id)
-    ("angle", "CartPole-v0"): lambda *_: Rule(angle),
-    ("angle", "CartPole-v1"): lambda *_: Rule(angle),
-    ("angle_velocity", "CartPole-v0"): lambda *_: Rule(angle_velocity),
-    ("angle_velocity", "CartPole-v1"): lambda *_: Rule(angle_velocity),
-    ("energy", "MountainCar-v0"): lambda *_: Rule(along_motion),
-    ("energy", "Acrobot-v1"): lambda *_: Rule(elbow_motion),
-    ("bounce", "RobotVacuum-v0"): Bounce,
-}
-
-
-def rules_for(env_id: str) -> list[str]:
-    """The rules made for this environment, the plainest first; none for most."""
-    return [name for name, known in RULES if known == env_id]
-
-
-def make_policy(config: Config, spec: EnvSpec, stream: np.random.Generator) -> Policy:
-    """The configured rule. InputError if it is not made for this environment."""
-    if config.policy == "random":
-        return Random(spec.num_actions, stream)
-    if config.policy == "constant":
-        if config.action >= spec.num_actions:
-            last = spec.num_actions - 1
-            raise InputError(
-                f"algorithm.action: {config.action} is too large; the actions of {spec.id} are 0 to {last}"
-            )
-        return Rule(lambda obs: np.full(len(obs), config.action))
-    rule = RULES.get((config.policy, spec.id))
-    if rule is None:
-        made_for = " and ".join(env_id for name, env_id in RULES if name == config.policy)
-        others = ", ".join([*rules_for(spec.id), "constant", "random"])
-        raise InputError(
-            f"algorithm.policy: '{config.policy}' is a rule for {made_for}; {spec.id} can be played by {others}"
-        )
-    return rule(spec.num_actions, stream)
-
-
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state. Nothing was learned, so the config says it all."""
-    return make_policy(config, spec, np.random.default_rng(0))
+    return rules.make(config.policy, spec, np.random.default_rng(0), config.action)
 
 
 PLUGIN = AlgorithmPlugin(

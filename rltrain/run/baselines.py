@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from importlib import metadata
 from pathlib import Path
@@ -18,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from rltrain import __version__, envs
-from rltrain.algos import basic
 from rltrain.core import Progress, Silent
 from rltrain.experiment.config import Experiment
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.plain_files import read_json
+from rltrain.policies import rules
 from rltrain.rng import derive
 from rltrain.run import protocols, remembered
 from rltrain.run.evaluation import Playing
@@ -49,13 +50,13 @@ def means(
 
     Recalled from the user's cache, or else played, and kept if that took long. InputError for what does not fit.
     """
-    names = ["random", *basic.rules_for(settings.id)[:1]]
+    names: list[rules.Name] = ["random", *rules.names_for(settings.id)[:1]]
     question = _question(settings, protocol, episodes, seed, task)
     found = None if question is None else _numbers(remembered.recall("baselines", question), names)
     if found is not None:
         return found
     begun = time.monotonic()
-    played = {
+    played: dict[str, float] = {
         name: _mean(name, settings, protocol, episodes, seed, threads, task, progress or Silent()) for name in names
     }
     if question is not None and time.monotonic() - begun >= worth_seconds and all(map(math.isfinite, played.values())):
@@ -64,7 +65,7 @@ def means(
 
 
 def _mean(
-    name: str,
+    name: rules.Name,
     settings: EnvironmentConfig,
     protocol: str | None,
     episodes: int,
@@ -74,9 +75,8 @@ def _mean(
     progress: Progress,
 ) -> float:
     """Of a rule's games."""
-    config = basic.Config.model_validate({"policy": name})
     spec = envs.describe(settings, task=task)
-    policy = basic.make_policy(config, spec, np.random.default_rng(derive(seed, "baseline")))
+    policy = rules.make(name, spec, np.random.default_rng(derive(seed, "baseline")))
     with (
         progress.phase(f"{episodes} game{'s' * (episodes > 1)}", f"the {name} policy on {settings.name}"),
         closing(Playing(policy, settings, protocol, episodes, seed, 0.0, threads, task)) as playing,
@@ -104,9 +104,9 @@ def _question(
     }
 
 
-def _numbers(found: Any, names: list[str]) -> dict[str, float] | None:
+def _numbers(found: Any, names: Sequence[str]) -> dict[str, float] | None:
     """What was kept, if it is a finite number for each name and nothing else."""
-    if not isinstance(found, dict) or list(found) != names:
+    if not isinstance(found, dict) or list(found) != list(names):
         return None
     good = all(type(mean) is float and math.isfinite(mean) for mean in found.values())
     return found if good else None

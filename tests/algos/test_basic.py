@@ -10,6 +10,7 @@ from rltrain.algos import basic
 from rltrain.core import Hardware
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.policies import rules
 from rltrain.rng import Streams
 
 
@@ -25,17 +26,6 @@ def play(algorithm: basic.Algorithm, episodes: int) -> dict[str, float]:
     while algorithm.counters["episodes"] < episodes:
         metrics = dict(algorithm.step())
     return metrics
-
-
-def test_the_rules_on_single_observations():
-    obs = np.array([[0, 0, 0.1, -0.3], [0, 0, -0.1, 0.3], [0, 0, 0.1, 0.1]])
-    assert basic.Rule(basic.angle).act(obs).tolist() == [1, 0, 1]
-    assert basic.Rule(basic.angle_velocity).act(obs).tolist() == [0, 1, 1]
-    assert basic.Rule(basic.along_motion).act(np.array([[0, 0.01], [0, -0.01]])).tolist() == [2, 0]
-    assert basic.Rule(basic.elbow_motion).act(np.array([[1, 0, 1, 0, 0, 2.0], [1, 0, 1, 0, 0, -2.0]])).tolist() == [
-        2,
-        0,
-    ]
 
 
 def test_the_chapters_angle_policy_over_500_episodes():
@@ -87,10 +77,10 @@ def test_a_constant_action_is_what_it_says():
 
 
 def test_every_rule_in_the_table_has_a_name_in_the_config_and_an_environment():
-    for name, env_id in basic.RULES:
+    for name, env_id in rules.RULES:
         assert play(make(name, env_id), 1)["episodes"] == 1
-        assert name in basic.rules_for(env_id)
-    assert basic.rules_for("ALE/MsPacman-v5") == []
+        assert name in rules.names_for(env_id)
+    assert rules.names_for("ALE/MsPacman-v5") == []
 
 
 def test_random_play_is_uniform_and_repeats_with_its_seed():

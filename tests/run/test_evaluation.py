@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from rltrain.algos import basic
 from rltrain.envs.atari.settings import AtariConfig
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.policies import rules
 from rltrain.run.evaluation import Evaluation, Playing, bootstrap, evaluate
 from rltrain.run.protocols import default_protocol
 
@@ -109,7 +109,7 @@ def test_cartpole_games_by_hand():
     """The same games, played one by one with Gymnasium alone."""
     from rltrain.rng import derive
 
-    result = evaluate(basic.Rule(basic.angle), CARTPOLE, None, episodes=3, seed=5)
+    result = evaluate(rules.RulePolicy(rules.angle), CARTPOLE, None, episodes=3, seed=5)
     expected = []
     for lane in range(3):
         env = gymnasium.make("CartPole-v1")
@@ -150,7 +150,7 @@ def test_an_uneven_number_of_games_is_met_exactly(registered):
 
 
 def test_time_limits_are_told_and_an_endless_game_ends(registered):
-    solved = evaluate(basic.Rule(basic.angle_velocity), CARTPOLE, None, episodes=2, seed=0)
+    solved = evaluate(rules.RulePolicy(rules.angle_velocity), CARTPOLE, None, episodes=2, seed=0)
     assert solved.returns == (500.0, 500.0)
     assert solved.truncated_share == 1.0
     endless = evaluate(Always(0), EnvironmentConfig(id="Endless-v0"), None, episodes=1, seed=0)
@@ -165,7 +165,7 @@ def test_epsilon_is_the_chance_of_a_random_action():
 
 
 def test_an_evaluation_repeats_and_another_seed_plays_other_games():
-    runs = [evaluate(basic.Rule(basic.angle), CARTPOLE, None, 5, seed, epsilon=0.3) for seed in (1, 1, 2)]
+    runs = [evaluate(rules.RulePolicy(rules.angle), CARTPOLE, None, 5, seed, epsilon=0.3) for seed in (1, 1, 2)]
     assert runs[0].json() == runs[1].json()
     assert runs[0].returns != runs[2].returns
 
@@ -253,7 +253,9 @@ def test_what_was_played_so_far_can_be_told_at_any_time(registered):
 def test_atari_protocols_play_whole_games_under_their_rules(protocol, fields):
     chosen = {"noop_max": 7, "repeat_action_probability": 0.5, "terminal_on_life_loss": True, "screen_size": 24}
     settings = AtariConfig(id="ALE/Breakout-v5", frame_skip=10, **chosen)
-    result = evaluate(basic.Random(4, np.random.default_rng(0)), settings, protocol, episodes=2, seed=0, threads=2)
+    result = evaluate(
+        rules.RandomPolicy(4, np.random.default_rng(0)), settings, protocol, episodes=2, seed=0, threads=2
+    )
     assert result.protocol.items() >= fields.items()
     assert result.protocol["lives"] == "whole games"
     assert (result.protocol["actions"], result.protocol["frame_skip"]) == (4, 10)
@@ -272,7 +274,7 @@ def test_the_time_limit_of_a_protocol_is_in_frames():
 
 @pytest.mark.slow
 def test_random_play_on_ms_pacman_scores_what_is_published():
-    policy = basic.Random(9, np.random.default_rng(0))
+    policy = rules.RandomPolicy(9, np.random.default_rng(0))
     result = evaluate(policy, PACMAN.model_copy(update={"screen_size": 24}), "nature", episodes=100, seed=0, threads=2)
     assert 210 < result.mean < 310
     assert all(score % 10 == 0 for score in result.returns)

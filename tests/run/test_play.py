@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from rltrain import envs
-from rltrain.algos import basic
 from rltrain.core import Scoring
 from rltrain.envs.atari.settings import AtariConfig
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.policies import rules
 from rltrain.run.evaluation import evaluate
 from rltrain.run.play import play
 from rltrain.run.protocols import conditions
@@ -19,8 +19,7 @@ LAKE = EnvironmentConfig(id="FrozenLake-v1")
 
 def random_policy(settings):  # type: ignore[no-untyped-def]
     env = envs.film(settings)
-    config = basic.Config.model_validate({"policy": "random"})
-    return env, lambda: basic.make_policy(config, env.spec, np.random.default_rng(3))
+    return env, lambda: rules.make("random", env.spec, np.random.default_rng(3))
 
 
 @pytest.mark.parametrize("settings", [CARTPOLE, PACMAN, LAKE], ids=["CartPole", "Pacman", "Lake"])
