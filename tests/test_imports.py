@@ -60,6 +60,7 @@ DOORS = {
 }
 OWN_GENERATORS = {"default_rng", "SeedSequence", "generate_state"}
 FILES = sorted(PACKAGE.rglob("*.py"))
+ALGORITHMS = {path.stem for path in (PACKAGE / "algos").glob("[!_]*.py")}
 
 
 def imports(path):
@@ -70,6 +71,11 @@ def imports(path):
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import hides where it goes"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def owner(stem):
+    """The algorithm that a file of algos/ belongs to: _dqn_config.py is dqn's. None for one that is shared."""
+    return next((name for name in ALGORITHMS if stem == name or stem.startswith(f"_{name}_")), None)
 
 
 def floor(room):
@@ -83,11 +89,9 @@ def test_arrows_point_down(path):
         parts = name.split(".")
         if parts[0] != "rltrain" or here == "__init__" or parts[1] == "__version__" or (here, parts[1]) in LAZY:
             continue
-        if here == "algos" == parts[1] and len(parts) > 2:  # _dqn_config.py and _dqn_schedules.py are dqn's own
-            owner = path.stem[1:].rpartition("_")[0] if path.stem.startswith("_") else path.stem
-            assert parts[2].startswith(f"_{owner}_") or parts[2] == owner, (
-                f"{path}: an algorithm imports another: {name}"
-            )
+        if here == "algos" == parts[1] and len(parts) > 2:
+            own_or_shared = owner(parts[2]) in (owner(path.stem), None)
+            assert own_or_shared, f"{path}: an algorithm imports another: {name}"
         below = floor(parts[1]) < floor(here) or parts[1] == here or {parts[1], here} <= GROUND
         assert below, f"{path} imports {name}, which is not below it"
 

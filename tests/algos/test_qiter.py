@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rltrain.algos import qiter
+from rltrain.algos._sweeps import Sweeps
 from rltrain.core import Hardware
 from rltrain.errors import InputError
 from rltrain.mdp import files, problems
@@ -16,9 +17,9 @@ from rltrain.rng import Streams
 BOOK = Path(__file__).parents[2] / "configs" / "mdp" / "book.yaml"
 
 
-def after(sweeps: int, **settings: object) -> qiter.Algorithm:
+def after(sweeps: int, **settings: object) -> Sweeps:
     config = qiter.Config.model_validate({"epsilon": None, **settings})
-    algorithm = qiter.Algorithm(config, files.read(BOOK).model, Streams(0), Hardware())
+    algorithm = qiter.make(config, files.read(BOOK).model, Streams(0), Hardware())
     for _ in range(sweeps):
         algorithm.step()
     return algorithm
@@ -75,7 +76,7 @@ def test_the_policy_plays_action_numbers_not_pairs() -> None:
 def test_a_discount_is_needed() -> None:
     config = qiter.Config.model_validate({})
     with pytest.raises(InputError, match=r"algorithm.gamma: this model has no discount"):
-        qiter.Algorithm(config, problems.garnet(20), Streams(0), Hardware())
+        qiter.make(config, problems.garnet(20), Streams(0), Hardware())
 
 
 def test_a_state_restores_it_to_the_bit() -> None:
