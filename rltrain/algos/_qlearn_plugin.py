@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def _make(config: Config, env: TabularEnv, rng: Streams, hardware: Hardware) -> Algorithm:
     from rltrain.algos import qlearn
 
-    return qlearn.Algorithm(config, env, rng, hardware)
+    return qlearn.make(config, env, rng, hardware)
 
 
 def _load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from rltrain.core import EnvSpec, Hardware, Metrics, Policy, State
 from rltrain.mdp.learn.sweeping import Sweeping
-from rltrain.mdp.learn.table_policy import greedy, restored
+from rltrain.mdp.learn.table_policy import TablePolicy, greedy, restored
 from rltrain.saved import Saved
 
 Gamma = Annotated[float | None, Field(ge=0, le=1, description="discount a step; null: the model's own")]
@@ -40,11 +40,12 @@ class Sweeps:
     def step(self) -> Metrics:
         return self.table.sweep()
 
-    def policy(self) -> Policy:
-        return greedy(self.table.model, self.table.q)
+    def policy(self) -> TablePolicy:
+        model = self.table.model
+        return greedy(model.first_pair, model.action, self.table.q, model.num_actions)
 
     def save(self) -> State:
-        return {"table": self.table.save(), "policy": greedy(self.table.model, self.table.q).save()}
+        return {"table": self.table.save(), "policy": self.policy().save()}
 
     def load(self, state: State) -> None:
         self.table.load(Saved.of(state).part("table"))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def _make(config: Config, env: TabularEnv, rng: Streams, hardware: Hardware) -> Algorithm:
     from rltrain.algos import td
 
-    return td.Algorithm(config, env, rng, hardware)
+    return td.make(config, env, rng, hardware)
 
 
 def _load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:

@@ -16,7 +16,7 @@ BOOK = files.read(files.BOOK).model
 
 
 def make(env, seed: int = 0, **settings):  # type: ignore[no-untyped-def]
-    return td.Algorithm(td.Config.model_validate(settings), env, Streams(seed), Hardware())
+    return td.make(td.Config.model_validate(settings), env, Streams(seed), Hardware())
 
 
 @pytest.mark.parametrize("trace", [0.0, 0.5])
@@ -24,7 +24,7 @@ def test_it_comes_near_the_exact_value(trace: float) -> None:
     count = {"learning_rate": 1.0, "learning_rate_schedule": "count", "learning_rate_power": 0.8}
     algorithm = make(tabular.Tabular(BOOK), gamma=0.9, learners=4, trace_decay=trace, **count)
     first = algorithm.step()
-    while algorithm.env_steps < 200_000:
+    while algorithm.counters["env_steps"] < 200_000:
         metrics = algorithm.step()
     assert metrics["error/max"] < 1.0 < first["error/max"]
     assert metrics["value/true"] == pytest.approx(-5375 / 1992)  # the three equations, solved in fractions
@@ -59,7 +59,7 @@ def test_saved_and_loaded_it_ends_the_same() -> None:
         first.step()
     second.load(first.save())
     assert [str(second.step()) for _ in range(2)] == rows[2:]
-    policy = td.load_policy(second.config, second.spec, second.save(), Hardware())
+    policy = td.load_policy(second.config, tabular.Tabular(BOOK).spec, second.save(), Hardware())
     assert set(policy.act(np.ones((50, 1), int)).tolist()) == {0, 2}  # what is possible in s1
 
 

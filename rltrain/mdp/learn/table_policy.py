@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from rltrain.core import Array, EnvSpec, State
-from rltrain.mdp.model import Model
-from rltrain.mdp.solvers import bellman
 from rltrain.saved import ANY_INTEGER, Saved
 
 
@@ -46,12 +44,23 @@ def restored(saved: Saved, q: Array, spec: EnvSpec) -> TablePolicy:
     return TablePolicy(choice, np.concatenate([[0], np.cumsum(pairs)]), action, q, most)
 
 
-def greedy(model: Model, q: Array) -> TablePolicy:
-    """The first best action of each state by Q [P]; 0 where it is terminal."""
-    pair = bellman.greedy(model, q)
-    choice = np.zeros(model.num_states, np.int64)
-    choice[pair >= 0] = model.action[pair[pair >= 0]]
-    return TablePolicy(choice, model.first_pair, model.action, q.copy(), model.num_actions)
+def greedy(first_pair: Array, action: Array | None, q: Array, num_actions: int) -> TablePolicy:
+    """The first best action of each state by q [P], 0 where it is terminal.
+
+    The pairs of a state stand as in a `Model`: first_pair [S + 1], action [P] or None, where they are numbered within
+    each state.
+    """
+    choice = np.zeros(len(first_pair) - 1, np.int64)
+    owner = np.repeat(np.arange(len(choice)), np.diff(first_pair))
+    acting = np.flatnonzero(np.diff(first_pair))
+    best = np.zeros(len(choice))
+    best[acting] = np.maximum.reduceat(q, first_pair[:-1][acting])
+    pairs = np.flatnonzero(q == best[owner])
+    states, place = np.unique(owner[pairs], return_index=True)
+    if action is None:
+        action = np.arange(len(q)) - first_pair[owner]
+    choice[states] = action[pairs[place]]
+    return TablePolicy(choice, first_pair, action, q.copy(), num_actions)
 
 
 def by_action(first_pair: Array, action: Array, value: Array, states: Array, num_actions: int) -> Array:

@@ -1,0 +1,213 @@
+"""Learners of tables, side by side: what Q-learning and TD share beside their update rules.
+
+There are `learners` for each learning rate, each with a table, a stream of random numbers and a world of its own:
+learner k of rate i is row i * learners + k. All take their steps together, and the counters are those of each:
+`env_steps` that it has taken, `episodes` that every one has finished. A known model is sampled in compiled code; any
+other environment whose states can be numbered is played step by step, by the same rule.
+
+A unit of steps ends with a row of metrics. It may be paused within, where a counter reaches its limit, and goes on as
+if it had not been.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+import numpy as np
+
+from rltrain.core import Array, Metrics, Policy, State, reached
+from rltrain.envs.models.tabular import TabularEnv
+from rltrain.errors import DivergedError
+from rltrain.mdp.learn import q_learning, sampling
+from rltrain.mdp.learn.q_learning import Options, round_below, steps_to_a_limit
+from rltrain.mdp.learn.saved import check_pending, restore_agent, restore_world
+from rltrain.rng import Streams, derive
+from rltrain.saved import Saved
+
+CURVES = 10  # learners of a rate whose value is a column of its own
+
+
+class LearnerSettings(Protocol):
+    """The settings of an algorithm whose learners keep tables."""
+
+    @property
+    def learners(self) -> int: ...  # of each learning rate
+    @property
+    def rates(self) -> tuple[float, ...]: ...  # learning rates
+    @property
+    def start_value(self) -> float: ...
+    @property
+    def report_every(self) -> int | None: ...  # steps of a unit; None: more and more
+
+
+class SavedPolicy(Policy, Protocol):
+    """A policy with a state, from which it is restored without its learners."""
+
+    def save(self) -> State: ...
+
+
+class TableRule(Protocol):
+    """An update rule, what its tables are held against, and the policy that they come to."""
+
+    options: Options
+    table: str  # what its learners keep: "Q" or "V"
+    columns: int  # of a table
+    affordable: int  # steps of all learners together that take about a second
+    least: int  # steps of a learner in its first units
+    warnings: list[str]  # what it found in its world that a person should know
+
+    def learn(self, learners: Learners, count: int) -> None: ...  # so many steps of every learner
+    def metrics(self, learners: Learners) -> Metrics: ...
+    def policy(self, learners: Learners) -> SavedPolicy: ...
+
+
+class Learners:
+    """An algorithm: tables, worlds and counters of many learners, which follow one rule."""
+
+    def __init__(self, config: LearnerSettings, env: TabularEnv, rng: Streams, rule: TableRule) -> None:
+        self.config, self.rule, self.model, self.num_actions = config, rule, env.model, env.spec.num_actions
+        self.first_pair = first_pair(env)
+        rates = np.repeat(config.rates, config.learners)
+        streams = sampling.streams(rng.seed, "agent", len(rates))
+        self.agent = q_learning.make_agent(rule.options, rule.columns, rates, streams, float(config.start_value))
+        self.env_steps = 0
+        self._begun = 0  # environment steps at which the unit that is paused began; else as many as there are
+        self._limits: Mapping[str, int] = {}
+
+        seeds = [derive(rng.seed, "train", number) for number in range(len(rates))]
+        starts = np.array([sampling.streams(seed, "world", 1)[0] for seed in seeds])
+        if env.model is not None:
+            self.sampler = sampling.make(env.model)
+            self.world = q_learning.make_world(self.sampler, starts)
+            self.games = []
+        else:
+            self.world = q_learning.make_blank_world(starts)
+            self.games = [env.single() for _ in seeds]
+            for number, (game, seed) in enumerate(zip(self.games, seeds, strict=True)):
+                self.world.state[number] = game.begin(seed)
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        return {"env_steps": self.env_steps, "episodes": int(self.world.episodes.min())}
+
+    @property
+    def warnings(self) -> list[str]:
+        return self.rule.warnings
+
+    @property
+    def done(self) -> bool:
+        return False
+
+    def pause_at(self, limits: Mapping[str, int]) -> None:
+        self._limits = limits
+
+    @property
+    def paused(self) -> bool:
+        return self._begun < self.env_steps
+
+    def step(self) -> Metrics:
+        end = self._begun + self._unit()
+        while self.env_steps < end:
+            count = steps_to_a_limit(self._limits, self.counters, end - self.env_steps)
+            with np.errstate(over="ignore"):  # streams wrap around, in plain Python too
+                self.rule.learn(self, count)
+            self.env_steps += count
+            if not np.isfinite(self.agent.q).all():
+                raise DivergedError(
+                    f"{self.rule.table} has values that are no numbers; lower algorithm.learning_rate or trace_decay"
+                )
+            if reached(self._limits, self.counters):
+                break
+        if self.env_steps == end:
+            self._begun = end
+        return self.so_far()
+
+    def so_far(self) -> Metrics:
+        return self.rule.metrics(self)
+
+    def _unit(self) -> int:
+        """How many steps a unit has: 1, 2 or 5 times a power of ten, a function of the steps before it alone."""
+        most = max(100, self.rule.affordable // len(self.agent.q))
+        return self.config.report_every or round_below(min(most, max(self.rule.least, self._begun // 20)))
+
+    def play(
+        self, count: int, choose: Callable[..., int], observe: Callable[..., None], turn: Callable[..., int]
+    ) -> None:
+        """For `TableRule.learn`: steps of environments that can only be sampled, one learner after the other.
+
+        `choose(lane, state, t)` gives a pair; `observe(lane, t, state, pair, reward, after, terminal, last)` learns
+        from a step; `turn(..., following)` does that, and gives the pair that comes next, in the state `following`.
+        """
+        width, end = int(self.first_pair[1]), self.env_steps + count
+        for lane, game in enumerate(self.games):
+            state, total = int(self.world.state[lane]), float(self.world.running[lane])
+            pair = int(choose(lane, state, self.env_steps))
+            for t in range(self.env_steps, end):
+                after, reward, terminal, last = game.play(pair - state * width)
+                total += reward
+                following = after
+                if last:
+                    q_learning.count_episode(self.world, lane, total)
+                    following, total = game.again(), 0.0
+                seen = (lane, t, state, pair, reward, after, terminal, last)
+                if t + 1 < end:
+                    pair = turn(*seen, following)
+                else:  # what comes next is drawn when it does
+                    observe(*seen)
+                state = following
+            self.world.state[lane], self.world.running[lane] = state, total
+
+    # What is seen from outside
+
+    @property
+    def mean_return(self) -> float:
+        """Over each learner's last 100 episodes; NaN before there is one."""
+        returns = self.world.recent[np.isfinite(self.world.recent)]
+        return float(returns.mean()) if len(returns) else math.nan
+
+    @property
+    def learning_rate(self) -> float:
+        """The first learning rate as it has become; NaN where it depends on what was visited."""
+        options = self.rule.options
+        return float(self.config.rates[0] / (1 + options.decay * self.env_steps)) if not options.omega else math.nan
+
+    def by_rate(self) -> Iterator[tuple[str, slice]]:
+        """Each learning rate as a name, and the rows of its learners."""
+        for number, rate in enumerate(self.config.rates):
+            yield f"{rate:g}", slice(number * self.config.learners, (number + 1) * self.config.learners)
+
+    def policy(self) -> SavedPolicy:
+        return self.rule.policy(self)
+
+    def save(self) -> State:
+        agent = self.agent._asdict().items()
+        return {
+            "env_steps": self.env_steps,
+            "agent": {name: array.copy() for name, array in agent if name not in q_learning.FIXED},
+            "world": {name: array.copy() for name, array in self.world._asdict().items()},
+            "games": [game.save() for game in self.games],
+            "policy": self.policy().save(),
+            **({"begun": self._begun} if self.paused else {}),
+        }
+
+    def load(self, state: State) -> None:
+        saved = Saved.of(state)
+        self.env_steps = saved.integer("env_steps")
+        self._begun = saved.integer("begun", 0, self.env_steps) if "begun" in saved else self.env_steps
+        if self.env_steps >= self._begun + self._unit():
+            saved.refuse("begun", f"{self._begun}; what began there was over before step {self.env_steps}")
+        restore_agent(saved.part("agent"), self.agent, sarsa=self.rule.options.method == q_learning.SARSA)
+        restore_world(saved.part("world"), self.world, self.first_pair, self.rule.options.limit)
+        check_pending(saved.part("agent"), self.agent, self.world, self.first_pair)
+        games = saved.listed("games", len(self.games))
+        for number, game in enumerate(self.games):
+            game.load(games.part(str(number)))
+
+
+def first_pair(env: TabularEnv) -> Array:
+    """[S + 1] int64: where each state's actions stand in a table of pairs."""
+    if env.model is not None:
+        return np.ascontiguousarray(env.model.first_pair, np.int64)
+    return np.arange(env.num_states + 1, dtype=np.int64) * env.spec.num_actions

@@ -1,0 +1,54 @@
+"""A policy that draws its actions: one probability for every pair of a state and an action that is possible there."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rltrain.core import Array, EnvSpec, State
+from rltrain.mdp.learn.table_policy import by_action
+from rltrain.saved import ANY_INTEGER, Saved
+
+
+class StochasticPolicy:
+    """taken [P], the probability of each pair in its state; obs [N, 1] are the states' numbers.
+
+    The pairs of a state stand as in a `Model`: first_pair [S + 1], action [P] or None, where they are numbered within
+    each state. Every copy draws the same actions.
+    """
+
+    score_name = "probability"
+
+    def __init__(self, first_pair: Array, action: Array | None, taken: Array, num_actions: int) -> None:
+        owner = np.repeat(np.arange(len(first_pair) - 1), np.diff(first_pair))
+        self.first_pair = first_pair
+        self.action = np.arange(len(taken)) - first_pair[owner] if action is None else action.astype(np.int64)
+        self.taken, self.num_actions = taken, num_actions
+        self._sum = np.concatenate([[0.0], np.cumsum(taken)])
+        self._stream = np.random.default_rng(0)
+
+    def act(self, obs: Array) -> Array:
+        state = np.asarray(obs, np.int64)[:, 0]
+        first, end = self.first_pair[state], self.first_pair[state + 1]
+        low, high = self._sum[first], self._sum[end]
+        drawn = low + self._stream.random(len(state)) * (high - low)
+        pair = np.searchsorted(self._sum, drawn, side="right") - 1
+        found = self.action[np.clip(pair, first, np.maximum(first, end - 1)).clip(max=len(self.action) - 1)]
+        return np.where(end > first, found, 0)
+
+    def scores(self, obs: Array) -> Array:
+        states = np.asarray(obs, np.int64)[:, 0]
+        return by_action(self.first_pair, self.action, self.taken, states, self.num_actions)
+
+    def save(self) -> State:
+        return {"first_pair": self.first_pair.copy(), "action": self.action.copy(), "taken": self.taken.copy()}
+
+
+def restored(saved: Saved, spec: EnvSpec) -> StochasticPolicy:
+    """What `StochasticPolicy.save` wrote. CheckpointError if it is not of this environment."""
+    taken = saved.array("taken", "float64", (None,), 0, 1)
+    action = saved.array("action", ANY_INTEGER, (len(taken),), 0, spec.num_actions - 1)
+    ends = None if spec.num_states is None else spec.num_states + 1
+    first_pair = saved.array("first_pair", "int64", (ends,), 0, len(taken))
+    if first_pair[0] != 0 or first_pair[-1] != len(taken) or (np.diff(first_pair) < 0).any():
+        saved.refuse("first_pair", f"must ascend from 0 to {len(taken)}")
+    return StochasticPolicy(first_pair, action, taken, spec.num_actions)
