@@ -14,17 +14,17 @@ begins. What is bounded is brought inside, and the update sees it there. Of equa
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field
 
-from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics, State
 from rltrain.errors import InputError
 from rltrain.experiment.settings import STRICT
-from rltrain.policies import choosing, contest, trials
-from rltrain.policies.contest import Contest, load_policy, summary_lines
+from rltrain.policies import choosing, generations, trials
+from rltrain.policies.generations import Generations, family_for, load_policy, summary_lines
+from rltrain.policies.parameters import Parameters
 from rltrain.rng import Streams
 from rltrain.saved import Saved
 
@@ -75,43 +75,30 @@ class Search(NamedTuple):
     path_c: Array  # [P]
 
 
-class Algorithm:
-    """One generation a step."""
+class CMAES:
+    """A `Strategy`: a normal distribution whose mean, size and shape follow the best of its samples."""
 
-    def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
-        self.config, self._stream = config, rng.numpy("sample")
-        self.contest = Contest(config, env, rng.seed)
-        self.parameters = self.contest.family.parameters
-        size = cost(config, env.spec)["parameters"]
+    counter, purpose, done = "generations", "generation", False
+
+    def __init__(self, config: Config, parameters: Parameters, stream: np.random.Generator) -> None:
+        self._parameters, self._stream = parameters, stream
+        size = len(parameters)
         self.rates = rates(size, config.population or default_population(size))
         self.search = Search(np.zeros(size), float(config.sigma), np.eye(size), np.zeros(size), np.zeros(size))
-        self.generations = 0
+        self.count = 0
 
-    @property
-    def counters(self) -> Mapping[str, int]:
-        return {"generations": self.generations, **self.contest.counters}
+    def ask(self) -> Array:
+        noise = self._stream.standard_normal((len(self.rates.weights), len(self._parameters)))
+        return self._parameters.inside(self._parameters.at(sample(self.search, noise)))
 
-    @property
-    def done(self) -> bool:
-        return False
-
-    def step(self) -> Metrics:
-        """Sample, play, update, replay."""
-        parameters = self.parameters
-        noise = self._stream.standard_normal((len(self.rates.weights), len(parameters)))
-        samples = parameters.inside(parameters.at(sample(self.search, noise)))
-        scores = self.contest.scores(samples, self.generations)
-        self.search = update(self.search, self.rates, parameters.halves(samples), scores, self.generations + 1)
-        mean = parameters.inside(parameters.at(self.search.mean))
-        self.contest.challenge(np.array([mean, samples[scores.argmax()]]), self.generations)
-        self.generations += 1
-        return {**self.contest.metrics(scores), "sigma": self.search.sigma}
-
-    def policy(self) -> Policy:
-        return self.contest.champion.policy()
+    def tell(self, candidates: Array, scores: Array) -> tuple[Array, Metrics]:
+        self.count += 1
+        self.search = update(self.search, self.rates, self._parameters.halves(candidates), scores, self.count)
+        mean = self._parameters.inside(self._parameters.at(self.search.mean))
+        return np.array([mean, candidates[scores.argmax()]]), {"sigma": self.search.sigma}
 
     def save(self) -> State:
-        return {"search": self.search._asdict(), "generations": self.generations, **self.contest.save()}
+        return {"search": self.search._asdict(), "generations": self.count}
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
@@ -123,8 +110,14 @@ class Algorithm:
             path_sigma=search.like("path_sigma", own.path_sigma, -HUGE, HUGE),
             path_c=search.like("path_c", own.path_c, -HUGE, HUGE),
         )
-        self.generations = saved.integer("generations")
-        self.contest.load(saved)
+        self.count = saved.integer("generations")
+
+
+def make(config: Config, env: Env, rng: Streams, hardware: Hardware) -> Generations:
+    family = family_for(config, env.spec)
+    cost(config, env.spec)  # refuses too many parameters
+    strategy = CMAES(config, family.parameters, rng.numpy("sample"))
+    return Generations(config, family, env, rng.seed, strategy)
 
 
 def default_population(size: int) -> int:
@@ -208,7 +201,7 @@ def _tied(weights: Array, scores: Array) -> Array:
 
 def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
     """The parameters that a run looks for. InputError for more than a matrix of their covariances can have."""
-    needed = contest.cost(config, spec)
+    needed = generations.cost(config, spec)
     if needed["parameters"] > MOST_PARAMETERS:
         raise InputError(
             f"algorithm.policy: {needed['parameters']:,} parameters are too many for a matrix of their covariances;"
@@ -219,7 +212,7 @@ def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
 
 PLUGIN = AlgorithmPlugin(
     config=Config,
-    make=Algorithm,
+    make=make,
     budget={"generations": 100},
     num_envs=100,
     cost=cost,

@@ -9,15 +9,13 @@ unchanged, and play anew in each generation: who was lucky once is found out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from rltrain.core import AlgorithmPlugin, Array, Env, Hardware, Metrics, Policy, State
+from rltrain.core import AlgorithmPlugin, Array, Env, Hardware, Metrics, State
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, trials
-from rltrain.policies.contest import Contest, cost, load_policy, summary_lines
+from rltrain.policies.generations import Generations, cost, family_for, load_policy, summary_lines
 from rltrain.policies.parameters import Parameters
 from rltrain.rng import Streams
 from rltrain.saved import Saved
@@ -71,51 +69,45 @@ class Config(BaseModel):
         return value
 
 
-class Algorithm:
-    """One generation a step."""
+class Genetic:
+    """A `Strategy`: a population, of which the best have children."""
 
-    def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
-        self.config, self._stream = config, rng.numpy("breed")
-        self.contest = Contest(config, env, rng.seed)
-        self.parameters = self.contest.family.parameters
-        self.population = self.parameters.draw(config.population, self._stream)  # [C, P], not yet played
-        self.generations = 0
+    counter, purpose, done = "generations", "generation", False
 
-    @property
-    def counters(self) -> Mapping[str, int]:
-        return {"generations": self.generations, **self.contest.counters}
-
-    @property
-    def done(self) -> bool:
-        return False
+    def __init__(self, config: Config, parameters: Parameters, stream: np.random.Generator) -> None:
+        self.config, self._parameters, self._stream = config, parameters, stream
+        self.population = parameters.draw(config.population, stream)  # [C, P], not yet played
+        self.count = 0
 
     @property
     def sigma(self) -> float:
         """What the children of this generation vary by."""
         config = self.config
-        return float(max(min(config.sigma, config.sigma_min), config.sigma * config.sigma_decay**self.generations))
+        return float(max(min(config.sigma, config.sigma_min), config.sigma * config.sigma_decay**self.count))
 
-    def step(self) -> Metrics:
-        """Play, replay the best, breed."""
+    def ask(self) -> Array:
+        return self.population
+
+    def tell(self, candidates: Array, scores: Array) -> tuple[Array, Metrics]:
         config, sigma = self.config, self.sigma
-        scores = self.contest.scores(self.population, self.generations)
-        survivors = self.population[best(scores, config.survivors)]
-        self.contest.challenge(survivors[:1], self.generations)
-        self.population = breed(survivors, config.population, sigma, config.elitism, self.parameters, self._stream)
-        self.generations += 1
-        return {**self.contest.metrics(scores), "sigma": sigma}
-
-    def policy(self) -> Policy:
-        return self.contest.champion.policy()
+        survivors = candidates[best(scores, config.survivors)]
+        self.population = breed(survivors, config.population, sigma, config.elitism, self._parameters, self._stream)
+        self.count += 1
+        return survivors[:1], {"sigma": sigma}
 
     def save(self) -> State:
-        return {"population": self.population.copy(), "generations": self.generations, **self.contest.save()}
+        return {"population": self.population.copy(), "generations": self.count}
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
         self.population = saved.like("population", self.population)
-        self.generations = saved.integer("generations")
-        self.contest.load(saved)
+        self.count = saved.integer("generations")
+
+
+def make(config: Config, env: Env, rng: Streams, hardware: Hardware) -> Generations:
+    family = family_for(config, env.spec)
+    strategy = Genetic(config, family.parameters, rng.numpy("breed"))
+    return Generations(config, family, env, rng.seed, strategy)
 
 
 def best(scores: Array, count: int) -> Array:
@@ -140,7 +132,7 @@ def breed(
 
 PLUGIN = AlgorithmPlugin(
     config=Config,
-    make=Algorithm,
+    make=make,
     budget={"generations": 50},
     num_envs=100,
     cost=cost,

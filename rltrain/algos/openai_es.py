@@ -9,16 +9,15 @@ half range, from the middle: there the search begins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from pydantic import BaseModel, Field
 
-from rltrain.core import AlgorithmPlugin, Array, Env, Hardware, Metrics, Policy, State
+from rltrain.core import AlgorithmPlugin, Array, Env, Hardware, Metrics, State
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, trials
 from rltrain.policies.adam import Adam
-from rltrain.policies.contest import Contest, cost, load_policy, summary_lines
+from rltrain.policies.generations import Generations, cost, family_for, load_policy, summary_lines
+from rltrain.policies.parameters import Parameters
 from rltrain.rng import Streams
 from rltrain.saved import Saved
 
@@ -48,56 +47,47 @@ class Config(BaseModel):
     )
 
 
-class Algorithm:
-    """One generation a step."""
+class OpenAIES:
+    """A `Strategy`: a centre, which climbs, and noise around it."""
 
-    def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
-        self.config, self._stream = config, rng.numpy("noise")
-        self.contest = Contest(config, env, rng.seed)
-        self.parameters = self.contest.family.parameters
-        self.centre = np.zeros(len(self.parameters))  # [P], in halves of the ranges
+    counter, purpose, done = "generations", "generation", False
+
+    def __init__(self, config: Config, parameters: Parameters, stream: np.random.Generator) -> None:
+        self.config, self._parameters, self._stream = config, parameters, stream
+        self.centre = np.zeros(len(parameters))  # [P], in halves of the ranges
         self.adam = Adam([self.centre])
-        self.generations = 0
+        self.count = 0
+        self._noise = np.zeros((0, len(parameters)))  # [n, P], of the candidates that were asked for last
 
-    @property
-    def counters(self) -> Mapping[str, int]:
-        return {"generations": self.generations, **self.contest.counters}
-
-    @property
-    def done(self) -> bool:
-        return False
-
-    def step(self) -> Metrics:
-        """Sample, play, climb, replay."""
-        config, parameters = self.config, self.parameters
+    def ask(self) -> Array:
+        config, parameters = self.config, self._parameters
         noise = self._stream.standard_normal((config.population // 2, len(parameters)))
-        noise = np.concatenate([noise, -noise])
-        samples = parameters.inside(parameters.at(self.centre + config.sigma * noise))
-        scores = self.contest.scores(samples, self.generations)
-        slope = gradient(noise, scores, config.sigma) - config.weight_decay * self.centre
+        self._noise = np.concatenate([noise, -noise])
+        return parameters.inside(parameters.at(self.centre + config.sigma * self._noise))
+
+    def tell(self, candidates: Array, scores: Array) -> tuple[Array, Metrics]:
+        config, parameters = self.config, self._parameters
+        slope = gradient(self._noise, scores, config.sigma) - config.weight_decay * self.centre
         self.adam.step([-slope], config.learning_rate)  # it moves the centre, and against what it is given
         self.centre[:] = np.where(parameters.bounded, np.clip(self.centre, -1, 1), self.centre)
-        self.contest.challenge(np.array([parameters.at(self.centre), samples[scores.argmax()]]), self.generations)
-        self.generations += 1
-        return {**self.contest.metrics(scores), "gradient/norm": float(np.linalg.norm(slope))}
-
-    def policy(self) -> Policy:
-        return self.contest.champion.policy()
+        self.count += 1
+        challengers = np.array([parameters.at(self.centre), candidates[scores.argmax()]])
+        return challengers, {"gradient/norm": float(np.linalg.norm(slope))}
 
     def save(self) -> State:
-        return {
-            "centre": self.centre.copy(),
-            "adam": self.adam.save(),
-            "generations": self.generations,
-            **self.contest.save(),
-        }
+        return {"centre": self.centre.copy(), "adam": self.adam.save(), "generations": self.count}
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
         saved.fill("centre", self.centre)
         self.adam.load(saved.part("adam"))
-        self.generations = saved.integer("generations")
-        self.contest.load(saved)
+        self.count = saved.integer("generations")
+
+
+def make(config: Config, env: Env, rng: Streams, hardware: Hardware) -> Generations:
+    family = family_for(config, env.spec)
+    strategy = OpenAIES(config, family.parameters, rng.numpy("noise"))
+    return Generations(config, family, env, rng.seed, strategy)
 
 
 def centred_ranks(scores: Array) -> Array:
@@ -114,7 +104,7 @@ def gradient(noise: Array, scores: Array, sigma: float) -> Array:
 
 PLUGIN = AlgorithmPlugin(
     config=Config,
-    make=Algorithm,
+    make=make,
     budget={"generations": 100},
     num_envs=100,
     cost=cost,

@@ -15,10 +15,12 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
-from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics, State
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, designs, trials
-from rltrain.policies.contest import Contest, cost, load_policy, summary_lines
+from rltrain.policies.champion import spread
+from rltrain.policies.generations import Generations, cost, family_for, load_policy, summary_lines
+from rltrain.policies.parameters import Parameters
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
 
@@ -47,13 +49,13 @@ class Config(BaseModel):
     recheck: int = Field(50, ge=1, le=100_000, description="fresh games in which the best of a batch must prove itself")
 
 
-class Algorithm:
-    """Tries one batch of points a step."""
+class PolicySearch:
+    """A `Strategy`: points of a design, one batch after the other."""
 
-    def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
-        self.config, self._stream = config, rng.numpy("search")
-        self.contest = Contest(config, env, rng.seed)
-        self.parameters = parameters = self.contest.family.parameters
+    counter, purpose = "policies", "batch"
+
+    def __init__(self, config: Config, parameters: Parameters, rng: Streams) -> None:
+        self.config, self._parameters, self._stream = config, parameters, rng.numpy("search")
         self.size: int | None = None  # of the design; None: without end
         if config.sampler == "grid":
             self.size = designs.grid_size(parameters, config.steps)
@@ -65,43 +67,38 @@ class Algorithm:
         self.scores = np.zeros(0)
 
     @property
-    def counters(self) -> Mapping[str, int]:
-        return {"policies": len(self.scores), **self.contest.counters}
+    def count(self) -> int:
+        return len(self.scores)
 
     @property
     def done(self) -> bool:
-        return self.size is not None and len(self.scores) >= self.size
+        return self.size is not None and self.count >= self.size
 
-    def step(self) -> Metrics:
-        """One batch."""
-        tried = len(self.scores)
-        batch = self._batch(tried)
-        scores = self.contest.scores(batch, tried, "batch")
-        self.contest.challenge(batch[[scores.argmax()]], tried)
-        self.points = np.concatenate([self.points, batch[:, : self.points.shape[1]]])
-        self.scores = np.concatenate([self.scores, scores])
-        return self.contest.metrics(self.scores)
-
-    def _batch(self, tried: int) -> Array:
-        """The next points [n, P]."""
-        parameters, count = self.parameters, self.config.batch
+    def ask(self) -> Array:
+        parameters, tried, batch = self._parameters, self.count, self.config.batch
         if self.size is None:
-            return parameters.draw(count, self._stream)
+            return parameters.draw(batch, self._stream)
         if self.config.sampler == "latin":
-            return self._latin[tried : tried + count]
-        return designs.grid(parameters, self.config.steps, np.arange(tried, min(tried + count, self.size)))
+            return self._latin[tried : tried + batch]
+        return designs.grid(parameters, self.config.steps, np.arange(tried, min(tried + batch, self.size)))
 
-    def policy(self) -> Policy:
-        return self.contest.champion.policy()
+    def tell(self, candidates: Array, scores: Array) -> tuple[Array, Metrics]:
+        self.points = np.concatenate([self.points, candidates[:, : self.points.shape[1]]])
+        self.scores = np.concatenate([self.scores, scores])
+        return candidates[[scores.argmax()]], spread(self.scores)  # of all that were tried
 
     def save(self) -> State:
-        return {"points": self.points.copy(), "scores": self.scores.copy(), **self.contest.save()}
+        return {"points": self.points.copy(), "scores": self.scores.copy()}
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
         self.points = saved.array("points", "float64", (None, self.points.shape[1]))
         self.scores = saved.array("scores", "float64", (len(self.points),))
-        self.contest.load(saved)
+
+
+def make(config: Config, env: Env, rng: Streams, hardware: Hardware) -> Generations:
+    family = family_for(config, env.spec)
+    return Generations(config, family, env, rng.seed, PolicySearch(config, family.parameters, rng))
 
 
 def tables(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> dict[str, dict[str, Array]]:
@@ -114,7 +111,7 @@ def tables(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> dict[str,
 
 PLUGIN = AlgorithmPlugin(
     config=Config,
-    make=Algorithm,
+    make=make,
     budget={"policies": 1_000},
     num_envs=100,
     cost=cost,

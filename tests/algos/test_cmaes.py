@@ -87,7 +87,7 @@ def test_equal_scores_share_their_weight_and_no_difference_is_no_step():
 
 def make(rng, num_envs=16, **settings):
     env = envs.make(EnvironmentConfig(id="CartPole-v1"), num_envs=num_envs)
-    return cmaes.Algorithm(cmaes.Config(**settings), env, rng, Hardware())
+    return cmaes.make(cmaes.Config(**settings), env, rng, Hardware())
 
 
 def test_a_loaded_algorithm_goes_on_exactly():
@@ -99,7 +99,9 @@ def test_a_loaded_algorithm_goes_on_exactly():
     streams[1].load(streams[0].save())
     for _ in range(3):
         assert one.step() == other.step()
-    assert all(np.array_equal(mine, theirs) for mine, theirs in zip(one.search, other.search, strict=True))
+    assert all(
+        np.array_equal(mine, theirs) for mine, theirs in zip(one.strategy.search, other.strategy.search, strict=True)
+    )
 
 
 def test_it_learns_cartpole():

@@ -18,7 +18,7 @@ PARAMETERS = Parameters(("p", "w"), np.array([0.0, -10.0]), np.array([1.0, 10.0]
 
 def make(seed=0, num_envs=16, **settings):
     env = envs.make(EnvironmentConfig(id="CartPole-v1"), num_envs=num_envs)
-    return genetic.Algorithm(genetic.Config(**settings), env, Streams(seed), Hardware())
+    return genetic.make(genetic.Config(**settings), env, Streams(seed), Hardware())
 
 
 def test_the_defaults_are_the_chapters():
@@ -75,9 +75,9 @@ def test_generations_games_and_steps_are_counted():
 
 def test_the_survivors_are_the_best_of_those_who_played():
     algorithm = make(population=10, survivors=2, games=1, recheck=1)
-    before = algorithm.population.copy()
+    before = algorithm.strategy.population.copy()
     algorithm.step()
-    rows = [np.flatnonzero((before == row).all(axis=1)) for row in algorithm.population]
+    rows = [np.flatnonzero((before == row).all(axis=1)) for row in algorithm.strategy.population]
     assert [len(found) for found in rows] == [1, 1] + [0] * 8
 
 
@@ -97,7 +97,7 @@ def test_numbers_that_do_not_fit_are_refused(settings, words):
 def test_a_loaded_algorithm_goes_on_exactly():
     streams = [Streams(3), Streams(3)]
     one, other = (
-        genetic.Algorithm(
+        genetic.make(
             genetic.Config(population=10, survivors=3, games=1, recheck=2, sigma_decay=0.9),
             envs.make(EnvironmentConfig(id="CartPole-v1"), num_envs=16),
             rng,
@@ -110,7 +110,7 @@ def test_a_loaded_algorithm_goes_on_exactly():
     streams[1].load(streams[0].save())
     for _ in range(3):
         assert one.step() == other.step()
-    assert (one.population == other.population).all()
+    assert (one.strategy.population == other.strategy.population).all()
 
 
 def test_it_learns_cartpole_within_few_generations():

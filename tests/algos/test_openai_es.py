@@ -34,13 +34,13 @@ def test_where_all_score_the_same_nothing_moves():
 
 def make(rng, num_envs=16, **settings):
     env = envs.make(EnvironmentConfig(id="CartPole-v1"), num_envs=num_envs)
-    return openai_es.Algorithm(openai_es.Config(**settings), env, rng, Hardware())
+    return openai_es.make(openai_es.Config(**settings), env, rng, Hardware())
 
 
 def test_the_first_step_of_adam_is_the_learning_rate_in_every_direction():
     algorithm = make(Streams(0), population=10, games=1, recheck=1, learning_rate=0.25)
     algorithm.step()
-    assert np.abs(algorithm.centre) == pytest.approx(np.full(5, 0.25), abs=1e-4)
+    assert np.abs(algorithm.strategy.centre) == pytest.approx(np.full(5, 0.25), abs=1e-4)
 
 
 def test_a_loaded_algorithm_goes_on_exactly():
@@ -52,7 +52,7 @@ def test_a_loaded_algorithm_goes_on_exactly():
     streams[1].load(streams[0].save())
     for _ in range(3):
         assert one.step() == other.step()
-    assert (one.centre == other.centre).all()
+    assert (one.strategy.centre == other.strategy.centre).all()
 
 
 def test_it_learns_cartpole():

@@ -1,0 +1,109 @@
+"""Algorithms that judge policies by whole games alone, generation by generation.
+
+    ask for candidates -> they play -> tell their scores -> the best of them challenge the champion
+
+A `Strategy` is the algorithm proper: its equation and the state of its distribution. The games, the champion, which is
+what is learned, and the counters are here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Stateful
+from rltrain.policies import choosing, trials
+from rltrain.policies.champion import Champion, champion_of, described, spread
+from rltrain.policies.parameters import Family
+from rltrain.rng import derive
+from rltrain.saved import Saved
+
+
+class GameSettings(choosing.Settings, Protocol):
+    """The settings of an algorithm that judges policies by whole games."""
+
+    @property
+    def games(self) -> int: ...  # of each candidate
+    @property
+    def same_starts(self) -> bool: ...
+    @property
+    def recheck(self) -> int: ...  # games of each challenger, and of the champion beside them
+
+
+class Strategy(Stateful, Protocol):
+    """Where candidates come from, and what is made of their scores."""
+
+    counter: str  # what `count` counts, "generations"
+    purpose: str  # of the seeds of its games, "generation"
+
+    @property
+    def count(self) -> int: ...  # grows with every `tell`
+    @property
+    def done(self) -> bool: ...  # there is nothing more to ask for
+
+    def ask(self) -> Array: ...  # the next candidates [C, P]
+    def tell(self, candidates: Array, scores: Array) -> tuple[Array, Metrics]:
+        """Learn the scores [C] of candidates [C, P]. Returns challengers of the champion [K, P], and metrics."""
+        ...
+
+
+class Generations:
+    """A strategy as an `Algorithm`: one generation a step."""
+
+    def __init__(self, settings: GameSettings, family: Family, env: Env, seed: int, strategy: Strategy) -> None:
+        self.strategy, self._settings, self._family, self._env, self._seed = strategy, settings, family, env, seed
+        self.champion = Champion(family, env, settings.recheck, seed)
+        self.env_steps = self.episodes = 0
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        return {self.strategy.counter: self.strategy.count, "env_steps": self.env_steps, "episodes": self.episodes}
+
+    @property
+    def done(self) -> bool:
+        return self.strategy.done
+
+    def step(self) -> Metrics:
+        number, settings = self.strategy.count, self._settings
+        seed = derive(self._seed, self.strategy.purpose, number)
+        candidates = self.strategy.ask()
+        played = trials.play(self._family, candidates, self._env, settings.games, seed, settings.same_starts)
+        challengers, metrics = self.strategy.tell(candidates, played.scores)
+        replayed = self.champion.challenge(challengers, number)
+        self.env_steps += int(played.lengths.sum() + replayed.lengths.sum())
+        self.episodes += played.lengths.size + replayed.lengths.size
+        return {**spread(played.scores), **self.champion.metrics(), **metrics}
+
+    def policy(self) -> Policy:
+        return self.champion.policy()
+
+    def save(self) -> State:
+        own = {"champion": self.champion.save(), "env_steps": self.env_steps, "episodes": self.episodes}
+        return {**self.strategy.save(), **own}
+
+    def load(self, state: State) -> None:
+        saved = Saved.of(state)
+        self.strategy.load(saved)
+        self.champion.load(saved.part("champion"))
+        self.env_steps, self.episodes = saved.integer("env_steps"), saved.integer("episodes")
+
+
+def family_for(settings: GameSettings, spec: EnvSpec) -> Family:
+    """The policy whose parameters are looked for. InputError where it cannot be, or where its games might never end."""
+    trials.check(spec, settings.games, settings.same_starts)
+    return choosing.make(settings, spec)
+
+
+def load_policy(settings: choosing.Settings, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
+    """The champion of an algorithm's saved state, as a policy."""
+    return champion_of(choosing.make(settings, spec), state)
+
+
+def summary_lines(settings: choosing.Settings, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:
+    """The champion of an algorithm's saved state in words, for the end of a run."""
+    return described(choosing.make(settings, spec), state["champion"])
+
+
+def cost(settings: choosing.Settings, spec: EnvSpec) -> dict[str, int]:
+    """The parameters that a run looks for."""
+    return {"parameters": len(choosing.make(settings, spec).parameters)}
