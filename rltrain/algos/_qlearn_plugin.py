@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from rltrain.algos._qlearn_config import Config
 from rltrain.core import Algorithm, AlgorithmPlugin, EnvSpec, Hardware, Policy, State
+from rltrain.mdp.learn.table_policy import believed, restored
 from rltrain.rng import Streams
+from rltrain.saved import Saved
 
 if TYPE_CHECKING:
     from rltrain.envs.models.tabular import TabularEnv
@@ -18,10 +20,13 @@ def _make(config: Config, env: TabularEnv, rng: Streams, hardware: Hardware) -> 
     return qlearn.make(config, env, rng, hardware)
 
 
-def _load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
-    from rltrain.algos import qlearn
-
-    return qlearn.load_policy(config, spec, state, hardware)
+def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
+    """The policy of a saved state."""
+    saved = Saved.of(state)
+    agent, learners = saved.part("agent"), len(config.rates) * config.learners
+    q = agent.array("q", "float64", (learners, None))
+    second = agent.array("second", "float64", (learners, q.shape[1] if config.method == "double" else 0))
+    return restored(saved.part("policy"), believed(q, second)[0], spec)
 
 
 PLUGIN = AlgorithmPlugin(
@@ -30,5 +35,5 @@ PLUGIN = AlgorithmPlugin(
     budget={"env_steps": 1_000_000},
     task="tabular",
     warnings=lambda algorithm: algorithm.warnings,
-    load_policy=_load_policy,
+    load_policy=load_policy,
 )

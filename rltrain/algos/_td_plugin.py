@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from rltrain.algos._td_config import Config
 from rltrain.core import Algorithm, AlgorithmPlugin, EnvSpec, Hardware, Policy, State
+from rltrain.mdp.learn.stochastic_policy import restored
 from rltrain.rng import Streams
+from rltrain.saved import Saved
 
 if TYPE_CHECKING:
     from rltrain.envs.models.tabular import TabularEnv
@@ -18,10 +20,9 @@ def _make(config: Config, env: TabularEnv, rng: Streams, hardware: Hardware) -> 
     return td.make(config, env, rng, hardware)
 
 
-def _load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
-    from rltrain.algos import td
-
-    return td.load_policy(config, spec, state, hardware)
+def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
+    """The policy of a saved state."""
+    return restored(Saved.of(state).part("policy"), spec)
 
 
 PLUGIN = AlgorithmPlugin(
@@ -30,5 +31,5 @@ PLUGIN = AlgorithmPlugin(
     budget={"env_steps": 100_000},
     task="tabular",
     warnings=lambda algorithm: algorithm.warnings,
-    load_policy=_load_policy,
+    load_policy=load_policy,
 )

@@ -37,7 +37,7 @@ class Config(BaseModel):
     action: int = Field(default=0, ge=0, le=10_000, description="the action of the rule `constant`")
 
 
-class Algorithm:
+class HardCoded:
     """Plays games and counts."""
 
     def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
@@ -140,9 +140,4 @@ def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardwar
     return rules.make(config.policy, spec, np.random.default_rng(0), config.action)
 
 
-PLUGIN = AlgorithmPlugin(
-    config=Config,
-    make=Algorithm,
-    budget={"episodes": 500},
-    load_policy=load_policy,
-)
+PLUGIN = AlgorithmPlugin(config=Config, make=HardCoded, budget={"episodes": 500}, load_policy=load_policy)

@@ -10,21 +10,18 @@ see `_learners`. The policy is the greedy one of the first learner of the first 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from rltrain.algos._learners import CURVES, Learners, first_pair
 from rltrain.algos._qlearn_config import Config
-from rltrain.core import Array, EnvSpec, Hardware, Metrics, Policy
+from rltrain.core import Array, Hardware, Metrics
 from rltrain.envs.models.tabular import TabularEnv
 from rltrain.mdp.learn import q_learning, rules, truth
 from rltrain.mdp.learn.q_learning import Options
-from rltrain.mdp.learn.table_policy import TablePolicy, greedy, restored
+from rltrain.mdp.learn.table_policy import TablePolicy, believed, greedy
 from rltrain.rng import Streams
-from rltrain.saved import Saved
 
 METHODS = {
     "q": q_learning.PLAIN,
@@ -127,20 +124,6 @@ class QLearning:
 def make(config: Config, env: TabularEnv, rng: Streams, hardware: Hardware) -> Learners:
     """Learners of Q in worlds like `env`."""
     return Learners(config, env, rng, QLearning(config, env))
-
-
-def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
-    """The policy of a saved state."""
-    saved = Saved.of(state)
-    agent, learners = saved.part("agent"), len(config.rates) * config.learners
-    q = agent.array("q", "float64", (learners, None))
-    second = agent.array("second", "float64", (learners, q.shape[1] if config.method == "double" else 0))
-    return restored(saved.part("policy"), believed(q, second)[0], spec)
-
-
-def believed(q: Array, second: Array) -> Array:
-    """[L, P] what the learners think: one table, or the mean of two."""
-    return (q + second) / 2 if second.size else q
 
 
 def _spread(suffix: str, error: Array) -> dict[str, float]:

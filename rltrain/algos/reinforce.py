@@ -29,6 +29,7 @@ from rltrain.experiment.settings import STRICT
 from rltrain.policies import mlp, whole_games
 from rltrain.policies.adam import Adam
 from rltrain.policies.policy_gradient import (
+    SoftmaxPolicy,
     advantages,
     draw,
     logits,
@@ -37,7 +38,6 @@ from rltrain.policies.policy_gradient import (
     returns_to_go,
     value_gradient,
 )
-from rltrain.policies.softmax_policy import SoftmaxPolicy
 from rltrain.policies.whole_games import WholeGames
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
@@ -85,7 +85,7 @@ class Config(BaseModel):
     )
 
 
-class Algorithm:
+class Reinforce:
     """Plays, scores, steps."""
 
     def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
@@ -245,9 +245,5 @@ def _policy(config: Config, weights: mlp.Weights, num_actions: int, seed: int) -
 
 
 PLUGIN = AlgorithmPlugin(
-    config=Config,
-    make=Algorithm,
-    budget={"env_steps": 500_000},
-    num_envs=16,
-    load_policy=load_policy,
+    config=Config, make=Reinforce, budget={"env_steps": 500_000}, num_envs=16, load_policy=load_policy
 )

@@ -9,24 +9,21 @@ own take their steps side by side: see `_learners`. The policy is the one that i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rltrain.algos._learners import CURVES, Learners, first_pair
 from rltrain.algos._td_config import Config
-from rltrain.core import Array, EnvSpec, Hardware, Metrics, Policy
+from rltrain.core import Array, Hardware, Metrics
 from rltrain.envs.models.tabular import TabularEnv
 from rltrain.errors import InputError
 from rltrain.mdp import graph, pairs
 from rltrain.mdp.files import policy_files
 from rltrain.mdp.learn import q_learning, sampling, td, truth
 from rltrain.mdp.learn.q_learning import Options
-from rltrain.mdp.learn.stochastic_policy import StochasticPolicy, restored
+from rltrain.mdp.learn.stochastic_policy import StochasticPolicy
 from rltrain.rng import Streams
-from rltrain.saved import Saved
 
 
 def options_of(config: Config, limit: int | None) -> Options:
@@ -123,8 +120,3 @@ def taken_by(name: str, env: TabularEnv) -> Array:
     if name != "random":
         raise InputError(f"algorithm.policy: {name}: {env.spec.id} has no known model; write random")
     return np.full(int(first_pair(env)[-1]), 1 / env.spec.num_actions)
-
-
-def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
-    """The policy of a saved state."""
-    return restored(Saved.of(state).part("policy"), spec)

@@ -1,4 +1,4 @@
-"""The mathematics of the policy gradient, as pure functions of arrays: scores of actions, softmax policies, gradients.
+"""The mathematics of the policy gradient, as pure functions of arrays: scores of actions, a softmax policy, gradients.
 
     gradient of the return = E[ sum_t grad log pi(a_t | s_t) * score_t ]                      (Williams 1992)
 
@@ -72,6 +72,36 @@ def draw(weight: Array, stream: np.random.Generator) -> Array:
     """An action a row [rows], with probabilities in proportion to weight [rows, A]."""
     mass = weight.cumsum(axis=1)
     return np.asarray((stream.random((len(mass), 1)) * mass[:, -1:] >= mass[:, :-1]).sum(axis=1))
+
+
+def flat(obs: Array) -> Array:
+    """Observations [N, *obs] of any shape as a network's inputs [N, in] float64."""
+    return obs.reshape(len(obs), -1).astype(np.float64)
+
+
+class SoftmaxPolicy:
+    """Weights of an `mlp` as a `Scoring` policy. Without a stream it plays the likeliest action."""
+
+    score_name = "probability"
+
+    def __init__(
+        self, weights: mlp.Weights, activation: mlp.Activation, num_actions: int, stream: np.random.Generator | None
+    ) -> None:
+        self.weights, self._activation, self._stream = weights, activation, stream
+        self._num_actions = num_actions
+
+    def scores(self, obs: Array) -> Array:
+        """The probability of every action [N, A] at obs [N, *obs]."""
+        return np.exp(log_policy(self._logits(obs)))
+
+    def act(self, obs: Array) -> Array:
+        """Actions [N] at obs [N, *obs]."""
+        if self._stream is None:
+            return np.asarray(self._logits(obs).argmax(axis=1))
+        return draw(self.scores(obs), self._stream)
+
+    def _logits(self, obs: Array) -> Array:
+        return logits(self.weights, flat(obs), self._activation, self._num_actions)
 
 
 # Gradients of the losses

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rltrain.core import Array, Env
-from rltrain.policies.softmax_policy import flat
+from rltrain.policies.policy_gradient import flat
 
 
 class WholeGames(NamedTuple):

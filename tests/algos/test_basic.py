@@ -16,12 +16,12 @@ from rltrain.rng import Streams
 
 def make(
     policy: str, env_id: str = "CartPole-v1", seed: int = 0, num_envs: int = 1, action: int = 0
-) -> basic.Algorithm:
+) -> basic.HardCoded:
     env = envs.make(EnvironmentConfig(id=env_id), num_envs=num_envs)
-    return basic.Algorithm(basic.Config(policy=policy, action=action), env, Streams(seed), Hardware())
+    return basic.HardCoded(basic.Config(policy=policy, action=action), env, Streams(seed), Hardware())
 
 
-def play(algorithm: basic.Algorithm, episodes: int) -> dict[str, float]:
+def play(algorithm: basic.HardCoded, episodes: int) -> dict[str, float]:
     metrics = {}
     while algorithm.counters["episodes"] < episodes:
         metrics = dict(algorithm.step())
@@ -122,8 +122,8 @@ def test_metrics_have_the_same_keys_from_the_first_step_and_a_long_game_is_cut_i
 def test_a_loaded_algorithm_goes_on_exactly(policy):
     one, other = make(policy, num_envs=2), make(policy, num_envs=2)
     one_rng, other_rng = Streams(3), Streams(3)
-    one = basic.Algorithm(one.config, one.env, one_rng, Hardware())
-    other = basic.Algorithm(other.config, other.env, other_rng, Hardware())
+    one = basic.HardCoded(one.config, one.env, one_rng, Hardware())
+    other = basic.HardCoded(other.config, other.env, other_rng, Hardware())
     play(one, 7)
     other.load(one.save())
     other_rng.load(one_rng.save())

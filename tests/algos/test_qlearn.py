@@ -9,11 +9,13 @@ import yaml
 from pydantic import ValidationError
 
 from rltrain.algos import qlearn
+from rltrain.algos._qlearn_plugin import load_policy
 from rltrain.core import Hardware
 from rltrain.envs.gym import numbered
 from rltrain.envs.models import tabular
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.mdp import files
+from rltrain.mdp.learn.table_policy import believed
 from rltrain.rng import Streams
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -25,7 +27,7 @@ def make(env, seed: int = 0, **settings):  # type: ignore[no-untyped-def]
 
 
 def q_of(learners):  # type: ignore[no-untyped-def]
-    return qlearn.believed(learners.agent.q, learners.agent.second)
+    return believed(learners.agent.q, learners.agent.second)
 
 
 def learn(algorithm, steps: int):  # type: ignore[no-untyped-def]
@@ -148,7 +150,7 @@ def test_saved_and_loaded_it_ends_the_same(name: str) -> None:
     assert [str(second.step()) for _ in range(2)] == rows[2:]
     assert np.array_equal(q_of(whole), q_of(second))
     obs = np.arange(16)[:, None]
-    loaded = qlearn.load_policy(second.config, env.spec, second.save(), Hardware())
+    loaded = load_policy(second.config, env.spec, second.save(), Hardware())
     assert np.array_equal(loaded.act(obs), whole.policy().act(obs))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rltrain.algos import td
+from rltrain.algos._td_plugin import load_policy
 from rltrain.core import Hardware
 from rltrain.envs.gym import numbered
 from rltrain.envs.models import tabular
@@ -59,7 +60,7 @@ def test_saved_and_loaded_it_ends_the_same() -> None:
         first.step()
     second.load(first.save())
     assert [str(second.step()) for _ in range(2)] == rows[2:]
-    policy = td.load_policy(second.config, tabular.Tabular(BOOK).spec, second.save(), Hardware())
+    policy = load_policy(second.config, tabular.Tabular(BOOK).spec, second.save(), Hardware())
     assert set(policy.act(np.ones((50, 1), int)).tolist()) == {0, 2}  # what is possible in s1
 
 

@@ -38,7 +38,7 @@ def rltrain(tmp_path, monkeypatch, capsys):
 @pytest.fixture
 def fill_disk(monkeypatch):
     """`fill_disk(first, last)`: nothing can be written while the games from `first` to `last` are played."""
-    real_write, real_step = os.write, basic.Algorithm.step
+    real_write, real_step = os.write, basic.HardCoded.step
     full = []
 
     def write(descriptor, data):
@@ -54,7 +54,7 @@ def fill_disk(monkeypatch):
             full[:] = [True] if first <= self.counters["episodes"] <= last else []
             return metrics
 
-        monkeypatch.setattr(basic.Algorithm, "step", step)
+        monkeypatch.setattr(basic.HardCoded, "step", step)
         monkeypatch.setattr(os, "write", write)
 
     yield fill
@@ -68,7 +68,7 @@ def test_0_and_2_and_4(rltrain):
 
 
 def test_1_a_bug_leaves_its_traceback_in_the_run(rltrain, tmp_path, monkeypatch):
-    monkeypatch.setattr(basic.Algorithm, "step", lambda self: 1 // 0)
+    monkeypatch.setattr(basic.HardCoded, "step", lambda self: 1 // 0)
     code, _, err = rltrain("train", "c.yaml", "--name", "r")
     assert code == 1 and len(err.splitlines()) == 2 and "Traceback" not in err
     assert "ZeroDivisionError" in (tmp_path / "runs/r/crash.txt").read_text()

@@ -63,6 +63,11 @@ def greedy(first_pair: Array, action: Array | None, q: Array, num_actions: int) 
     return TablePolicy(choice, first_pair, action, q.copy(), num_actions)
 
 
+def believed(q: Array, second: Array) -> Array:
+    """[L, P] what the learners think: one table, or the mean of two."""
+    return (q + second) / 2 if second.size else q
+
+
 def by_action(first_pair: Array, action: Array, value: Array, states: Array, num_actions: int) -> Array:
     """Values of pairs [P] as rows of these states [N], one column an action [N, A]; NaN where it is impossible."""
     rows = np.full((len(states), num_actions), np.nan)
