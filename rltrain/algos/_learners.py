@@ -135,46 +135,46 @@ class Learners:
     def play(
         self, count: int, choose: Callable[..., int], observe: Callable[..., None], turn: Callable[..., int]
     ) -> None:
-        """For `TableRule.learn`: steps of environments that can only be sampled, one learner after the other.
+        """Take so many steps of environments that can only be sampled, one learner after the other.
 
-        `choose(lane, state, t)` gives a pair; `observe(lane, t, state, pair, reward, after, terminal, last)` learns
-        from a step; `turn(..., following)` does that, and gives the pair that comes next, in the state `following`.
+        `choose(learner, state, t)` gives a pair; `observe(learner, t, state, pair, reward, after, terminal, last)`
+        learns from a step; `turn(..., following)` does so, and gives the next pair, in the state `following`.
         """
         width, end = int(self.first_pair[1]), self.env_steps + count
-        for lane, game in enumerate(self.games):
-            state, total = int(self.world.state[lane]), float(self.world.running[lane])
-            pair = int(choose(lane, state, self.env_steps))
+        for learner, game in enumerate(self.games):
+            state, total = int(self.world.state[learner]), float(self.world.running[learner])
+            pair = int(choose(learner, state, self.env_steps))
             for t in range(self.env_steps, end):
                 after, reward, terminal, last = game.play(pair - state * width)
                 total += reward
                 following = after
                 if last:
-                    q_learning.count_episode(self.world, lane, total)
+                    q_learning.count_episode(self.world, learner, total)
                     following, total = game.again(), 0.0
-                seen = (lane, t, state, pair, reward, after, terminal, last)
+                seen = (learner, t, state, pair, reward, after, terminal, last)
                 if t + 1 < end:
                     pair = turn(*seen, following)
                 else:  # what comes next is drawn when it does
                     observe(*seen)
                 state = following
-            self.world.state[lane], self.world.running[lane] = state, total
+            self.world.state[learner], self.world.running[learner] = state, total
 
     # What is seen from outside
 
     @property
     def mean_return(self) -> float:
-        """Over each learner's last 100 episodes; NaN before there is one."""
+        """Mean return of each learner's last 100 episodes; NaN before there is one."""
         returns = self.world.recent[np.isfinite(self.world.recent)]
         return float(returns.mean()) if len(returns) else math.nan
 
     @property
     def learning_rate(self) -> float:
-        """The first learning rate as it has become; NaN where it depends on what was visited."""
+        """The first learning rate, as its schedule has made it; NaN where it depends on what was visited."""
         options = self.rule.options
         return float(self.config.rates[0] / (1 + options.decay * self.env_steps)) if not options.omega else math.nan
 
     def by_rate(self) -> Iterator[tuple[str, slice]]:
-        """Each learning rate as a name, and the rows of its learners."""
+        """(name, rows) of each learning rate: the rows of its learners in a table [L, columns]."""
         for number, rate in enumerate(self.config.rates):
             yield f"{rate:g}", slice(number * self.config.learners, (number + 1) * self.config.learners)
 

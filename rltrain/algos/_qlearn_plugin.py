@@ -21,7 +21,7 @@ def _make(config: Config, env: TabularEnv, rng: Streams, hardware: Hardware) -> 
 
 
 def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
-    """The policy of a saved state."""
+    """The greedy policy of the first learner of a saved state."""
     saved = Saved.of(state)
     agent, learners = saved.part("agent"), len(config.rates) * config.learners
     q = agent.array("q", "float64", (learners, None))

@@ -22,11 +22,11 @@ Order = Annotated[
 ]
 
 
-class Sweeps:
+class TableSweeps:
     """An algorithm whose step is one sweep over a table."""
 
     def __init__(self, table: Sweeping, epsilon: float | None) -> None:
-        """`epsilon`: how near to the truth all that the table is about must be proven to be; None: no end."""
+        """`epsilon`: how near to the truth all values must be proven to be before the run is done; None: never done."""
         self.table, self._epsilon = table, epsilon
 
     @property
@@ -52,6 +52,6 @@ class Sweeps:
 
 
 def load_policy(config: object, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
-    """The greedy policy of a saved table."""
+    """The greedy policy of a saved state."""
     saved = Saved.of(state)
     return restored(saved.part("policy"), saved.part("table").array("q", "float64", (None,)), spec)

@@ -21,7 +21,7 @@ def _make(config: Config, env: TabularEnv, rng: Streams, hardware: Hardware) -> 
 
 
 def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
-    """The policy of a saved state."""
+    """The policy that was valued, of a saved state."""
     return restored(Saved.of(state).part("policy"), spec)
 
 

@@ -38,7 +38,7 @@ class Config(BaseModel):
 
 
 class HardCoded:
-    """Plays games and counts."""
+    """An algorithm that plays games by its rule and counts."""
 
     def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
         self.config, self.env, self._seed = config, env, rng.seed
@@ -136,7 +136,7 @@ class HardCoded:
 
 
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
-    """The policy of a saved state. Nothing was learned, so the config says it all."""
+    """The configured rule. Nothing was learned, so no state is read."""
     return rules.make(config.policy, spec, np.random.default_rng(0), config.action)
 
 

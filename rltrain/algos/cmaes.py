@@ -53,7 +53,7 @@ class Config(BaseModel):
 
 
 class Rates(NamedTuple):
-    """Table 1 of the tutorial."""
+    """Weights and learning rates, as in table 1 of the tutorial."""
 
     weights: Array  # [n], best first: positive ones sum to 1
     mu_eff: float
@@ -66,7 +66,7 @@ class Rates(NamedTuple):
 
 
 class Search(NamedTuple):
-    """All that a generation hands to the next."""
+    """The normal distribution N(mean, sigma² C), and the paths by which sigma and C are adapted."""
 
     mean: Array  # [P]
     sigma: float
@@ -121,12 +121,12 @@ def make(config: Config, env: Env, rng: Streams, hardware: Hardware) -> Generati
 
 
 def default_population(size: int) -> int:
-    """Equation 48."""
+    """Samples in a generation for so many parameters, equation 48."""
     return 4 + math.floor(3 * math.log(size))
 
 
 def rates(size: int, population: int) -> Rates:
-    """Equations 49 to 58, for P parameters and n samples."""
+    """Weights and learning rates for P parameters and n samples, equations 49 to 58."""
     raw = math.log((population + 1) / 2) - np.log(np.arange(1, population + 1))
     up, down = raw[raw > 0], raw[raw <= 0]
     mu_eff = up.sum() ** 2 / (up**2).sum()
@@ -148,7 +148,7 @@ def rates(size: int, population: int) -> Rates:
 
 
 def sample(search: Search, noise: Array) -> Array:
-    """The samples [n, P] of standard normal noise [n, P]."""
+    """Samples [n, P] of the distribution, from standard normal noise [n, P]."""
     scale, axes = _axes(search.covariance)
     return search.mean + search.sigma * (noise * scale) @ axes.T
 

@@ -81,7 +81,7 @@ class Genetic:
 
     @property
     def sigma(self) -> float:
-        """What the children of this generation vary by."""
+        """Standard deviation of this generation's children, as a share of each parameter's range."""
         config = self.config
         return float(max(min(config.sigma, config.sigma_min), config.sigma * config.sigma_decay**self.count))
 
@@ -111,7 +111,7 @@ def make(config: Config, env: Env, rng: Streams, hardware: Hardware) -> Generati
 
 
 def best(scores: Array, count: int) -> Array:
-    """[count] the places of the best of scores [C], best first; of equals the first, which has lived the longest."""
+    """Indices [count] of the best scores [C], best first; of equals the first, which has lived the longest."""
     return np.argsort(-scores, kind="stable")[:count]
 
 

@@ -91,14 +91,14 @@ def make(config: Config, env: Env, rng: Streams, hardware: Hardware) -> Generati
 
 
 def centred_ranks(scores: Array) -> Array:
-    """[n] from -1/2 for the worst to 1/2 for the best; equal scores have the mean of their ranks."""
+    """Ranks [n] of scores [n], from -1/2 for the worst to 1/2 for the best; equal scores have the mean of theirs."""
     _, group, sizes = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = np.cumsum(sizes) - (sizes + 1) / 2  # of each distinct score: the mean of its places, from 0
     return ranks[group] / (len(scores) - 1) - 0.5
 
 
 def gradient(noise: Array, scores: Array, sigma: float) -> Array:
-    """[P] of noise [n, P] in opposite pairs and the scores [n] that it led to."""
+    """Gradient of the score [P], from noise [n, P] in opposite pairs and the scores [n] that it led to."""
     return centred_ranks(scores) @ noise / (len(scores) * sigma)
 
 

@@ -30,10 +30,10 @@ class Config(BaseModel):
     )
 
 
-def make(config: Config, model: Model, rng: Streams, hardware: Hardware) -> _sweeps.Sweeps:
-    """A table of Q, and one sweep a step."""
+def make(config: Config, model: Model, rng: Streams, hardware: Hardware) -> _sweeps.TableSweeps:
+    """An algorithm that sweeps over a table of Q."""
     table = Sweeping(model, config.gamma, config.sweep == "inplace", of_pairs=True)
-    return _sweeps.Sweeps(table, config.epsilon)
+    return _sweeps.TableSweeps(table, config.epsilon)
 
 
 PLUGIN = AlgorithmPlugin(

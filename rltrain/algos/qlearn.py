@@ -38,7 +38,7 @@ EXPLORATIONS = {
 
 
 def options_of(config: Config, limit: int | None) -> Options:
-    """The settings as numbers."""
+    """The settings as numbers for compiled code; `limit`: the steps of an episode, None: no end."""
     uniform = config.exploration == "uniform"
     return Options(
         exploration=EXPLORATIONS[config.exploration],

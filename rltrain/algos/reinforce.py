@@ -86,7 +86,7 @@ class Config(BaseModel):
 
 
 class Reinforce:
-    """Plays, scores, steps."""
+    """An algorithm whose step is one update: play whole games, score their actions, follow the gradient."""
 
     def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
         self.config, self.env, self.spec, self._seed = config, env, env.spec, rng.seed
@@ -148,7 +148,7 @@ class Reinforce:
         return draw(np.exp(z - z.max(axis=1, keepdims=True)), self._act_stream)
 
     def _scores(self, games: WholeGames) -> tuple[Array, Array]:
-        """[T, N] of every action: how well it did, and what the value of its state should be."""
+        """Of every action [T, N]: how well it did, and what the value of its state should be."""
         config = self.config
         if config.baseline == "none":
             score = returns_to_go(games.reward, games.last, config.gamma)
@@ -159,7 +159,7 @@ class Reinforce:
         return score, score + value[:-1]
 
     def _fit_value(self, obs: Array, target: Array) -> float:
-        """Steps of the baseline towards target [rows]; the mean squared error before them."""
+        """Take the baseline towards target [rows] by some steps; returns the mean squared error before them."""
         losses = []
         for _ in range(self.config.value_epochs):
             gradients, loss = value_gradient(self.value, obs, target, self.config.activation)
@@ -208,7 +208,7 @@ class Reinforce:
 
 
 def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
-    """The policy of a saved state."""
+    """The policy of a saved state. CheckpointError for weights of another network."""
     check(config, spec)
     shapes = mlp.shapes(layer_sizes(config, spec))
     saved = Saved.of(state).listed("weights", len(shapes))
@@ -217,7 +217,7 @@ def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardwar
 
 
 def check(config: Config, spec: EnvSpec) -> None:
-    """InputError for an environment or an output that this does not fit."""
+    """InputError for an environment without vectors or an end, and for an output that does not fit its actions."""
     if spec.obs_dtype == "uint8":
         raise InputError(
             f"environment.id: {spec.id} shows images; reinforce learns from vectors of numbers, dqn from both"

@@ -27,7 +27,7 @@ from rltrain.rng import Streams
 
 
 def options_of(config: Config, limit: int | None) -> Options:
-    """The settings as numbers; those of choosing actions mean nothing here."""
+    """The settings as numbers for compiled code; those of choosing actions mean nothing here."""
     return Options(
         exploration=q_learning.EPSILON,
         method=q_learning.PLAIN,
@@ -70,9 +70,9 @@ class TemporalDifferences:
             plain = tuple(options), tuple(chooser), tuple(agent)
             learners.play(
                 count,
-                choose=lambda lane, state, t: td.follow(chooser, agent, lane, state),
-                observe=lambda lane, t, state, pair, *rest: td.observe(options, agent, lane, t, state, *rest),
-                turn=lambda lane, t, state, pair, *rest: td.turn(*plain, lane, t, state, *rest),
+                choose=lambda learner, state, t: td.follow(chooser, agent, learner, state),
+                observe=lambda learner, t, state, pair, *seen: td.observe(options, agent, learner, t, state, *seen),
+                turn=lambda learner, t, state, pair, *seen: td.turn(*plain, learner, t, state, *seen),
             )
         else:
             td.learn(options, learners.sampler, chooser, agent, learners.world, learners.env_steps, count)
@@ -114,7 +114,7 @@ def make(config: Config, env: TabularEnv, rng: Streams, hardware: Hardware) -> L
 
 
 def taken_by(name: str, env: TabularEnv) -> Array:
-    """[P] how likely the policy of this name, random or a file, takes each pair in its state. InputError."""
+    """[P] the probability of each pair in its state under the policy of this name, random or a file's. InputError."""
     if env.model is not None:
         return pairs.uniform(env.model) if name == "random" else policy_files.read(Path(name), env.model)
     if name != "random":

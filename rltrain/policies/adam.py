@@ -12,7 +12,7 @@ from rltrain.saved import Saved
 
 
 class Adam:
-    """Moves arrays in place, against their gradients."""
+    """An optimiser that moves arrays in place, against their gradients."""
 
     def __init__(self, parts: Sequence[Array], beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> None:
         self.parts = parts
@@ -22,7 +22,7 @@ class Adam:
         self._square = [np.zeros_like(part) for part in parts]
 
     def step(self, gradients: Sequence[Array], learning_rate: float) -> None:
-        """One step down; a gradient for each array, of its shape."""
+        """One step against the gradients, one for each array and of its shape."""
         self.steps += 1
         size = learning_rate * math.sqrt(1 - self.beta2**self.steps) / (1 - self.beta1**self.steps)
         eps = self.eps * math.sqrt(1 - self.beta2**self.steps)  # so that it is the paper's, not its shortcut's

@@ -23,7 +23,7 @@ MOST_TOLD = 8  # that are told at the end
 
 
 class Champion:
-    """A candidate, and the sum and number of its games."""
+    """The best candidate so far, and the sum and number of its games."""
 
     def __init__(self, family: Family, env: Env, games: int, seed: int) -> None:
         self._family, self._env, self._games, self._seed = family, env, games, seed
@@ -33,7 +33,7 @@ class Champion:
 
     @property
     def mean(self) -> float:
-        """NaN before the first challenge."""
+        """Mean return of its games; NaN before the first challenge."""
         return self.total / self.played if self.played else math.nan
 
     def challenge(self, challengers: Array, generation: int) -> Trials:
@@ -52,7 +52,7 @@ class Champion:
         return trials
 
     def metrics(self) -> Metrics:
-        """Its mean over `champion/games` games; its parameters, where they are few."""
+        """The champion's mean return over `champion/games` games; its parameters, where they are few."""
         names = self._family.parameters.names
         named = {f"champion/{name}": float(value) for name, value in zip(names, self.candidate, strict=True)}
         return {
@@ -74,7 +74,7 @@ class Champion:
 
 
 def candidate_of(family: Family, saved: Saved) -> Array:
-    """[P] of a saved champion: numbers, or all NaN before there is one."""
+    """Parameters [P] of a saved champion, all NaN before there is one. CheckpointError for anything else."""
     candidate = saved.array("candidate", "float64", (len(family.parameters),), finite=False)
     if not np.isnan(candidate).all() and not np.isfinite(candidate).all():
         saved.refuse("candidate", "must be finite numbers, or all NaN before the first champion")
@@ -87,7 +87,7 @@ def champion_of(family: Family, state: State) -> Fixed:
 
 
 def fixed(family: Family, candidate: Array, seed: int) -> Fixed:
-    """The candidate as a policy; before there is one, the middle of the ranges."""
+    """A candidate [P] as a policy; where it is NaN, the middle of the ranges."""
     return Fixed(family, np.where(np.isnan(candidate), family.parameters.middle, candidate), derive(seed, "policy"))
 
 
@@ -102,7 +102,7 @@ def described(family: Family, saved: State) -> list[str]:
 
 
 def spread(scores: Array) -> Metrics:
-    """What a generation's scores [C] say in three numbers."""
+    """Metrics of a generation's scores [C]: their best, their median, their standard deviation."""
     return {
         "population/best": float(scores.max()),
         "population/median": float(np.median(scores)),

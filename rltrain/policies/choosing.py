@@ -35,7 +35,7 @@ Ranges = Annotated[
 
 
 class Settings(Protocol):
-    """Those of an algorithm that fills in a policy."""
+    """The settings of an algorithm that looks for a policy's parameters."""
 
     @property
     def policy(self) -> Policy: ...

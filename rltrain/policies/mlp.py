@@ -37,7 +37,7 @@ def initial(
 
 
 def shapes(sizes: Sequence[int]) -> list[tuple[int, ...]]:
-    """Of the weights of layers of these sizes, in order."""
+    """Shapes of the weights of layers of these sizes: W_1, b_1, W_2, ..."""
     return [shape for inputs, outputs in itertools.pairwise(sizes) for shape in ((inputs, outputs), (outputs,))]
 
 
@@ -47,7 +47,7 @@ def forward(weights: Weights, x: Array, activation: Activation) -> Array:
 
 
 def forward_kept(weights: Weights, x: Array, activation: Activation) -> tuple[Array, list[Array]]:
-    """Outputs, and the inputs of every layer, which `gradient` needs: [rows, in], [rows, hidden], ..."""
+    """Outputs [rows, out], and the inputs of every layer, which `gradient` needs: [rows, in], [rows, hidden], ..."""
     kept = [x]
     for layer in range(0, len(weights) - 2, 2):
         kept.append(activate(kept[-1] @ weights[layer] + weights[layer + 1], activation))
@@ -67,7 +67,7 @@ def gradient(weights: Weights, kept: Sequence[Array], d_out: Array, activation: 
 
 
 def activate(z: Array, activation: Activation) -> Array:
-    """f(z), elementwise. ELU is Clevert et al. 2016 with alpha 1."""
+    """The activation f(z), elementwise. ELU is Clevert et al. 2016 with alpha 1."""
     if activation == "tanh":
         return np.tanh(z)
     if activation == "relu":
@@ -76,7 +76,7 @@ def activate(z: Array, activation: Activation) -> Array:
 
 
 def slope(h: Array, activation: Activation) -> Array:
-    """f'(z), from h = f(z)."""
+    """The activation's derivative f'(z), from h = f(z)."""
     if activation == "tanh":
         return 1.0 - h * h
     if activation == "relu":

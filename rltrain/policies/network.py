@@ -49,9 +49,10 @@ class Network:
 
 
 def describe(sizes: tuple[int, ...]) -> Parameters:
-    """Names and ranges. The first layer's range is 1, for observations of unknown size; the others' √(3 / inputs).
+    """Parameters of layers of these sizes: names and ranges.
 
-    A sum of n numbers of variance 1 with weights uniform within √(3 / n) has variance 1 again (LeCun et al. 1998).
+    The first layer's range is 1, for observations of unknown size; the others' √(3 / inputs): a sum of n numbers of
+    variance 1 with weights uniform within √(3 / n) has variance 1 again (LeCun et al. 1998).
     """
     names: list[str] = []
     ends: list[float] = []
@@ -67,7 +68,7 @@ def describe(sizes: tuple[int, ...]) -> Parameters:
 
 
 def _product(weights: Array, inputs: Array) -> Array:
-    """[L or 1, O, I] times [L, I] -> [L, O]. One candidate for all lanes is a plain matrix product."""
+    """[L or 1, O, I] times [L, I] -> [L, O]. One candidate for all is a plain matrix product."""
     if len(weights) == 1:
         return np.asarray(inputs @ weights[0].T)
     return np.asarray(np.einsum("loi,li->lo", weights, inputs))

@@ -31,12 +31,12 @@ class Parameters:
 
     @property
     def width(self) -> Array:
-        """[P] what a variation is measured by."""
+        """Width [P] of each range, which a variation is measured by."""
         return self.high - self.low
 
     @property
     def middle(self) -> Array:
-        """[P] half-way between the ends."""
+        """Middle [P] of each range."""
         return (self.low + self.high) / 2
 
     def at(self, halves: Array) -> Array:
@@ -48,7 +48,7 @@ class Parameters:
         return (candidates - self.middle) / (self.width / 2)
 
     def draw(self, count: int, stream: np.random.Generator) -> Array:
-        """[count, P] uniform over the ranges."""
+        """Candidates [count, P], uniform over the ranges."""
         return self.low + self.width * stream.random((count, len(self)))
 
     def inside(self, candidates: Array) -> Array:
@@ -57,13 +57,16 @@ class Parameters:
 
 
 class Family(Protocol):
-    """A rule with P numbers to fill in."""
+    """A policy but for its P parameters."""
 
     parameters: Parameters
     draws: int  # uniform numbers that one action takes; 0: deterministic
 
     def act(self, candidates: Array, obs: Array, uniform: Array) -> Array:
-        """candidates [L, P] or [1, P], obs [L, *obs], uniform [L, draws] in [0, 1) -> [L] int64."""
+        """Actions [L] int64 of candidates [L, P] or [1, P], each at its own obs [L, *obs].
+
+        uniform [L, draws] in [0, 1) is all the chance that they have.
+        """
         ...
 
 
@@ -79,7 +82,7 @@ class Fixed:
 
 
 def with_ranges(parameters: Parameters, ranges: Mapping[str, tuple[float, float]]) -> Parameters:
-    """The same parameters with these ranges. InputError for an unknown name, or a range that cannot be."""
+    """A copy of the parameters with other ranges. InputError for an unknown name, or a range that cannot be."""
     low, high = parameters.low.copy(), parameters.high.copy()
     for name, (least, most) in ranges.items():
         place = f"algorithm.ranges.{name}"

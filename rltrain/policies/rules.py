@@ -22,7 +22,7 @@ Name = Literal["angle", "angle_velocity", "energy", "bounce", "constant", "rando
 
 
 class RulePolicy:
-    """A function of the observations, as a policy."""
+    """A policy that is a function of the observations."""
 
     def __init__(self, rule: Callable[[Array], Array]) -> None:
         self._rule = rule
@@ -32,7 +32,7 @@ class RulePolicy:
 
 
 class BouncePolicy:
-    """RobotVacuum, obs [N, 16], the first whether it bumped -> [N]: 0 forward, else a turn into the room."""
+    """RobotVacuum, obs [N, 16], the first whether it bumped -> [N]: 0 forward, or a turn into the room."""
 
     def __init__(self, num_actions: int, stream: np.random.Generator) -> None:
         self._turns, self._stream = num_actions - 1, stream
@@ -44,7 +44,7 @@ class BouncePolicy:
 
 
 class RandomPolicy:
-    """Each action with equal probability, whatever is seen."""
+    """A policy that takes each action with equal probability, whatever is seen."""
 
     def __init__(self, num_actions: int, stream: np.random.Generator) -> None:
         self._num_actions, self._stream = num_actions, stream

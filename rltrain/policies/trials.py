@@ -1,11 +1,11 @@
-"""Scores of a population: every candidate plays the same number of whole games, spread over the environment's lanes.
+"""Scores of a population: every candidate plays the same number of whole games, spread over environments side by side.
 
-A lane whose game is over takes the next candidate's. Nobody gains by short games: each is played out, and each counts.
-Every call starts all games anew, so nothing is in flight when it returns.
+An environment whose game is over takes the next candidate's. Nobody gains by short games: each is played out, and each
+counts. Every call starts all games anew, so nothing is in flight when it returns.
 
 With the same starts for all, candidates differ by their play alone (common random numbers). It is not the default: the
-lanes then serve one candidate after the other, which takes as many times as long as there are candidates, and selection
-by a few fixed starts favours who happens to suit those.
+environments then serve one candidate after the other, which takes as many times as long as there are candidates, and
+selection by a few fixed starts favours who happens to suit those.
 """
 
 from __future__ import annotations
@@ -46,33 +46,33 @@ def play(family: Family, candidates: Array, env: Env, games: int, seed: int, sam
 
 
 def _play(family: Family, candidates: Array, env: Env, games: int, seed: int) -> Trials:
-    lanes, count = env.spec.num_envs, len(candidates)
+    num_envs, count = env.spec.num_envs, len(candidates)
     returns, lengths = (
         np.zeros(count * games),
         np.zeros(count * games, np.int64),
     )  # of each game, candidate by candidate
     stream = np.random.default_rng(derive(seed, "act"))
-    game = np.arange(lanes)  # [L] the number of each lane's game
-    due = min(lanes, count * games)  # the next game to be opened
+    game = np.arange(num_envs)  # [N] the number of each environment's game
+    due = min(num_envs, count * games)  # the next game to be opened
     playing = game < due
-    acting = candidates[np.minimum(game // games, count - 1)]  # [L, P]
-    total, length = np.zeros(lanes), np.zeros(lanes, np.int64)
+    acting = candidates[np.minimum(game // games, count - 1)]  # [N, P]
+    total, length = np.zeros(num_envs), np.zeros(num_envs, np.int64)
     step = env.reset(derive(seed, "games"))
     while playing.any():
-        action = family.act(acting, step.obs, stream.random((lanes, family.draws)))
+        action = family.act(acting, step.obs, stream.random((num_envs, family.draws)))
         step = env.step(as_int64(action))
         total = np.where(step.first, 0.0, total + step.reward)
         length = np.where(step.first, 0, length + 1)
         if not step.last.any():
             continue
-        for lane in np.flatnonzero(step.last & playing):
-            returns[game[lane]], lengths[game[lane]] = total[lane], length[lane]
-            if due < len(returns):  # the next step opens it in this lane
-                game[lane] = due
-                acting[lane] = candidates[due // games]
+        for env_index in np.flatnonzero(step.last & playing):
+            returns[game[env_index]], lengths[game[env_index]] = total[env_index], length[env_index]
+            if due < len(returns):  # the next step opens it there
+                game[env_index] = due
+                acting[env_index] = candidates[due // games]
                 due += 1
             else:
-                playing[lane] = False
+                playing[env_index] = False
     return Trials(returns.reshape(count, games), lengths.reshape(count, games))
 
 

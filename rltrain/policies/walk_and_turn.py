@@ -19,7 +19,7 @@ TURN = re.compile(r"turn ([+-]?\d+(?:\.\d+)?)°?")
 
 
 class WalkAndTurn:
-    """A `Family` with the parameters p, a probability, and r, in degrees."""
+    """A `Family` with two parameters: p, the probability of going forward, and r, the greatest turn in degrees."""
 
     def __init__(self, spec: EnvSpec) -> None:
         turns = {number: TURN.fullmatch(name) for number, name in enumerate(spec.action_names)}

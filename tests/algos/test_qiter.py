@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rltrain.algos import qiter
-from rltrain.algos._sweeps import Sweeps
+from rltrain.algos._sweeps import TableSweeps
 from rltrain.core import Hardware
 from rltrain.errors import InputError
 from rltrain.mdp import files, problems
@@ -17,7 +17,7 @@ from rltrain.rng import Streams
 BOOK = Path(__file__).parents[2] / "configs" / "mdp" / "book.yaml"
 
 
-def after(sweeps: int, **settings: object) -> Sweeps:
+def after(sweeps: int, **settings: object) -> TableSweeps:
     config = qiter.Config.model_validate({"epsilon": None, **settings})
     algorithm = qiter.make(config, files.read(BOOK).model, Streams(0), Hardware())
     for _ in range(sweeps):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rltrain.algos import qiter, viter
-from rltrain.algos._sweeps import Sweeps
+from rltrain.algos._sweeps import TableSweeps
 from rltrain.core import Hardware
 from rltrain.errors import InputError
 from rltrain.mdp import files
@@ -19,7 +19,7 @@ BOOK = Path(__file__).parents[2] / "configs" / "mdp" / "book.yaml"
 TRUTH = [21.89925005, 1.17982024, 53.87349498]  # at discount .95
 
 
-def make(**settings: object) -> Sweeps:
+def make(**settings: object) -> TableSweeps:
     config = viter.Config.model_validate(settings)
     return viter.make(config, files.read(BOOK).model, Streams(0), Hardware())
 
