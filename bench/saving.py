@@ -26,10 +26,10 @@ SHORT = [
 CODE = """
 import json, os, sys, tempfile, time
 from pathlib import Path
-from rltrain import config
+from rltrain.experiment import config
 from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.loop import Run
-from rltrain.run import sinks
+from rltrain.run import begin
 
 file, *overrides = sys.argv[1].split(",")
 spent, syncs = [], [0]  # seconds of each save
@@ -50,7 +50,7 @@ def counted(descriptor, fsync=os.fsync):
 os.fsync = counted
 Run._save_once = timed(Run._save_once)
 with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR", ".")) as folder:
-    run = Run.create(config.load(file, overrides), Path(folder), "x", "")
+    run = begin.create(config.load(file, overrides), Path(folder), "x", "")
     began = time.perf_counter()
     saves = sum(event.kind == "save" for event in run.advance())
     seconds = time.perf_counter() - began

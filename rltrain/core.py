@@ -289,6 +289,30 @@ class AlgorithmPlugin:
     summary_lines: Callable[[Any, EnvSpec, State], Sequence[str]] = _no_lines
 
 
+Table = Literal["train", "eval"]  # of rows: one a step, one an evaluation
+
+
+@runtime_checkable
+class Sink(Stateful, Protocol):
+    """Takes the rows of numbers of a run and writes them below the run's folder, to files called after the sink.
+
+    A package names a function from the folder's Path to a sink by an entry point of the group `rltrain.sinks`; a config
+    asks for it by that name, in `run.sinks`. A sink is made as of a run's beginning: what a killed process left is
+    written over. `save` says where it stands, such as the bytes that it has written (see `run.sinks.Tail`); `load` goes
+    back there, so that a resumed log equals that of a run which was never stopped. Values are floats; NaN is no number.
+    """
+
+    def write(self, table: Table, counters: Mapping[str, int], metrics: Metrics) -> None:
+        """Add a row. DiskError if the disk refuses it; then it is kept, and written before the next."""
+        ...
+
+    def flush(self) -> None:
+        """Bring all rows to the disk: a checkpoint that holds `save()` is written next. DiskError."""
+        ...
+
+    def close(self) -> None: ...
+
+
 def crossed(before: int, after: int, every: int) -> bool:
     """Whether a counter that went from `before` to `after` reached a multiple of `every` on the way."""
     return before // every < after // every

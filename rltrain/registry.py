@@ -1,6 +1,7 @@
 """What can be plugged in, by name: each thing of ours, and those that other packages bring by entry points.
 
     rltrain.algorithms   `name = "package.module:PLUGIN"`, a `core.AlgorithmPlugin`
+    rltrain.sinks        `name = "package.module:Sink"`, from a run's folder to a `core.Sink`
 
 Of ours, each file of `rltrain/algos` is an algorithm; its plugin stands in it, or, where the file imports something
 heavy, in `_NAME_plugin.py`. Nothing is imported before it is asked for. What is plugged in is checked when it is
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+from collections.abc import Callable
 from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -18,12 +20,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from rltrain.core import AlgorithmPlugin
+from rltrain.core import AlgorithmPlugin, Sink
 from rltrain.errors import InputError, MissingError
 from rltrain.spelling import did_you_mean, in_one_line
 
 ALGORITHMS = "rltrain.algorithms"
+SINKS = "rltrain.sinks"
 TASKS = ("env", "tabular", "mdp")  # learns from any environment, from numbered states, from a known model
+SINK_MEMBERS = ("write", "flush", "save", "load", "close")
 MAX_ENVS = 1024  # as in a config
 
 
@@ -70,6 +74,24 @@ def plugin(name: str) -> AlgorithmPlugin:
         point = _point(ALGORITHMS, "algorithm", name)
         found = _loaded(point, "algorithm")
     return _checked(found, f"algorithm '{name}' ({point.value})")
+
+
+def sink(name: str) -> Callable[[Path], Sink]:
+    """What makes the sink of this name of another package. InputError, MissingError as `plugin`."""
+    point = _point(SINKS, "sink", name)
+    made = _loaded(point, "sink")
+    if not callable(made):
+        raise InputError(f"sink '{name}' ({point.value}): must name a function from a run's folder to a sink")
+
+    def make(folder: Path) -> Sink:
+        found = made(folder)
+        lacking = [member for member in SINK_MEMBERS if member not in dir(found)]
+        if lacking:
+            raise InputError(f"sink '{name}' ({point.value}): what it makes lacks {', '.join(lacking)} of core.Sink")
+        sink: Sink = found
+        return sink
+
+    return make
 
 
 def _our_algorithms() -> dict[str, Path]:

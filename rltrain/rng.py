@@ -92,13 +92,13 @@ class Streams:
         }
 
     def load(self, state: State) -> None:
-        """Every stream that is in use here must be in the state."""
+        """A stream that the state lacks is of a purpose that was added since it was saved, and stays as it began."""
         saved = Saved.of(state)
         self.seed = saved.integer("seed", 0, MAX_SEED)
         of_numpy, of_torch = saved.part("numpy"), saved.part("torch")
-        for name in {**self._numpy, **of_numpy}:
+        for name in of_numpy:
             restore(self.numpy(name), of_numpy.part(name))
-        for name in {**self._torch, **of_torch}:
+        for name in of_torch:
             import torch
 
             stream = self.torch(name)

@@ -74,11 +74,13 @@ def is_config(target: str, runs_dir: Path) -> bool:
 
 def check_config(experiment: Experiment, runs_dir: Path) -> dict[str, Any]:
     """What it is and what it will cost. What will not fit in memory is refused. Trains nothing."""
-    from rltrain.run import folder
+    from rltrain.run import sinks
     from rltrain.run.build import doubts
+    from rltrain.run.reserve import free_bytes
     from rltrain.verbs.cost import available_bytes, memory_bytes, refuse_what_does_not_fit
     from rltrain.verbs.truth import discounts_apart
 
+    sinks.check(experiment.run.sinks)
     spec, cost = refuse_what_does_not_fit(experiment)
     place = next(path for path in (runs_dir, *runs_dir.absolute().parents) if path.is_dir())
     return {
@@ -101,7 +103,7 @@ def check_config(experiment: Experiment, runs_dir: Path) -> dict[str, Any]:
         "memory_bytes": memory_bytes(cost),
         "available_bytes": available_bytes(),
         "disk_bytes": cost["checkpoint_bytes"] * (experiment.run.save.keep + 1) if "checkpoint_bytes" in cost else None,
-        "free_disk_bytes": folder.free_bytes(place),
+        "free_disk_bytes": free_bytes(place),
         "warnings": doubts(experiment, spec),
     }
 

@@ -137,12 +137,12 @@ def _memory() -> Finding:
 
 def _runs(runs_dir: Path) -> Finding:
     """Tried as a run tries it, where the folder is there to try."""
-    from rltrain.run import folder
+    from rltrain.run import reserve
 
     place = next(path for path in (runs_dir, *runs_dir.absolute().parents) if path.is_dir())
     try:
-        warnings = folder.probe(place)
-        free = folder.free_bytes(place)
+        warnings = reserve.probe(place)
+        free = reserve.free_bytes(place)
     except RltrainError as error:
         return Finding("runs folder", str(error), "missing", "choose another folder: --runs-dir PATH")
     text = f"{runs_dir}, {words.size(free)} free"

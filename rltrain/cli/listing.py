@@ -64,11 +64,12 @@ def listing(sections: list[Section], runs_dir: Path) -> dict[str, list[Any]]:
 
 def describe_run(run: Path, now: float) -> dict[str, Any]:
     """What a run's own files say of it, and what is wrong with them: `faults`, a line each."""
-    from rltrain.run import folder, told
+    from rltrain.run import told
+    from rltrain.run.lock import is_locked
 
     config, status = told.config(run), told.status(run)
     state = status.state
-    if folder.is_locked(run):
+    if is_locked(run):
         state = "running"
     elif state in (None, "running"):
         state = "killed"  # it never came to say how it ended

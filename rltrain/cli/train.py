@@ -177,12 +177,12 @@ def train(
 ) -> int:
     """Train in a new run folder. Returns the exit code: 0, or 130 and 143 after a signal."""
     from rltrain.experiment.config import load
-    from rltrain.run.loop import Run
+    from rltrain.run import begin
     from rltrain.verbs.cost import refuse_what_does_not_fit
 
     experiment = load(config, overrides)
     refuse_what_does_not_fit(experiment)
-    return drive(Run.create(experiment, runs_dir, name, shlex.join(["rltrain", *sys.argv[1:]])), quiet)
+    return drive(begin.create(experiment, runs_dir, name, shlex.join(["rltrain", *sys.argv[1:]])), quiet)
 
 
 def go_on(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool, jobs: int | None) -> int:
@@ -202,15 +202,15 @@ def go_on(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: boo
 def resume_run(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool = False) -> int:
     """Go on with a run. Returns the exit code."""
     from rltrain.experiment.config import load
-    from rltrain.run import folder
-    from rltrain.run.loop import Run
+    from rltrain.run import begin, folder
+    from rltrain.run.lock import Lock
     from rltrain.verbs.cost import refuse_what_does_not_fit
 
     found = folder.find(runs_dir, run)
     with keeping_crashes(found):
-        with folder.Lock(found):  # a run that is in use is busy, however little memory it leaves
+        with Lock(found):  # a run that is in use is busy, however little memory it leaves
             refuse_what_does_not_fit(load(found / folder.MARKER), resumed=True)
-        resumed = Run.resume(found, overrides)
+        resumed = begin.resume(found, overrides)
     return drive(resumed, quiet)
 
 
@@ -310,14 +310,15 @@ def ending(run: Run, asked: Asked, steps: int, quiet: bool) -> list[str]:
         why = {"SIGINT": "Ctrl-C", "SIGTERM": "SIGTERM", None: "--max-wall"}[asked.reason]
         return [f"stopped by {why} after {done}, and saved", f"go on with: rltrain resume {run.folder}"]
     best = ""
-    if run.best is not None:
-        best = f", best evaluation {words.score(run.best['score'])} at {words.count(run.best['step'])}"
+    if run.scores.best is not None:
+        found = run.scores.best
+        best = f", best evaluation {words.score(found['score'])} at {words.count(found['step'])}"
     if not steps:
         more = f"run.budget.{unit}={2 * run.counters[unit]}"
-        if run.solved:
+        if run.scores.solved:
             more = f"run.evaluate.until=null {more}"
-        why = "run.evaluate.until" if run.solved else "its budget"
+        why = "run.evaluate.until" if run.scores.solved else "its budget"
         return [f"nothing to do: {done}, as {why} says", f"train on with: rltrain resume {run.folder} {more}"]
-    what = "solved" if run.solved else "finished"
+    what = "solved" if run.scores.solved else "finished"
     finished = f"{what}: {done}{best}, in {run.folder}"
     return [finished] if quiet else [finished, f"next: rltrain eval --checkpoint {run.folder}"]

@@ -48,7 +48,8 @@ __all__ = [
 ]
 
 COUNTERS = ("env_steps", "episodes", "updates", "sweeps")  # what budgets and cadences may count, for every algorithm
-SAFE_KEYS = ("run.budget", "run.save", "run.evaluate", "run.max_wall")  # with all below them: may change on resume
+# With all below them: may change on resume.
+SAFE_KEYS = ("run.budget", "run.save", "run.evaluate", "run.sinks", "run.max_wall")
 MODEL_FOLDER = "model"  # of a run folder: its copy of the known model that it learns from
 _BLOCKS = ("algorithm", "environment", "run")
 _SHORTHAND = {"algorithm": "name", "environment": "id"}  # `algorithm: dqn` is `algorithm: {name: dqn}`
@@ -81,7 +82,7 @@ class Experiment:
         return {
             "algorithm": {"name": self.algorithm_name, **self.algorithm.model_dump(mode="json", by_alias=True)},
             "environment": self.environment.model_dump(mode="json", include=set(own)),
-            "run": self.run.model_dump(mode="json"),
+            "run": self.run.model_dump(mode="json", exclude=set() if self.run.sinks else {"sinks"}),
         }
 
     def to_yaml(self) -> str:

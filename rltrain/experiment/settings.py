@@ -149,6 +149,10 @@ class RunConfig(BaseModel):
     )
     evaluate: EvaluateConfig = Field(default=EvaluateConfig(), description="when and how the learner is measured")
     save: SaveConfig = Field(default=SaveConfig(), description="when a checkpoint is written")
+    sinks: tuple[str, ...] = Field(
+        default=(),
+        description="sinks of other packages, by the names of their entry points, that take the numbers as well",
+    )
     device: Annotated[str, BeforeValidator(_device)] = Field(default="auto", description="auto, cpu, cuda or cuda:N")
     threads: int | None = Field(default=None, ge=1, le=1024, description="cores to keep busy; null: all")
     max_wall: Annotated[str | None, BeforeValidator(_duration)] = Field(

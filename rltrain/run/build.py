@@ -15,7 +15,7 @@ from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment import config
 from rltrain.experiment.config import MODEL_FOLDER, Experiment
 from rltrain.rng import Streams
-from rltrain.run import machine
+from rltrain.run import machine, sinks
 from rltrain.run.disk import REAL, Disk, disk_errors
 from rltrain.run.own_files import copy_file, make_own_folder, own_file
 
@@ -33,6 +33,7 @@ class Parts(NamedTuple):
 def build(experiment: Experiment) -> Parts:
     """Environments and algorithm, from the run's seed. MissingError, InputError, OutOfMemoryError."""
     run = experiment.run
+    sinks.check(run.sinks)
     threads = run.threads or machine.cores()
     rng = Streams(run.seed)
     allocator.keep_freed_memory()

@@ -8,7 +8,7 @@ A save writes new files only, syncs each, reads them back, and gives them their 
 written over. Only then are older checkpoints, and chunks that none of them needs, removed. So at every moment what was
 the newest checkpoint is whole, or the next one is.
 
-Who calls `Checkpoints` holds the run's `folder.Lock`; `load_path` only reads and needs none.
+Who calls `Checkpoints` holds the run's `lock.Lock`; `load_path` only reads and needs none.
 
 Source: Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014, for what must be synced before what.
 """
@@ -36,6 +36,7 @@ from rltrain.run.reading import (
     checkpoint_names,
     file_size,
     load_path,
+    name_of,
     nothing_usable,
     order,
     read,
@@ -196,7 +197,7 @@ class Checkpoints:
 
     def _free_name(self, step: int) -> str:
         copies = [order(name)[1] for name in self.names() if order(name)[0] == step]
-        return f"ckpt-{step:012d}" + (f"-{max(copies) + 1}" if copies else "")
+        return name_of(step) + (f"-{max(copies) + 1}" if copies else "")
 
     def _rotate(self, protect: set[str]) -> None:
         """Removes checkpoints beyond `keep`, then the chunks that no remaining one names."""

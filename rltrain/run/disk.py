@@ -101,7 +101,7 @@ class RealDisk:
         try:
             os.fsync(descriptor)
         except OSError as error:
-            if error.errno not in UNSUPPORTED:  # `folder.probe` has warned of a mount that cannot
+            if error.errno not in UNSUPPORTED:  # `reserve.probe` has warned of a mount that cannot
                 raise
 
     def close(self, descriptor: int) -> None:

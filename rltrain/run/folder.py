@@ -1,26 +1,19 @@
-"""The run folder: its name, its lock, and whether its disk can be trusted.
+"""The run folder: its name, how it is made and found, and what belongs into it.
 
-A run is a folder `runs/NAME`, or `runs/NAME/s3` where runs of several seeds lie together (see `group`). One process at
-a time may work in it. The lock is the kernel's (flock), so it ends with its process, however that ends: no stale lock,
-no clock.
+A run is a folder `runs/NAME`, or `runs/NAME/s3` where runs of several seeds lie together (see `group`).
 """
 
 from __future__ import annotations
 
 import difflib
-import fcntl
 import os
 import re
-import secrets
-import socket
-import time
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
-from rltrain.errors import BusyError, CheckpointError, InputError, RltrainError
-from rltrain.plain_files import check_plain
-from rltrain.run.disk import REAL, UNSUPPORTED, Disk, disk_errors, remove_tree
+from rltrain.errors import CheckpointError, InputError, RltrainError
+from rltrain.run.disk import REAL, Disk, disk_errors, remove_tree
+from rltrain.run.lock import Lock
 from rltrain.run.own_files import own_file, own_folder
 from rltrain.spelling import shown
 
@@ -30,7 +23,6 @@ NAME_RULE = "letters, digits, '.', '_' and '-', beginning with a letter or digit
 MARKER = "config.yaml"  # what makes a folder a run
 PUT_BACK = f"its checkpoints are there: put {MARKER} back, or move the folder away and begin anew"
 GROUP_MARKER = "seeds.json"  # what makes a folder the home of runs of several seeds
-BALLAST_BYTES = 16 << 20
 BEFORE = re.compile(  # what lies in a folder before MARKER or GROUP_MARKER does, whenever its process is killed
     r"\.lock|\.ballast|\.probe-.*|\..*\.part|tmp-.*|run\.json|experiment\.yaml|model|checkpoints|chunks"
 )
@@ -66,6 +58,15 @@ def create(runs_dir: Path, name: str | None, default_stem: str, disk: Disk = REA
                 disk.make_folder(folder)
                 disk.sync_folder(runs_dir)
                 return folder
+
+
+def lock_new(folder: Path) -> Lock:
+    """The lock of a folder that `create` returned. InputError if another process has begun a run there since."""
+    lock = Lock(folder)
+    if not is_unbegun(folder):
+        lock.release()
+        raise InputError(_taken(folder))
+    return lock
 
 
 def _taken(folder: Path) -> str:
@@ -196,166 +197,3 @@ def check_own(folder: Path) -> None:
             own_folder(folder / name)
         for name in (MARKER, *GROWING):
             own_file(folder / name)
-
-
-class Lock:
-    """`with Lock(folder):` only one process at a time. Raises BusyError that names the other one.
-
-    new     the folder is one that `create` returned; InputError if another process has begun a run there since
-    """
-
-    def __init__(self, folder: Path, new: bool = False) -> None:
-        self._folder, self._new = folder, new
-        self._descriptor = -1
-
-    def __enter__(self) -> Lock:
-        if own_file(self._folder / ".lock") > 1:
-            name = self._folder / ".lock"
-            raise CheckpointError(f"{name} has a second name (a hard link); remove it: it is made anew")
-        with disk_errors(f"cannot lock {self._folder}"):
-            try:
-                self._acquire()
-                if self._new and not is_unbegun(self._folder):
-                    raise InputError(_taken(self._folder))
-                os.ftruncate(self._descriptor, 0)
-                os.pwrite(self._descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode(), 0)
-            except BaseException:
-                self.release()
-                raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.release()
-
-    def release(self) -> None:
-        """Ends the lock; a second call does nothing."""
-        # The file stays: were it removed, two processes could each lock a file of that name.
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    def _acquire(self) -> None:
-        attempts = 5
-        for attempt in range(attempts):
-            self._descriptor = _open_lock(self._folder, os.O_RDWR | os.O_CREAT)
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if self._is_in_place():
-                    return
-            except BlockingIOError:
-                if attempt < attempts - 1:
-                    time.sleep(0.02)  # `is_locked` of another process may hold it for an instant
-                    self.release()
-            except OSError as error:
-                if error.errno in UNSUPPORTED:  # `probe` has warned of a mount without locks
-                    return
-                raise
-        known = os.pread(self._descriptor, 300, 0) if self._descriptor >= 0 else b""
-        owner = known.decode("utf-8", "replace").split()
-        who = f"process {owner[0]} on {owner[1]}" if len(owner) == 2 else "another process"
-        raise BusyError(f"{self._folder} is in use by {who}; wait for it to end, or stop it")
-
-    def _is_in_place(self) -> bool:
-        """Whether the file that was locked is the folder's: a process that clears a folder may have removed it."""
-        held = os.fstat(self._descriptor)
-        try:
-            there = os.stat(self._folder / ".lock", follow_symlinks=False)
-        except FileNotFoundError:
-            there = None
-        if there is not None and (held.st_dev, held.st_ino) == (there.st_dev, there.st_ino):
-            return True
-        self.release()
-        return False
-
-
-def is_locked(folder: Path) -> bool:
-    """Whether a process works in this run folder."""
-    try:
-        descriptor = _open_lock(folder, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-
-
-def _open_lock(folder: Path, flags: int) -> int:
-    path = folder / ".lock"
-    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
-    try:
-        check_plain(descriptor, path)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def probe(folder: Path) -> list[str]:
-    """Tries, in the run's first second, all that a save will need. Returns warnings; raises DiskError."""
-    number = secrets.token_hex(4)
-    first, second = folder / f".probe-{number}-1", folder / f".probe-{number}-2"
-    lacking = []
-    with disk_errors(f"cannot save in {folder}"):
-        descriptor = REAL.create(first)
-        try:
-            os.write(descriptor, b"rltrain")
-            for what, attempt in (("fsync", os.fsync), ("locks", _try_lock)):
-                try:
-                    attempt(descriptor)
-                except OSError as error:
-                    if error.errno not in UNSUPPORTED:
-                        raise
-                    lacking.append(what)
-            os.rename(first, second)
-        finally:
-            os.close(descriptor)
-            for path in (first, second):
-                with suppress(OSError):
-                    os.unlink(path)
-    return [f"{folder}: this disk has no {what}; a run here is not safe from a crash" for what in lacking]
-
-
-def _try_lock(descriptor: int) -> None:
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def free_bytes(path: Path) -> int:
-    """What a process without privileges may still write to the disk of this path, which must exist."""
-    with disk_errors(f"cannot read the free space of {path}"):
-        found = os.statvfs(path)
-    return found.f_bavail * found.f_frsize
-
-
-def create_ballast(folder: Path, size: int = BALLAST_BYTES) -> bool:
-    """Sets space aside for the last save on a disk that fills up. False if there is no room for it."""
-    path = folder / ".ballast"
-    try:
-        with suppress(FileNotFoundError):
-            REAL.remove(path)  # of a process that was killed
-        descriptor = REAL.create(path)
-    except OSError:
-        return False
-    try:
-        os.posix_fallocate(descriptor, 0, size)  # blocks, without writing them
-    except OSError:
-        with suppress(OSError):
-            os.unlink(path)
-        return False
-    finally:
-        os.close(descriptor)
-    return True
-
-
-def release_ballast(folder: Path) -> bool:
-    """Gives the space back. False if none was set aside."""
-    try:
-        os.unlink(folder / ".ballast")
-    except OSError:
-        return False
-    return True

@@ -16,7 +16,9 @@ from rltrain.run import folder as folders
 from rltrain.run.build import keep_model
 from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.disk import REAL, disk_errors
+from rltrain.run.lock import Lock
 from rltrain.run.own_files import copy_file, make_own_folder, own_file, own_folder, write_small
+from rltrain.run.sinks import OURS
 
 EVENTS = "events"
 
@@ -26,13 +28,13 @@ def fork(run: Path, overrides: Sequence[str], runs_dir: Path, name: str, command
 
     overrides   as for a new run: whatever the state can be loaded into
     """
-    with folders.Lock(run):
+    with Lock(run):
         folders.check_own(run)
         experiment = config.load(run / folders.MARKER, overrides)
         store = Checkpoints(run)
         loaded = store.load()
         new = folders.create(runs_dir, name, name)
-        with folders.Lock(new, new=True):
+        with folders.lock_new(new):
             try:
                 write_small(new / folders.FORKING, "")
                 changed = [str(edit) for edit in edits.since(loaded.meta, experiment)]
@@ -42,7 +44,9 @@ def fork(run: Path, overrides: Sequence[str], runs_dir: Path, name: str, command
                 facts.write(new, known | facts.inexact(f"forked from {run} at {loaded.name}", loaded.counters))
                 keep_model(experiment, new)
                 meta = {**loaded.meta, **edits.kept(experiment)}
-                Checkpoints(new, experiment.run.save.keep).save(loaded.step, loaded.state, meta)
+                # Logs of other packages' sinks stay where they are; such sinks of the new run begin anew.
+                ours = {name: part for name, part in loaded.state.part("sinks").items() if name in OURS}
+                Checkpoints(new, experiment.run.save.keep).save(loaded.step, {**loaded.state, "sinks": ours}, meta)
                 _copy_logs(run, new)
                 write_small(new / folders.MARKER, experiment.to_yaml())  # last: it makes the folder a run
                 REAL.remove(new / folders.FORKING)

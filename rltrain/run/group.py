@@ -104,7 +104,7 @@ def create(experiment: Experiment, seeds: Sequence[int], runs_dir: Path, name: s
     stem = f"{experiment.algorithm_name}-{experiment.environment.name.split('/')[-1]}"
     folder = folders.create(runs_dir, name, stem)
     try:
-        with folders.Lock(folder, new=True):
+        with folders.lock_new(folder):
             keep_model(experiment, folder)
             write_small(folder / CONFIG, experiment.to_yaml())
             created = time.strftime("%Y-%m-%dT%H:%M:%S%z")

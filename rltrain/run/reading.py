@@ -20,6 +20,11 @@ from rltrain.saved import Saved
 NAME = re.compile(r"ckpt-([0-9]{12})(?:-([0-9]{1,6}))?")  # of a step; -2, -3 when it was saved again
 
 
+def name_of(step: int) -> str:
+    """The name of the first checkpoint of a step, as NAME reads it."""
+    return f"ckpt-{step:012d}"
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A checkpoint that proved whole. Its blobs are read, and proven again, when the algorithm asks for them."""

@@ -15,14 +15,15 @@ import math
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any
 
+from rltrain import registry
 from rltrain.cells import guarded
-from rltrain.core import Metrics, State, Stateful
-from rltrain.errors import CheckpointError, DiskError
+from rltrain.core import Metrics, Sink, State, Table
+from rltrain.errors import CheckpointError, DiskError, InputError, RltrainError
 from rltrain.plain_files import open_plain
 from rltrain.run import events
 from rltrain.run.disk import PIECE, REAL, Disk, disk_errors
@@ -32,17 +33,8 @@ from rltrain.saved import MAX_COUNT, Saved
 if TYPE_CHECKING:
     from hashlib import _Hash as Digest
 
-Table = Literal["train", "eval"]
 MAX_FILE = 2**62  # bytes
 STEMS: Mapping[Table, str] = {"train": "metrics", "eval": "eval"}  # a table's file is called after its stem
-
-
-class Sink(Stateful, Protocol):
-    """Takes rows of numbers. `flush` comes before a checkpoint that holds `save()`."""
-
-    def write(self, table: Table, counters: Mapping[str, int], metrics: Metrics) -> None: ...
-    def flush(self) -> None: ...
-    def close(self) -> None: ...
 
 
 class Tail:
@@ -162,13 +154,12 @@ def _known(log: Saved) -> dict[str, Any]:
     return {"size": log.integer("size", high=MAX_FILE), **hashed}
 
 
-def sinks_of(saved: Saved) -> State:
-    """The state of all sinks, checked, before it says which parts of which files are right."""
+def logs_of(saved: Saved) -> State:
+    """What a checkpoint says that the JSON lines and the CSV files were, checked before anything is mended by it."""
     rows, cells = saved.part("jsonl"), saved.part("csv")
     return {
         "jsonl": {table: log_of(rows, table) for table in STEMS},
         "csv": {table: cells_of(cells, table) for table in STEMS},
-        "tensorboard": {"step": step_of(saved.part("tensorboard"))},
     }
 
 
@@ -278,6 +269,31 @@ class TensorBoard:
         if self._tail is not None:
             self._tail.close()
             self._tail = None
+
+
+OURS: Mapping[str, Callable[[Path, Disk], Sink]] = {  # of every run
+    "jsonl": JsonLines,
+    "csv": Csv,
+    "tensorboard": TensorBoard,
+}
+
+
+def check(asked: Sequence[str]) -> None:
+    """Whether these sinks of other packages are there, before a run needs them. InputError, MissingError."""
+    for name in asked:
+        if name in OURS:
+            raise InputError(f"run.sinks: '{name}' is there in every run; leave it out")
+        try:
+            registry.sink(name)
+        except RltrainError as error:
+            hint = "install the package that brings it, or leave it out of run.sinks"
+            raise type(error)(f"run.sinks: {error}; {hint}") from error
+
+
+def make(folder: Path, asked: Sequence[str], disk: Disk = REAL) -> dict[str, Sink]:
+    """Our sinks and those that a config asks for, by name, in the order in which they write."""
+    ours: dict[str, Sink] = {name: kind(folder, disk) for name, kind in OURS.items()}
+    return ours | {name: registry.sink(name)(folder) for name in asked}
 
 
 def _row(counters: Mapping[str, int], metrics: Metrics) -> dict[str, int | float]:

@@ -15,7 +15,7 @@ from rltrain.experiment import config
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.policies import choosing
 from rltrain.rng import Streams
-from rltrain.run.loop import Run
+from rltrain.run import begin
 
 RANGES = {"w2": (0.0, 1.0), "w3": (0.0, 1.0)}
 SPEC = envs.describe(EnvironmentConfig(id="CartPole-v1"))
@@ -113,7 +113,7 @@ run: {budget: {policies: 1000}, save: {every: {policies: 20}}}
 
 
 def test_the_points_lie_in_the_run_folder(tmp_path: Path):
-    run = Run.create(config.loads(EXPERIMENT, "test.yaml"), tmp_path, "x", "a test")
+    run = begin.create(config.loads(EXPERIMENT, "test.yaml"), tmp_path, "x", "a test")
     list(run.advance())
     run.close()
     with (run.folder / "points.csv").open(newline="") as file:

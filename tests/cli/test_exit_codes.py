@@ -11,7 +11,7 @@ from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.run import disk
 from rltrain.run.checkpoint import Checkpoints
-from rltrain.run.folder import Lock
+from rltrain.run.lock import Lock
 from rltrain.verbs import cost
 
 CONFIG = """\

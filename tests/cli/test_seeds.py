@@ -12,7 +12,7 @@ import pytest
 
 from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
-from rltrain.run.folder import is_locked
+from rltrain.run.lock import is_locked
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """\

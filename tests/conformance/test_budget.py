@@ -12,7 +12,7 @@ import pytest
 from rltrain import registry
 from rltrain.core import Pausing
 from rltrain.experiment import config
-from rltrain.run import build
+from rltrain.run import begin, build
 from rltrain.run.loop import Run
 
 BOOK = str(Path(__file__).parents[2] / "configs/mdp/book.yaml")
@@ -63,14 +63,14 @@ def text_of(name: str, settings: str, environment: str) -> str:
 def run_to(folder: Path, text: str, budget: dict[str, int], *overrides: str) -> Run:
     budget_of = [f"run.budget={{{', '.join(f'{name}: {limit}' for name, limit in budget.items())}}}"]
     experiment = config.loads(text, "test.yaml", [*budget_of, *overrides])
-    run = Run.create(experiment, folder.parent, folder.name, "a test")
+    run = begin.create(experiment, folder.parent, folder.name, "a test")
     list(run.advance())
     run.close()
     return run
 
 
 def resume_to(folder: Path, *overrides: str) -> Run:
-    run = Run.resume(folder, overrides)
+    run = begin.resume(folder, overrides)
     list(run.advance())
     run.close()
     return run

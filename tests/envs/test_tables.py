@@ -226,8 +226,7 @@ def test_wrong_ids_and_arguments_are_refused(env_id, kwargs, error, said):
 def test_a_map_of_ones_own_is_a_model_and_trains(tmp_path):
     """From the command line, and from a run's own config.yaml: three cells in a row, no slip."""
     from rltrain.experiment import config
-    from rltrain.run import build
-    from rltrain.run.loop import Run
+    from rltrain.run import begin, build
     from rltrain.verbs.mdp import models
 
     model = models.load("FrozenLake-v1", ["desc=[SFG]", "is_slippery=false", "map_name=null"]).model
@@ -235,16 +234,16 @@ def test_a_map_of_ones_own_is_a_model_and_trains(tmp_path):
     kwargs = ["desc=[SFG]", "is_slippery=false", "map_name=null"]
     overrides = [*(f"environment.kwargs.{each}" for each in kwargs), "run.budget.env_steps=1000"]
     experiment = config.loads("algorithm: qlearn\nenvironment: FrozenLake-v1", "c.yaml", overrides)
-    run = Run.create(experiment, tmp_path, "r", "a test")
+    run = begin.create(experiment, tmp_path, "r", "a test")
     list(run.advance())
     run.close()
     again = build.experiment_of(tmp_path / "r", [])
     assert again.environment.kwargs == {"desc": ["SFG"], "is_slippery": False, "map_name": None}
-    Run.resume(tmp_path / "r").close()
+    begin.resume(tmp_path / "r").close()
     file = tmp_path / "r" / "config.yaml"
     file.write_text(file.read_text().replace("    map_name: null\n", ""))  # its own default is another map
     with pytest.raises(InputError, match="a resumed run keeps its settings"):
-        Run.resume(tmp_path / "r")
+        begin.resume(tmp_path / "r")
     assert run.algorithm.policy().act(np.array([[0], [1]])).tolist() == [2, 2]
     images = config.loads("algorithm: dqn\nenvironment: FrozenLake-v1", "c.yaml", overrides)
     assert build.world(images).spec.obs_shape == (3,)

@@ -82,8 +82,8 @@ def digest(value: Any) -> str:
 def make(name: str, place: Path) -> str:
     """Trains one of CASES into place/name. Returns the digest of the state that it ends with."""
     from rltrain.experiment import config
+    from rltrain.run import begin
     from rltrain.run.checkpoint import Checkpoints
-    from rltrain.run.loop import Run
 
     algorithm, environment, budget = CASES[name]
     (counter, limit), *_ = budget.items()
@@ -96,7 +96,7 @@ def make(name: str, place: Path) -> str:
         "save": {"keep": 1},
     }
     text = json.dumps({"algorithm": algorithm, "environment": environment, "run": run})
-    trained = Run.create(config.loads(text, "golden.yaml"), place, name, f"rltrain train {name}.yaml --name {name}")
+    trained = begin.create(config.loads(text, "golden.yaml"), place, name, f"rltrain train {name}.yaml --name {name}")
     try:
         for _ in trained.advance():
             pass

@@ -11,9 +11,8 @@ from rltrain.cli.evaluate import evaluate_checkpoint
 from rltrain.cli.train import fork_run
 from rltrain.errors import InputError
 from rltrain.experiment import config
-from rltrain.run import edits, state_codec
+from rltrain.run import begin, edits, state_codec
 from rltrain.run.checkpoint import load_path
-from rltrain.run.loop import Run
 
 CARTPOLE = """
 algorithm: {name: reinforce, games_per_update: 2}
@@ -28,10 +27,10 @@ run: {budget: {env_steps: 4000}, save: {every: {env_steps: 1000}}}
 """
 
 
-def begin(folder: Path, text: str, steps: int) -> Path:
+def begun(folder: Path, text: str, steps: int) -> Path:
     """A run of so many steps of improvement, stopped and saved."""
     (folder / "model.yaml").write_text(MODEL)
-    run = Run.create(config.loads(text, str(folder / "test.yaml")), folder, "x", "a test")
+    run = begin.create(config.loads(text, str(folder / "test.yaml")), folder, "x", "a test")
     for event in run.advance():
         steps -= event.kind == "step"
         if not steps:
@@ -42,7 +41,7 @@ def begin(folder: Path, text: str, steps: int) -> Path:
 
 def end(folder: Path) -> list[str]:
     """Resume to the end. Returns the warnings."""
-    run = Run.resume(folder)
+    run = begin.resume(folder)
     try:
         return [event.text for event in run.advance() if event.kind == "warning"]
     finally:
@@ -57,7 +56,7 @@ def edit(path: Path, before: str, after: str) -> None:
 
 @pytest.fixture(scope="module")
 def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return begin(tmp_path_factory.mktemp("half"), CARTPOLE, 10)
+    return begun(tmp_path_factory.mktemp("half"), CARTPOLE, 10)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +76,7 @@ def run(half: Path, tmp_path: Path) -> Path:
 def test_an_edited_setting_is_refused_with_both_values(run):
     edit(run / "config.yaml", "gamma: 0.99", "gamma: 0.5")
     with pytest.raises(InputError, match=r"edited since[^$]*algorithm\.gamma: 0\.99 -> 0\.5[^$]*--fork NAME"):
-        Run.resume(run)
+        begin.resume(run)
     edit(run / "config.yaml", "gamma: 0.5", "gamma: 0.99")
     assert end(run) == []
 
@@ -97,10 +96,10 @@ def test_an_edit_of_what_may_change_is_told(run):
 
 
 def test_a_removed_setting_is_an_edit_to_its_default(tmp_path):
-    folder = begin(tmp_path, CARTPOLE, 2)
+    folder = begun(tmp_path, CARTPOLE, 2)
     edit(folder / "config.yaml", "  games_per_update: 2\n", "")
     with pytest.raises(InputError, match=r"algorithm\.games_per_update: 2 -> "):
-        Run.resume(folder)
+        begin.resume(folder)
 
 
 def test_a_checkpoint_that_keeps_no_settings_is_resumed(run):
@@ -124,14 +123,14 @@ def test_an_argument_of_any_name_is_kept_and_an_edit_of_it_is_seen():
 
 
 def test_an_edited_model_is_refused(tmp_path):
-    folder = begin(tmp_path, TABLE, 2)
+    folder = begun(tmp_path, TABLE, 2)
     edit(folder / "model" / "model.yaml", "reward 1", "reward 2")
     with pytest.raises(InputError, match="the model's sha256"):
-        Run.resume(folder)
+        begin.resume(folder)
 
 
 def test_a_run_that_was_moved_has_the_same_model(tmp_path):
-    folder = begin(tmp_path, TABLE, 2)
+    folder = begun(tmp_path, TABLE, 2)
     folder.rename(tmp_path / "moved")
     assert end(tmp_path / "moved") == []
 

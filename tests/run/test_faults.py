@@ -22,11 +22,10 @@ import pytest
 from rltrain.core import Blob
 from rltrain.errors import CheckpointError, DiskError
 from rltrain.experiment import config
-from rltrain.run import facts
+from rltrain.run import begin, facts
 from rltrain.run import folder as folders
 from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.disk import REAL, Disk, remove_tree
-from rltrain.run.loop import Run
 
 
 @pytest.fixture
@@ -490,7 +489,7 @@ def test_a_power_loss_at_any_moment_of_a_run(tmp_path: Path, every: int, record_
     (runs := tmp_path / "runs").mkdir()
     disk = Recorder(runs)
     experiment = config.loads(RUN, str(tmp_path / "test.yaml"))
-    run = Run.create(experiment, runs, "x", "a test", disk)
+    run = begin.create(experiment, runs, "x", "a test", disk)
     promised = [(0, None), (len(disk.log), 0)]  # (calls made, environment steps reported as saved)
     for event in run.advance():
         if event.kind == "save":
@@ -509,7 +508,7 @@ def test_a_power_loss_at_any_moment_of_a_run(tmp_path: Path, every: int, record_
             continue
         assert config.load(folder / "config.yaml") == experiment.replace(f"environment.id={folder}/model/model.yaml")
         if steps or draw.random() < 0.02:  # where nothing was saved yet, it begins anew
-            again = Run.resume(folder)
+            again = begin.resume(folder)
             assert again.counters["env_steps"] >= (steps or 0)
             assert facts.read(folder)["exact"] is True
             if draw.random() < 0.1:

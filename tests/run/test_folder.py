@@ -15,7 +15,8 @@ import pytest
 
 from rltrain.errors import BusyError, CheckpointError, DiskError, InputError
 from rltrain.run import folder as folders
-from rltrain.run.folder import Lock
+from rltrain.run import reserve
+from rltrain.run.lock import Lock, is_locked
 
 
 def run(runs_dir: Path, name: str) -> Path:
@@ -102,18 +103,19 @@ HOLDER = """
 import sys
 from pathlib import Path
 from rltrain.errors import BusyError, CheckpointError, DiskError, InputError
-from rltrain.run.folder import Lock
+from rltrain.run.lock import Lock
 
-lock = Lock(Path(sys.argv[1]))
+lock = None
 for command in sys.stdin:
     if command == "take\\n":
         try:
-            lock.__enter__()
+            lock = Lock(Path(sys.argv[1]))
             print("won", flush=True)
         except BusyError:
             print("busy", flush=True)
     else:
-        lock.release()
+        if lock is not None:
+            lock.release()
         print("released", flush=True)
 """
 
@@ -161,7 +163,7 @@ def test_the_busy_one_is_named_and_its_death_frees_the_lock(tmp_path: Path) -> N
     with holders(tmp_path, 1) as (holder,):
         holder.tell("take")
         assert holder.answer() == "won"
-        assert folders.is_locked(tmp_path)
+        assert is_locked(tmp_path)
         with (
             pytest.raises(BusyError, match=rf"in use by process {holder.process.pid} on {os.uname().nodename}"),
             Lock(tmp_path),
@@ -169,22 +171,22 @@ def test_the_busy_one_is_named_and_its_death_frees_the_lock(tmp_path: Path) -> N
             pass
         holder.process.send_signal(signal.SIGKILL)
         holder.process.wait()
-        assert not folders.is_locked(tmp_path)
+        assert not is_locked(tmp_path)
         with Lock(tmp_path):
             assert (tmp_path / ".lock").read_text().split()[0] == str(os.getpid())
 
 
 def test_the_lock_holds_within_a_process_and_ends_with_its_block(tmp_path: Path) -> None:
-    assert not folders.is_locked(tmp_path)
+    assert not is_locked(tmp_path)
     with Lock(tmp_path):
         with pytest.raises(BusyError, match=f"process {os.getpid()} "), Lock(tmp_path):
             pass
-        assert folders.is_locked(tmp_path)
+        assert is_locked(tmp_path)
     with pytest.raises(ZeroDivisionError), Lock(tmp_path):
         _ = 1 / 0
     with Lock(tmp_path):
         pass
-    assert not folders.is_locked(tmp_path)
+    assert not is_locked(tmp_path)
 
 
 def test_a_glance_at_the_lock_turns_nobody_away(tmp_path: Path) -> None:
@@ -202,7 +204,7 @@ def test_a_lock_that_is_no_file_is_an_error_and_no_hang(tmp_path: Path, make) ->
     make(tmp_path / ".lock")
     with pytest.raises(CheckpointError, match=r"lock is a .*, where a file of the run belongs"), Lock(tmp_path):
         pass
-    assert not folders.is_locked(tmp_path)
+    assert not is_locked(tmp_path)
 
 
 def test_a_lock_with_a_second_name_is_refused_since_its_content_would_change_there_too(tmp_path: Path) -> None:
@@ -217,10 +219,10 @@ def test_a_lock_whose_file_was_cleared_away_locks_the_new_one(tmp_path: Path) ->
     """Who waits at a file that another process then removes with its folder has locked nothing."""
     folder = tmp_path / "x"
     folder.mkdir()
-    first, entered = Lock(folder), threading.Event()
+    entered = threading.Event()
 
     def clear() -> None:
-        with first:
+        with Lock(folder):
             entered.set()
             waited.wait(60)
             (folder / ".lock").unlink()
@@ -240,7 +242,7 @@ def test_a_run_that_another_process_began_meanwhile_is_not_written_over(tmp_path
     folder = folders.create(tmp_path, "x", "dqn")
     (folder / "config.yaml").write_text("of the quicker one")
     with pytest.raises(InputError, match=r"exists; choose another --name, or go on with it: rltrain resume"):
-        Lock(folder, new=True).__enter__()
+        folders.lock_new(folder)
     with Lock(folder):
         pass
 
@@ -317,13 +319,13 @@ def test_a_link_to_a_folder_is_not_emptied(tmp_path: Path) -> None:
 
 
 def test_the_probe_leaves_nothing(tmp_path: Path) -> None:
-    assert folders.probe(tmp_path) == []
+    assert reserve.probe(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_probe_finds_what_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(DiskError, match="cannot save in"):
-        folders.probe(tmp_path / "gone")
+        reserve.probe(tmp_path / "gone")
 
 
 def test_the_probe_warns_of_a_disk_without_sync_or_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,23 +334,23 @@ def test_the_probe_warns_of_a_disk_without_sync_or_locks(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(os, "fsync", unsupported)
     monkeypatch.setattr(fcntl, "flock", unsupported)
-    warnings = folders.probe(tmp_path)
+    warnings = reserve.probe(tmp_path)
     assert len(warnings) == 2 and "no fsync" in warnings[0] and "no locks" in warnings[1]
     with Lock(tmp_path):  # and the run goes on all the same
         pass
 
 
 def test_free_space_is_that_of_the_disk(tmp_path: Path) -> None:
-    assert 0 < folders.free_bytes(tmp_path) < 1 << 60
+    assert 0 < reserve.free_bytes(tmp_path) < 1 << 60
     with pytest.raises(DiskError):
-        folders.free_bytes(tmp_path / "gone")
+        reserve.free_bytes(tmp_path / "gone")
 
 
 def test_the_ballast_takes_space_and_gives_it_back(tmp_path: Path) -> None:
-    assert folders.create_ballast(tmp_path, 1 << 20)
-    assert folders.create_ballast(tmp_path, 1 << 20)  # a resumed run finds it
+    assert reserve.create_ballast(tmp_path, 1 << 20)
+    assert reserve.create_ballast(tmp_path, 1 << 20)  # a resumed run finds it
     found = (tmp_path / ".ballast").stat()
     assert found.st_size == 1 << 20 and found.st_blocks * 512 >= 1 << 20
-    assert folders.release_ballast(tmp_path)
-    assert not folders.release_ballast(tmp_path)
-    assert not folders.create_ballast(tmp_path / "gone")
+    assert reserve.release_ballast(tmp_path)
+    assert not reserve.release_ballast(tmp_path)
+    assert not reserve.create_ballast(tmp_path / "gone")

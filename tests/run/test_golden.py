@@ -18,8 +18,8 @@ from rltrain import registry
 from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.core import Blob
+from rltrain.run import begin
 from rltrain.run.checkpoint import Checkpoints
-from rltrain.run.loop import Run
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 VERSIONS = sorted(path.name for path in GOLDEN.iterdir() if (path / "states.json").is_file())
@@ -84,8 +84,8 @@ def test_a_checkpoint_of_an_earlier_version_reads_as_what_was_saved(case: str) -
 @pytest.mark.parametrize("run", CASES, indirect=True)
 def test_an_earlier_run_goes_on_from_its_very_state_and_can_be_evaluated(run: Path, capsys) -> None:
     old, written = Checkpoints(run).load(), rows(run / "metrics.jsonl")
-    resumed = Run.resume(run)
-    now = resumed._state()
+    resumed = begin.resume(run)
+    now = resumed.save()
     assert set(old.state) <= set(now)
     assert [where for part in old.state if part != "sinks" for where in lost(old.state[part], now[part], part)] == []
     counter, budget = resumed.primary, resumed.budget[resumed.primary]

@@ -8,6 +8,7 @@ from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment import config
 from rltrain.run import folder as folders
 from rltrain.run import group as groups
+from rltrain.run.lock import Lock
 
 EXPERIMENT = config.loads("algorithm: basic\nenvironment: CartPole-v1\nrun: {budget: {episodes: 9}}\n", "c.yaml")
 
@@ -94,7 +95,7 @@ def test_what_a_killed_beginning_left_is_removed_and_nothing_else(runs):
         made.clear(seed)
     assert [made.member(seed).exists() for seed in made.seeds] == [True, False, True, False]
     made.member(3).mkdir()
-    with folders.Lock(made.member(3)):
+    with Lock(made.member(3)):
         made.clear(3)
         assert not made.begun(3) and made.member(3).exists()
 

@@ -13,6 +13,7 @@ from rltrain.cli.train import resume_run
 from rltrain.core import Policy
 from rltrain.errors import BusyError, CheckpointError, DiskError, InputError, MissingError
 from rltrain.experiment import config
+from rltrain.run import begin
 from rltrain.run.loop import Run
 
 BASIC = """
@@ -26,7 +27,7 @@ run:
 
 
 def create(folder: Path, *overrides: str, text: str = BASIC, name: str = "x") -> Run:
-    return Run.create(config.loads(text, "test.yaml", overrides), folder, name, "a test")
+    return begin.create(config.loads(text, "test.yaml", overrides), folder, name, "a test")
 
 
 def kinds_of(run: Run) -> list[str]:
@@ -78,7 +79,7 @@ def test_another_choice_on_a_resume_is_said(tmp_path: Path, monkeypatch: pytest.
         ("float32: it is slow", ["bfloat16, and is float32: it is slow"]),
     ):
         choose(monkeypatch, choice)
-        again = Run.resume(run.folder)
+        again = begin.resume(run.folder)
         texts = [event.text for event in again.advance() if event.kind == "warning"]
         again.close()
         assert texts == [f"precision was {text}" for text in expected]
@@ -89,7 +90,7 @@ def test_a_finished_run_resumed_does_nothing(tmp_path: Path) -> None:
     list(run.advance())
     run.close()
     before = (run.folder / "metrics.jsonl").read_bytes()
-    again = Run.resume(run.folder)
+    again = begin.resume(run.folder)
     assert kinds_of(again) == ["end"]
     again.close()
     assert (run.folder / "metrics.jsonl").read_bytes() == before
@@ -102,7 +103,7 @@ def test_a_larger_budget_goes_on(tmp_path: Path) -> None:
     run = create(tmp_path)
     list(run.advance())
     run.close()
-    more = Run.resume(run.folder, ["run.budget.episodes=160"])
+    more = begin.resume(run.folder, ["run.budget.episodes=160"])
     list(more.advance())
     more.close()
     for name in ("metrics.jsonl", "eval.csv"):
@@ -136,7 +137,7 @@ def test_an_evaluation_that_a_stop_cuts_off_is_made_on_resume(tmp_path: Path) ->
     kinds = kinds_of(run)
     run.close()
     assert "eval" not in kinds
-    resumed = Run.resume(run.folder)
+    resumed = begin.resume(run.folder)
     kinds = kinds_of(resumed)
     resumed.close()
     assert kinds[0] == "eval"
@@ -176,7 +177,7 @@ def test_the_last_save_frees_the_reserve_and_then_gives_up(tmp_path: Path, monke
     assert not reserve.exists()
     run.close("disk")
     assert status(run) == "disk"
-    again = Run.resume(run.folder)  # and it stays resumable, here from its beginning
+    again = begin.resume(run.folder)  # and it stays resumable, here from its beginning
     list(again.advance())
     again.close()
     assert status(again) == "finished"
@@ -188,14 +189,14 @@ def test_a_resumed_run_keeps_its_settings(tmp_path: Path, override: str) -> None
     run.close()
     key = override.split("=")[0]
     with pytest.raises(InputError, match=key):
-        Run.resume(run.folder, [override])
-    Run.resume(run.folder).close()  # the lock was freed
+        begin.resume(run.folder, [override])
+    begin.resume(run.folder).close()  # the lock was freed
 
 
 def test_a_run_in_use_is_refused(tmp_path: Path) -> None:
     run = create(tmp_path)
     with pytest.raises(BusyError):
-        Run.resume(run.folder)
+        begin.resume(run.folder)
     run.close()
 
 
@@ -210,11 +211,11 @@ def test_what_cannot_be_built_leaves_no_folder(tmp_path: Path) -> None:
 def test_a_checkpoint_of_another_layout_is_refused(tmp_path: Path) -> None:
     run = create(tmp_path)
     list(run.advance())
-    state = run._state()
+    state = run.save()
     run.checkpoints.save(10**6, {**state, "algorithm": {"older": 1}}, {})
     run.close()
     with pytest.raises(CheckpointError, match="another version"):
-        Run.resume(run.folder)
+        begin.resume(run.folder)
 
 
 def test_another_machine_is_a_warning(tmp_path: Path) -> None:
@@ -223,7 +224,7 @@ def test_another_machine_is_a_warning(tmp_path: Path) -> None:
     facts = json.loads((run.folder / "run.json").read_text())
     facts["machine"]["numpy"] = "1.0"
     (run.folder / "run.json").write_text(json.dumps(facts))
-    again = Run.resume(run.folder)
+    again = begin.resume(run.folder)
     texts = [event.text for event in again.advance() if event.kind == "warning"]
     again.close()
     assert any("numpy 1.0 -> " in text and "not exact" in text for text in texts)
@@ -233,10 +234,10 @@ def test_it_ends_once_an_evaluation_reaches_the_score(tmp_path: Path) -> None:
     run = create(tmp_path, "run.evaluate.until=20", "run.budget.episodes=1000")  # the rule scores about 40
     kinds = kinds_of(run)
     run.close()
-    assert run.solved and run.finished and status(run) == "finished"
+    assert run.scores.solved and run.finished and status(run) == "finished"
     assert 50 <= run.counters["episodes"] < 100
     assert kinds[-3:] == ["eval", "save", "end"]
-    again = Run.resume(run.folder)
+    again = begin.resume(run.folder)
     assert [event.kind for event in again.advance()] == ["end"]
     again.close()
 
@@ -246,7 +247,7 @@ def test_a_score_that_is_never_reached_ends_nothing(tmp_path: Path) -> None:
     kinds_of(run)
     run.close()
     assert run.counters["episodes"] >= 100
-    assert run.finished and not run.solved
+    assert run.finished and not run.scores.solved
 
 
 def test_a_score_without_evaluations_is_refused() -> None:
@@ -263,6 +264,6 @@ def test_a_solved_run_is_told_how_to_go_on(tmp_path: Path, capsys: pytest.Captur
     assert "as run.evaluate.until says" in said
     overrides = said.split(f"rltrain resume {run.folder} ")[1].split()
     assert resume_run(str(run.folder), overrides, runs_dir=tmp_path) == 0
-    again = Run.resume(run.folder)
-    assert again.counters["episodes"] >= 100 and not again.solved
+    again = begin.resume(run.folder)
+    assert again.counters["episodes"] >= 100 and not again.scores.solved
     again.close()

@@ -13,8 +13,8 @@ from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.errors import CheckpointError, DiskError, InputError
 from rltrain.experiment import config
+from rltrain.run import begin
 from rltrain.run import group as groups
-from rltrain.run.loop import Run
 
 TABLE = """
 algorithm: {name: qlearn}
@@ -43,7 +43,7 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was stopped half way, with a picture, and the files that a kill leaves."""
     home = tmp_path_factory.mktemp("sent")
     (home / "chain.yaml").write_text(CHAIN)
-    run = Run.create(config.loads(TABLE, str(home / "test.yaml")), home, "x", "a test")
+    run = begin.create(config.loads(TABLE, str(home / "test.yaml")), home, "x", "a test")
     for event in run.advance():
         if event.kind == "step" and run.counters["env_steps"] > 1_600:
             run.request_stop("SIGTERM")
@@ -102,7 +102,7 @@ def resume_with(sent: Path, run: Path, name: str, kind: str, outside: Path) -> N
     shutil.copytree(sent, run)
     put(run, name, kind, outside)
     try:
-        resumed = Run.resume(run)
+        resumed = begin.resume(run)
     except (CheckpointError, DiskError, InputError) as error:
         assert str(run) in str(error)
         return

@@ -19,8 +19,8 @@ from rltrain.envs import describe
 from rltrain.errors import RltrainError
 from rltrain.experiment.config import Experiment, load, parse_duration
 from rltrain.run import group as groups
-from rltrain.run.folder import Lock
 from rltrain.run.group import Group
+from rltrain.run.lock import Lock
 from rltrain.verbs.seeds import asked
 from rltrain.verbs.seeds.children import Children, first_fault, last_words
 from rltrain.verbs.seeds.progress import Progress, Row, progress
