@@ -298,7 +298,7 @@ class Sink(Stateful, Protocol):
 
     A package names a function from the folder's Path to a sink by an entry point of the group `rltrain.sinks`; a config
     asks for it by that name, in `run.sinks`. A sink is made as of a run's beginning: what a killed process left is
-    written over. `save` says where it stands, such as the bytes that it has written (see `run.sinks.Tail`); `load` goes
+    written over. `save` says where it stands, such as the bytes that it has written (see `run.tail.Tail`); `load` goes
     back there, so that a resumed log equals that of a run which was never stopped. Values are floats; NaN is no number.
     """
 

@@ -21,8 +21,11 @@ def is_due(every: Counters | None, before: Counters, now: Counters) -> bool:
     return any(crossed(before[name], now[name], interval) for name, interval in (every or {}).items())
 
 
-def parts_of_budget(experiment: Experiment) -> Counters:
-    """The cadence of the saves that no config asks for."""
+def saves(experiment: Experiment) -> Counters:
+    """The cadence of saves: what the config asks for, else parts of the budget, where they are worth their time."""
+    asked = experiment.run.save.every
+    if asked is not None:
+        return asked
     cadence = {name: max(1, limit // SAVES_A_BUDGET) for name, limit in (experiment.run.budget or {}).items()}
     if "env_steps" in cadence and experiment.task == "env":
         cadence["env_steps"] = min(cadence["env_steps"], MOST_STEPS_BETWEEN_SAVES)

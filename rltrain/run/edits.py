@@ -38,17 +38,23 @@ class Edit(NamedTuple):
 
 def since(meta: Mapping[str, Any], written: Experiment) -> list[Edit]:
     """What differs between a checkpoint's settings and those of `written`. Nothing for checkpoints that keep none."""
+    before, now = _settings(meta, written)
+    # A setting that one of them lacks has been added since, or removed, by another version.
+    return [Edit(key, before[key], now[key]) for key in before if key in now and before[key] != now[key]]
+
+
+def _settings(meta: Mapping[str, Any], written: Experiment) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A checkpoint's settings and those of `written`, by their dotted names; none where the checkpoint keeps none."""
     text = meta.get("config")
     settings = yaml_subset.read(text).value if isinstance(text, str) else None
     if not isinstance(settings, Mapping):
-        return []
+        return {}, {}
     before, now = (_leaves(tree) for tree in (settings, written.to_dict()))
     if written.environment.is_model:  # its path is another in each place; what it says must not be
         for tree in (before, now):
             tree["environment.id"] = Path(str(tree.get("environment.id"))).name
         before["the model's sha256"], now["the model's sha256"] = meta.get("model"), model_hash(written)
-    # A setting that one of them lacks has been added since, or removed, by another version.
-    return [Edit(key, before[key], now[key]) for key in before if key in now and before[key] != now[key]]
+    return before, now
 
 
 def _leaves(tree: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +78,13 @@ def told(folder: Path, meta: Mapping[str, Any], written: Experiment) -> list[str
         head = f"{folder / 'config.yaml'} was edited since the checkpoint; a resumed run keeps its settings"
         hint = f"put them back, or go on with them in a run of its own: rltrain resume {folder} --fork NAME"
         raise InputError("\n".join([f"{head}:", *refused, hint]))
-    return [f"config.yaml was edited: {edit}" for edit in found]
+    before, now = _settings(meta, written)
+    lines = [f"config.yaml was edited: {edit}" for edit in found]
+    for what, some, others in (("added", now, before), ("taken away", before, now)):
+        named = [f"{key}: {some[key]!r}" for key in some if key not in others and not config.is_safe(key)]
+        if before and named:  # by another version
+            lines.append(f"settings that were {what} since the checkpoint: {', '.join(named)}")
+    return lines
 
 
 def model_hash(experiment: Experiment) -> str | None:

@@ -18,7 +18,8 @@ from rltrain.cells import unguarded
 from rltrain.core import State
 from rltrain.plain_files import json_lines, open_plain
 from rltrain.run.disk import REAL, Disk, disk_errors, entry, replace_file
-from rltrain.run.sinks import STEMS, csv_head, csv_row, json_line, prefix, size_of
+from rltrain.run.sinks import STEMS, csv_head, csv_row, json_line
+from rltrain.run.tail import prefix, size_of
 
 _WHOLE = re.compile(r"-?[0-9]+")
 

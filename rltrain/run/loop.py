@@ -64,6 +64,7 @@ class Run:
         self._plugin = registry.plugin(self.experiment.algorithm_name)
         self.warnings = [*doubts(self.experiment, self.spec), *self._plugin.warnings(self.algorithm)]  # not yet told
         self.new_facts: dict[str, Any] | None = None  # for run.json, once a step is made that is not exact
+        self._saves, self._saves_asked = cadence.saves(self.experiment), run.save.every is not None
         self.stop: Reason | None = None
         self._saved: tuple[dict[str, int], bool] | None = None  # what `_now` was at the last save or load
 
@@ -95,7 +96,8 @@ class Run:
             if cadence.is_due(self.experiment.run.evaluate.every, before, self.counters):
                 self.scores.due = True
                 yield from self._evaluate()
-            if self._save_due(before) or self.scores.best != best:
+            saving = cadence.is_due(self._saves, before, self.counters)
+            if (saving and (self._saves_asked or self.clock.is_worth_a_save)) or self.scores.best != best:
                 yield from self._save(last=False)
         if self._saved != self._now:
             yield from self._save(last=True)
@@ -236,14 +238,6 @@ class Run:
     def _now(self) -> tuple[dict[str, int], bool]:
         """What tells two moments of a run apart: an evaluation changes no counter."""
         return dict(self.counters), self.scores.due
-
-    def _save_due(self, before: Mapping[str, int]) -> bool:
-        """Whether to save after this step: as the config says, or at each part of the budget that is worth a save."""
-        every = self.experiment.run.save.every
-        if every is not None:
-            return cadence.is_due(every, before, self.counters)
-        parts = cadence.parts_of_budget(self.experiment)
-        return cadence.is_due(parts, before, self.counters) and self.clock.is_worth_a_save
 
     @property
     def _paused(self) -> bool:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from rltrain.errors import DiskError
 from rltrain.plain_files import read_json
+from rltrain.whole_files import replacing
 
 MOST_BYTES = 1 << 16  # of a file: far more than one holds
 
@@ -51,15 +52,10 @@ def keep(kind: str, question: Mapping[str, Any], answer: Any) -> None:
     if path is None:
         return
     text = json.dumps({"question": question, "answer": answer}, allow_nan=False) + "\n"
-    with suppress(OSError):
+    with suppress(OSError, DiskError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, part = tempfile.mkstemp(dir=path.parent)  # a name of its own: others may keep the same now
-        try:
-            with open(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.replace(part, path)
-        except OSError:
-            os.unlink(part)
+        with replacing(path) as file:
+            file.write(text.encode())
 
 
 def _path(kind: str, question: Mapping[str, Any]) -> Path | None:

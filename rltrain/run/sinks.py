@@ -8,7 +8,6 @@ times apart). A file that somebody edited meanwhile is set aside first: see `log
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import math
@@ -16,142 +15,33 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rltrain import registry
 from rltrain.cells import guarded
 from rltrain.core import Metrics, Sink, State, Table
-from rltrain.errors import CheckpointError, DiskError, InputError, RltrainError
-from rltrain.plain_files import open_plain
+from rltrain.errors import DiskError, InputError, RltrainError
 from rltrain.run import events
-from rltrain.run.disk import PIECE, REAL, Disk, disk_errors
-from rltrain.run.own_files import make_own_folder, open_tail
+from rltrain.run.disk import REAL, Disk
+from rltrain.run.own_files import make_own_folder
+from rltrain.run.tail import Tail, known_of, log_of, writing
 from rltrain.saved import MAX_COUNT, Saved
 
-if TYPE_CHECKING:
-    from hashlib import _Hash as Digest
-
-MAX_FILE = 2**62  # bytes
 STEMS: Mapping[Table, str] = {"train": "metrics", "eval": "eval"}  # a table's file is called after its stem
-
-
-class Tail:
-    """A file that grows at its end and can be cut back. What the disk refused is queued and goes out first next time.
-
-    Nothing is touched before the first byte; then whatever an earlier, killed process left beyond `size` is cut away.
-    """
-
-    def __init__(self, path: Path, disk: Disk = REAL) -> None:
-        self.path = path
-        self.size = 0  # bytes that belong to the log
-        self._digest = hashlib.sha256()  # of them
-        self._disk = disk
-        self._queue = bytearray()
-        self._file: int | None = None
-        self._new = self._unsynced = False
-
-    def append(self, data: bytes) -> None:
-        """Write to the end, at once. DiskError if that fails; the data is kept for the next call."""
-        self._queue += data
-        self.drain()
-
-    def drain(self) -> None:
-        """Bring everything queued to the file."""
-        if not self._queue:
-            return
-        with _writing(self.path):
-            file = self._open()
-            while self._queue:
-                with memoryview(self._queue) as queue:
-                    written = self._disk.write(file, queue)
-                    self._digest.update(queue[:written])
-                self.size += written
-                del self._queue[:written]
-
-    def sync(self) -> None:
-        """Bring everything queued to the disk itself."""
-        self.drain()
-        if self._file is not None and self._unsynced:
-            with _writing(self.path):
-                self._disk.sync(self._file)
-                if self._new:
-                    self._disk.sync_folder(self.path.parent)
-            self._unsynced = self._new = False
-
-    def state(self) -> State:
-        """What to come back to; nothing may be waiting, or a resumed run would miss it."""
-        self.drain()
-        return {"size": self.size, "sha256": self._digest.hexdigest()}
-
-    def cut(self, state: State | int) -> None:
-        """Go back to what the file was; of old checkpoints the size alone. CheckpointError if it is not that."""
-        self.close()
-        kept = prefix(self.path, state)
-        if kept is None:
-            raise CheckpointError(f"{self.path}: not the numbers that the checkpoint was made with")
-        self.size, self._digest = size_of(state), kept
-        self._queue.clear()
-        if self.path.exists() and self.path.stat().st_size > self.size:
-            with _writing(self.path):
-                self._open()
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._disk.close(self._file)
-            self._file = None
-
-    def _open(self) -> int:
-        if self._file is None:
-            self._new = not self.path.exists()
-            self._file = open_tail(self._disk, self.path)
-            self._disk.truncate(self._file, self.size)
-        self._unsynced = True
-        return self._file
-
-
-def size_of(state: State | int) -> int:
-    """The bytes that a log had. Checkpoints of before 2026-12 hold nothing else."""
-    return int(state["size"]) if isinstance(state, Mapping) else state
-
-
-def prefix(path: Path, state: State | int) -> Digest | None:
-    """The hash of what a log held when this was its state; None if the file does not begin with that any more."""
-    digest, left = hashlib.sha256(), size_of(state)
-    try:
-        with open_plain(path) as file:
-            while left and (piece := file.read(min(PIECE, left))):
-                digest.update(piece)
-                left -= len(piece)
-    except FileNotFoundError:
-        pass
-    known = state.get("sha256") if isinstance(state, Mapping) else None
-    return None if left or known not in (None, digest.hexdigest()) else digest
-
-
-def log_of(saved: Saved, key: str) -> State | int:
-    """What a checkpoint says that a log was; of those of before 2026-12 the size alone."""
-    if not isinstance(saved[key], Mapping):
-        return saved.integer(key, high=MAX_FILE)
-    return _known(saved.part(key))
 
 
 def cells_of(saved: Saved, key: str) -> dict[str, Any]:
     """What a checkpoint says that a CSV file was, with its columns."""
     log = saved.part(key)
     columns = log.listed("columns")
-    return {**_known(log), "columns": [columns.text(number) for number in columns]}
+    return {**known_of(log), "columns": [columns.text(number) for number in columns]}
 
 
 def step_of(saved: Saved) -> int:
     """The first step that an event file does not hold."""
     return saved.integer("step", high=MAX_COUNT + 1)
-
-
-def _known(log: Saved) -> dict[str, Any]:
-    hashed = {"sha256": log.text("sha256")} if "sha256" in log else {}
-    return {"size": log.integer("size", high=MAX_FILE), **hashed}
 
 
 def logs_of(saved: Saved) -> State:
@@ -246,7 +136,7 @@ class TensorBoard:
         scalars = {prefix + key: float(value) for key, value in metrics.items() if not math.isnan(value)}
         opening = b""
         if self._tail is None:
-            with _writing(self._folder):
+            with writing(self._folder):
                 make_own_folder(self._disk, self._folder)
             number = 1 + max(map(_event_number, os.listdir(self._folder)), default=0)
             self._tail = Tail(self._folder / f"events.out.tfevents.{number:010d}.rltrain", self._disk)
@@ -329,7 +219,3 @@ def csv_line(cells: Sequence[object]) -> bytes:
 def _event_number(name: str) -> int:
     found = re.fullmatch(r"events\.out\.tfevents\.([0-9]{1,15})\..*", name)
     return int(found[1]) if found else 0
-
-
-def _writing(path: Path) -> AbstractContextManager[None]:
-    return disk_errors(f"{path}: cannot be written")

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from out_of_tree import PLUGINS
 
-from rltrain import envs, registry
+from rltrain import envs
 from rltrain.core import Hardware
 from rltrain.errors import InputError
 from rltrain.experiment import config
 from rltrain.rng import Streams
-from rltrain.run import build
+from rltrain.run import build, other_versions
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -20,11 +21,11 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 BOOK = CONFIGS / "mdp" / "book.yaml"
 EXPERIMENTS = [path for path in sorted(CONFIGS.rglob("*.yaml")) if path.parent.name != "mdp"]  # those are models
 WORLDS = {"env": "CartPole-v1", "tabular": str(BOOK), "mdp": str(BOOK)}
-DRAWING = [name for name in registry.names() if registry.plugin(name).task != "mdp"]  # a sweep draws nothing
+DRAWING = [name for name in PLUGINS if PLUGINS[name].task != "mdp"]  # a sweep draws nothing
 
 
 def world_of(name: str) -> str:
-    return WORLDS[registry.plugin(name).task]
+    return WORLDS[PLUGINS[name].task]
 
 
 def build_it(name: str, seed: int = 0):  # type: ignore[no-untyped-def]
@@ -32,10 +33,10 @@ def build_it(name: str, seed: int = 0):  # type: ignore[no-untyped-def]
     env = build.world(experiment)
     rng = Streams(seed)
     algorithm = build.algorithm(experiment, experiment.algorithm, env, rng, Hardware("cpu", 2))
-    return algorithm, env, rng, registry.plugin(name)
+    return algorithm, env, rng, PLUGINS[name]
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", PLUGINS)
 def test_it_builds_from_two_lines_and_keeps_its_promises(name: str) -> None:
     algorithm, env, _, plugin = build_it(name)
     assert plugin.budget.keys() <= algorithm.counters.keys()
@@ -53,7 +54,23 @@ def test_it_builds_from_two_lines_and_keeps_its_promises(name: str) -> None:
     assert ((action >= 0) & (action < env.spec.num_actions)).all()
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", PLUGINS)
+def test_a_state_that_was_loaded_and_saved_again_has_the_keys_that_it_had(name: str) -> None:
+    """So what a checkpoint of another version lacks, or holds in vain, can be told."""
+    algorithm, _, rng, _ = build_it(name)
+    other, _, others_rng, _ = build_it(name)
+    for _ in range(2):
+        algorithm.step()
+    saved = {"algorithm": algorithm.save(), "rng": rng.save(), "sinks": {}}
+    other.load(saved["algorithm"])
+    others_rng.load(saved["rng"])
+    again = {"algorithm": other.save(), "rng": others_rng.save(), "sinks": {}}
+    assert other_versions.told("it", saved, again) == []
+    older = {**saved, "algorithm": {key: saved["algorithm"][key] for key in list(saved["algorithm"])[1:]}}
+    assert len(other_versions.told("it", older, again)) == 1
+
+
+@pytest.mark.parametrize("name", PLUGINS)
 def test_global_random_numbers_do_not_matter(name: str) -> None:
     rows = []
     for noise in (1, 2):
@@ -73,7 +90,7 @@ def test_another_seed_is_another_run(name: str) -> None:
     assert rows[0] != rows[1]
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", PLUGINS)
 def test_an_unknown_setting_is_refused(name: str) -> None:
     with pytest.raises(InputError, match=r"test.yaml:1: algorithm.no_such_setting: unknown key"):
         world = world_of(name)

@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 
 import pytest
+from out_of_tree import PLUGINS
 
-from rltrain import registry
 from rltrain.core import Pausing
 from rltrain.experiment import config
 from rltrain.run import begin, build
@@ -44,15 +44,13 @@ CASES = {  # algorithm, environment: what each is made of, beyond its defaults
     "basic, vectorised": ("basic", "policy: angle", "{id: CartPole-v1, num_envs: 16}"),
     "basic, an end is far": ("basic", "", "{id: Acrobot-v1, num_envs: 2}"),
 }
-PARTS = CASES | {
-    name: (name, "", "CartPole-v1" if registry.plugin(name).task == "env" else BOOK) for name in registry.names()
-}
+PARTS = CASES | {name: (name, "", "CartPole-v1" if PLUGINS[name].task == "env" else BOOK) for name in PLUGINS}
 SLOW = ("dqn, images", "pqn, images", "basic, an end is far", "basic, vectorised", "qlearn, double", "td, sampled")
-BUDGETS = {"env_steps": 313, "episodes": 7, "updates": 5, "sweeps": 5, "generations": 2, "policies": 15}
+BUDGETS = {"trials": 8, "env_steps": 313, "episodes": 7, "updates": 5, "sweeps": 5, "generations": 2, "policies": 15}
 
 
 def text_of(name: str, settings: str, environment: str) -> str:
-    fields = registry.plugin(name).config.model_fields
+    fields = PLUGINS[name].config.model_fields
     small = [f"{key}: {value}" for key, value in SMALL.items() if key in fields and f"{key}:" not in settings]
     own = ", ".join([f"name: {name}", *small, *([settings] if settings else [])])
     if not environment.startswith("{"):

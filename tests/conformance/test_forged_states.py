@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from out_of_tree import PLUGINS
 
-from rltrain import registry
 from rltrain.core import Blob, Hardware
 from rltrain.errors import CheckpointError, DivergedError
 from rltrain.experiment import config
@@ -89,11 +89,11 @@ def text_of(name: str) -> str:
     if name in OTHERS:
         algorithm, environment = OTHERS[name]
         return f"algorithm: {algorithm}\nenvironment: {environment}"
-    fields = registry.plugin(name).config.model_fields
+    fields = PLUGINS[name].config.model_fields
     settings = {"name": name, **{key: value for key, value in SMALL.items() if key in fields}}
     # Deep learners play 256 steps at once, which many lanes make faster.
-    lanes = {"num_envs": 32 if "optimizer" in fields else 2} if registry.plugin(name).task == "env" else {}
-    environment = {"id": WORLDS[registry.plugin(name).task], **lanes}
+    lanes = {"num_envs": 32 if "optimizer" in fields else 2} if PLUGINS[name].task == "env" else {}
+    environment = {"id": WORLDS[PLUGINS[name].task], **lanes}
     return f"algorithm: {json.dumps(settings)}\nenvironment: {json.dumps(environment)}"
 
 
@@ -106,7 +106,7 @@ class Subject:
         self.env = build.world(self.experiment)
         hardware = Hardware("cpu", 1)
         self.algorithm = build.algorithm(self.experiment, self.experiment.algorithm, self.env, self.rng, hardware)
-        load_policy = registry.plugin(self.experiment.algorithm_name).load_policy
+        load_policy = PLUGINS[self.experiment.algorithm_name].load_policy
         self._policy = lambda state: load_policy(self.experiment.algorithm, self.env.spec, state, hardware)
         states = np.arange(self.env.spec.num_states or 0)[:, None]
         spec = self.env.spec
@@ -226,7 +226,7 @@ SLOW = {"atari"}  # every load resets emulators
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in (*registry.names(), *OTHERS)],
+    [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in (*PLUGINS, *OTHERS)],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of numbers that are none
 def test_no_value_of_a_state_is_believed(name: str) -> None:

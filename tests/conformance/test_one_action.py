@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from out_of_tree import PLUGINS
 
-from rltrain import registry
 from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.core import Hardware, Scoring
@@ -31,7 +31,7 @@ def chain(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", PLUGINS)
 def test_the_only_action_is_taken(name: str, chain: Path) -> None:
     text = f"algorithm: {name}\nenvironment: {{id: {chain}, num_envs: 4, max_episode_steps: 20}}"
     experiment = config.loads(text, "test.yaml")
@@ -40,7 +40,7 @@ def test_the_only_action_is_taken(name: str, chain: Path) -> None:
     for _ in range(2):
         algorithm.step()
     obs = np.eye(3, dtype=np.float32)[:2] if experiment.task == "env" else np.arange(2)[:, None]
-    load = registry.plugin(name).load_policy
+    load = PLUGINS[name].load_policy
     for policy in (algorithm.policy(), load(experiment.algorithm, env.spec, algorithm.save(), Hardware("cpu", 1))):
         assert policy.act(obs).tolist() == [0, 0]
         if isinstance(policy, Scoring):

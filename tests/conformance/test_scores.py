@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from out_of_tree import PLUGINS
 
-from rltrain import registry
 from rltrain.core import Hardware, Scoring
 from rltrain.experiment import config
 from rltrain.rng import Streams
@@ -13,7 +13,7 @@ from rltrain.run import build
 
 BOOK = Path(__file__).parents[2] / "configs" / "mdp" / "book.yaml"
 WORLDS = {"env": ["CartPole-v1"], "tabular": [str(BOOK), "FrozenLake-v1", "Blackjack-v1"], "mdp": [str(BOOK)]}
-CASES = [(name, world) for name in registry.names() for world in WORLDS[registry.plugin(name).task]]
+CASES = [(name, world) for name in PLUGINS for world in WORLDS[PLUGINS[name].task]]
 KNOWN = {"dqn", "qiter", "qlearn", "td", "viter"}  # they must say something
 
 
@@ -44,7 +44,7 @@ def test_scores_fit_the_actions_and_survive_the_disk(name: str, world: str) -> N
         algorithm.step()
     np.testing.assert_array_equal(policy.scores(obs), before)  # it is frozen
 
-    load = registry.plugin(name).load_policy
+    load = PLUGINS[name].load_policy
     if load is not None:
         loaded = load(experiment.algorithm, env.spec, algorithm.save(), Hardware("cpu", 1))
         assert isinstance(loaded, Scoring)

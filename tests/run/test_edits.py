@@ -54,6 +54,20 @@ def edit(path: Path, before: str, after: str) -> None:
     path.write_text(text.replace(before, after))
 
 
+def test_settings_that_another_version_added_or_took_away_are_named() -> None:
+    """A checkpoint of before one was added is of a run with its default; one that is gone is in no config.yaml."""
+    experiment = config.loads(CARTPOLE, "test.yaml")
+    kept = edits.kept(experiment)["config"]
+    older = kept.replace("  games_per_update: 2\n", "  batch: 7\n")
+    assert older != kept
+    assert edits.told(Path("x"), {"config": kept}, experiment) == []
+    assert edits.told(Path("x"), {}, experiment) == []  # one that keeps no settings
+    assert edits.told(Path("x"), {"config": older}, experiment) == [
+        "settings that were added since the checkpoint: algorithm.games_per_update: 2",
+        "settings that were taken away since the checkpoint: algorithm.batch: 7",
+    ]
+
+
 @pytest.fixture(scope="module")
 def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return begun(tmp_path_factory.mktemp("half"), CARTPOLE, 10)

@@ -544,7 +544,7 @@ SAVER = """
 import sys
 from pathlib import Path
 import numpy as np
-from rltrain import config
+from rltrain.experiment import config
 from rltrain.core import Blob
 from rltrain.run.checkpoint import Checkpoints
 
