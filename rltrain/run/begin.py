@@ -10,7 +10,7 @@ from rltrain.experiment import config
 from rltrain.experiment.config import Experiment
 from rltrain.run import edits, facts, machine, other_versions, reserve
 from rltrain.run import folder as folders
-from rltrain.run.build import build, experiment_of, keep_model
+from rltrain.run.build import Parts, build, experiment_of, keep_model
 from rltrain.run.disk import REAL, Disk
 from rltrain.run.lock import Lock
 from rltrain.run.loop import Run
@@ -26,7 +26,7 @@ def create(experiment: Experiment, runs_dir: Path, name: str | None, command: st
     stem = f"{experiment.algorithm_name}-{experiment.environment.name.split('/')[-1]}"
     parts = build(experiment)  # before the folder: what cannot be built leaves nothing behind
     folder = folders.create(runs_dir, name, stem, disk)
-    run = Run(parts, folder, folders.lock_new(folder), disk)
+    run = _run_in(folder, folders.lock_new(folder), parts, disk)
     began = time.monotonic()
     try:
         run.warnings += _try_disk(folder)
@@ -65,6 +65,17 @@ def resume(folder: Path, overrides: Sequence[str] = (), disk: Disk = REAL) -> Ru
         run.close()
         raise
     return run
+
+
+def _run_in(folder: Path, lock: Lock, parts: Parts, disk: Disk) -> Run:
+    """A run in a new folder; the folder is gone if a sink of another package cannot be made."""
+    try:
+        return Run(parts, folder, lock, disk)
+    except BaseException:
+        lock.release()
+        parts.env.close()
+        folders.forget_unbegun(folder)
+        raise
 
 
 def _restore(run: Run, written: Experiment) -> None:

@@ -17,16 +17,14 @@ from typing import Any, Literal, NamedTuple
 from rltrain import registry
 from rltrain.core import Metrics, Pausing, State, Table
 from rltrain.errors import DiskError, EnvironmentFault
-from rltrain.rng import derive
 from rltrain.run import cadence, edits, facts, reserve
 from rltrain.run.build import Parts, doubts
 from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.disk import REAL, Disk
-from rltrain.run.evaluation import Playing
 from rltrain.run.lock import Lock
 from rltrain.run.reading import name_of
 from rltrain.run.recorder import Recorder
-from rltrain.run.scores import RunScores
+from rltrain.run.scores import RunScores, games_at
 from rltrain.run.status import StatusFile
 from rltrain.run.tables import write_tables
 from rltrain.run.wall_clock import WallClock
@@ -162,23 +160,17 @@ class Run:
         many = self.experiment.run.evaluate.episodes
         games, told = f"{many} game{'s' if many > 1 else ''}", 0
         yield Event("busy", self.counters, {}, f"evaluating: {games}")
-        with contextlib.closing(self._playing()) as playing:
+        step = self.counters[self.primary]
+        with contextlib.closing(games_at(step, self.experiment, self.algorithm.policy(), self.threads)) as playing:
             for played in playing.steps():
                 if self.stop is not None:
                     return
                 if played != told:
                     told = played
                     yield Event("busy", self.counters, {}, f"evaluating: {played} of {games}")
-            metrics = self.scores.evaluated(playing.result(), self.counters[self.primary])
+            metrics = self.scores.evaluated(playing.result(), step)
         yield from self._record("eval", metrics)
         yield Event("eval", self.counters, metrics)
-
-    def _playing(self) -> Playing:
-        """Evaluation games, on seeds that depend on the run's seed and the counter alone."""
-        environment, run = self.experiment.environment, self.experiment.run
-        seed, protocol = derive(run.seed, "eval", self.counters[self.primary]), run.evaluate.protocol
-        policy, task = self.algorithm.policy(), self.experiment.task
-        return Playing(policy, environment, protocol, run.evaluate.episodes, seed, threads=self.threads, task=task)
 
     def _write_status(self, state: str, at_once: bool = False) -> None:
         self._status.write(state, self.counters, self.scores.told(), at_once=at_once)

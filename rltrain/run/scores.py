@@ -7,10 +7,26 @@ import math
 from pathlib import Path
 from typing import Any
 
-from rltrain.core import Metrics, State
+from rltrain.core import Metrics, Policy, State
+from rltrain.experiment.config import Experiment
 from rltrain.plain_files import as_number, last_json_line
-from rltrain.run.evaluation import Evaluation
+from rltrain.rng import derive
+from rltrain.run.evaluation import Evaluation, Playing
 from rltrain.saved import Saved
+
+
+def games_at(step: int, experiment: Experiment, policy: Policy, threads: int) -> Playing:
+    """The evaluation games of a run at a step, on seeds that depend on the run's seed and the step alone."""
+    settings = experiment.run.evaluate
+    return Playing(
+        policy,
+        experiment.environment,
+        settings.protocol,
+        settings.episodes,
+        derive(experiment.run.seed, "eval", step),
+        threads=threads,
+        task=experiment.task,
+    )
 
 
 class RunScores:

@@ -121,6 +121,16 @@ def test_a_sink_that_is_none_is_said_before_there_is_a_folder(
     assert not (place / "runs").exists()
 
 
+def test_a_sink_that_breaks_the_contract_leaves_no_folder(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry.sink("tally")
+    monkeypatch.delattr(sys.modules["neighbour.tally"].Tally, "flush")
+    assert rltrain("train", "c.yaml", "--name", "x") == 2
+    assert "sink 'tally' (neighbour.tally:Tally): what it makes lacks flush of core.Sink" in capsys.readouterr().err
+    assert list((place / "runs").iterdir()) == []
+
+
 def test_a_run_whose_sink_is_not_installed_any_more_can_be_evaluated_and_go_on_without_it(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
