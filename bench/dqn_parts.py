@@ -77,18 +77,20 @@ class Clock:
 def watch(clock: Clock, algorithm: Any) -> None:
     """The parts of a round of DQN."""
     learner = algorithm.learner
-    optimisers = [part.optimiser for part in (learner._wide, learner._others)]
     for owner, method, name in (
         (algorithm.env, "step", "environments"),
-        *((player, "step", "acting") for player in algorithm._actors),
-        (algorithm, "_remember", "writing"),
+        *((player, "step", "acting") for player in algorithm.players.actors),
+        (algorithm, "_store", "writing"),
         (algorithm.replay, "draw", "drawing"),
         (algorithm.replay, "rewrite_priorities", "drawing"),
-        (algorithm, "_input", "observations"),
-        (algorithm, "_targets", "targets"),
-        (learner, "update", "gradients"),
-        (learner, "wait", "gradients"),
-        *((optimiser, method, "optimiser") for optimiser in optimisers for method in ("take", "step")),
+        (algorithm.replay, "observations", "observations"),
+        (algorithm, "td_target", "targets"),
+        (algorithm.engine, "learn", "gradients"),
+        *(
+            (optimiser, method, "optimiser")
+            for optimiser in (learner.wide, learner.others)
+            for method in ("take", "step")
+        ),
     ):
         clock.watch(owner, method, name)
 
@@ -140,7 +142,7 @@ def main() -> None:
 
 
 def report(seconds: dict[str, float], steps: int, updates: int, algorithm: Any) -> None:
-    flops = row_flops(algorithm.learner.weights, algorithm.spec.obs_shape)
+    flops = row_flops(algorithm.learner.master, algorithm.spec.obs_shape)
     batch = algorithm.config.batch_size * updates
     double = 2 if algorithm.config.double else 1
     work = {

@@ -49,7 +49,15 @@ LAZY = {  # inside a function: a model's own discount is a default
     ("experiment", "mdp"),
 }
 DOORS = {
-    "torch": {"deep", "algos/dqn.py", "algos/_dqn_round.py", "algos/pqn.py", "rng.py", "cli/doctor.py"},
+    "torch": {
+        "deep",
+        "algos/dqn.py",
+        "algos/_dqn_machine.py",
+        "algos/_dqn_round.py",
+        "algos/pqn.py",
+        "rng.py",
+        "cli/doctor.py",
+    },
     "gymnasium": {"envs"},
     "ale_py": {"envs"},
     "numba": {"mdp", "envs", "deep/sum_tree.py", "deep/fast/tiling.py"},

@@ -14,15 +14,15 @@ def _make(config: Config, env: Env, rng: Streams, hardware: Hardware) -> Algorit
 
 
 def _cost(config: Config, spec: EnvSpec) -> dict[str, int]:
-    from rltrain.algos import dqn
+    from rltrain.algos import _dqn_machine
 
-    return dqn.cost(config, spec)
+    return _dqn_machine.cost(config, spec)
 
 
 def _load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
-    from rltrain.algos import dqn
+    from rltrain.algos import _dqn_machine
 
-    return dqn.load_policy(config, spec, state, hardware)
+    return _dqn_machine.load_policy(config, spec, state, hardware)
 
 
 PLUGIN = AlgorithmPlugin(

@@ -5,7 +5,7 @@ Between two units there is nothing of either.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltrain.core import Array, EnvSpec, State
+from rltrain.core import Array, EnvSpec, State, reached
 from rltrain.deep.actor import Exploration, Played
-from rltrain.deep.learner import Learnt
+from rltrain.deep.learner import UpdateStats
 from rltrain.saved import Saved, step_of
 
 
@@ -33,13 +33,24 @@ class Round:
         """Steps of each environment that are still to be played."""
         return len(self.plan.random) - self.at
 
+    @property
+    def to_come(self) -> Exploration:
+        """The plan of those steps."""
+        return Exploration(*(column[self.at :] for column in self.plan))
+
+    def may_reach(self, limits: Mapping[str, int], counters: Mapping[str, int]) -> bool:
+        """Whether the steps that are left could; updates are counted when they are over."""
+        most = self.left * self.plan.random.shape[1]
+        return reached(limits, {name: counters[name] + most for name in ("env_steps", "episodes")})
+
     def save(self) -> State:
         return {
             "before": self.before,
             "plan": self.plan._asdict(),
             "at": self.at,
             "held": [
-                {"now": now._asdict(), "action": action, "then": then._asdict()} for now, action, then in self.held
+                {"now": step._asdict(), "action": action, "then": next_step._asdict()}
+                for step, action, next_step in self.held
             ],
         }
 
@@ -49,7 +60,7 @@ class Unit:
     """The rounds of one `step` of the algorithm."""
 
     rounds: int = 0  # that are over
-    learnt: list[Learnt] = field(default_factory=list)  # in them
+    stats: list[UpdateStats] = field(default_factory=list)  # of their updates
     round: Round | None = None  # the one that is under way
 
     @property
@@ -61,9 +72,9 @@ class Unit:
         return {
             "rounds": self.rounds,
             "learnt": {
-                "loss": _numbers([each.loss for each in self.learnt]),
-                "value": _numbers([each.value for each in self.learnt]),
-                "norm": _numbers([each.norm for each in self.learnt]),
+                "loss": _numbers([each.loss for each in self.stats]),
+                "value": _numbers([each.value for each in self.stats]),
+                "norm": _numbers([each.norm for each in self.stats]),
             },
             "round": None if self.round is None else self.round.save(),
         }
@@ -72,48 +83,50 @@ class Unit:
 def unit_of(
     saved: Saved,
     spec: EnvSpec,
-    rounds: int,
-    shape: tuple[int, int],
-    env_steps: int,
-    held: bool,
     device: torch.device,
+    *,
+    rounds: int,
+    collect_steps: int,
+    env_steps: int,
+    overlap: bool,
 ) -> Unit:
-    """The unit that `Unit.save` told of.
+    """The inverse of `Unit.save`. CheckpointError.
 
-    rounds   of a unit
-    shape    [K, N] of a round
-    held     whether what a round has played waits for its end
+    rounds         of a unit
+    collect_steps  of each environment in a round
+    env_steps      of the algorithm so far
+    overlap        whether what a round has played waits for its end
     """
     numbers = saved.part("learnt")
     loss = numbers.array("loss", "float32", (None,))
     columns = [loss, numbers.like("value", loss), numbers.like("norm", loss)]
     rows = zip(*(torch.from_numpy(column).to(device) for column in columns), strict=True)
-    unit = Unit(saved.integer("rounds", 0, rounds - 1), [Learnt(torch.empty(0), *row) for row in rows])
+    unit = Unit(saved.integer("rounds", 0, rounds - 1), [UpdateStats(torch.empty(0), *row) for row in rows])
     if saved.given("round"):
-        unit.round = _round_of(saved.part("round"), spec, shape, env_steps, held)
+        unit.round = _round_of(saved.part("round"), spec, collect_steps, env_steps, overlap)
     elif unit.rounds == 0:
         saved.refuse("rounds", "0, and no round is under way: there must be one or the other")
     return unit
 
 
-def _round_of(saved: Saved, spec: EnvSpec, shape: tuple[int, int], env_steps: int, held: bool) -> Round:
-    at = saved.integer("at", 1, shape[0] - 1)
-    before = saved.integer("before", max(0, env_steps - at * shape[1]), env_steps)
-    plan = saved.part("plan")
-    highest = spec.num_actions - 1
+def _round_of(saved: Saved, spec: EnvSpec, collect_steps: int, env_steps: int, overlap: bool) -> Round:
+    n, highest = spec.num_envs, spec.num_actions - 1
+    at = saved.integer("at", 1, collect_steps - 1)
+    before = saved.integer("before", max(0, env_steps - at * n), env_steps)
+    plan, shape = saved.part("plan"), (collect_steps, n)
     exploration = Exploration(plan.array("random", "bool", shape), plan.array("action", "int64", shape, 0, highest))
-    found = saved.listed("held", at if held else 0)
+    found = saved.listed("held", at if overlap else 0)
     newest = replace(spec, obs_shape=(1, *spec.obs_shape[1:])) if spec.frame_stack > 1 else spec
     played = [
         Played(
             step_of(part.part("now"), newest),
-            part.array("action", "int64", shape[1:], 0, highest),
+            part.array("action", "int64", (n,), 0, highest),
             step_of(part.part("then"), newest),
         )
         for part in map(found.part, found)
     ]
     for i, (one, other) in enumerate(pairwise(played)):
-        if (one.now.last & other.now.last).any() or (one.then.last != other.now.last).any():
+        if (one.step.last & other.step.last).any() or (one.next_step.last != other.step.last).any():
             found.refuse(str(i), "it must end where the next begins, and no episode ends twice in a row")
     return Round(before, exploration, at, played)
 

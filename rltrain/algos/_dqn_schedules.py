@@ -1,8 +1,41 @@
-"""How DQN's settings move while it learns: pure functions of the environment steps so far."""
+"""How DQN's settings change while it learns: pure functions of the environment steps so far."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
+
 from rltrain.algos._dqn_config import Config
+from rltrain.core import Array
+
+STEP_ENV_STEPS = 256  # environment steps that one `step` of the algorithm spans, about a second of an Atari game
+
+
+def rounds(config: Config, num_envs: int, overlap: bool) -> tuple[int, int]:
+    """Steps of each environment in a round, and rounds in a `step` of the algorithm."""
+    default = (STEP_ENV_STEPS if overlap else config.train_freq) // num_envs
+    collect_steps = config.collect_steps or max(1, default)
+    return collect_steps, max(1, STEP_ENV_STEPS // (collect_steps * num_envs))
+
+
+class UpdatePlan(NamedTuple):
+    """The updates that a round makes."""
+
+    updates: int
+    n_step: int
+    gamma: float
+    learning_rate: float
+
+
+def plan(config: Config, env_steps: int, learned_steps: int) -> UpdatePlan:
+    """The updates that so many environment steps are due, but for those that `learned_steps` were."""
+    return UpdatePlan(
+        updates(config, env_steps) - updates(config, learned_steps),
+        n_step(config, env_steps),
+        gamma(config, env_steps),
+        learning_rate(config, max(env_steps, learned_steps)),
+    )
 
 
 def epsilon(config: Config, env_steps: int) -> float:
@@ -11,6 +44,13 @@ def epsilon(config: Config, env_steps: int) -> float:
         return 1.0
     share = min(1.0, env_steps / config.exploration_steps)
     return config.exploration_initial_eps + share * (config.exploration_final_eps - config.exploration_initial_eps)
+
+
+def epsilons(config: Config, env_steps: int, num_envs: int) -> Array:
+    """The chance of a random action in each environment, [N]: the last one's has a floor of its own."""
+    chance = np.full(num_envs, epsilon(config, env_steps))
+    chance[-1] = max(chance[-1], config.exploration_one_env_eps)
+    return chance
 
 
 def learning_rate(config: Config, env_steps: int) -> float:

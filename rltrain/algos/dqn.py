@@ -6,25 +6,23 @@ Source: Mnih et al. 2015, "Human-level control through deep reinforcement learni
 Double (van Hasselt et al. 2016), dueling heads (Wang et al. 2016), n-step returns (Sutton 1988; Hessel et al. 2018),
 prioritised replay (Schaul et al. 2016), the square-root value transform (Pohlen et al. 2018), targets of a policy that
 explores (Expected Sarsa: van Seijen et al. 2009), Munchausen targets (Vieillard et al. 2020), a wider Huber loss,
-values as histograms (HL-Gauss: Farebrother et al. 2024), images moved at random (Kostrikov et al. 2021), networks that
-begin anew (Nikishin et al. 2022; Schwarzer et al. 2023), and settings that move while it learns (`_dqn_schedules`). No
-hidden layers: linear approximate Q-learning.
+values as histograms (HL-Gauss: Farebrother et al. 2024), images shifted at random (Kostrikov et al. 2021), networks
+that begin anew (Nikishin et al. 2022; Schwarzer et al. 2023), and settings that change while it learns
+(`_dqn_schedules`). No hidden layers: linear approximate Q-learning.
 
 A round collects some steps and makes the updates that they are due. In a round every target is computed with the
 networks as they stood at its start. With `overlap` one core collects while the other learns: the actor's weights, the
 batches and the targets of a round all come from its start, so neither thread sees what the other is doing, and the
 result does not depend on their timing. A round that is paused in the middle is played to its end by the next step, by
-the plan that it began with, and learns then. On a GPU updates are recorded and launched whole (`deep.recorded`), and
-the cores play, many games in two halves.
+the plan that it began with, and learns then. Four networks: the learner's master weights and the working copy that is
+differentiated, the actor's, and the target's. How updates are made fast is the engine's (`deep.engine`).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -32,113 +30,120 @@ from torch import Tensor
 
 from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos._dqn_config import Config
+from rltrain.algos._dqn_machine import (
+    FEATURES,
+    arithmetic,
+    arithmetic_of_saved,
+    check_features,
+    network_shape,
+    overlaps,
+)
 from rltrain.algos._dqn_round import Round, Unit, unit_of
-from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Parted, Policy, State, Step, crossed, joined, reached
-from rltrain.deep import actor
-from rltrain.deep.actor import Actor, Exploration, Played
-from rltrain.deep.device import prepare_thread, resolve
-from rltrain.deep.fast import precision
-from rltrain.deep.fast.helper import Helper, Nobody
-from rltrain.deep.fast.helper_work import HelperWork
-from rltrain.deep.fast.recorded import Targets, Updates
-from rltrain.deep.greedy import Greedy
-from rltrain.deep.histogram import Bins
-from rltrain.deep.learner import Learner, Learnt, Rule, Samples, arrays, set_arrays, summary
-from rltrain.deep.losses import Munchausen
-from rltrain.deep.networks import PIXEL, NetworkShape, QNetwork, copy_weights, high_of, parameter_count, shape_of
-from rltrain.deep.replay import Batch, Prioritised, Replay, frame_bytes, replay_bytes
+from rltrain.core import Array, Env, Hardware, Metrics, Policy, State, crossed, reached
+from rltrain.deep import losses
+from rltrain.deep.actor import Exploration, Played, Players
+from rltrain.deep.device import resolve
+from rltrain.deep.engine import engine
+from rltrain.deep.greedy import greedy_copy
+from rltrain.deep.learner import Learner, Samples, UpdateStats, arrays, set_arrays, summary
+from rltrain.deep.networks import PIXEL, QNetwork, copy_weights, high_of
+from rltrain.deep.replay import Batch, Replay, Transitions
+from rltrain.deep.rewards import RewardScale
 from rltrain.envs.episodes import Episodes
-from rltrain.errors import CheckpointError
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved, step_of
 
-STEP_ENV_STEPS = 256  # environment steps that one `step` of the algorithm spans, about a second of an Atari game
-MANY_CORES = 1024  # torch takes as many as `run.threads` allows
-FEATURES = "height, width, channels"  # the order in which the first hidden layer reads what the convolutions give
-TARGET_ROWS = 64  # rows whose targets are computed at once: larger batches cost less a row
+
+def act(network: QNetwork, obs: Tensor, explored: Exploration) -> Array:
+    """Epsilon-greedy actions [N] int64: random where the plan says so, else of the highest value. obs [N, *obs]."""
+    return np.where(explored.random, explored.action, network(obs).argmax(1).cpu().numpy())
 
 
-class Due(NamedTuple):
-    """What a round has to learn, by the steps before it."""
+def td_target(config: Config, target: QNetwork, actor: QNetwork, drawn: Transitions) -> Tensor:
+    """What the values of M actions are to become: reward + discount max_a Q_target(next_obs, a). [M]"""
+    reward, discount, next_obs = drawn.reward, drawn.discount, drawn.next_obs()
+    q_next = target.of_prepared(next_obs)  # [M, A]
+    if config.munchausen:
+        rule = {"alpha": config.munchausen_alpha, "tau": config.munchausen_tau, "clip": config.munchausen_clip}
+        q = target.of_prepared(drawn.obs())
+        return losses.munchausen_target(reward, discount, q_next, q, drawn.action, **rule)
+    q_select = actor.of_prepared(next_obs) if config.double else q_next  # Double: another network chooses
+    transform = config.value_transform == "sqrt"
+    return losses.q_target(reward, discount, q_next, q_select, transform=transform, epsilon=config.target_epsilon)
 
-    updates: int
-    n_step: int
-    gamma: float
-    learning_rate: float
+
+def loss(config: Config, network: QNetwork, outputs: Tensor, samples: Samples) -> losses.Loss:
+    """Huber's of the TD errors, their squares, or of histograms the cross-entropy. outputs [M, A, 1 or bins]."""
+    _, action, target, weight = samples
+    if network.bins is not None:
+        edges, centres, sigma = network.edges, network.centres, network.bins.sigma * network.bins.width
+        return losses.cross_entropy(outputs, action, target, weight, edges=edges, centres=centres, sigma=sigma)
+    each = partial(losses.huber, delta=config.huber_delta) if config.loss == "huber" else losses.squared
+    return losses.regression(outputs, action, target, weight, each)
 
 
 class Algorithm:
     """DQN on N environments."""
 
     def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
-        self.config, self.spec = config, env.spec
-        self.device = resolve(hardware.device)
+        self.config, self.spec, self.env = config, env.spec, env
+        self.device, self._threads = resolve(hardware.device), hardware.threads
         is_image = env.spec.obs_dtype == "uint8"
         self.overlap = overlaps(config, env.spec)
-        default_collect = (STEP_ENV_STEPS if self.overlap else config.train_freq) // env.spec.num_envs
-        self.collect_steps = config.collect_steps or max(1, default_collect)
-        self.rounds = max(1, STEP_ENV_STEPS // (self.collect_steps * env.spec.num_envs))
+        self.collect_steps, self.rounds = schedules.rounds(config, env.spec.num_envs, self.overlap)
         # With overlap the second thread is ours; a small network is slower on two.
         torch.set_num_threads(1 if self.overlap or not is_image else hardware.threads)
+        self._explore, self._init = rng.numpy("explore"), rng.torch("init")
 
-        self._explore = rng.numpy("explore")
-        self._init = rng.torch("init")
-
-        self.env = env
         self.episodes = Episodes(env.spec.num_envs)
         self.replay = Replay(
             config.buffer_size,
             env.spec,
             n_step=max(config.n_step, config.n_step_final or 1),
             gamma=config.gamma,
-            prioritised=Prioritised(config.priority_alpha, config.priority_beta) if config.prioritized else None,
+            priority_alpha=config.priority_alpha if config.prioritized else None,
+            priority_beta=config.priority_beta,
             random_shift=config.random_shift if is_image else 0,
             rng=rng.numpy("replay"),
             device=self.device,
         )
-        self.shape = network_shape(config, env.spec)
-        self.chosen: dict[str, str] = {}
-        arithmetic: str = config.precision
-        if arithmetic == "auto":
-            arithmetic, why = precision.choose(env.spec, self.shape, self.device, config.batch_size)
-            self.chosen["precision"] = f"{arithmetic}: {why}"
-        self._build(arithmetic)
-        # Games that come in parts are played by as many threads, so that one decides while the other's are stepped.
-        self._actors = [Actor(part, self.device) for part in (env.parts if isinstance(env, Parted) else (env,))]
-        prepare = partial(prepare_thread, self.device)
-        alone = hardware.threads == 1  # the same order of a round, in this thread
-        helpers = [Nobody() if alone else Helper("collect", prepare) for _ in self._actors]
-        self._helpers = helpers if self.overlap else []
+        self.rewards = RewardScale(config.reward_clip, config.reward_scale)
+        self.players = Players(env, self.device, act)
+        self.precision, why = arithmetic(config, env.spec, self.device)
+        self.chosen = {} if why is None else {"precision": f"{self.precision}: {why}"}
+        self._build()
 
-        self.env_steps = 0
-        self.updates = 0
+        self.env_steps = self.updates = 0
         self._learned_steps = config.learning_starts  # environment steps up to which updates were made
         self._unit = Unit()
         self._limits: Mapping[str, int] = {}
-        # `reward_scale: auto`: known when learning starts. Any other scale is in what the memory holds.
-        self.auto_scale: float | None = None
-        self._go_on_from(env.reset(derive(rng.seed, "train")))
+        self.players.go_on_from(env.reset(derive(rng.seed, "train")))
 
-    def _build(self, chosen: str) -> None:
-        """The networks, in the chosen arithmetic."""
-        config, self.precision = self.config, chosen
-        dtype = torch.bfloat16 if chosen == "bfloat16" else torch.float32
-        rule = Rule(config.loss, config.huber_delta, config.max_grad_norm, config.optimizer, config.optimizer_eps)
-        self.learner = Learner(self.spec, self.shape, dtype, rule, self.device, self._init)
-        self.target, self.frozen = (QNetwork(self.spec, self.shape, dtype).to(self.device) for _ in range(2))
-        for network in (self.target, self.frozen):
-            copy_weights(self.learner.weights, network)
-        selector = self.frozen if config.double else None
-        self._aims = Targets(
-            self.target, selector, config.value_transform == "sqrt", config.target_epsilon, munchausen(config)
+    def _build(self) -> None:
+        """The networks, and how they learn."""
+        config, shape = self.config, network_shape(self.config, self.spec)
+        dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+        self.learner = Learner(
+            self.spec,
+            shape,
+            partial(loss, config),
+            self._init,
+            device=self.device,
+            dtype=dtype,
+            optimizer=config.optimizer,
+            optimizer_eps=config.optimizer_eps,
+            max_grad_norm=config.max_grad_norm,
         )
-        self._record()
+        self.target, self.actor = (QNetwork(self.spec, shape, dtype).to(self.device) for _ in range(2))
+        for network in (self.target, self.actor):
+            copy_weights(self.learner.master, network)
+        self.td_target = partial(td_target, config, self.target, self.actor)
+        self._start_engine()
 
-    def _record(self) -> None:
-        """On a GPU the updates are recorded; anew when what they use has moved."""
-        self._recorded = None
-        if self.device.type == "cuda":
-            self._recorded = Updates(self.learner, self._aims, self.replay, self.config.batch_size, self.device)
+    def _start_engine(self) -> None:
+        """Anew when what it has recorded of the learner lies elsewhere."""
+        parts = len(self.players.actors)
+        self.engine = engine(self.learner, self.device, beside=self.overlap, threads=self._threads, parts=parts)
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -161,207 +166,104 @@ class Algorithm:
         while self._unit.rounds < self.rounds:
             if not self._round() or (self._unit.rounds < self.rounds and reached(self._limits, self.counters)):
                 return self.so_far()
-        metrics = self.so_far()
-        self._unit = Unit()
+        metrics, self._unit = self.so_far(), Unit()
         return metrics
 
     def so_far(self) -> Metrics:
         return {
             **self.episodes.metrics(),
-            **summary(self._unit.learnt, self.updates),
+            **summary(self._unit.stats, self.updates),
             "epsilon": schedules.epsilon(self.config, self.env_steps),
             "replay/fill": len(self.replay) / (self.replay.capacity_steps * self.spec.num_envs),
-            **({"reward/scale": self.auto_scale or math.nan} if self.config.reward_scale == "auto" else {}),
+            **self.rewards.metrics(),
         }
 
     def _round(self) -> bool:
-        """Begin a round, or go on with the one that was paused. False: paused."""
-        if self._unit.round is None:
-            copy_weights(self.learner.weights, self.frozen)
-            self._begin(Round(self.env_steps, self._explored()))
-        current = self._unit.round
-        assert current is not None
-        while current.left and (not self._helpers or self._may_reach_a_limit(current.left)):
-            played = actor.together([player.step() for player in self._actors])
-            current.at += 1
-            self._count(played)
-            if self._helpers:
-                current.held.append(played)
-            else:
-                self._store(played)
+        """Play and learn, from the round's start or from where it was paused. False: paused."""
+        current = self._unit.round or self._begin()
+        while current.left and (not self.overlap or current.may_reach(self._limits, self.counters)):
+            self._remember(current, self.players.step())
             if current.left and reached(self._limits, self.counters):
                 return False
-        learnt = self._learn_beside(current) if self._helpers else self._learn(self._due(self.env_steps), None)
-        if crossed(current.before, self.env_steps, self.config.target_update_interval):
-            copy_weights(self.learner.weights, self.target)
-        if schedules.resets(self.config, current.before) < schedules.resets(self.config, self.env_steps):
-            self.learner.restart(self._init, self.config.reset_keep)
-            copy_weights(self.learner.weights, self.target)
-        self._unit = Unit(self._unit.rounds + 1, self._unit.learnt + learnt)
+        plan = self._plan(current.before if self.overlap else self.env_steps)
+        with self.engine.round(self.replay, self.td_target, self.players, current.left) as beside:
+            batches = self._draw(plan)
+            stats = beside.learn(batches, plan.learning_rate)  # gradient steps down `loss`, one a batch
+            self._learned(batches, stats)
+            played = beside.played()
+        for each in played:
+            self._count(each)
+        for each in (*current.held, *played):
+            self._store(each)
+        self._sync_target(current.before)
+        self._unit = Unit(self._unit.rounds + 1, [*self._unit.stats, *stats])
         return True
 
-    def _begin(self, begun: Round) -> None:
-        """The actors play what is left of the round, with the frozen network."""
-        self._unit.round = begun
-        columns = (self._by_part(column[begun.at :]) for column in begun.plan)
-        for player, random, action in zip(self._actors, *columns, strict=True):
-            player.begin_round(self.frozen, Exploration(random, action))
+    def _begin(self) -> Round:
+        """A round that the actor plays with the weights of now."""
+        copy_weights(self.learner.master, self.actor)
+        current = self._unit.round = Round(self.env_steps, self._exploration())
+        self.players.begin_round(self.actor, current.plan)
+        return current
 
-    def _may_reach_a_limit(self, steps: int) -> bool:
-        """Whether so many steps of each environment could; updates are counted when they are over."""
-        most = steps * self.spec.num_envs
-        counters = {"env_steps": self.env_steps + most, "episodes": self.episodes.total + most}
-        return reached(self._limits, counters)
-
-    def _learn_beside(self, current: Round) -> list[Learnt]:
-        """Learn while the helpers play what is left of the round.
-
-        What is learned from stood in the memory when the round began, what is played enters it when the round is over.
-        """
-        due = self._due(current.before)
-        works = [
-            HelperWork(helper, player.step, current.left)
-            for helper, player in zip(self._helpers, self._actors, strict=True)
-        ]
-        try:
-            beside = works[1:]
-            if self._recorded is not None:  # while it is being recorded no one else may use the GPU
-                beside = works if self._recorded.ready else []
-            for work in beside:
-                work.play()  # their threads have nothing else to do
-            learnt = self._learn(due, works[0])
-            played = zip(*[work.played() for work in works], strict=True)
-        except BaseException:
-            for work in works:
-                work.abandon()
-            raise
-        for held in current.held:
-            self._store(held)
-        for parts in played:
-            together = actor.together(parts)
-            self._count(together)
-            self._store(together)
-        return learnt
+    def _sync_target(self, before: int) -> None:
+        """After a round that began at `before`: copy the weights to the target network; a reset, if one is due."""
+        if crossed(before, self.env_steps, self.config.target_update_interval):
+            copy_weights(self.learner.master, self.target)
+        if schedules.resets(self.config, before) < schedules.resets(self.config, self.env_steps):
+            self.learner.restart(self._init, self.config.reset_keep)
+            copy_weights(self.learner.master, self.target)
 
     # Acting
 
-    def _explored(self) -> Exploration:
+    def _exploration(self) -> Exploration:
         """Where the round's actions are random, and which they are then."""
-        shape = (self.collect_steps, self.spec.num_envs)
-        epsilon = np.full(self.spec.num_envs, schedules.epsilon(self.config, self.env_steps))
-        epsilon[-1] = max(epsilon[-1], self.config.exploration_one_env_eps)
-        return Exploration(
-            self._explore.random(shape) < epsilon, self._explore.integers(0, self.spec.num_actions, shape)
-        )
+        epsilon = schedules.epsilons(self.config, self.env_steps, self.spec.num_envs)
+        return Exploration.drawn(epsilon, self.collect_steps, self.spec, self._explore)
 
-    def _by_part(self, column: Array) -> list[Array]:
-        """[K, N] -> [K, n] of each part of the environments."""
-        return np.split(column, len(self._actors), axis=1)
-
-    def _go_on_from(self, now: Step) -> None:
-        """What all environments say."""
-        sizes = [self.spec.num_envs // len(self._actors)] * len(self._actors)
-        for player, step in zip(self._actors, actor.split(now, sizes), strict=True):
-            player.now = step
+    def _remember(self, current: Round, played: Played) -> None:
+        """A step of a round: with overlap the memory stays as it was until the round is over."""
+        current.at += 1
+        self._count(played)
+        if self.overlap:
+            current.held.append(played)
+        else:
+            self._store(played)
 
     def _count(self, played: Played) -> None:
-        self.env_steps += int((~played.now.last).sum())
-        self.episodes.add(played.then)
+        self.env_steps += int((~played.step.last).sum())
+        self.episodes.add(played.next_step)
 
     def _store(self, played: Played) -> None:
-        now, action, then = played
-        reward = then.reward
-        if self.config.reward_clip is not None:
-            reward = np.clip(reward, -self.config.reward_clip, self.config.reward_clip)
-        if self.config.reward_scale != "auto":
-            reward = reward * np.float32(self.config.reward_scale)
-        self.replay.add(now, action, reward, then.discount)
+        step, action, next_step = played
+        self.replay.add(step, action, self.rewards(next_step.reward), next_step.discount)
 
     # Learning
 
-    def _due(self, steps: int) -> Due:
+    def _plan(self, env_steps: int) -> schedules.UpdatePlan:
         """The updates that so many environment steps are due and have not had."""
-        config = self.config
-        count = schedules.updates(config, steps) - schedules.updates(config, self._learned_steps)
-        self._learned_steps = max(self._learned_steps, steps)
-        return Due(
-            count if self.replay.ready else 0,
-            schedules.n_step(config, steps),
-            schedules.gamma(config, steps),
-            schedules.learning_rate(config, self._learned_steps),
-        )
+        plan = schedules.plan(self.config, env_steps, self._learned_steps)
+        self._learned_steps = max(self._learned_steps, env_steps)
+        return plan if self.replay.ready else plan._replace(updates=0)
 
-    def _draw(self, due: Due) -> list[Batch]:
+    def _draw(self, plan: schedules.UpdatePlan) -> list[Batch]:
         """A batch for every update."""
-        if due.updates <= 0:
+        if plan.updates <= 0:
             return []
-        batches = self.replay.draw(due.updates, self.config.batch_size, due.n_step, due.gamma)
-        if self.config.reward_scale != "auto":
-            return batches
-        if self.auto_scale is None:
-            self.auto_scale = self._first_scale()
-        scale = np.float32(self.auto_scale or 1.0)
-        return [batch._replace(reward=batch.reward * scale) for batch in batches]
+        batches = self.replay.draw(plan.updates, self.config.batch_size, plan.n_step, plan.gamma)
+        return [batch._replace(reward=self.rewards.scaled(batch.reward, self.replay.rewards)) for batch in batches]
 
-    def _first_scale(self) -> float | None:
-        """None while no reward was ever seen: a scale of zeros is not needed yet."""
-        size = self.replay.reward_size()
-        return None if size is None else 1 / size
-
-    def _learn(self, due: Due, work: HelperWork[Played] | None) -> list[Learnt]:
-        """The updates that are due."""
-        batches = self._draw(due)
-        if self._recorded is None:
-            learnt = self._learn_here(batches, due.learning_rate, work)
-        else:
-            learnt = self._recorded(batches, due.learning_rate)
-        self.updates += len(learnt)
+    def _learned(self, batches: list[Batch], stats: Sequence[UpdateStats]) -> None:
+        """Count the updates; their TD errors are the priorities of what they were made from."""
+        self.updates += len(stats)
         if self.config.prioritized and batches:
             rows = np.concatenate([batch.row for batch in batches])
-            self.replay.rewrite_priorities(rows, torch.cat([update.td_error for update in learnt]).cpu().numpy())
-        return learnt
-
-    def _learn_here(self, batches: list[Batch], learning_rate: float, work: HelperWork[Played] | None) -> list[Learnt]:
-        """On the processor. Targets are computed for several batches at once, as of the round's start."""
-        learnt = []
-        size = max(1, TARGET_ROWS // self.config.batch_size)
-        groups = [batches[i : i + size] for i in range(0, len(batches), size)]
-        inputs = [partial(self._input, batch) for batch in batches]
-        targets = [partial(self._targets, group) for group in groups]
-        if work is not None:
-            work.plan(inputs, targets, size)
-        target = torch.empty(0)
-        for i, batch in enumerate(batches):
-            if work is not None:
-                x, target = work.begin(i)
-            else:
-                x, target = inputs[i](), targets[i // size]() if i % size == 0 else target
-            mine = target.split(self.config.batch_size)[i % size].clone()
-            samples = Samples(x, torch.from_numpy(batch.action), mine, torch.from_numpy(batch.weight))
-            submit = None if work is None else work.submit
-            learnt.append(self.learner.update(samples, learning_rate, submit))
-        self.learner.wait()
-        return learnt
-
-    def _input(self, batch: Batch) -> Tensor:
-        """The observations that an update differentiates at, prepared."""
-        return self.learner.online.prepare(self.replay.observations(batch.row, batch.moved))
-
-    def _targets(self, chunk: list[Batch]) -> Tensor:
-        """Regression targets, [rows of the chunk]."""
-        rows = Batch(*(np.concatenate(column) for column in zip(*chunk, strict=True)))
-        reward, discount, action = map(torch.from_numpy, (rows.reward, rows.discount, rows.action))
-        with torch.inference_mode():
-            x_next = self.target.prepare(self.replay.observations(rows.next_row, rows.next_moved))
-            x = self._input(rows) if self.config.munchausen else None
-            return self._aims.of(reward, discount, x_next, x, action)
+            self.replay.rewrite_priorities(rows, torch.cat([update.td_error for update in stats]).cpu().numpy())
 
     # What it has learned
 
     def policy(self) -> Policy:
-        network = QNetwork(self.spec, self.shape).to(self.device)
-        copy_weights(self.learner.weights, network)
-        return Greedy(network, self.device)
+        return greedy_copy(self.learner.master, self.spec, network_shape(self.config, self.spec), self.device)
 
     def save(self) -> State:
         return {
@@ -373,8 +275,8 @@ class Algorithm:
             "env_steps": self.env_steps,
             "updates": self.updates,
             "learned_steps": self._learned_steps,
-            "auto_scale": self.auto_scale,
-            "now": joined([player.now for player in self._actors])._asdict(),
+            "auto_scale": self.rewards.auto,
+            "now": self.players.now._asdict(),
             "episodes": self.episodes.save(),
             "replay": self.replay.save(),
             "env": self.env.save(),
@@ -383,93 +285,42 @@ class Algorithm:
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
-        _check_features(self.spec, saved)
-        arithmetic = saved.text("precision", among=("float32", "bfloat16"))
-        if arithmetic != self.precision:
-            why = "the processor has no instructions for the run's bfloat16"
-            if self._can_compute(arithmetic):
-                self._build(arithmetic)
-                why = "as the run began"
-            self.chosen["precision"] = f"{self.precision}: {why}"
+        check_features(self.spec, saved)
+        self._load_precision(saved.text("precision", among=("float32", "bfloat16")))
         self.spec = replace(self.spec, obs_high=high_of(saved, self.spec))
-        for network in (self.learner.weights, self.learner.online, self.target, self.frozen):
+        for network in (self.learner.master, self.learner.working, self.target, self.actor):
             network.see_as_one(self.spec.obs_high)
         self.learner.load(saved.part("learner"))
         set_arrays(self.target, saved.part("target"))
-        self.env_steps = saved.integer("env_steps")
-        self.updates = saved.integer("updates")
+        self.env_steps, self.updates = saved.integer("env_steps"), saved.integer("updates")
         # At most the steps of the last round, and of one that is under way, have not been learned from.
         told = max(self.config.learning_starts, self.env_steps)
         waiting = self.collect_steps * self.spec.num_envs * (2 if "unit" in saved else 1)
         self._learned_steps = saved.integer("learned_steps", max(self.config.learning_starts, told - waiting), told)
-        scaled = "auto_scale" in saved and saved.given("auto_scale")  # earlier versions had no such scale
-        self.auto_scale = saved.number("auto_scale", 0) if scaled else None
-        self._go_on_from(step_of(saved.part("now"), self.spec))
+        if "auto_scale" in saved:  # earlier versions had no such scale
+            self.rewards.load(saved)
+        self.players.go_on_from(step_of(saved.part("now"), self.spec))
         self.episodes.load(saved.part("episodes"))
         self.replay.load(saved.part("replay"))
         self.env.load(saved.part("env"))
-        self._record()
-        self._unit = Unit()
-        if "unit" in saved:
-            shape = (self.collect_steps, self.spec.num_envs)
-            held = bool(self._helpers)
-            self._unit = unit_of(saved.part("unit"), self.spec, self.rounds, shape, self.env_steps, held, self.device)
-        if self._unit.round is not None:
-            copy_weights(self.learner.weights, self.frozen)
-            self._begin(self._unit.round)
+        self._unit = self._unit_of(saved.part("unit")) if "unit" in saved else Unit()
+        self._start_engine()
 
-    def _can_compute(self, arithmetic: str) -> bool:
-        """No: it was chosen on a processor that has bfloat16, which this one lacks; the run goes on in float32."""
-        return arithmetic != "bfloat16" or self.config.precision != "auto" or precision.has_bfloat16(self.device)
+    def _load_precision(self, name: str) -> None:
+        """The arithmetic of a saved run, which may be another than this machine would choose."""
+        if name == self.precision:
+            return
+        found, why = arithmetic_of_saved(self.config, name, self.precision, self.device)
+        self.chosen["precision"] = f"{found}: {why}"
+        if found != self.precision:
+            self.precision = found
+            self._build()
 
-
-def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
-    """The policy of a saved state, without its environments and its memory."""
-    saved = Saved.of(state)
-    _check_features(spec, saved)
-    torch.set_num_threads(hardware.threads)
-    device = resolve(hardware.device)
-    network = QNetwork(replace(spec, obs_high=high_of(saved, spec)), network_shape(config, spec))
-    set_arrays(network, saved.part("learner").part("weights"))
-    return Greedy(network.to(device), device)
-
-
-def _check_features(spec: EnvSpec, state: State) -> None:
-    """CheckpointError for one of a version that had the weights for images in another order."""
-    if spec.obs_dtype == "uint8" and state.get("features") != FEATURES:
-        raise CheckpointError("saved by an earlier version of dqn, whose weights lie in another order")
-
-
-def network_shape(config: Config, spec: EnvSpec) -> NetworkShape:
-    """The network that these settings mean for these observations."""
-    bins = None
-    if config.loss == "hl_gauss":
-        bins = Bins(config.v_min, config.v_max, config.num_bins, config.bin_sigma)
-    return shape_of(spec, config.convolutions, config.padding, config.hidden, config.dueling, config.layer_norm, bins)
-
-
-def munchausen(config: Config) -> Munchausen | None:
-    """The rule of Munchausen targets; None: plain ones."""
-    if not config.munchausen:
-        return None
-    return Munchausen(config.munchausen_alpha, config.munchausen_tau, config.munchausen_clip)
-
-
-def overlaps(config: Config, spec: EnvSpec) -> bool:
-    """Whether one core collects while the other learns."""
-    return spec.obs_dtype == "uint8" if config.overlap is None else config.overlap
-
-
-def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
-    """What a run of these settings needs: parameters, bytes of replay memory and of a checkpoint, cores; at most."""
-    parameters = parameter_count(QNetwork(spec, network_shape(config, spec)))
-    n_step = max(config.n_step, config.n_step_final or 1)
-    replay = replay_bytes(config.buffer_size, spec, n_step, config.prioritized)
-    compression = 8 if spec.obs_dtype == "uint8" else 1  # chunks of real frames shrink tenfold
-    return {
-        "parameters": parameters,
-        "replay_bytes": replay,
-        "frame_bytes": frame_bytes(config.buffer_size, spec, n_step),
-        "checkpoint_bytes": 4 * 4 * parameters + replay // compression,
-        "cores": 2 if overlaps(config, spec) else 1 if spec.obs_dtype != "uint8" else MANY_CORES,
-    }
+    def _unit_of(self, saved: Saved) -> Unit:
+        """Its round goes on with the actor's weights, which are those of the learner until it learns."""
+        rule = {"rounds": self.rounds, "collect_steps": self.collect_steps, "env_steps": self.env_steps}
+        unit = unit_of(saved, self.spec, self.device, overlap=self.overlap, **rule)
+        if unit.round is not None:
+            copy_weights(self.learner.master, self.actor)
+            self.players.begin_round(self.actor, unit.round.to_come)
+        return unit

@@ -10,22 +10,25 @@ normalisation keeps the values from running away, which is what a target network
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rltrain.algos._pqn_config import Config
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, reached
-from rltrain.deep.device import prepare_thread, resolve
-from rltrain.deep.fast.helper import Helper
-from rltrain.deep.greedy import Greedy
-from rltrain.deep.learner import Learner, Learnt, Rule, Samples, set_arrays, summary
-from rltrain.deep.networks import PIXEL, NetworkShape, QNetwork, copy_weights, high_of, parameter_count, shape_of
+from rltrain.deep import losses
+from rltrain.deep.actor import Exploration
+from rltrain.deep.device import resolve
+from rltrain.deep.engine import engine
+from rltrain.deep.greedy import greedy_copy, greedy_of_saved
+from rltrain.deep.learner import Learner, Samples, UpdateStats, summary
+from rltrain.deep.networks import PIXEL, QNetwork, high_of, parameter_count, shape_of
+from rltrain.deep.rewards import RewardScale
 from rltrain.envs.episodes import Episodes
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved, step_of
@@ -47,27 +50,32 @@ class Rollout(NamedTuple):
 class Begun:
     """A rollout that is under way."""
 
-    random: Array  # [T, N] bool, where the action is random
-    chosen: Array  # [T, N] int64, which it is then
+    explored: Exploration  # [T, N]
     rollout: Rollout
     at: int = 0  # steps of each environment so far
 
     def save(self) -> State:
         played = {name: column[: self.at].copy() for name, column in self.rollout._asdict().items()}
-        return {"random": self.random, "chosen": self.chosen, "at": self.at, "rollout": played}
+        return {"random": self.explored.random, "chosen": self.explored.action, "at": self.at, "rollout": played}
 
 
 def begun_of(saved: Saved, rollout: Rollout, spec: EnvSpec) -> Begun:
     """What `Begun.save` told of, in a blank rollout."""
-    steps, lanes = rollout.action.shape
-    at, played, highest = saved.integer("at", 1, steps - 1), saved.part("rollout"), spec.num_actions - 1
+    shape = rollout.action.shape
+    at, played, highest = saved.integer("at", 1, shape[0] - 1), saved.part("rollout"), spec.num_actions - 1
     played.fill("obs", rollout.obs[:at])
     played.fill("action", rollout.action[:at], 0, highest)
     played.fill("discount", rollout.discount[:at], 0, 1)
     for name in ("reward", "stops", "played", "value"):
         played.fill(name, rollout._asdict()[name][:at])
-    random = saved.array("random", "bool", (steps, lanes))
-    return Begun(random, saved.array("chosen", "int64", (steps, lanes), 0, highest), rollout, at)
+    explored = Exploration(saved.array("random", "bool", shape), saved.array("chosen", "int64", shape, 0, highest))
+    return Begun(explored, rollout, at)
+
+
+def loss(config: Config, network: QNetwork, outputs: Tensor, samples: Samples) -> losses.Loss:
+    """The mean of Huber's function of the errors, or of their squares. outputs [M, A, 1]."""
+    each = partial(losses.huber, delta=config.huber_delta) if config.loss == "huber" else losses.squared
+    return losses.regression(outputs, samples.action, samples.target, samples.weight, each)
 
 
 class Algorithm:
@@ -77,16 +85,23 @@ class Algorithm:
         self.config, self.spec, self.env = config, env.spec, env
         self.device = resolve(hardware.device)
         is_image = env.spec.obs_dtype == "uint8"
-        on_two_threads = is_image and self.device.type == "cpu" and hardware.threads > 1
-        torch.set_num_threads(1 if on_two_threads or not is_image else hardware.threads)
-        self._helper = Helper("learn", partial(prepare_thread, self.device)) if on_two_threads else None
+        beside = is_image and self.device.type == "cpu"
+        torch.set_num_threads(1 if beside or not is_image else hardware.threads)
         self._explore, self._order = rng.numpy("explore"), rng.numpy("order")
-        rule = Rule(config.loss, config.huber_delta, config.max_grad_norm, config.optimizer, config.optimizer_eps)
-        self.shape = network_shape(config, env.spec)
-        self.learner = Learner(env.spec, self.shape, torch.float32, rule, self.device, rng.torch("init"))
+        self.learner = Learner(
+            env.spec,
+            shape_of(config, env.spec),
+            partial(loss, config),
+            rng.torch("init"),
+            device=self.device,
+            optimizer=config.optimizer,
+            optimizer_eps=config.optimizer_eps,
+            max_grad_norm=config.max_grad_norm,
+        )
+        self.engine = engine(self.learner, self.device, beside=beside, threads=hardware.threads)
+        self.rewards = RewardScale(config.reward_clip, config.reward_scale)
         self.episodes = Episodes(env.spec.num_envs)
         self.env_steps = self.updates = 0
-        self.auto_scale: float | None = None  # `reward_scale: auto`: known when the first rewards were seen
         self.now = env.reset(derive(rng.seed, "train"))
         self._begun: Begun | None = None  # the rollout that is under way
         self._limits: Mapping[str, int] = {}
@@ -114,12 +129,12 @@ class Algorithm:
     def so_far(self) -> Metrics:
         return self._row([])
 
-    def _row(self, learnt: list[Learnt]) -> Metrics:
+    def _row(self, stats: Sequence[UpdateStats]) -> Metrics:
         return {
             **self.episodes.metrics(),
-            **summary(learnt, self.updates),
+            **summary(stats, self.updates),
             "epsilon": self.epsilon,
-            **({"reward/scale": self.auto_scale or math.nan} if self.config.reward_scale == "auto" else {}),
+            **self.rewards.metrics(),
         }
 
     @property
@@ -141,16 +156,16 @@ class Algorithm:
         begun = self._begun = self._begun or self._begin()
         rollout, steps = begun.rollout, self.config.rollout_steps
         while begun.at < steps:
-            i, now = begun.at, self.now
-            rollout.value[i], greedy = self._best(now)
-            action = np.where(begun.random[i], begun.chosen[i], greedy)
-            then = self.env.step(action)
-            rollout.obs[i], rollout.action[i] = now.obs, action
-            rollout.reward[i], rollout.discount[i] = then.reward, then.discount
-            rollout.stops[i], rollout.played[i] = then.last, ~now.last
+            i, step = begun.at, self.now
+            rollout.value[i], greedy = self._best(step)
+            action = np.where(begun.explored.random[i], begun.explored.action[i], greedy)
+            next_step = self.env.step(action)
+            rollout.obs[i], rollout.action[i] = step.obs, action
+            rollout.reward[i], rollout.discount[i] = next_step.reward, next_step.discount
+            rollout.stops[i], rollout.played[i] = next_step.last, ~step.last
             self.env_steps += int(rollout.played[i].sum())
-            self.episodes.add(then)
-            self.now = then
+            self.episodes.add(next_step)
+            self.now = next_step
             begun.at += 1
             if begun.at < steps and reached(self._limits, self.counters):
                 return None
@@ -160,9 +175,9 @@ class Algorithm:
 
     def _begin(self) -> Begun:
         """A rollout of nothing yet, and where its actions will be random."""
-        shape = self.config.rollout_steps, self.spec.num_envs
-        random = self._explore.random(shape) < self.epsilon
-        return Begun(random, self._explore.integers(0, self.spec.num_actions, shape), self._blank())
+        return Begun(
+            Exploration.drawn(self.epsilon, self.config.rollout_steps, self.spec, self._explore), self._blank()
+        )
 
     def _blank(self) -> Rollout:
         t, n = self.config.rollout_steps, self.spec.num_envs
@@ -179,52 +194,39 @@ class Algorithm:
     def _best(self, step: Step) -> tuple[Array, Array]:
         """The highest value [N] and its action [N]."""
         with torch.inference_mode():
-            value, action = self.learner.online(torch.from_numpy(step.obs).to(self.device)).max(1)
+            value, action = self.learner.working(torch.from_numpy(step.obs).to(self.device)).max(1)
         return value.cpu().numpy(), action.cpu().numpy()
 
     # Learning
 
-    def _learn(self, rollout: Rollout) -> list[Learnt]:
-        """`epochs` times all that was played, in batches; the few that fill no batch are left out."""
-        target = torch.from_numpy(
-            returns(self._learned_reward(rollout), rollout, self.config.gamma, self.config.trace_decay).ravel()
-        )
-        obs, action = rollout.obs.reshape(-1, *self.spec.obs_shape), torch.from_numpy(rollout.action.ravel())
+    def _learn(self, rollout: Rollout) -> Sequence[UpdateStats]:
+        """`epochs` times all that was played, in batches."""
+        reward = self.rewards(rollout.reward)
+        reward = self.rewards.scaled(reward, lambda: reward)
+        target = returns(reward, rollout, self.config.gamma, self.config.trace_decay)
+        stats = self.engine.learn(self._batches(rollout, target), self.learning_rate)
+        self.updates += len(stats)
+        return stats
+
+    def _batches(self, rollout: Rollout, target: Array) -> Iterator[Samples]:
+        """All that was played in random order, `epochs` times; the few that fill no batch are left out."""
+        obs = rollout.obs.reshape(-1, *self.spec.obs_shape)
+        actions, targets = torch.from_numpy(rollout.action.ravel()), torch.from_numpy(target.ravel())
         rows = np.flatnonzero(rollout.played)
         size = min(self.config.batch_size, len(rows))
         weight = torch.ones(size, device=self.device)
-        rate, learnt = self.learning_rate, []
-        submit = None if self._helper is None else partial(self._helper.submit, urgent=True)
         for _ in range(self.config.epochs):
             order = self._order.permutation(rows)
             for start in range(0, len(order) - size + 1, size) if size else ():
                 batch = order[start : start + size]
-                x = self.learner.online.prepare(torch.from_numpy(obs[batch]).to(self.device))
+                x = self.learner.working.prepare(torch.from_numpy(obs[batch]).to(self.device))
                 row = torch.from_numpy(batch)
-                samples = Samples(x, action[row].to(self.device), target[row].to(self.device), weight)
-                learnt.append(self.learner.update(samples, rate, submit))
-        self.learner.wait()
-        self.updates += len(learnt)
-        return learnt
-
-    def _learned_reward(self, rollout: Rollout) -> Array:
-        """Clipped, then scaled, [T, N]."""
-        reward = rollout.reward
-        if self.config.reward_clip is not None:
-            reward = np.clip(reward, -self.config.reward_clip, self.config.reward_clip)
-        if self.config.reward_scale != "auto":
-            return reward * np.float32(self.config.reward_scale)
-        if self.auto_scale is None:
-            size = np.abs(reward[reward != 0], dtype=np.float64)
-            self.auto_scale = 1 / float(size.mean()) if size.size else None
-        return reward * np.float32(self.auto_scale or 1.0)
+                yield Samples(x, actions[row].to(self.device), targets[row].to(self.device), weight)
 
     # What it has learned
 
     def policy(self) -> Policy:
-        network = QNetwork(self.spec, self.shape).to(self.device)
-        copy_weights(self.learner.weights, network)
-        return Greedy(network, self.device)
+        return greedy_copy(self.learner.master, self.spec, shape_of(self.config, self.spec), self.device)
 
     def save(self) -> State:
         return {
@@ -232,7 +234,7 @@ class Algorithm:
             **({} if self.spec.obs_high == PIXEL else {"obs_high": self.spec.obs_high}),
             "env_steps": self.env_steps,
             "updates": self.updates,
-            "auto_scale": self.auto_scale,
+            "auto_scale": self.rewards.auto,
             "now": self.now._asdict(),
             "episodes": self.episodes.save(),
             "env": self.env.save(),
@@ -242,11 +244,11 @@ class Algorithm:
     def load(self, state: State) -> None:
         saved = Saved.of(state)
         self.spec = replace(self.spec, obs_high=high_of(saved, self.spec))
-        for network in (self.learner.weights, self.learner.online):
+        for network in (self.learner.master, self.learner.working):
             network.see_as_one(self.spec.obs_high)
         self.learner.load(saved.part("learner"))
         self.env_steps, self.updates = saved.integer("env_steps"), saved.integer("updates")
-        self.auto_scale = saved.number("auto_scale", 0) if saved.given("auto_scale") else None
+        self.rewards.load(saved)
         self.now = step_of(saved.part("now"), self.spec)
         self.episodes.load(saved.part("episodes"))
         self.env.load(saved.part("env"))
@@ -270,22 +272,12 @@ def _line(first: float, last: float, over: int, steps: int) -> float:
 
 def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
     """The policy of a saved state, without its environments."""
-    torch.set_num_threads(hardware.threads)
-    device = resolve(hardware.device)
-    saved = Saved.of(state)
-    network = QNetwork(replace(spec, obs_high=high_of(saved, spec)), network_shape(config, spec))
-    set_arrays(network, saved.part("learner").part("weights"))
-    return Greedy(network.to(device), device)
-
-
-def network_shape(config: Config, spec: EnvSpec) -> NetworkShape:
-    """The network that these settings mean for these observations."""
-    return shape_of(spec, config.convolutions, config.padding, config.hidden, config.dueling, config.layer_norm)
+    return greedy_of_saved(Saved.of(state), spec, shape_of(config, spec), hardware)
 
 
 def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
     """What a run of these settings needs: parameters, bytes of a rollout and of a checkpoint, cores; at most."""
-    parameters = parameter_count(QNetwork(spec, network_shape(config, spec)))
+    parameters = parameter_count(QNetwork(spec, shape_of(config, spec)))
     obs_bytes = int(np.prod(spec.obs_shape)) * (1 if spec.obs_dtype == "uint8" else 4)
     return {
         "parameters": parameters,

@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from rltrain.core import Array, Env, Step, joined
+from rltrain.core import Array, Env, EnvSpec, Parted, Step, joined
 from rltrain.deep.networks import QNetwork
 
 
 class Played(NamedTuple):
-    """One step of some environments. Of stacked frames both steps hold the newest alone, [N, 1, H, W]."""
+    """One step of some environments. Of stacked frames both ends hold the newest alone, [N, 1, H, W]."""
 
-    now: Step  # what was seen
-    action: Array
-    then: Step  # what followed
+    step: Step  # what was seen
+    action: Array  # [N] int64
+    next_step: Step  # what followed
 
 
 class Exploration(NamedTuple):
     """Of a round of K steps: where the action is random, and which it is. Drawn beforehand, whoever plays."""
 
-    random: Array  # [K, N] bool
-    action: Array  # [K, N] int64
+    random: Array  # [K, N] bool; [N] of one step
+    action: Array  # [K, N] int64; [N] of one step
+
+    @classmethod
+    def drawn(cls, epsilon: float | Array, steps: int, spec: EnvSpec, rng: np.random.Generator) -> Exploration:
+        """Random this often: a number, or one for each environment, [N]."""
+        shape = (steps, spec.num_envs)
+        return cls(rng.random(shape) < epsilon, rng.integers(0, spec.num_actions, shape))
+
+
+Act = Callable[[QNetwork, torch.Tensor, Exploration], Array]  # obs [N, *obs] on the network's device -> actions [N]
 
 
 class Actor:
     """Plays an environment, all of the run's or a part that a thread of its own plays, with a network that is still."""
 
-    def __init__(self, env: Env, device: torch.device) -> None:
-        self._env, self._device = env, device
-        self.now: Step
+    def __init__(self, env: Env, device: torch.device, act: Act) -> None:
+        self._env, self._device, self._act = env, device, act
+        self.now: Step  # what the environment said last
         self._plan = Exploration(np.zeros((0, 0), bool), np.zeros((0, 0), np.int64))
         self._next = 0
         on_gpu = device.type == "cuda"
@@ -49,13 +58,12 @@ class Actor:
 
     def step(self) -> Played:
         """The round's next step."""
-        now, random, chosen = self.now, self._plan.random[self._next], self._plan.action[self._next]
+        step, explored = self.now, Exploration(*(column[self._next] for column in self._plan))
         self._next += 1
         with torch.inference_mode(), self._beside():
-            greedy = self._network(torch.from_numpy(now.obs).to(self._device)).argmax(1).cpu().numpy()
-        action = np.where(random, chosen, greedy)
+            action = self._act(self._network, torch.from_numpy(step.obs).to(self._device), explored)
         self.now = self._env.step(action)
-        return Played(self._newest(now), action, self._newest(self.now))
+        return Played(self._newest(step), action, self._newest(self.now))
 
     def _newest(self, step: Step) -> Step:
         """Copied, so that the other frames of the stacks need not be kept until the round is over."""
@@ -71,15 +79,41 @@ class Actor:
             yield
 
 
+class Players:
+    """An actor for each part of a run's environments, so that one may decide while another's are stepped."""
+
+    def __init__(self, env: Env, device: torch.device, act: Act) -> None:
+        parts = env.parts if isinstance(env, Parted) else (env,)
+        self.actors = [Actor(part, device, act) for part in parts]
+
+    @property
+    def now(self) -> Step:
+        """What all environments said last."""
+        return joined([actor.now for actor in self.actors])
+
+    def go_on_from(self, step: Step) -> None:
+        """`step`: what all environments said last."""
+        for actor, *columns in zip(self.actors, *map(self._by_part, step), strict=True):
+            actor.now = Step(*columns)
+
+    def begin_round(self, network: QNetwork, plan: Exploration) -> None:
+        """The steps from now on are made with this network, and with these random actions, [K, N]."""
+        columns = (self._by_part(column, axis=1) for column in plan)
+        for actor, random, action in zip(self.actors, *columns, strict=True):
+            actor.begin_round(network, Exploration(random, action))
+
+    def step(self) -> Played:
+        """The round's next step, in this thread."""
+        return together([actor.step() for actor in self.actors])
+
+    def _by_part(self, column: Array, axis: int = 0) -> list[Array]:
+        """An array of all environments, which lie along `axis`, cut into those of each part."""
+        return np.split(column, len(self.actors), axis)
+
+
 def together(parts: Sequence[Played]) -> Played:
-    """The same step of all environments, from those of its parts."""
+    """One step of all environments, from those of their parts."""
     if len(parts) == 1:
         return parts[0]
-    now, action, then = zip(*parts, strict=True)
-    return Played(joined(now), np.concatenate(action), joined(then))
-
-
-def split(step: Step, sizes: Sequence[int]) -> list[Step]:
-    """The inverse of `core.joined`, for parts of so many environments."""
-    ends = np.cumsum(sizes)[:-1]
-    return [Step(*columns) for columns in zip(*(np.split(column, ends) for column in step), strict=True)]
+    step, action, next_step = zip(*parts, strict=True)
+    return Played(joined(step), np.concatenate(action), joined(next_step))

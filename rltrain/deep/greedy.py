@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from rltrain.core import Array
-from rltrain.deep.networks import QNetwork
+from rltrain.core import Array, EnvSpec, Hardware
+from rltrain.deep.device import resolve
+from rltrain.deep.learner import set_arrays
+from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, high_of
+from rltrain.saved import Saved
 
 ROW_BLOCK = 8  # what kernels for matrix products take at a time, or a multiple of it
 NEVER = 1 << 30  # rows: a GPU takes as long for one as for a hundred, and chooses its kernel by their number
+
+
+def greedy_copy(master: QNetwork, spec: EnvSpec, shape: NetworkShape, device: torch.device) -> Greedy:
+    """The policy of a network that goes on learning."""
+    network = QNetwork(spec, shape).to(device)
+    copy_weights(master, network)
+    return Greedy(network, device)
+
+
+def greedy_of_saved(saved: Saved, spec: EnvSpec, shape: NetworkShape, hardware: Hardware) -> Greedy:
+    """The policy of an algorithm's saved state. CheckpointError."""
+    torch.set_num_threads(hardware.threads)
+    device = resolve(hardware.device)
+    network = QNetwork(replace(spec, obs_high=high_of(saved, spec)), shape)
+    set_arrays(network, saved.part("learner").part("weights"))
+    return Greedy(network.to(device), device)
 
 
 class Greedy:

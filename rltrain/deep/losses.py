@@ -1,4 +1,4 @@
-"""The mathematics of deep Q-learning as pure functions.
+"""The mathematics of deep Q-learning as pure functions: targets, and the losses that move values towards them.
 
     target = h( reward + discount * h^-1( Q_target(next, argmax_a Q_select(next, a)) ) )
 
@@ -9,10 +9,13 @@ needed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from rltrain.deep.histogram import histogram
 
 TRANSFORM_EPSILON = 1e-3  # keeps the inverse Lipschitz; Pohlen et al. 2018, section 3.2 use 1e-2, R2D2 1e-3
 
@@ -47,28 +50,29 @@ def q_target(
     return squash(target) if transform else target
 
 
-class Munchausen(NamedTuple):
-    """Munchausen reinforcement learning (Vieillard et al. 2020). Their Atari settings: 0.9, 0.03, 1."""
-
-    alpha: float  # share of the action's log-probability that is added to its reward
-    tau: float  # temperature of the policy softmax(Q / tau)
-    clip: float  # tau log-probability counts as at least minus this
-
-
 def munchausen_target(
-    reward: Tensor, discount: Tensor, q_next: Tensor, q_now: Tensor, action: Tensor, rule: Munchausen
+    reward: Tensor,
+    discount: Tensor,
+    q_next: Tensor,
+    q: Tensor,
+    action: Tensor,
+    *,
+    alpha: float,
+    tau: float,
+    clip: float,
 ) -> Tensor:
     """Regression targets [M] of a soft policy that is paid for being sure of what it did.
 
-        reward + alpha max(tau log pi(action | now), -clip)
-               + discount sum_a pi(a | next) (Q(next, a) - tau log pi(a | next)),   pi = softmax(Q / tau)
+        reward + alpha max(tau log pi(action | obs), -clip)
+               + discount sum_a pi(a | next_obs) (Q(next_obs, a) - tau log pi(a | next_obs)),   pi = softmax(Q / tau)
 
-    reward, discount, action [M]; q_next, q_now [M, A] of the target network. Of n steps the first action is paid.
-    The sum is tau log sum_a exp(Q(next, a) / tau).
+    reward, discount, action [M]; q_next, q [M, A] of the target network. Of n steps the first action is paid.
+    The sum is tau log sum_a exp(Q(next_obs, a) / tau). Source: Vieillard et al. 2020, "Munchausen Reinforcement
+    Learning"; their Atari settings: alpha 0.9, tau 0.03, clip 1.
     """
-    sure = rule.tau * (q_now / rule.tau).log_softmax(1).gather(1, action[:, None]).squeeze(1)  # [M]
-    value = rule.tau * (q_next / rule.tau).logsumexp(1)  # [M]
-    return reward + rule.alpha * sure.clamp(min=-rule.clip) + discount * value
+    sure = tau * (q / tau).log_softmax(1).gather(1, action[:, None]).squeeze(1)  # [M]
+    value = tau * (q_next / tau).logsumexp(1)  # [M]
+    return reward + alpha * sure.clamp(min=-clip) + discount * value
 
 
 def huber(td_error: Tensor, delta: float = 1.0) -> Tensor:
@@ -84,3 +88,39 @@ def huber(td_error: Tensor, delta: float = 1.0) -> Tensor:
 def squared(td_error: Tensor) -> Tensor:
     """x^2 / 2, so that its gradient is the error. Elementwise."""
     return 0.5 * td_error.square()
+
+
+class Loss(NamedTuple):
+    """The loss of a batch of M transitions, and what is shown of it."""
+
+    loss: Tensor  # scalar, to be differentiated
+    td_error: Tensor  # [M], target - Q(obs, action)
+    value: Tensor  # scalar, mean Q(obs, action)
+
+
+def regression(
+    q: Tensor, action: Tensor, target: Tensor, weight: Tensor, each: Callable[[Tensor], Tensor] = squared
+) -> Loss:
+    """The weighted mean of `each` TD error. q [M, A, 1]; action [M] int64; target, weight [M]."""
+    value = _of_actions(q, action).squeeze(1)
+    td_error = target - value
+    return Loss((each(td_error) * weight).mean(), td_error.detach(), value.detach().mean())
+
+
+def cross_entropy(
+    logits: Tensor, action: Tensor, target: Tensor, weight: Tensor, *, edges: Tensor, centres: Tensor, sigma: float
+) -> Loss:
+    """The weighted mean cross-entropy of values that are histograms, each to its target's Gaussian (HL-Gauss).
+
+    logits [M, A, B]; action [M] int64; target, weight [M]; edges [B + 1] and centres [B] of the bins; `sigma`, the
+    Gaussian's, in units of value. See `histogram`.
+    """
+    log_shares = _of_actions(logits, action).log_softmax(1)  # [M, B]
+    each = -(histogram(target, edges, sigma) * log_shares).sum(1)
+    value = log_shares.detach().exp() @ centres
+    return Loss((each * weight).mean(), target - value, value.mean())
+
+
+def _of_actions(outputs: Tensor, action: Tensor) -> Tensor:
+    """[M, A, K] -> [M, K], of the action [M] of each row."""
+    return outputs.gather(1, action[:, None, None].expand(-1, 1, outputs.shape[2])).squeeze(1)

@@ -21,11 +21,20 @@ MOMENTS = {  # what an optimiser keeps of each parameter, besides its number of 
 class Optimiser:
     """Adam (Kingma and Ba 2015), RAdam (Liu et al. 2020), or RMSProp as Mnih et al. 2015 used it: centred, decay 0.95.
 
-    It may have no parameters; then it does nothing.
+    It may have no parameters; then it does nothing. `working`: copies of the parameters in lower precision, which
+    follow every step; none where the parameters themselves are differentiated.
     """
 
-    def __init__(self, name: str, parameters: Sequence[torch.nn.Parameter], eps: float) -> None:
-        self.parameters = list(parameters)
+    def __init__(
+        self,
+        name: str,
+        parameters: Sequence[torch.nn.Parameter],
+        eps: float,
+        working: Sequence[torch.nn.Parameter] | None = None,
+    ) -> None:
+        self.parameters: list[Tensor] = list(parameters)
+        self.working: list[Tensor] = list(parameters if working is None else working)
+        self._is_copied = working is not None
         self._moments = MOMENTS[name]
         self.gradients = [torch.zeros_like(parameter) for parameter in self.parameters]
         for parameter, gradient in zip(self.parameters, self.gradients, strict=True):
@@ -63,6 +72,9 @@ class Optimiser:
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate
         self._optimiser.step()
+        if self._is_copied:
+            with torch.no_grad():
+                torch._foreach_copy_(self.working, self.parameters)
 
     def restart(self) -> None:
         """As before the first step. In place: a recorded step goes on with it."""

@@ -13,13 +13,15 @@ out in chunks that never change, so a checkpoint holds only names for what an ea
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from rltrain.core import Array, Blob, EnvSpec, State, Step
+from rltrain.deep.shifts import shifted
 from rltrain.deep.sum_tree import SumTree
 from rltrain.saved import Saved
 
@@ -36,19 +38,33 @@ class Batch(NamedTuple):
     reward: Array  # [M] float32, the n-step return without its bootstrap
     discount: Array  # [M] float32, gamma^m, or 0 where the task ended
     weight: Array  # [M] float32, importance weight, 1 for uniform draws
-    moved: Array  # [M, 2] int64, pixels down and right by which the observation at `row` is to be moved
-    next_moved: Array  # the same of `next_row`
+    shift: Array  # [M, 2] int64, pixels down and right by which the observation at `row` is to be shifted
+    next_shift: Array  # [M, 2] int64, and that at `next_row`
 
 
-class Prioritised(NamedTuple):
-    """Exponents of prioritised replay: 0 is uniform draws, 1 full prioritisation and full correction."""
+class Transitions(NamedTuple):
+    """M transitions as tensors. Observations are read when they are asked for, prepared for the networks."""
 
-    alpha: float
-    beta: float
+    obs: Callable[[], torch.Tensor]  # gives [M, *obs]
+    action: torch.Tensor  # [M] int64
+    reward: torch.Tensor  # [M] float32, the n-step return without its bootstrap
+    discount: torch.Tensor  # [M] float32, gamma^m, or 0 where the task ended
+    next_obs: Callable[[], torch.Tensor]  # gives [M, *obs], to bootstrap from
+    weight: torch.Tensor  # [M] float32, importance weight
+
+
+TdTarget = Callable[[Transitions], torch.Tensor]  # the values [M] that those of the actions are to become
 
 
 class Replay:
-    """The last `capacity` transitions of `spec.num_envs` environments."""
+    """The last `capacity` transitions of `spec.num_envs` environments.
+
+    gamma, n_step     of the transitions; `draw` may ask for fewer steps, and another discount
+    priority_alpha    exponent of the priorities: 0 is uniform draws, 1 in proportion to the error. None: uniform draws
+    priority_beta     exponent of the importance weights: 0 is no correction, 1 a full one
+    random_shift      pixels by which images may be shifted, each way
+    device            where the frames lie, the processor's memory by default; all else stays with the processor
+    """
 
     def __init__(
         self,
@@ -57,12 +73,12 @@ class Replay:
         *,
         n_step: int,
         gamma: float,
-        prioritised: Prioritised | None,
+        priority_alpha: float | None = None,
+        priority_beta: float = 0.0,
         random_shift: int = 0,
         rng: np.random.Generator,
         device: torch.device | None = None,
     ) -> None:
-        """`device`: where the frames lie, the processor's memory by default. All else stays with the processor."""
         self.random_shift = random_shift
         self.num_envs, self.stack, self.n_step, self.gamma = spec.num_envs, spec.frame_stack, n_step, gamma
         self.capacity_steps = max(capacity // spec.num_envs, n_step + 2)  # vector steps that may be drawn
@@ -87,10 +103,10 @@ class Replay:
         self._last = np.zeros(rows, np.bool_)
         self._age = np.zeros(rows, np.uint8)  # steps since the episode's first observation, at most stack - 1
 
-        self.prioritised = prioritised
-        self._tree = SumTree(rows) if prioritised else None
+        self._alpha, self._beta = priority_alpha or 0.0, priority_beta
+        self._tree = None if priority_alpha is None else SumTree(rows)
         self._max_priority = 1.0
-        self._lane_age = np.zeros(self.num_envs, np.int64)
+        self._env_age = np.zeros(self.num_envs, np.int64)
         self.steps = 0  # vector steps ever added
 
     def __len__(self) -> int:
@@ -106,27 +122,27 @@ class Replay:
 
     def add(self, step: Step, action: Array, reward: Array, discount: Array) -> None:
         """One vector step: what was seen, what was done, and what followed. Arrays [N]."""
-        rows = self._row(np.full(self.num_envs, self.steps), np.arange(self.num_envs))
+        rows = self._row_of(np.full(self.num_envs, self.steps), np.arange(self.num_envs))
         frame = step.obs[:, -1] if self.stack > 1 else step.obs
         self._frames[rows[0] : rows[-1] + 1] = torch.from_numpy(np.ascontiguousarray(frame)).reshape(self.num_envs, -1)
         self._action[rows], self._reward[rows] = action, reward
         self._discount[rows], self._last[rows] = discount != 0, step.last
-        self._lane_age = np.where(step.first, 0, np.minimum(self._lane_age + 1, self.stack - 1))
-        self._age[rows] = self._lane_age
+        self._env_age = np.where(step.first, 0, np.minimum(self._env_age + 1, self.stack - 1))
+        self._age[rows] = self._env_age
         self.steps += 1
         if self._tree is not None:
             self._open_and_close_priorities()
 
     def _open_and_close_priorities(self) -> None:
         """Rows whose n successors are now there may be drawn; rows that left the capacity may not."""
-        assert self._tree is not None and self.prioritised is not None
-        lanes = np.arange(self.num_envs)
+        assert self._tree is not None
+        envs = np.arange(self.num_envs)
         opened, closed = self.steps - 1 - self.n_step, self.steps - 1 - self.capacity_steps
         if closed >= 0:
-            self._tree.write(self._row(np.full(self.num_envs, closed), lanes), np.zeros(self.num_envs))
+            self._tree.write(self._row_of(np.full(self.num_envs, closed), envs), np.zeros(self.num_envs))
         if opened >= 0:
-            rows = self._row(np.full(self.num_envs, opened), lanes)
-            priority = self._max_priority**self.prioritised.alpha
+            rows = self._row_of(np.full(self.num_envs, opened), envs)
+            priority = self._max_priority**self._alpha
             self._tree.write(rows, np.where(self._last[rows], 0.0, priority))
 
     # Reading
@@ -140,18 +156,17 @@ class Replay:
         if self._tree is None:
             rows[:] = self._draw_uniform(num_batches * batch_size).reshape(rows.shape)
         else:
-            assert self.prioritised is not None
             part = (np.arange(batch_size) + self._rng.random((num_batches, batch_size))) / batch_size
             rows[:] = self._tree.find(part.ravel() * self._tree.total).reshape(rows.shape)
             share = self._tree.leaves[rows] / self._tree.total
-            weight[:] = (len(self) * share) ** -self.prioritised.beta
+            weight[:] = (len(self) * share) ** -self._beta
             weight /= weight.max(axis=1, keepdims=True)
         drawn = self._n_step(
             rows.ravel(), weight.ravel(), n_step or self.n_step, self.gamma if gamma is None else gamma
         )
         return [Batch(*(column[i : i + batch_size] for column in drawn)) for i in range(0, rows.size, batch_size)]
 
-    def _moves(self, count: int) -> Array:
+    def _shifts(self, count: int) -> Array:
         """Pixels down and right, [count, 2], each from -random_shift to random_shift."""
         if not self.random_shift:
             return np.zeros((count, 2), np.int64)
@@ -163,7 +178,7 @@ class Replay:
         missing = np.arange(count)
         while missing.size:  # an episode's last observation starts no transition: draw again
             step = self._rng.integers(drawable.start, drawable.stop, missing.size)
-            rows[missing] = self._row(step, self._rng.integers(0, self.num_envs, missing.size))
+            rows[missing] = self._row_of(step, self._rng.integers(0, self.num_envs, missing.size))
             missing = missing[self._last[rows[missing]]]
         return rows
 
@@ -175,22 +190,22 @@ class Replay:
         for _ in range(n_step):
             reward += np.where(running, discount * self._reward[at], np.float32(0))
             discount *= np.where(running, np.float32(gamma) * self._discount[at], np.float32(1))
-            at = np.where(running, self._shift(at, 1), at)
+            at = np.where(running, self._later(at, 1), at)
             running &= (discount != 0) & ~self._last[at]
-        moved, next_moved = self._moves(len(row)), self._moves(len(row))
-        return Batch(row, at, self._action[row].astype(np.int64), reward, discount, weight, moved, next_moved)
+        shift, next_shift = self._shifts(len(row)), self._shifts(len(row))
+        return Batch(row, at, self._action[row].astype(np.int64), reward, discount, weight, shift, next_shift)
 
-    def observations(self, row: Array, moved: Array | None = None) -> torch.Tensor:
-        """The observations of these rows, [M, *obs] in the environment's dtype, moved by so many pixels [M, 2]."""
+    def observations(self, row: Array, shift: Array | None = None) -> torch.Tensor:
+        """The observations of these rows, [M, *obs] in the environment's dtype, shifted by so many pixels [M, 2]."""
         obs = self.stacks(torch.from_numpy(self.frame_rows(row)).to(self._frames.device))
-        return obs if moved is None or not self.random_shift else shifted(obs, moved)
+        return obs if shift is None or not self.random_shift else shifted(obs, shift)
 
     def frame_rows(self, row: Array) -> Array:
         """Where the frames of these observations lie, [M, stack] int64, the oldest first."""
         if self.stack == 1:
             return row[:, None]
         back = np.arange(self.stack - 1, -1, -1)
-        return np.where(back <= self._age[row][:, None], self._shift(row[:, None], -back), len(self._frames) - 1)
+        return np.where(back <= self._age[row][:, None], self._later(row[:, None], -back), len(self._frames) - 1)
 
     def stacks(self, frame: torch.Tensor) -> torch.Tensor:
         """Frames put together, `frame_rows` [M, stack] on the memory's device -> [M, *obs]."""
@@ -198,28 +213,25 @@ class Replay:
         lead = (len(frame),) if self.stack == 1 else (len(frame), self.stack)
         return frames.reshape(*lead, *self._frame_shape)
 
-    def reward_size(self) -> float | None:
-        """The mean size of the rewards that are stored and not zero; None if there is none."""
-        reward = self._reward[self._kept_rows()]
-        reward = np.abs(reward[reward != 0], dtype=np.float64)
-        return float(reward.mean()) if reward.size else None
+    def rewards(self) -> Array:
+        """All that may be drawn, [len(self)] float32."""
+        return self._reward[self._kept_rows()]
 
     def rewrite_priorities(self, row: Array, td_error: Array) -> None:
         """After learning: priority |td error|. row and td_error [M]; of a row named twice the last error stays."""
         if self._tree is None:
             return
-        assert self.prioritised is not None
         priority = np.abs(td_error).astype(np.float64) + 1e-6  # never zero: every transition stays drawable
         self._max_priority = max(self._max_priority, float(priority.max()))
         drawable = self._tree.leaves[row] > 0  # a row may have left the capacity since it was drawn
-        self._tree.write(row[drawable], priority[drawable] ** self.prioritised.alpha)
+        self._tree.write(row[drawable], priority[drawable] ** self._alpha)
 
     # Places
 
-    def _row(self, step: Array, lane: Array) -> Array:
-        return (step % self.ring_steps) * self.num_envs + lane
+    def _row_of(self, step: Array, env: Array) -> Array:
+        return (step % self.ring_steps) * self.num_envs + env
 
-    def _shift(self, row: Array, steps: Array | int) -> Array:
+    def _later(self, row: Array, steps: Array | int) -> Array:
         return (row + steps * self.num_envs) % (self.ring_steps * self.num_envs)
 
     def _drawable_steps(self) -> range:
@@ -232,7 +244,7 @@ class Replay:
         first_chunk, open_chunk = self._chunks()
         return {
             "steps": self.steps,
-            "lane_age": self._lane_age.copy(),
+            "lane_age": self._env_age.copy(),
             "chunks": [self._blob(chunk) for chunk in range(first_chunk, open_chunk)],
             "tail": self._rows_of(open_chunk * self.chunk_steps, self.steps),
             "max_priority": self._max_priority,
@@ -242,7 +254,7 @@ class Replay:
     def load(self, state: State) -> None:
         saved = Saved.of(state)
         self.steps = saved.integer("steps")
-        self._lane_age = saved.like("lane_age", self._lane_age, 0, self.stack - 1)
+        self._env_age = saved.like("lane_age", self._env_age, 0, self.stack - 1)
         first_chunk, open_chunk = self._chunks()
         chunks = saved.listed("chunks", open_chunk - first_chunk)
         columns = (self._action, self._reward, self._discount, self._last, self._age)
@@ -282,7 +294,7 @@ class Replay:
 
     def _kept_rows(self) -> Array:
         steps = np.arange(max(0, self.steps - self.capacity_steps), self.steps)
-        return self._row(steps[:, None], np.arange(self.num_envs)).ravel()
+        return self._row_of(steps[:, None], np.arange(self.num_envs)).ravel()
 
     def _blob(self, chunk: int) -> Blob:
         start = chunk * self.chunk_steps
@@ -319,29 +331,15 @@ def _chunk_name(chunk: int) -> str:
     return f"replay-{chunk:08d}"
 
 
-def shifted(obs: torch.Tensor, moved: Array) -> torch.Tensor:
-    """Images [M, C, H, W], each moved down and right by moved [M, 2] pixels; what is uncovered repeats the edge.
+def transitions(batch: Batch, replay: Replay, prepare: Callable[[torch.Tensor], torch.Tensor]) -> Transitions:
+    """A batch as tensors of the processor; `prepare` makes of observations what the networks take."""
+    action, reward, discount, weight = map(torch.from_numpy, (batch.action, batch.reward, batch.discount, batch.weight))
 
-    All frames of a stack move alike. Source: Kostrikov et al. 2021, "Image Augmentation Is All You Need".
-    """
-    _, _, height, width = obs.shape
-    most = int(np.abs(moved).max(initial=0))
-    padded = functional.pad(obs, (most, most, most, most), mode="replicate")
-    out = torch.empty_like(obs)
-    for image, of, (down, right) in zip(out, padded, moved.tolist(), strict=True):
-        top, left = most - down, most - right
-        image.copy_(of[:, top : top + height, left : left + width])
-    return out
+    def observed(row: Array, shift: Array) -> torch.Tensor:
+        return prepare(replay.observations(row, shift))
 
-
-def shifted_there(obs: torch.Tensor, moved: torch.Tensor) -> torch.Tensor:
-    """`shifted` by moves [M, 2] that lie on the images' device: one gather, which suits a GPU."""
-    m, channels, height, width = obs.shape
-    rows = (torch.arange(height, device=obs.device) - moved[:, :1]).clamp(0, height - 1)  # [M, H]
-    columns = (torch.arange(width, device=obs.device) - moved[:, 1:]).clamp(0, width - 1)  # [M, W]
-    image = torch.arange(m, device=obs.device)[:, None, None, None]
-    channel = torch.arange(channels, device=obs.device)[:, None, None]
-    return obs[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
+    obs, next_obs = partial(observed, batch.row, batch.shift), partial(observed, batch.next_row, batch.next_shift)
+    return Transitions(obs, action, reward, discount, next_obs, weight)
 
 
 def frame_bytes(capacity: int, spec: EnvSpec, n_step: int) -> int:

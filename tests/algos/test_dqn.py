@@ -9,12 +9,15 @@ import pytest
 import torch
 
 from rltrain.algos import _dqn_schedules as schedules
-from rltrain.algos.dqn import Algorithm, Config, load_policy
+from rltrain.algos._dqn_machine import load_policy
+from rltrain.algos.dqn import Algorithm, Config
 from rltrain.core import Array, Env, EnvSpec, Hardware, State, Step
 from rltrain.deep.fast import precision
 from rltrain.deep.fast.helper import Helper, Job
-from rltrain.deep.losses import Munchausen, munchausen_target
-from rltrain.deep.replay import shifted
+from rltrain.deep.fast.two_cores import TwoCores
+from rltrain.deep.losses import munchausen_target
+from rltrain.deep.replay import Batch, Transitions, transitions
+from rltrain.deep.shifts import shifted
 from rltrain.errors import CheckpointError, DivergedError
 from rltrain.rng import Streams
 
@@ -70,6 +73,15 @@ def make(env: Env, seed: int = 0, **settings: Any) -> Algorithm:
     return Algorithm(Config(**settings), env, Streams(seed), CPU)
 
 
+def drawn(algorithm: Algorithm, batch: Batch) -> Transitions:
+    return transitions(batch, algorithm.replay, algorithm.learner.working.prepare)
+
+
+def targets(algorithm: Algorithm, batch: Batch) -> torch.Tensor:
+    with torch.no_grad():
+        return algorithm.td_target(drawn(algorithm, batch))
+
+
 def digest(tree: Any) -> Any:
     """A state as nested lists and bytes, so that == compares it whole."""
     if isinstance(tree, Mapping):
@@ -99,7 +111,7 @@ def test_a_time_limit_bootstraps_and_an_end_does_not(ends: bool, n_step: int, an
     algorithm = make(Bell(4, 1 if ends else 3, ends), hidden=(), **settings)
     for _ in range(12):
         algorithm.step()
-    value = algorithm.learner.weights(torch.ones(1, 2)).max().item()
+    value = algorithm.learner.master(torch.ones(1, 2)).max().item()
     assert value == pytest.approx(1.0 if answer is None else answer, abs=0.05)
 
 
@@ -110,12 +122,12 @@ def test_a_time_limit_bootstraps_and_an_end_does_not(ends: bool, n_step: int, an
 def test_targets_come_from_the_target_network_and_double_chooses_with_the_other(double: bool, value: float) -> None:
     algorithm = make(Bell(2, 10**6, True), hidden=(), double=double, gamma=0.5, n_step=2, learning_starts=10**6)
     algorithm.step()
-    for network, bias in ((algorithm.target, (1.0, 5.0)), (algorithm.frozen, (9.0, 0.0))):
+    for network, bias in ((algorithm.target, (1.0, 5.0)), (algorithm.actor, (9.0, 0.0))):
         network.advantage.weight.data.zero_()
         network.advantage.bias.data[:] = torch.tensor(bias)
-    batches = algorithm.replay.draw(2, 4)
+    (batch,) = algorithm.replay.draw(1, 8)
     # Two rewards of 1 and a bootstrap: 1 + 0.5 + 0.25 * value.
-    torch.testing.assert_close(algorithm._targets(batches), torch.full((8,), 1.5 + 0.25 * value))
+    torch.testing.assert_close(targets(algorithm, batch), torch.full((8,), 1.5 + 0.25 * value))
 
 
 @pytest.mark.parametrize("overlap", [False, True])
@@ -126,20 +138,20 @@ def test_every_update_gets_the_targets_of_its_own_batch(overlap: bool, monkeypat
     algorithm.step()
     replay = algorithm.replay
     replay._reward[:] = np.arange(len(replay._reward))  # every row has a target of its own
-    drawn, given = [], []
-    draw, update = replay.draw, algorithm.learner.update
-    monkeypatch.setattr(replay, "draw", lambda *sizes: drawn.extend(draw(*sizes)) or drawn[-sizes[0] :])
+    batches: list[Batch] = []
+    given: list[torch.Tensor] = []
+    draw, learn = replay.draw, algorithm.engine.learn
+    monkeypatch.setattr(replay, "draw", lambda *sizes: batches.extend(draw(*sizes)) or batches[-sizes[0] :])
 
-    def record(samples: Any, *others: Any) -> Any:
-        given.append(samples.target.clone())
-        return update(samples, *others)
+    def record(samples: Any, learning_rate: float) -> Any:
+        return learn((given.append(each.target.clone()) or each for each in samples), learning_rate)
 
-    monkeypatch.setattr(algorithm.learner, "update", record)
-    while not drawn:
+    monkeypatch.setattr(algorithm.engine, "learn", record)
+    while not batches:
         algorithm._round()
-    assert len(drawn) == len(given)
-    for batch, target in zip(drawn, given, strict=True):
-        torch.testing.assert_close(target, algorithm._targets([batch]), rtol=1e-3, atol=1e-2)
+    assert len(batches) == len(given)
+    for batch, target in zip(batches, given, strict=True):
+        torch.testing.assert_close(target, targets(algorithm, batch), rtol=1e-3, atol=1e-2)
 
 
 # The order of things
@@ -176,17 +188,17 @@ def test_a_reset_comes_once_at_its_step(overlap: bool) -> None:
     plain = make(Bell(2, 10**6, True), **settings)
     reset = make(Bell(2, 10**6, True), **settings, reset_every=48, reset_until=50)
     for _ in range(200):
-        before = [p.detach().clone() for p in reset.learner.weights.parameters()]
+        before = [p.detach().clone() for p in reset.learner.master.parameters()]
         plain._round()
         reset._round()
-        same = all(map(torch.equal, plain.learner.weights.parameters(), reset.learner.weights.parameters()))
+        same = all(map(torch.equal, plain.learner.master.parameters(), reset.learner.master.parameters()))
         assert same == (reset.env_steps < 48)
         if reset.env_steps >= 48:
             break
-    bound = reset.learner.weights.wide.weight.shape[1] ** -0.5
-    moved = [(p - q).abs().max() for p, q in zip(reset.learner.weights.parameters(), before, strict=True)]
-    assert min(moved) > 0 and reset.learner.weights.wide.weight.abs().max() <= bound
-    for mine, target in zip(reset.learner.weights.parameters(), reset.target.parameters(), strict=True):
+    bound = reset.learner.master.wide.weight.shape[1] ** -0.5
+    moved = [(p - q).abs().max() for p, q in zip(reset.learner.master.parameters(), before, strict=True)]
+    assert min(moved) > 0 and reset.learner.master.wide.weight.abs().max() <= bound
+    for mine, target in zip(reset.learner.master.parameters(), reset.target.parameters(), strict=True):
         assert torch.equal(mine, target)
 
 
@@ -207,29 +219,29 @@ def test_batches_are_drawn_with_the_schedules_of_their_round(overlap: bool, monk
     settings = {"gamma": 0.5, "gamma_final": 0.75, "n_step": 4, "n_step_final": 1, "horizon_steps": 512}
     settings |= {"convolutions": ((4, 4, 2),), "learning_starts": 200, "train_freq": 64, "overlap": overlap}
     algorithm = make(Bell(4, 10**6, True, image=True), batch_size=4, **settings)
-    drawn, draw = [], algorithm.replay.draw
-    monkeypatch.setattr(algorithm.replay, "draw", lambda *given: drawn.append((given, draw(*given))) or drawn[-1][1])
+    draws, draw = [], algorithm.replay.draw
+    monkeypatch.setattr(algorithm.replay, "draw", lambda *given: draws.append((given, draw(*given))) or draws[-1][1])
     for _ in range(4):
         algorithm.step()
-    first, last = drawn[0], drawn[-1]
+    first, last = draws[0], draws[-1]
     assert first[0][2] > last[0][2] == 1
     assert last[0][3] == 0.75
-    for (_, _, n, gamma), batches in drawn:  # a reward of 1 a step
+    for (_, _, n, gamma), batches in draws:  # a reward of 1 a step
         np.testing.assert_allclose(batches[0].reward, sum(gamma**k for k in range(n)), rtol=1e-6)
         np.testing.assert_allclose(batches[0].discount, gamma**n, rtol=1e-6)
 
 
-def test_what_is_learned_from_and_bootstrapped_from_is_moved() -> None:
+def test_what_is_learned_from_and_bootstrapped_from_is_shifted() -> None:
     settings = {"convolutions": ((4, 3, 2),), "hidden": (8,), "learning_starts": 0, "batch_size": 4, "gamma": 0.5}
     algorithm = make(Bell(2, 10**6, True, image=True), random_shift=2, overlap=False, **settings)
     algorithm.step()
     batch = algorithm.replay.draw(1, 32)[0]
-    assert batch.moved.any() and batch.next_moved.any()
+    assert batch.shift.any() and batch.next_shift.any()
     seen, seen_next = algorithm.replay.observations(batch.row), algorithm.replay.observations(batch.next_row)
-    assert torch.equal(algorithm._input(batch), algorithm.learner.online.prepare(shifted(seen, batch.moved)))
+    assert torch.equal(drawn(algorithm, batch).obs(), algorithm.learner.working.prepare(shifted(seen, batch.shift)))
     with torch.inference_mode():
-        value = algorithm.target(shifted(seen_next, batch.next_moved)).max(1).values
-    torch.testing.assert_close(algorithm._targets([batch]), 1 + 0.5 * value)
+        value = algorithm.target(shifted(seen_next, batch.next_shift)).max(1).values
+    torch.testing.assert_close(targets(algorithm, batch), 1 + 0.5 * value)
 
 
 def test_munchausen_targets_look_at_both_ends_of_a_transition() -> None:
@@ -238,13 +250,14 @@ def test_munchausen_targets_look_at_both_ends_of_a_transition() -> None:
     algorithm = make(Bell(2, 10**6, True, image=True), random_shift=2, overlap=False, **settings, **rule)
     algorithm.step()
     batch = algorithm.replay.draw(1, 32)[0]
-    seen = shifted(algorithm.replay.observations(batch.row), batch.moved)
-    seen_next = shifted(algorithm.replay.observations(batch.next_row), batch.next_moved)
+    seen = shifted(algorithm.replay.observations(batch.row), batch.shift)
+    seen_next = shifted(algorithm.replay.observations(batch.next_row), batch.next_shift)
     with torch.inference_mode():
         q_now, q_next = algorithm.target(seen), algorithm.target(seen_next)
     numbers = [torch.from_numpy(column) for column in (batch.reward, batch.discount)]
-    expected = munchausen_target(*numbers, q_next, q_now, torch.from_numpy(batch.action), Munchausen(0.7, 0.2, 0.1))
-    torch.testing.assert_close(algorithm._targets([batch]), expected)
+    action, settings = torch.from_numpy(batch.action), {"alpha": 0.7, "tau": 0.2, "clip": 0.1}
+    expected = munchausen_target(*numbers, q_next, q_now, action, **settings)
+    torch.testing.assert_close(targets(algorithm, batch), expected)
 
 
 @pytest.mark.parametrize("other", [{"double": True}, {"target_epsilon": 0.1}, {"value_transform": "sqrt"}])
@@ -258,7 +271,7 @@ def test_one_environment_goes_on_exploring() -> None:
         Bell(3, 5, True), learning_starts=0, exploration_steps=1, exploration_final_eps=0.0, exploration_one_env_eps=0.5
     )
     algorithm.env_steps = 10
-    algorithm.frozen.advantage.bias.data[:] = torch.tensor([100.0, 0.0])  # action 0 is the greedy one
+    algorithm.actor.advantage.bias.data[:] = torch.tensor([100.0, 0.0])  # action 0 is the greedy one
     played = []
     algorithm._store = played.append  # type: ignore[method-assign]
     while len(played) < 400:
@@ -291,7 +304,7 @@ def test_the_target_is_copied_when_its_interval_is_crossed() -> None:
     same = []
     for _ in range(4):  # 256 steps each
         algorithm.step()
-        same.append(torch.equal(algorithm.target.advantage.bias, algorithm.learner.weights.advantage.bias))
+        same.append(torch.equal(algorithm.target.advantage.bias, algorithm.learner.master.advantage.bias))
     assert same == [False, True, False, True]
 
 
@@ -308,17 +321,17 @@ def test_an_automatic_scale_makes_the_first_rewards_ones_and_then_stays() -> Non
     algorithm.step()
     algorithm.replay._reward[: algorithm.replay.steps] *= 20.0
     algorithm.step()
-    assert algorithm.auto_scale is not None and 1 / 20 < algorithm.auto_scale < 1
+    assert algorithm.rewards.auto is not None and 1 / 20 < algorithm.rewards.auto < 1
     algorithm.replay._reward[:] = 7.0
-    before, algorithm._learned_steps = algorithm.auto_scale, algorithm.env_steps - 100
-    batch = algorithm._draw(algorithm._due(algorithm.env_steps))[0]
+    before, algorithm._learned_steps = algorithm.rewards.auto, algorithm.env_steps - 100
+    batch = algorithm._draw(algorithm._plan(algorithm.env_steps))[0]
     whole = batch.discount == 0.25  # two rewards and a bootstrap
     assert whole.any()
     np.testing.assert_allclose(batch.reward[whole], before * 7.0 * 1.5, rtol=1e-6)
-    assert algorithm.auto_scale == before
+    assert algorithm.rewards.auto == before
     other = make(Bell(1, 5, True), **settings)
     other.load(algorithm.save())
-    assert other.auto_scale == before
+    assert other.rewards.auto == before
 
 
 def test_a_loss_that_is_no_number_stops_the_run() -> None:
@@ -349,6 +362,7 @@ class OneThread(Helper):
     """Does every job at once (`eager`), or leaves all to the thread that needs it."""
 
     def __init__(self, eager: bool) -> None:
+        super().__init__("none", None)
         self.eager = eager
 
     def submit(self, work: Callable[[], Any], urgent: bool = False) -> Job[Any]:
@@ -357,15 +371,13 @@ class OneThread(Helper):
             job.run()
         return job
 
-    def abandon(self) -> None:
-        pass
-
 
 def test_the_result_does_not_depend_on_who_does_what() -> None:
     states = []
     for helper in (None, OneThread(eager=True), OneThread(eager=False)):
         algorithm = make(Bell(4, 7, True, image=True), **SETTINGS)
-        algorithm._helpers = [helper] if helper else algorithm._helpers
+        if helper is not None:
+            algorithm.engine = TwoCores(algorithm.learner, [helper])
         for _ in range(4):
             algorithm.step()
         states.append(digest(algorithm.save()))
@@ -380,7 +392,7 @@ def test_an_error_in_a_round_reaches_the_caller_and_nothing_runs_on(
     algorithm = make(env, **SETTINGS)
     for _ in range(2):
         algorithm.step()
-    calls, failing = 0, {"play": (env, "step"), "update": (algorithm.learner, "update")}[where]
+    calls, failing = 0, {"play": (env, "step"), "update": (algorithm.engine, "_update")}[where]
 
     def fail(*_: Any) -> Any:
         nonlocal calls
@@ -402,12 +414,12 @@ def test_an_automatic_scale_waits_for_the_first_reward(monkeypatch: pytest.Monke
     monkeypatch.setattr(algorithm.env, "step", lambda a: step(a)._replace(reward=np.zeros(1, np.float32)))
     algorithm.step()
     assert algorithm.updates > 0
-    assert algorithm.auto_scale is None
+    assert algorithm.rewards.auto is None
     other.load(algorithm.save())
-    assert other.auto_scale is None
+    assert other.rewards.auto is None
     for _ in range(3):
         metrics = other.step()
-    assert other.auto_scale == metrics["reward/scale"] == 1.0
+    assert other.rewards.auto == metrics["reward/scale"] == 1.0
 
 
 def test_gamma_one_cannot_move() -> None:
@@ -462,7 +474,7 @@ def test_a_run_that_chose_bfloat16_goes_on_in_float32_where_there_is_none(monkey
         assert other.chosen["precision"].startswith(f"{name}: ")
         assert other.save()["precision"] == name
         other.step()
-    for a, b in zip(ours.learner.weights.parameters(), other.learner.weights.parameters(), strict=True):
+    for a, b in zip(ours.learner.master.parameters(), other.learner.master.parameters(), strict=True):
         assert a.dtype == b.dtype == torch.float32
 
 

@@ -60,7 +60,7 @@ def test_the_declared_high_is_told(high, seen):
 def test_ones_are_learned_from_as_ones(algorithm, bits):
     _, learner = make(algorithm, bits)
     ones = torch.ones((1, 4, 6, 6), dtype=torch.uint8)
-    weights = learner.learner.weights
+    weights = learner.learner.master
     first = weights.convolutions()[0]
     with torch.no_grad():
         first.weight.fill_(1.0)

@@ -101,7 +101,7 @@ def test_what_fills_no_batch_is_left_out_and_a_small_rollout_is_a_batch() -> Non
 def test_rewards_are_clipped_then_scaled() -> None:
     algorithm = make(Bell(1, 10**6, True), reward_clip=0.5, reward_scale=3.0, trace_decay=0.0, gamma=0.0, hidden=(8,))
     played = algorithm._collect()
-    np.testing.assert_allclose(algorithm._learned_reward(played), 1.5)
+    np.testing.assert_allclose(algorithm.rewards(played.reward), 1.5)
     automatic = make(Bell(1, 10**6, True), reward_clip=0.5, reward_scale="auto")
     assert automatic.step()["reward/scale"] == 2.0
 
@@ -118,7 +118,7 @@ def test_two_threads_and_a_loaded_state_give_the_same_bits(optimizer: str) -> No
     for _ in range(2):
         last = one.step()
         assert str(third.step()) == str(last)
-    for a, b in zip(one.learner.weights.parameters(), third.learner.weights.parameters(), strict=True):
+    for a, b in zip(one.learner.master.parameters(), third.learner.master.parameters(), strict=True):
         assert torch.equal(a, b)
     obs = np.random.default_rng(0).integers(0, 256, (5, 2, 12, 12), dtype=np.uint8)
     saved = load_policy(one.config, one.spec, one.save(), Hardware("cpu", 1))

@@ -8,7 +8,7 @@ import torch
 
 from rltrain.core import EnvSpec, RowByRow
 from rltrain.deep.greedy import Greedy
-from rltrain.deep.networks import QNetwork, initialise, shape_of
+from rltrain.deep.networks import Conv, NetworkShape, QNetwork, initialise
 
 IMAGES = EnvSpec("images", (4, 84, 84), "uint8", 4, 9, tuple("abcdefghi"), 32, 4, None, None)
 VECTORS = EnvSpec("vectors", (4,), "float32", 1, 2, ("a", "b"), 32, 1, None, None)
@@ -25,7 +25,9 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_values_do_not_depend_on_the_other_rows(kind: str, dtype: torch.dtype) -> None:
     spec, convolutions, hidden, dueling = KINDS[kind]
-    network = QNetwork(spec, shape_of(spec, convolutions, "valid", hidden, dueling, dueling), dtype)
+    network = QNetwork(
+        spec, NetworkShape([Conv(*conv) for conv in convolutions], "valid", hidden, dueling, dueling), dtype
+    )
     initialise(network, torch.Generator().manual_seed(1))
     policy = Greedy(network, torch.device("cpu"))
     assert isinstance(policy, RowByRow)

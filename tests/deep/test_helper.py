@@ -74,6 +74,15 @@ def test_an_error_reaches_the_thread_that_asks_and_the_helper_goes_on() -> None:
     assert helper.submit(lambda: 7).result() == 7
 
 
+def test_without_a_thread_whoever_needs_a_job_does_it() -> None:
+    before = threading.active_count()
+    helper = Helper("nobody", None)
+    job = helper.submit(threading.current_thread)
+    helper.abandon()
+    assert threading.active_count() == before
+    assert job.result() is threading.current_thread()
+
+
 def test_after_abandon_nothing_runs(busy: tuple[Helper, threading.Event]) -> None:
     helper, free = busy
     done: list[int] = []

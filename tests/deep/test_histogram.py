@@ -1,14 +1,17 @@
 """Values as histograms, against numbers worked out by hand."""
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import pytest
 import torch
 
+from rltrain.algos.dqn import Config, loss
 from rltrain.core import EnvSpec
+from rltrain.deep.fast.serial import update
 from rltrain.deep.histogram import Bins, first_logits, histogram
-from rltrain.deep.learner import Learner, Rule, Samples
+from rltrain.deep.learner import Learner, Samples
 from rltrain.deep.networks import NetworkShape, QNetwork, initialise
 
 SPEC = EnvSpec("Probe", (2,), "float32", 1, 2, ("a", "b"), 1, 1, None, None)
@@ -60,19 +63,21 @@ def test_an_update_moves_logits_by_the_difference_of_histograms() -> None:
     made = Learner(
         SPEC,
         NetworkShape((), "valid", (), False, False, BINS),
-        torch.float32,
-        Rule("hl_gauss", 1.0, None, "adam", 1e-8),
-        torch.device("cpu"),
+        partial(loss, Config(loss="hl_gauss")),
         torch.Generator().manual_seed(0),
+        device=torch.device("cpu"),
+        optimizer="adam",
+        optimizer_eps=1e-8,
+        max_grad_norm=None,
     )
     with torch.no_grad():
-        made.weights.advantage.weight.zero_()
-        made.weights.advantage.bias.copy_(torch.tensor([0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0]))
+        made.master.advantage.weight.zero_()
+        made.master.advantage.bias.copy_(torch.tensor([0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0]))
     x, target, weight = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([0.25, -1.0]), torch.tensor([1.0, 0.5])
-    torch.testing.assert_close(made.weights.values(x)[0, 0].item(), 0.0)
+    torch.testing.assert_close(made.master.values(x)[0, 0].item(), 0.0)
     shares = torch.stack([torch.full((4,), 0.25), torch.tensor([1.0, 2.0, 3.0, 4.0]).softmax(0)])
     wanted = histogram(target, BINS.edges(), 0.5)
-    seen = made.update(Samples(x, torch.tensor([0, 1]), target, weight), 0.0, None)
+    seen = update(made, Samples(x, torch.tensor([0, 1]), target, weight), 0.0)
     each = -(wanted * shares.log()).sum(1)
     assert seen.loss.item() == pytest.approx(((each[0] + 0.5 * each[1]) / 2).item())
     value = shares @ BINS.centres()
@@ -80,4 +85,4 @@ def test_an_update_moves_logits_by_the_difference_of_histograms() -> None:
     assert seen.value.item() == pytest.approx(value.mean().item())
     # of cross-entropy at logits: shares minus those wanted
     by_hand = torch.cat([shares[0] - wanted[0], 0.5 * (shares[1] - wanted[1])]) / 2
-    torch.testing.assert_close(made.weights.advantage.bias.grad, by_hand)
+    torch.testing.assert_close(made.master.advantage.bias.grad, by_hand)

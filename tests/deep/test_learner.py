@@ -6,29 +6,48 @@ from functools import partial
 import pytest
 import torch
 
+from rltrain.algos.dqn import Config, loss
 from rltrain.core import EnvSpec
-from rltrain.deep.fast.helper import Helper
+from rltrain.deep.fast.helper import Helper, Job
+from rltrain.deep.fast.serial import update
+from rltrain.deep.fast.split_update import SplitUpdate
 from rltrain.deep.histogram import Bins
-from rltrain.deep.learner import Learner, Rule, Samples
+from rltrain.deep.learner import Learner, Samples
 from rltrain.deep.networks import Conv, NetworkShape
 from rltrain.deep.optimiser import Optimiser, clip_scale
 
 VECTOR = EnvSpec("Probe", (2,), "float32", 1, 2, ("a", "b"), 1, 1, None, None)
 IMAGE = EnvSpec("Probe", (2, 12, 12), "uint8", 2, 3, ("a", "b", "c"), 1, 1, None, None)
-RULE = Rule("huber", 1.0, None, "adam", 1e-8)
 
 
 def learner(
-    spec: EnvSpec, shape: NetworkShape, dtype: torch.dtype = torch.float32, rule: Rule = RULE, device: str = "cpu"
+    spec: EnvSpec,
+    shape: NetworkShape,
+    dtype: torch.dtype = torch.float32,
+    *,
+    optimizer: str = "adam",
+    eps: float = 1e-8,
+    max_grad_norm: float | None = None,
+    device: str = "cpu",
 ) -> Learner:
-    return Learner(spec, shape, dtype, rule, torch.device(device), torch.Generator().manual_seed(0))
+    return Learner(
+        spec,
+        shape,
+        partial(loss, Config()),
+        torch.Generator().manual_seed(0),
+        device=torch.device(device),
+        dtype=dtype,
+        optimizer=optimizer,
+        optimizer_eps=eps,
+        max_grad_norm=max_grad_norm,
+    )
 
 
 def linear() -> Learner:
     made = learner(VECTOR, NetworkShape((), "valid", (), False, False))
     with torch.no_grad():
-        made.weights.advantage.weight.copy_(torch.tensor([[0.5, -1.0], [2.0, 0.0]]))
-        made.weights.advantage.bias.copy_(torch.tensor([0.1, -0.2]))
+        made.master.advantage.weight.copy_(torch.tensor([[0.5, -1.0], [2.0, 0.0]]))
+        made.master.advantage.bias.copy_(torch.tensor([0.1, -0.2]))
     return made
 
 
@@ -37,45 +56,43 @@ def test_the_gradient_of_a_linear_q_function() -> None:
     x = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
     samples = Samples(x, torch.tensor([0, 1]), torch.tensor([-1.0, 2.0]), torch.tensor([1.0, 0.5]))
     # q(x0, a0) = 0.5 - 2 + 0.1 = -1.4, target -1, error 0.4;  q(x1, a1) = 6 - 0.2 = 5.8, target 2, error -3.8
-    seen = made.update(samples, 0.0, None)
+    seen = update(made, samples, 0.0)
     torch.testing.assert_close(seen.td_error, torch.tensor([0.4, -3.8]))
     assert seen.loss.item() == pytest.approx((0.5 * 0.4**2 + 0.5 * (3.8 - 0.5)) / 2)
     assert seen.value.item() == pytest.approx((-1.4 + 5.8) / 2)
     # d loss / d q = -0.4 / 2 for the first row; 0.5 * 1 / 2 for the second, beyond 1 and of half weight.
     weight, bias = torch.tensor([[-0.2, -0.4], [0.75, -0.25]]), torch.tensor([-0.2, 0.25])
-    torch.testing.assert_close(made.weights.advantage.weight.grad, weight)
-    torch.testing.assert_close(made.weights.advantage.bias.grad, bias)
+    torch.testing.assert_close(made.master.advantage.weight.grad, weight)
+    torch.testing.assert_close(made.master.advantage.bias.grad, bias)
     assert seen.norm.item() == pytest.approx((weight.square().sum() + bias.square().sum()).sqrt().item())
 
 
 def test_the_first_adam_step_is_the_learning_rate() -> None:
     made = linear()
-    before = made.weights.advantage.bias.detach().clone()
+    before = made.master.advantage.bias.detach().clone()
     x = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
-    made.update(Samples(x, torch.tensor([0, 1]), torch.tensor([-1.0, 2.0]), torch.ones(2)), 0.1, None)
-    torch.testing.assert_close(made.weights.advantage.bias.detach(), before + torch.tensor([0.1, -0.1]))
+    update(made, Samples(x, torch.tensor([0, 1]), torch.tensor([-1.0, 2.0]), torch.ones(2)), 0.1)
+    torch.testing.assert_close(made.master.advantage.bias.detach(), before + torch.tensor([0.1, -0.1]))
 
 
 @pytest.mark.parametrize("optimiser", ["adam", "rmsprop"])
 def test_a_learner_that_restarts_is_a_new_one(optimiser: str) -> None:
     """With no share of the convolutions kept: the weights and the steps after it."""
     shape = NetworkShape((Conv(4, 4, 4),), "valid", (8,), True, True)
-    old, new = (learner(IMAGE, shape, rule=RULE._replace(optimiser=optimiser)) for _ in range(2))
+    old, new = (learner(IMAGE, shape, optimizer=optimiser) for _ in range(2))
     obs = torch.randint(0, 256, (6, 2, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
 
-    def update(made: Learner) -> None:
-        samples = Samples(made.online.prepare(obs), torch.arange(6) % 3, torch.ones(6), torch.ones(6))
-        made.update(samples, 1e-2, None)
-        made.wait()
+    def learn(made: Learner) -> None:
+        update(made, Samples(made.working.prepare(obs), torch.arange(6) % 3, torch.ones(6), torch.ones(6)), 1e-2)
 
     for _ in range(3):
-        update(old)
+        learn(old)
     old.restart(torch.Generator().manual_seed(0), 0.0)
     for _ in range(2):
-        for one, other in zip(old.weights.parameters(), new.weights.parameters(), strict=True):
+        for one, other in zip(old.master.parameters(), new.master.parameters(), strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=0)
-        update(old)
-        update(new)
+        learn(old)
+        learn(new)
 
 
 def test_a_long_gradient_is_cut_to_its_length() -> None:
@@ -107,27 +124,28 @@ def test_the_parts_of_an_update_on_one_thread_or_two_are_what_autograd_gives(
     convolutions: list[Conv], hidden: tuple[int, ...], layer_norm: bool, dtype: torch.dtype, bins: Bins | None
 ) -> None:
     shape = NetworkShape(convolutions, "valid", hidden, True, layer_norm, bins)
-    rule = Rule("hl_gauss" if bins else "huber", 1.0, 0.01, "adam", 1e-2)
-    plain, one, two = made = [learner(IMAGE, shape, dtype, rule) for _ in range(3)]
+    plain, one, two = made = [learner(IMAGE, shape, dtype, eps=1e-2, max_grad_norm=0.01) for _ in range(3)]
     stream = torch.Generator().manual_seed(1)
-    submit = Helper("test", partial(torch.set_num_threads, 1)).submit
+    helper = Helper("test", partial(torch.set_num_threads, 1))
+    on_one, on_two = SplitUpdate(one, Job), SplitUpdate(two, helper.submit)
     for _ in range(5):
         obs = torch.randint(0, 256, (8, 2, 12, 12), dtype=torch.uint8, generator=stream)
         target = torch.randn(8, generator=stream)
         action = torch.randint(0, 3, (8,), generator=stream)
-        samples = [Samples(each.online.prepare(obs), action, target, torch.ones(8)) for each in made]
-        expected = plain.plain_update(samples[0], 1e-3)
+        samples = [Samples(each.working.prepare(obs), action, target, torch.ones(8)) for each in made]
+        expected = update(plain, samples[0], 1e-3)
         assert expected.norm > 0.01  # clipping is at work
-        norms = [one.update(samples[1], 1e-3, None).norm, two.update(samples[2], 1e-3, submit).norm]
+        norms = [on_one(samples[1], 1e-3).norm, on_two(samples[2], 1e-3).norm]
         torch.testing.assert_close(norms[0], expected.norm)
         assert norms[0] == norms[1]
+    on_one.wait()
+    on_two.wait()
     for each in (one, two):
-        each.wait()
-        for a, b in zip(plain.weights.parameters(), each.weights.parameters(), strict=True):
+        for a, b in zip(plain.master.parameters(), each.master.parameters(), strict=True):
             torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-7)
-        for a, b in zip(plain.online.parameters(), each.online.parameters(), strict=True):
+        for a, b in zip(plain.working.parameters(), each.working.parameters(), strict=True):
             torch.testing.assert_close(a, b, rtol=1e-2, atol=1e-5)
-    for a, b in zip(one.weights.parameters(), two.weights.parameters(), strict=True):
+    for a, b in zip(one.master.parameters(), two.master.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
@@ -140,8 +158,8 @@ def test_an_update_on_a_gpu_is_that_of_the_processor(convolutions: list[Conv]) -
     for _ in range(3):
         obs = torch.randint(0, 256, (8, 2, 12, 12), dtype=torch.uint8, generator=stream)
         others = torch.randint(0, 3, (8,), generator=stream), torch.randn(8, generator=stream), torch.ones(8)
-        seen = here.update(Samples(here.online.prepare(obs), *others), 1e-3, None)
-        x = there.online.prepare(obs.cuda())
-        seen_there = there.update(Samples(x, *(each.cuda() for each in others)), 1e-3, None)
+        seen = update(here, Samples(here.working.prepare(obs), *others), 1e-3)
+        x = there.working.prepare(obs.cuda())
+        seen_there = update(there, Samples(x, *(each.cuda() for each in others)), 1e-3)
         torch.testing.assert_close(seen_there.td_error.cpu(), seen.td_error, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(seen_there.norm.cpu(), seen.norm, rtol=1e-4, atol=1e-5)

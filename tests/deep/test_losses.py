@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from rltrain.deep.losses import Munchausen, huber, munchausen_target, q_target, squared, squash, unsquash
+from rltrain.deep.losses import huber, munchausen_target, q_target, squared, squash, unsquash
 
 Q_NEXT = torch.tensor([[1.0, 5.0], [2.0, -3.0]])
 Q_SELECT = torch.tensor([[9.0, 0.0], [0.0, 1.0]])
@@ -50,13 +50,13 @@ def test_munchausen_pays_for_being_sure() -> None:
     q = torch.tensor([[0.0, log(3)], [0.0, log(3)]])
     action, discount = torch.tensor([0, 1]), torch.tensor([0.9, 0.5])
     # The value of that policy with its entropy: 3/4 log 3 - 1/4 log 1/4 - 3/4 log 3/4 = log 4.
-    target = munchausen_target(REWARD, discount, q, q, action, Munchausen(0.5, 1.0, 10.0))
+    target = munchausen_target(REWARD, discount, q, q, action, alpha=0.5, tau=1.0, clip=10.0)
     expected = torch.tensor([1 + 0.5 * log(1 / 4) + 0.9 * log(4), -2 + 0.5 * log(3 / 4) + 0.5 * log(4)])
     torch.testing.assert_close(target, expected)
-    cut = munchausen_target(REWARD, discount, q, q, action, Munchausen(0.5, 1.0, 1.0))
+    cut = munchausen_target(REWARD, discount, q, q, action, alpha=0.5, tau=1.0, clip=1.0)
     torch.testing.assert_close(cut, expected + 0.5 * torch.tensor([log(4) - 1, 0.0]))
     # A cold policy is the greedy one: its value is the largest, and who did that is paid nothing.
-    cold = munchausen_target(REWARD, discount, q, q, torch.tensor([1, 1]), Munchausen(0.9, 1e-3, 1.0))
+    cold = munchausen_target(REWARD, discount, q, q, torch.tensor([1, 1]), alpha=0.9, tau=1e-3, clip=1.0)
     torch.testing.assert_close(cold, q_target(REWARD, discount, q, q, transform=False))
 
 

@@ -8,20 +8,13 @@ import torch
 from pydantic import ValidationError
 from torch.nn import functional
 
-from rltrain.algos.dqn import Config, network_shape
-from rltrain.algos.pqn import Config as PqnConfig
+from rltrain.algos._dqn_config import Config
+from rltrain.algos._dqn_machine import network_shape
+from rltrain.algos._pqn_config import Config as PqnConfig
 from rltrain.core import EnvSpec
-from rltrain.deep.fast import convolutions
-from rltrain.deep.networks import (
-    Conv,
-    NetworkShape,
-    PixelTileConv,
-    QNetwork,
-    TileConv,
-    begin_anew,
-    initialise,
-    parameter_count,
-)
+from rltrain.deep.fast import split_update
+from rltrain.deep.layers import PixelTileConv, TileConv
+from rltrain.deep.networks import Conv, NetworkShape, QNetwork, begin_anew, initialise, parameter_count
 from rltrain.errors import InputError
 
 ATARI = EnvSpec("ALE/MsPacman-v5", (4, 84, 84), "uint8", 4, 9, ("x",) * 9, 1, 4, None, None)
@@ -101,9 +94,9 @@ def test_windows_that_tile_are_the_convolution(channels: int) -> None:
         torch.autograd.grad(ours, weights, direction), torch.autograd.grad(plain, weights, direction), strict=True
     ):
         torch.testing.assert_close(a, b)
-    tape = convolutions.forward(network.convolutions(), network.prepare(obs))
+    tape = split_update.forward(network.convolutions(), network.prepare(obs))
     torch.testing.assert_close(network.flatten(tape.outputs[-1]), plain)
-    gradient = convolutions.sums_gradient(second, torch.ones_like(tape.outputs[1]), tape.outputs[0])
+    gradient = split_update.sums_gradient(second, torch.ones_like(tape.outputs[1]), tape.outputs[0])
     x = tape.outputs[0].clone().requires_grad_()
     expected = torch.autograd.grad(functional.conv2d(x, second.weight, second.bias, 2).sum(), x)[0]
     torch.testing.assert_close(gradient, expected * (x > 0))

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from rltrain.core import EnvSpec, Step
-from rltrain.deep.replay import Prioritised, Replay, replay_bytes, shifted
+from rltrain.deep.replay import Replay, replay_bytes
+from rltrain.deep.shifts import shifted
 
 GAMMA = 0.9
 
@@ -63,9 +64,16 @@ class Tape:
         return total, discount, time + n
 
 
-def make(num_envs: int, capacity: int, n_step: int, prioritised: Prioritised | None = None, stack: int = 3) -> Replay:
+def exponents(priorities: tuple[float, float] | None) -> dict[str, float]:
+    """The settings of prioritised replay, or none."""
+    return {} if priorities is None else dict(zip(("priority_alpha", "priority_beta"), priorities, strict=True))
+
+
+def make(
+    num_envs: int, capacity: int, n_step: int, priorities: tuple[float, float] | None = None, stack: int = 3
+) -> Replay:
     rng = np.random.default_rng(5)
-    replay = Replay(capacity, image_spec(num_envs, stack), n_step=n_step, gamma=GAMMA, prioritised=prioritised, rng=rng)
+    replay = Replay(capacity, image_spec(num_envs, stack), n_step=n_step, gamma=GAMMA, **exponents(priorities), rng=rng)
     return replay
 
 
@@ -74,16 +82,16 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rltrain.deep.replay.CHUNK_ROWS", 24)
 
 
-@pytest.mark.parametrize("prioritised", [None, Prioritised(0.6, 0.4)])
+@pytest.mark.parametrize("priorities", [None, (0.6, 0.4)])
 @pytest.mark.parametrize(
     ("num_envs", "n_step", "life_loss"), [(1, 1, False), (3, 1, True), (2, 3, True), (3, 5, False)]
 )
 def test_every_drawn_transition_is_the_one_that_happened(
-    num_envs: int, n_step: int, life_loss: bool, prioritised: Prioritised | None
+    num_envs: int, n_step: int, life_loss: bool, priorities: tuple[float, float] | None
 ) -> None:
     tape = Tape(num_envs, 3, seed=n_step, life_loss=life_loss)
     spec = image_spec(num_envs)
-    replay = Replay(60, spec, n_step=n_step, gamma=GAMMA, prioritised=prioritised, rng=np.random.default_rng(1))
+    replay = Replay(60, spec, n_step=n_step, gamma=GAMMA, **exponents(priorities), rng=np.random.default_rng(1))
     seen = set()
     for _ in range(30):  # the ring of about 100 rows is crossed several times
         tape.feed(replay, 17)
@@ -106,7 +114,7 @@ def test_every_drawn_transition_is_the_one_that_happened(
     assert len(seen) > 300
 
 
-def test_an_image_is_moved_and_its_edge_repeated() -> None:
+def test_an_image_is_shifted_and_its_edge_repeated() -> None:
     image = torch.arange(1, 10, dtype=torch.uint8).reshape(1, 1, 3, 3)
     obs = torch.cat([image, image + 10], dim=1).repeat(3, 1, 1, 1)  # three observations of two frames
     still, down_two, up_and_right = shifted(obs, np.array([[0, 0], [2, 0], [-1, 1]])).numpy()
@@ -116,36 +124,34 @@ def test_an_image_is_moved_and_its_edge_repeated() -> None:
     np.testing.assert_array_equal(up_and_right[1], up_and_right[0] + 10)
 
 
-def test_moves_are_drawn_evenly_and_apart_for_both_observations() -> None:
+def test_shifts_are_drawn_evenly_and_apart_for_both_observations() -> None:
     tape, rng = Tape(2, 3, seed=0), np.random.default_rng(1)
-    replay = Replay(40, image_spec(2), n_step=1, gamma=GAMMA, prioritised=None, random_shift=2, rng=rng)
+    replay = Replay(40, image_spec(2), n_step=1, gamma=GAMMA, random_shift=2, rng=rng)
     tape.feed(replay, 30)
     batch = replay.draw(1, 5000)[0]
-    moves = np.concatenate([batch.moved, batch.next_moved], axis=1)  # [M, 4]
-    for column in moves.T:
+    shifts = np.concatenate([batch.shift, batch.next_shift], axis=1)  # [M, 4]
+    for column in shifts.T:
         values, counts = np.unique(column, return_counts=True)
         np.testing.assert_array_equal(values, [-2, -1, 0, 1, 2])
         assert np.abs(counts - 1000).max() < 150
-    assert np.abs(np.corrcoef(moves.T) - np.eye(4)).max() < 0.06
+    assert np.abs(np.corrcoef(shifts.T) - np.eye(4)).max() < 0.06
     plain = replay.observations(batch.row)
-    np.testing.assert_array_equal(replay.observations(batch.row, batch.moved), shifted(plain, batch.moved))
+    np.testing.assert_array_equal(replay.observations(batch.row, batch.shift), shifted(plain, batch.shift))
 
 
-def test_nothing_moves_unless_it_is_asked_to() -> None:
+def test_nothing_is_shifted_unless_it_is_asked_to() -> None:
     tape, replay = Tape(2, 3, seed=0), make(2, 40, 1)
     tape.feed(replay, 30)
     batch = replay.draw(1, 16)[0]
-    assert not batch.moved.any() and not batch.next_moved.any()
-    np.testing.assert_array_equal(replay.observations(batch.row, batch.moved), replay.observations(batch.row))
+    assert not batch.shift.any() and not batch.next_shift.any()
+    np.testing.assert_array_equal(replay.observations(batch.row, batch.shift), replay.observations(batch.row))
 
 
-def test_the_size_of_rewards_leaves_zeros_out() -> None:
-    replay = make(2, 40, 1)
-    assert replay.reward_size() is None
-    Tape(2, 3, seed=0).feed(replay, 15)
-    replay._reward[:] = 0.0
-    replay._reward[:4] = [0.0, -10.0, 50.0, 30.0]
-    assert replay.reward_size() == 30.0
+def test_the_rewards_are_those_that_are_stored() -> None:
+    tape, replay = Tape(2, 3, seed=0), make(2, 40, 1)
+    assert replay.rewards().size == 0
+    tape.feed(replay, 15)
+    np.testing.assert_array_equal(replay.rewards(), np.ravel(tape.reward))
 
 
 def test_uniform_draws_reach_every_transition_equally() -> None:
@@ -159,7 +165,7 @@ def test_uniform_draws_reach_every_transition_equally() -> None:
 
 
 def test_prioritised_draws_follow_the_priorities() -> None:
-    tape, replay = Tape(2, 3, seed=0), make(2, 64, 1, Prioritised(1.0, 0.5))
+    tape, replay = Tape(2, 3, seed=0), make(2, 64, 1, (1.0, 0.5))
     tape.feed(replay, 60)
     batch = replay.draw(1, 32)[0]
     rows = np.unique(batch.row)
@@ -180,14 +186,14 @@ def test_prioritised_draws_follow_the_priorities() -> None:
     np.testing.assert_allclose(batch.weight, raw / raw.max(), rtol=1e-6)
 
 
-@pytest.mark.parametrize("prioritised", [None, Prioritised(0.6, 0.4)])
+@pytest.mark.parametrize("priorities", [None, (0.6, 0.4)])
 @pytest.mark.parametrize("steps", [3, 20, 41, 333])
-def test_save_and_load_restore_every_draw(steps: int, prioritised: Prioritised | None) -> None:
+def test_save_and_load_restore_every_draw(steps: int, priorities: tuple[float, float] | None) -> None:
     tape = Tape(3, 3, seed=7)
     spec = image_spec(3)
 
     def fresh(seed: int) -> Replay:
-        return Replay(60, spec, n_step=2, gamma=GAMMA, prioritised=prioritised, rng=np.random.default_rng(seed))
+        return Replay(60, spec, n_step=2, gamma=GAMMA, **exponents(priorities), rng=np.random.default_rng(seed))
 
     ours, other = fresh(1), fresh(2)
     tape.feed(ours, steps)
@@ -231,7 +237,7 @@ def test_a_million_atari_transitions_fit_in_7_5_gigabytes() -> None:
 
 def test_the_stated_bytes_are_the_real_ones() -> None:
     spec = image_spec(4)
-    replay = Replay(5_000, spec, n_step=3, gamma=GAMMA, prioritised=None, rng=np.random.default_rng(0))
+    replay = Replay(5_000, spec, n_step=3, gamma=GAMMA, rng=np.random.default_rng(0))
     columns = (replay._action, replay._reward, replay._discount, replay._last, replay._age)
     real = replay._frames.numpy().nbytes + sum(column.nbytes for column in columns)
     assert replay_bytes(5_000, spec, 3, prioritised=False) == pytest.approx(real, rel=0.1)

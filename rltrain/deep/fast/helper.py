@@ -52,8 +52,12 @@ class Job(Generic[Result]):
 class Helper:
     """One thread, which ends with this object. It does urgent jobs first, each kind in the order given."""
 
-    def __init__(self, name: str, prepare: Callable[[], Any]) -> None:
+    def __init__(self, name: str, prepare: Callable[[], Any] | None) -> None:
+        """`prepare`: what the thread does first. None: no thread; every job is done by the thread that needs it."""
         self._queue = _Queue()
+        if prepare is None:
+            self._queue.close()
+            return
         threading.Thread(target=_serve, args=(self._queue, prepare), name=name, daemon=True).start()
         weakref.finalize(self, self._queue.close)
 
@@ -66,19 +70,6 @@ class Helper:
         """Forget the jobs that wait. When this returns, none is running."""
         self._queue.clear()
         self._queue.wait_until_idle()
-
-
-class Nobody(Helper):
-    """No second thread: every job is done by the thread that needs it."""
-
-    def __init__(self) -> None:
-        pass
-
-    def submit(self, work: Callable[[], Result], urgent: bool = False) -> Job[Result]:
-        return Job(work)
-
-    def abandon(self) -> None:
-        pass
 
 
 class _Queue:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 
 from rltrain.core import EnvSpec
-from rltrain.deep.fast.recorded import PLAIN_CALLS, Recorded
+from rltrain.deep.fast.cuda import PLAIN_CALLS, Recorded
 from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, initialise
 
 MIN_SPEEDUP = 1.15

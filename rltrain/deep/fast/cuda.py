@@ -7,44 +7,54 @@ lie in the GPU's memory already; what goes there is where they are, some 120 byt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from rltrain.core import Array
-from rltrain.deep import losses
-from rltrain.deep.learner import Learner, Learnt, Samples
-from rltrain.deep.networks import QNetwork
-from rltrain.deep.replay import Batch, Replay, shifted_there
+from rltrain.deep.actor import Players
+from rltrain.deep.fast.helper import Helper
+from rltrain.deep.fast.playing import Round, all_played, playing
+from rltrain.deep.fast.serial import update
+from rltrain.deep.learner import Learner, Samples, UpdateStats
+from rltrain.deep.replay import Batch, Replay, TdTarget, Transitions
+from rltrain.deep.shifts import shifted_at_once
 
 AHEAD = 2  # updates that the GPU has been given and has not done: a full queue keeps out whoever wants to act
 PLAIN_CALLS = 3  # before the recording: libraries and the optimiser make at first what a recording may not make
 
 
-class Targets(NamedTuple):
-    """Whose values the updates move towards."""
+class Cuda:
+    """The `Engine` of a GPU."""
 
-    network: QNetwork
-    selector: QNetwork | None  # Double: this one chooses the next action
-    transform: bool
-    epsilon: float
-    munchausen: losses.Munchausen | None = None
+    def __init__(self, learner: Learner, helpers: Sequence[Helper], device: torch.device) -> None:
+        """A helper for each part of the environments."""
+        self._learner, self._helpers, self._device = learner, helpers, device
+        self.updates: Updates | None = None  # made when the size of a batch is known
 
-    def of(self, reward: Tensor, discount: Tensor, x_next: Tensor, x: Tensor | None, action: Tensor) -> Tensor:
-        """Regression targets [M]. reward, discount, action [M]; x_next: the next observations, prepared.
+    def learn(self, samples: Iterable[Samples], learning_rate: float) -> list[UpdateStats]:
+        return [update(self._learner, each, learning_rate) for each in samples]
 
-        x: those that the actions were taken on, which Munchausen targets ask for.
-        """
-        q_next = self.network.of_prepared(x_next)
-        if self.munchausen is not None:
-            assert x is not None
-            q_now = self.network.of_prepared(x)
-            return losses.munchausen_target(reward, discount, q_next, q_now, action, self.munchausen)
-        q_select = q_next if self.selector is None else self.selector.of_prepared(x_next)
-        return losses.q_target(reward, discount, q_next, q_select, transform=self.transform, epsilon=self.epsilon)
+    @contextmanager
+    def round(self, replay: Replay, td_target: TdTarget, players: Players, steps: int) -> Iterator[Round]:
+        """`td_target`: the first one that learns is recorded, and so is that of all later rounds."""
+
+        def learn(batches: Sequence[Batch], learning_rate: float) -> list[UpdateStats]:
+            if not batches:
+                return []
+            if self.updates is None:
+                self.updates = Updates(self._learner, td_target, replay, len(batches[0].row), self._device)
+            return self.updates(batches, learning_rate)
+
+        with playing(self._helpers, players, steps) as plays:
+            if self.updates is not None and self.updates.ready:
+                for each in plays:  # while it is being recorded no one else may use the GPU
+                    each.offer(steps)
+            yield Round(learn, partial(all_played, plays))
 
 
 class Recorded:
@@ -86,14 +96,14 @@ class Updates:
     """The updates of a learner from a replay memory, `batch_size` transitions each."""
 
     def __init__(
-        self, learner: Learner, targets: Targets, replay: Replay, batch_size: int, device: torch.device
+        self, learner: Learner, td_target: TdTarget, replay: Replay, batch_size: int, device: torch.device
     ) -> None:
-        self._learner, self._targets, self._replay, self._device = learner, targets, replay, device
+        self._learner, self._td_target, self._replay, self._device = learner, td_target, replay, device
         m, stack = batch_size, replay.stack
         self._m = m
         # Where an update finds what it needs, and leaves what it found.
         self._frame = torch.zeros((2 * m, stack), dtype=torch.int64, device=device)  # of both observations
-        self._moved = torch.zeros((2 * m, 2), dtype=torch.int64, device=device)
+        self._shift = torch.zeros((2 * m, 2), dtype=torch.int64, device=device)
         self._action = torch.zeros(m, dtype=torch.int64, device=device)
         self._reward, self._discount, self._weight = torch.zeros((3, m), device=device)
         self._rate = torch.zeros((), device=device)
@@ -106,26 +116,24 @@ class Updates:
         """Whether another thread may use the GPU while these run."""
         return self._update.ready
 
-    def __call__(self, batches: Sequence[Batch], learning_rate: float) -> list[Learnt]:
+    def __call__(self, batches: Sequence[Batch], learning_rate: float) -> list[UpdateStats]:
         """One update a batch, in order."""
-        if not batches:
-            return []
         frame = self._there([self._replay.frame_rows(np.concatenate([b.row, b.next_row])) for b in batches])
-        moved = self._there([np.concatenate([b.moved, b.next_moved]) for b in batches])
+        shift = self._there([np.concatenate([b.shift, b.next_shift]) for b in batches])
         action = self._there([b.action for b in batches])
         numbers = self._there([np.stack([b.reward, b.discount, b.weight]) for b in batches])
         found = torch.empty((len(batches), self._m + 3), device=self._device)
         self._rate.fill_(learning_rate)
-        into = [self._frame, self._moved, self._action, self._reward, self._discount, self._weight]
+        into = [self._frame, self._shift, self._action, self._reward, self._discount, self._weight]
         for i in range(len(batches)):
             if self._done:
                 self._done[i % AHEAD].synchronize()
-            torch._foreach_copy_(into, [frame[i], moved[i], action[i], *numbers[i]])
+            torch._foreach_copy_(into, [frame[i], shift[i], action[i], *numbers[i]])
             self._update()
             found[i].copy_(self._found)
             if self._done:
                 self._done[i % AHEAD].record()
-        return [Learnt(one[: self._m], *one[self._m :]) for one in found]
+        return [UpdateStats(one[: self._m], *one[self._m :]) for one in found]
 
     def _there(self, columns: Sequence[Array]) -> Tensor:
         return torch.from_numpy(np.stack(columns)).to(self._device)
@@ -136,9 +144,10 @@ class Updates:
         with torch.no_grad():
             obs = self._replay.stacks(self._frame)
             if self._replay.random_shift:
-                obs = shifted_there(obs, self._moved)
-            x, x_next = learner.online.prepare(obs).split(self._m)
-            target = self._targets.of(self._reward, self._discount, x_next, x, self._action)
-        learnt = learner.plain_update(Samples(x, self._action, target, self._weight), self._rate)
-        scalars = torch.stack([learnt.loss, learnt.value, learnt.norm])
-        self._found.copy_(torch.cat([learnt.td_error, scalars]))
+                obs = shifted_at_once(obs, self._shift)
+            x, x_next = learner.working.prepare(obs).split(self._m)
+            numbers = (self._action, self._reward, self._discount)
+            target = self._td_target(Transitions(lambda: x, *numbers, lambda: x_next, self._weight))
+        stats = update(learner, Samples(x, self._action, target, self._weight), self._rate)
+        scalars = torch.stack([stats.loss, stats.value, stats.norm])
+        self._found.copy_(torch.cat([stats.td_error, scalars]))

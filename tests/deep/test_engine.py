@@ -1,6 +1,7 @@
-"""Updates from fixed places: the same numbers as updates batch by batch, recorded on a GPU or not."""
+"""The engines: two cores and a GPU give the numbers of the serial one, which is the specification."""
 
 import threading
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,14 @@ import pytest
 import torch
 
 from rltrain.algos.dqn import Algorithm, Config
-from rltrain.core import EnvSpec, Hardware, Step, joined
-from rltrain.deep.fast import recorded
-from rltrain.deep.fast.recorded import Recorded, Updates
-from rltrain.deep.replay import shifted, shifted_there
+from rltrain.core import EnvSpec, Hardware, Parted, Step, joined
+from rltrain.deep.engine import engine
+from rltrain.deep.fast import cuda
+from rltrain.deep.fast.cuda import Cuda, Recorded
+from rltrain.deep.fast.helper import Helper
+from rltrain.deep.fast.serial import Serial
+from rltrain.deep.fast.two_cores import TwoCores
+from rltrain.deep.shifts import shifted, shifted_at_once
 from rltrain.rng import Streams, derive
 
 ON_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -73,7 +78,7 @@ def make(image: bool, device: str = "cpu", **settings: Any) -> Algorithm:
 
 
 def weights(algorithm: Algorithm) -> dict[str, Any]:
-    return {name: p.detach().cpu() for name, p in algorithm.learner.weights.named_parameters()}
+    return {name: p.detach().cpu() for name, p in algorithm.learner.master.named_parameters()}
 
 
 SETTINGS: list[dict[str, Any]] = [
@@ -87,37 +92,68 @@ SETTINGS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("fast", ["two cores", "fixed places", pytest.param("cuda", marks=ON_GPU)])
 @pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize("image", [True, False])
-def test_the_updates_are_those_of_the_processor(image: bool, settings: dict[str, Any], device: str) -> None:
-    plain, there = make(image, **settings), make(image, device, **settings)
-    if device == "cpu":
-        there._recorded = Updates(there.learner, there._aims, there.replay, 16, torch.device("cpu"))
+def test_every_engine_learns_and_plays_what_the_serial_one_does(
+    image: bool, settings: dict[str, Any], fast: str
+) -> None:
+    """They add in another order. "Fixed places" is the GPU's way, called on a processor."""
+    plain, other = make(image, **settings), make(image, "cuda" if fast == "cuda" else "cpu", **settings)
+    plain.engine = Serial(plain.learner)
+    if fast == "two cores":
+        other.engine = TwoCores(other.learner, [Helper("test", partial(torch.set_num_threads, 1))])
+    elif fast == "fixed places":
+        other.engine = Cuda(other.learner, [Helper("test", None)], torch.device("cpu"))
     for _ in range(4):
-        one, other = plain.step(), there.step()
-    assert plain.updates == there.updates > 10
-    assert plain.env_steps == there.env_steps
-    exact = {"rtol": 1e-5, "atol": 1e-6} if device == "cpu" else {"rtol": 1e-2, "atol": 1e-3}
+        one, two = plain.step(), other.step()
+    assert plain.updates == other.updates > 10
+    assert plain.env_steps == other.env_steps
+    close = {"rtol": 1e-2, "atol": 1e-3} if fast == "cuda" else {"rtol": 1e-5, "atol": 1e-6}
     for name in ("loss/td", "loss/grad_norm", "q/mean"):
-        assert one[name] == pytest.approx(other[name], rel=exact["rtol"], abs=10 * exact["atol"])
+        assert one[name] == pytest.approx(two[name], rel=close["rtol"], abs=10 * close["atol"])
     for name, parameter in weights(plain).items():
-        torch.testing.assert_close(weights(there)[name], parameter, **exact)
+        torch.testing.assert_close(weights(other)[name], parameter, **close)
+    np.testing.assert_array_equal(plain.replay._frames, other.replay._frames.cpu())
+    np.testing.assert_array_equal(plain.replay._action, other.replay._action)
 
 
-def test_images_are_moved_alike_one_by_one_and_all_at_once() -> None:
+def test_small_networks_of_vectors_are_learned_by_the_serial_engine_to_the_bit_of_two_cores() -> None:
+    """Without convolutions nothing is added in another order."""
+    serial, two = make(False, double=True), make(False, double=True)
+    assert isinstance(serial.engine, Serial)
+    two.engine = TwoCores(two.learner, [Helper("none", None)])
+    for _ in range(4):
+        assert str(serial.step()) == str(two.step())  # what is not known yet is NaN
+    for name, parameter in weights(serial).items():
+        assert torch.equal(weights(two)[name], parameter)
+
+
+@pytest.mark.parametrize(
+    ("image", "beside", "kind"),
+    [(True, True, TwoCores), (True, False, TwoCores), (False, True, TwoCores), (False, False, Serial)],
+)
+def test_the_door_leads_to_the_fastest_engine(image: bool, beside: bool, kind: type) -> None:
+    learner = make(image).learner
+    assert isinstance(engine(learner, torch.device("cpu"), beside=beside, threads=2), kind)
+    before = threading.active_count()
+    engine(learner, torch.device("cpu"), beside=beside, threads=1)
+    assert threading.active_count() == before
+
+
+def test_images_are_shifted_alike_one_by_one_and_all_at_once() -> None:
     rng = np.random.default_rng(0)
     obs = torch.from_numpy(rng.integers(0, 256, (9, 2, 7, 5), dtype=np.uint8))
-    moved = rng.integers(-3, 4, (9, 2))
-    assert torch.equal(shifted_there(obs, torch.from_numpy(moved)), shifted(obs, moved))
+    shift = rng.integers(-3, 4, (9, 2))
+    assert torch.equal(shifted_at_once(obs, torch.from_numpy(shift)), shifted(obs, shift))
 
 
 def test_on_a_processor_work_is_only_called() -> None:
     calls: list[int] = []
     work = Recorded(lambda: calls.append(1), torch.device("cpu"))
-    for _ in range(recorded.PLAIN_CALLS + 3):
+    for _ in range(cuda.PLAIN_CALLS + 3):
         work()
-    assert len(calls) == recorded.PLAIN_CALLS + 3 and not work.ready
+    assert len(calls) == cuda.PLAIN_CALLS + 3 and not work.ready
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -125,10 +161,11 @@ def test_on_a_processor_work_is_only_called() -> None:
 def test_parts_are_played_each_by_its_own(overlap: bool, device: str) -> None:
     """The memory holds what each of them said, in its place."""
     config = Config(learning_starts=200, batch_size=16, train_freq=32, overlap=overlap, **IMAGES)
+    assert isinstance(Halves(True), Parted) and not isinstance(Noise(True), Parted)
     algorithm = Algorithm(config, Halves(True), Streams(0), Hardware(device, 2))
     for _ in range(3):
         algorithm.step()
-    assert algorithm.updates > 0 and len(algorithm._actors) == 2
+    assert algorithm.updates > 0 and len(algorithm.players.actors) == 2
     replay = algorithm.replay
     for i in range(2):
         alone = Noise(True, 2)
@@ -150,7 +187,6 @@ def test_one_thread_gives_the_numbers_of_two() -> None:
     for algorithm in (one, two):
         for _ in range(3):
             algorithm.step()
-        algorithm.learner.wait()
     assert one.updates == two.updates > 0
     for name, parameter in weights(one).items():
         assert torch.equal(weights(two)[name], parameter)
@@ -169,12 +205,12 @@ def test_a_recording_gives_what_plain_calls_give(
     one = make(True, "cuda", **settings)
     for _ in range(4):
         one.step()
-    assert one._recorded is not None and one._recorded.ready
-    monkeypatch.setattr(recorded, "PLAIN_CALLS", 10**9)
+    assert isinstance(one.engine, Cuda) and one.engine.updates is not None and one.engine.updates.ready
+    monkeypatch.setattr(cuda, "PLAIN_CALLS", 10**9)
     other = make(True, "cuda", **settings)
     for _ in range(4):
         other.step()
-    assert other._recorded is not None and not other._recorded.ready
+    assert isinstance(other.engine, Cuda) and other.engine.updates is not None and not other.engine.updates.ready
     for name, parameter in weights(one).items():
         torch.testing.assert_close(weights(other)[name], parameter, rtol=0, atol=0)
 

@@ -1,0 +1,73 @@
+"""What DQN's settings and saved states come to on a machine: network, arithmetic, threads, bytes, policy."""
+
+from __future__ import annotations
+
+import torch
+
+from rltrain.algos._dqn_config import Config
+from rltrain.core import EnvSpec, Hardware, Policy, State
+from rltrain.deep.fast import precision
+from rltrain.deep.greedy import greedy_of_saved
+from rltrain.deep.histogram import Bins
+from rltrain.deep.networks import NetworkShape, QNetwork, parameter_count, shape_of
+from rltrain.deep.replay import frame_bytes, replay_bytes
+from rltrain.errors import CheckpointError
+from rltrain.saved import Saved
+
+MANY_CORES = 1024  # torch takes as many as `run.threads` allows
+FEATURES = "height, width, channels"  # the order in which the first hidden layer reads what the convolutions give
+
+
+def network_shape(config: Config, spec: EnvSpec) -> NetworkShape:
+    """The network that these settings mean for these observations."""
+    bins = None
+    if config.loss == "hl_gauss":
+        bins = Bins(low=config.v_min, high=config.v_max, number=config.num_bins, sigma=config.bin_sigma)
+    return shape_of(config, spec, bins)
+
+
+def overlaps(config: Config, spec: EnvSpec) -> bool:
+    """Whether one core collects while the other learns."""
+    return spec.obs_dtype == "uint8" if config.overlap is None else config.overlap
+
+
+def arithmetic(config: Config, spec: EnvSpec, device: torch.device) -> tuple[str, str | None]:
+    """float32 or bfloat16, and how that was found if the settings leave it to the machine."""
+    if config.precision != "auto":
+        return config.precision, None
+    return precision.choose(spec, network_shape(config, spec), device, config.batch_size)
+
+
+def arithmetic_of_saved(config: Config, saved: str, own: str, device: torch.device) -> tuple[str, str]:
+    """That of a run which was saved with one and resumed with its `own`, and why."""
+    if saved == "bfloat16" and config.precision == "auto" and not precision.has_bfloat16(device):
+        return own, "the processor has no instructions for the run's bfloat16"
+    return saved, "as the run began"
+
+
+def check_features(spec: EnvSpec, state: State) -> None:
+    """CheckpointError for one of a version that had the weights for images in another order."""
+    if spec.obs_dtype == "uint8" and state.get("features") != FEATURES:
+        raise CheckpointError("saved by an earlier version of dqn, whose weights lie in another order")
+
+
+def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
+    """The policy of a saved state, without its environments and its memory."""
+    saved = Saved.of(state)
+    check_features(spec, saved)
+    return greedy_of_saved(saved, spec, network_shape(config, spec), hardware)
+
+
+def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
+    """What a run of these settings needs: parameters, bytes of replay memory and of a checkpoint, cores; at most."""
+    parameters = parameter_count(QNetwork(spec, network_shape(config, spec)))
+    n_step = max(config.n_step, config.n_step_final or 1)
+    replay = replay_bytes(config.buffer_size, spec, n_step, config.prioritized)
+    compression = 8 if spec.obs_dtype == "uint8" else 1  # chunks of real frames shrink tenfold
+    return {
+        "parameters": parameters,
+        "replay_bytes": replay,
+        "frame_bytes": frame_bytes(config.buffer_size, spec, n_step),
+        "checkpoint_bytes": 4 * 4 * parameters + replay // compression,
+        "cores": 2 if overlaps(config, spec) else 1 if spec.obs_dtype != "uint8" else MANY_CORES,
+    }
