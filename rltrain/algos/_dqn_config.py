@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from rltrain.core import EnvSpec
-from rltrain.experiment.settings import STRICT, Width
-
-NATURE_CONVOLUTIONS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
+from rltrain.deep import settings as shared
+from rltrain.experiment.settings import STRICT
 
 
 class Config(BaseModel):
@@ -18,20 +17,13 @@ class Config(BaseModel):
 
     model_config = STRICT
 
-    learning_rate: float = Field(1e-4, gt=0, le=10, description="Step size of the optimiser.")
-    learning_rate_final: float | None = Field(
-        None,
-        gt=0,
-        le=10,
-        description="Learning rate after learning_rate_steps, reached in a straight line. None: constant.",
-    )
-    learning_rate_steps: int = Field(
-        1_000_000, ge=1, description="Environment steps over which the learning rate moves."
-    )
+    learning_rate: shared.LearningRate = 1e-4
+    learning_rate_final: shared.LearningRateFinal = None
+    learning_rate_steps: shared.LearningRateSteps = 1_000_000
     buffer_size: int = Field(100_000, ge=100, description="Transitions that the replay memory holds.")
     learning_starts: int = Field(1_000, ge=0, description="Environment steps of random play before the first update.")
-    batch_size: int = Field(32, ge=1, le=65536, description="Transitions of one update.")
-    gamma: float = Field(0.99, ge=0, le=1, description="Discount a step, else a model's own.")
+    batch_size: shared.BatchSize = 32
+    gamma: shared.Gamma = 0.99
     gamma_final: float | None = Field(
         None, ge=0, lt=1, description="Discount after horizon_steps; 1 - gamma moves by equal ratios. None: constant."
     )
@@ -53,23 +45,17 @@ class Config(BaseModel):
         ge=1,
         description="Environment steps between copies to the target network; at most one a round (collect_steps).",
     )
-    exploration_initial_eps: float = Field(1.0, ge=0, le=1, description="Chance of a random action at the start.")
-    exploration_final_eps: float = Field(
-        0.05, ge=0, le=1, description="Chance of a random action after exploration_steps."
-    )
-    exploration_steps: int = Field(
-        50_000, ge=1, description="Environment steps over which the chance falls in a straight line."
-    )
+    exploration_initial_eps: shared.ExplorationInitialEps = 1.0
+    exploration_final_eps: shared.ExplorationFinalEps = 0.05
+    exploration_steps: shared.ExplorationSteps = 50_000
     exploration_one_env_eps: float = Field(
         0.0, ge=0, le=1, description="The last environment's chance of a random action never falls below this."
     )
-    max_grad_norm: float | None = Field(
-        10.0, gt=0, description="Gradients longer than this are scaled down. None: never."
-    )
+    max_grad_norm: shared.MaxGradNorm = 10.0
     optimizer: Literal["adam", "rmsprop"] = Field(
         "adam", description="Adam, or the centred RMSProp of Mnih et al. 2015."
     )
-    optimizer_eps: float = Field(1e-8, gt=0, description="Added to the optimiser's denominator.")
+    optimizer_eps: shared.OptimizerEps = 1e-8
     loss: Literal["huber", "mse", "hl_gauss"] = Field(
         "huber",
         description="huber: quadratic to huber_delta, then linear. hl_gauss: values are histograms, learned by their "
@@ -106,7 +92,7 @@ class Config(BaseModel):
     )
     munchausen_tau: float = Field(0.03, gt=0, description="Temperature of the soft policy, in units of value.")
     munchausen_clip: float = Field(1.0, gt=0, description="tau x log-probability counts as at least minus this.")
-    dueling: bool = Field(False, description="State value and advantages in separate heads.")
+    dueling: shared.Dueling = False
     n_step: int = Field(1, ge=1, le=100, description="Rewards summed before bootstrapping.")
     n_step_final: int | None = Field(
         None, ge=1, le=100, description="The same after horizon_steps; moves by equal ratios. None: constant."
@@ -122,9 +108,7 @@ class Config(BaseModel):
         le=32,
         description="Images only: observations are moved at random by up to so many pixels each way when learned from.",
     )
-    reward_clip: float | None = Field(
-        None, gt=0, description="Rewards are cut to -x..x before learning. None: not at all."
-    )
+    reward_clip: shared.RewardClip = None
     reward_scale: Annotated[float, Field(gt=0)] | Literal["auto"] = Field(
         1.0,
         description="Rewards are multiplied by this before learning, after clipping. auto: so that those of the games "
@@ -133,13 +117,9 @@ class Config(BaseModel):
     value_transform: Literal["none", "sqrt"] = Field(
         "none", description="sqrt: learn h(Q), a square-root scale for raw scores."
     )
-    convolutions: tuple[tuple[Width, Width, Width], ...] = Field(
-        NATURE_CONVOLUTIONS, description="Images only: [channels, kernel, stride] of each convolution."
-    )
-    padding: Literal["valid", "same"] = Field("valid", description="Images only: whether convolutions pad their input.")
-    hidden: tuple[Width, ...] | None = Field(
-        None, description="Widths of hidden layers. None: [512] for images, [64, 64] else."
-    )
+    convolutions: shared.Convolutions = shared.NATURE_CONVOLUTIONS
+    padding: shared.Padding = "valid"
+    hidden: shared.Hidden = None
     layer_norm: bool = Field(False, description="Layer normalisation before each hidden layer's ReLU.")
     precision: Literal["float32", "bfloat16", "auto"] = Field(
         "float32", description="Arithmetic of the network; weights stay float32. auto: tried at the start, then kept."

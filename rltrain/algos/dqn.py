@@ -28,16 +28,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rltrain.algos import _dqn_machine as machine
 from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos._dqn_config import Config
-from rltrain.algos._dqn_machine import (
-    FEATURES,
-    arithmetic,
-    arithmetic_of_saved,
-    check_features,
-    network_shape,
-    overlaps,
-)
 from rltrain.algos._dqn_round import Round, Unit, unit_of
 from rltrain.core import Array, Env, Hardware, Metrics, Policy, State, crossed, reached
 from rltrain.deep import losses
@@ -47,8 +40,9 @@ from rltrain.deep.engine import engine
 from rltrain.deep.greedy import greedy_copy
 from rltrain.deep.learner import Learner, Samples, UpdateStats, arrays, set_arrays, summary
 from rltrain.deep.networks import PIXEL, QNetwork, copy_weights, high_of
-from rltrain.deep.replay import Batch, Replay, Transitions
+from rltrain.deep.replay import Replay
 from rltrain.deep.rewards import RewardScale
+from rltrain.deep.transitions import Batch, Transitions
 from rltrain.envs.episodes import Episodes
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved, step_of
@@ -60,20 +54,23 @@ def act(network: QNetwork, obs: Tensor, explored: Exploration) -> Array:
 
 
 def td_target(config: Config, target: QNetwork, actor: QNetwork, drawn: Transitions) -> Tensor:
-    """What the values of M actions are to become: reward + discount max_a Q_target(next_obs, a). [M]"""
+    """What the values of M actions are to become: reward + discount max_a Q_target(next_obs, a). [M]
+
+    No gradient goes through it. `actor`: the weights of the round's start, which choose the action for Double DQN.
+    """
     reward, discount, next_obs = drawn.reward, drawn.discount, drawn.next_obs()
     q_next = target.of_prepared(next_obs)  # [M, A]
     if config.munchausen:
         rule = {"alpha": config.munchausen_alpha, "tau": config.munchausen_tau, "clip": config.munchausen_clip}
         q = target.of_prepared(drawn.obs())
         return losses.munchausen_target(reward, discount, q_next, q, drawn.action, **rule)
-    q_select = actor.of_prepared(next_obs) if config.double else q_next  # Double: another network chooses
+    q_select = actor.of_prepared(next_obs) if config.double else q_next
     transform = config.value_transform == "sqrt"
     return losses.q_target(reward, discount, q_next, q_select, transform=transform, epsilon=config.target_epsilon)
 
 
 def loss(config: Config, network: QNetwork, outputs: Tensor, samples: Samples) -> losses.Loss:
-    """Huber's of the TD errors, their squares, or of histograms the cross-entropy. outputs [M, A, 1 or bins]."""
+    """Huber's function of the TD errors, their squares, or cross-entropy of histograms. outputs [M, A, 1 or bins]."""
     _, action, target, weight = samples
     if network.bins is not None:
         edges, centres, sigma = network.edges, network.centres, network.bins.sigma * network.bins.width
@@ -89,7 +86,7 @@ class Algorithm:
         self.config, self.spec, self.env = config, env.spec, env
         self.device, self._threads = resolve(hardware.device), hardware.threads
         is_image = env.spec.obs_dtype == "uint8"
-        self.overlap = overlaps(config, env.spec)
+        self.overlap = machine.overlaps(config, env.spec)
         self.collect_steps, self.rounds = schedules.rounds(config, env.spec.num_envs, self.overlap)
         # With overlap the second thread is ours; a small network is slower on two.
         torch.set_num_threads(1 if self.overlap or not is_image else hardware.threads)
@@ -109,7 +106,7 @@ class Algorithm:
         )
         self.rewards = RewardScale(config.reward_clip, config.reward_scale)
         self.players = Players(env, self.device, act)
-        self.precision, why = arithmetic(config, env.spec, self.device)
+        self.precision, why = machine.arithmetic(config, env.spec, self.device)
         self.chosen = {} if why is None else {"precision": f"{self.precision}: {why}"}
         self._build()
 
@@ -121,7 +118,7 @@ class Algorithm:
 
     def _build(self) -> None:
         """The networks, and how they learn."""
-        config, shape = self.config, network_shape(self.config, self.spec)
+        config, shape = self.config, machine.network_shape(self.config, self.spec)
         dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
         self.learner = Learner(
             self.spec,
@@ -200,9 +197,11 @@ class Algorithm:
         return True
 
     def _begin(self) -> Round:
-        """A round that the actor plays with the weights of now."""
+        """A round that the actor plays with the weights of now; which actions are random is drawn beforehand."""
         copy_weights(self.learner.master, self.actor)
-        current = self._unit.round = Round(self.env_steps, self._exploration())
+        epsilon = schedules.epsilons(self.config, self.env_steps, self.spec.num_envs)
+        plan = Exploration.drawn(epsilon, self.collect_steps, self.spec, self._explore)
+        current = self._unit.round = Round(self.env_steps, plan)
         self.players.begin_round(self.actor, current.plan)
         return current
 
@@ -214,12 +213,7 @@ class Algorithm:
             self.learner.restart(self._init, self.config.reset_keep)
             copy_weights(self.learner.master, self.target)
 
-    # Acting
-
-    def _exploration(self) -> Exploration:
-        """Where the round's actions are random, and which they are then."""
-        epsilon = schedules.epsilons(self.config, self.env_steps, self.spec.num_envs)
-        return Exploration.drawn(epsilon, self.collect_steps, self.spec, self._explore)
+    # Remembering
 
     def _remember(self, current: Round, played: Played) -> None:
         """A step of a round: with overlap the memory stays as it was until the round is over."""
@@ -263,12 +257,12 @@ class Algorithm:
     # What it has learned
 
     def policy(self) -> Policy:
-        return greedy_copy(self.learner.master, self.spec, network_shape(self.config, self.spec), self.device)
+        return greedy_copy(self.learner.master, self.spec, machine.network_shape(self.config, self.spec), self.device)
 
     def save(self) -> State:
         return {
             "precision": self.precision,
-            "features": FEATURES,
+            "features": machine.FEATURES,
             **({} if self.spec.obs_high == PIXEL else {"obs_high": self.spec.obs_high}),
             "learner": self.learner.save(),
             "target": arrays(self.target),
@@ -285,7 +279,7 @@ class Algorithm:
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
-        check_features(self.spec, saved)
+        machine.check_features(self.spec, saved)
         self._load_precision(saved.text("precision", among=("float32", "bfloat16")))
         self.spec = replace(self.spec, obs_high=high_of(saved, self.spec))
         for network in (self.learner.master, self.learner.working, self.target, self.actor):
@@ -310,7 +304,7 @@ class Algorithm:
         """The arithmetic of a saved run, which may be another than this machine would choose."""
         if name == self.precision:
             return
-        found, why = arithmetic_of_saved(self.config, name, self.precision, self.device)
+        found, why = machine.arithmetic_of_saved(self.config, name, self.precision, self.device)
         self.chosen["precision"] = f"{found}: {why}"
         if found != self.precision:
             self.precision = found

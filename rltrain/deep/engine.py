@@ -22,7 +22,8 @@ from rltrain.deep.fast.playing import Round
 from rltrain.deep.fast.serial import Serial
 from rltrain.deep.fast.two_cores import TwoCores
 from rltrain.deep.learner import Learner, Samples, UpdateStats
-from rltrain.deep.replay import Replay, TdTarget
+from rltrain.deep.replay import Replay
+from rltrain.deep.transitions import TdTarget
 
 
 class Engine(Protocol):

@@ -15,45 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from rltrain.core import Array, Blob, EnvSpec, State, Step
+from rltrain.deep.priorities import MAX_PRIORITY, Priorities
 from rltrain.deep.shifts import shifted
-from rltrain.deep.sum_tree import SumTree
+from rltrain.deep.transitions import Batch, Transitions
 from rltrain.saved import Saved
 
-MAX_PRIORITY = 1e100  # of a saved transition: sums of millions stay numbers
 CHUNK_ROWS = 4096  # rows of an immutable chunk, about 29 MB of Atari frames before compression
-
-
-class Batch(NamedTuple):
-    """M transitions, without their observations, which `Replay.observations` reads by row."""
-
-    row: Array  # [M] int64, where it starts
-    next_row: Array  # [M] int64, the observation to bootstrap from
-    action: Array  # [M] int64
-    reward: Array  # [M] float32, the n-step return without its bootstrap
-    discount: Array  # [M] float32, gamma^m, or 0 where the task ended
-    weight: Array  # [M] float32, importance weight, 1 for uniform draws
-    shift: Array  # [M, 2] int64, pixels down and right by which the observation at `row` is to be shifted
-    next_shift: Array  # [M, 2] int64, and that at `next_row`
-
-
-class Transitions(NamedTuple):
-    """M transitions as tensors. Observations are read when they are asked for, prepared for the networks."""
-
-    obs: Callable[[], torch.Tensor]  # gives [M, *obs]
-    action: torch.Tensor  # [M] int64
-    reward: torch.Tensor  # [M] float32, the n-step return without its bootstrap
-    discount: torch.Tensor  # [M] float32, gamma^m, or 0 where the task ended
-    next_obs: Callable[[], torch.Tensor]  # gives [M, *obs], to bootstrap from
-    weight: torch.Tensor  # [M] float32, importance weight
-
-
-TdTarget = Callable[[Transitions], torch.Tensor]  # the values [M] that those of the actions are to become
 
 
 class Replay:
@@ -103,9 +75,7 @@ class Replay:
         self._last = np.zeros(rows, np.bool_)
         self._age = np.zeros(rows, np.uint8)  # steps since the episode's first observation, at most stack - 1
 
-        self._alpha, self._beta = priority_alpha or 0.0, priority_beta
-        self._tree = None if priority_alpha is None else SumTree(rows)
-        self._max_priority = 1.0
+        self._priorities = None if priority_alpha is None else Priorities(rows, priority_alpha, priority_beta)
         self._env_age = np.zeros(self.num_envs, np.int64)
         self.steps = 0  # vector steps ever added
 
@@ -130,20 +100,18 @@ class Replay:
         self._env_age = np.where(step.first, 0, np.minimum(self._env_age + 1, self.stack - 1))
         self._age[rows] = self._env_age
         self.steps += 1
-        if self._tree is not None:
-            self._open_and_close_priorities()
+        if self._priorities is not None:
+            self._open_and_close(self._priorities)
 
-    def _open_and_close_priorities(self) -> None:
+    def _open_and_close(self, priorities: Priorities) -> None:
         """Rows whose n successors are now there may be drawn; rows that left the capacity may not."""
-        assert self._tree is not None
         envs = np.arange(self.num_envs)
         opened, closed = self.steps - 1 - self.n_step, self.steps - 1 - self.capacity_steps
         if closed >= 0:
-            self._tree.write(self._row_of(np.full(self.num_envs, closed), envs), np.zeros(self.num_envs))
+            priorities.close(self._row_of(np.full(self.num_envs, closed), envs))
         if opened >= 0:
             rows = self._row_of(np.full(self.num_envs, opened), envs)
-            priority = self._max_priority**self._alpha
-            self._tree.write(rows, np.where(self._last[rows], 0.0, priority))
+            priorities.open(rows, but=self._last[rows])
 
     # Reading
 
@@ -151,16 +119,11 @@ class Replay:
         self, num_batches: int, batch_size: int, n_step: int | None = None, gamma: float | None = None
     ) -> list[Batch]:
         """Batches of transitions, all drawn from the memory as it stands; `n_step` at most that of the memory."""
-        rows = np.empty((num_batches, batch_size), np.int64)
-        weight = np.ones((num_batches, batch_size), np.float32)
-        if self._tree is None:
-            rows[:] = self._draw_uniform(num_batches * batch_size).reshape(rows.shape)
+        if self._priorities is None:
+            rows = self._draw_uniform(num_batches * batch_size)
+            weight = np.ones(rows.shape, np.float32)
         else:
-            part = (np.arange(batch_size) + self._rng.random((num_batches, batch_size))) / batch_size
-            rows[:] = self._tree.find(part.ravel() * self._tree.total).reshape(rows.shape)
-            share = self._tree.leaves[rows] / self._tree.total
-            weight[:] = (len(self) * share) ** -self._beta
-            weight /= weight.max(axis=1, keepdims=True)
+            rows, weight = self._priorities.draw(num_batches, batch_size, len(self), self._rng)
         drawn = self._n_step(
             rows.ravel(), weight.ravel(), n_step or self.n_step, self.gamma if gamma is None else gamma
         )
@@ -195,6 +158,17 @@ class Replay:
         shift, next_shift = self._shifts(len(row)), self._shifts(len(row))
         return Batch(row, at, self._action[row].astype(np.int64), reward, discount, weight, shift, next_shift)
 
+    def transitions(self, batch: Batch, prepare: Callable[[torch.Tensor], torch.Tensor]) -> Transitions:
+        """A batch as tensors of the processor; `prepare` makes of observations what the networks take."""
+
+        def observed(row: Array, shift: Array) -> torch.Tensor:
+            return prepare(self.observations(row, shift))
+
+        columns = (batch.action, batch.reward, batch.discount, batch.weight)
+        action, reward, discount, weight = map(torch.from_numpy, columns)
+        obs, next_obs = partial(observed, batch.row, batch.shift), partial(observed, batch.next_row, batch.next_shift)
+        return Transitions(obs, action, reward, discount, next_obs, weight)
+
     def observations(self, row: Array, shift: Array | None = None) -> torch.Tensor:
         """The observations of these rows, [M, *obs] in the environment's dtype, shifted by so many pixels [M, 2]."""
         obs = self.stacks(torch.from_numpy(self.frame_rows(row)).to(self._frames.device))
@@ -218,13 +192,9 @@ class Replay:
         return self._reward[self._kept_rows()]
 
     def rewrite_priorities(self, row: Array, td_error: Array) -> None:
-        """After learning: priority |td error|. row and td_error [M]; of a row named twice the last error stays."""
-        if self._tree is None:
-            return
-        priority = np.abs(td_error).astype(np.float64) + 1e-6  # never zero: every transition stays drawable
-        self._max_priority = max(self._max_priority, float(priority.max()))
-        drawable = self._tree.leaves[row] > 0  # a row may have left the capacity since it was drawn
-        self._tree.write(row[drawable], priority[drawable] ** self._alpha)
+        """After learning: priority |td error|, if draws are prioritised. row and td_error [M]."""
+        if self._priorities is not None:
+            self._priorities.rewrite(row, td_error)
 
     # Places
 
@@ -247,8 +217,8 @@ class Replay:
             "lane_age": self._env_age.copy(),
             "chunks": [self._blob(chunk) for chunk in range(first_chunk, open_chunk)],
             "tail": self._rows_of(open_chunk * self.chunk_steps, self.steps),
-            "max_priority": self._max_priority,
-            "priorities": None if self._tree is None else self._tree.leaves[self._kept_rows()].copy(),
+            "max_priority": 1.0 if self._priorities is None else self._priorities.highest,
+            "priorities": None if self._priorities is None else self._priorities.leaves[self._kept_rows()].copy(),
         }
 
     def load(self, state: State) -> None:
@@ -268,22 +238,16 @@ class Replay:
         last = self._last[kept].reshape(-1, self.num_envs)
         if (last[1:] & last[:-1]).any():  # else a draw that avoids them might never end
             saved.refuse("tail", "an episode ends with two steps in a row; a first one stands between two ends")
-        self._max_priority = saved.number("max_priority", 1, MAX_PRIORITY)  # the first one, or a greater
-        if self._tree is not None:
-            self._load_priorities(saved, self._tree, kept, last)
-        elif saved.given("priorities"):
-            saved.refuse("priorities", "must be null: draws are uniform")
-
-    def _load_priorities(self, saved: Saved, tree: SumTree, kept: Array, last: Array) -> None:
-        """Of the rows `kept` [K]; last [K / N, N]."""
-        priorities = saved.array("priorities", "float64", kept.shape, 0, MAX_PRIORITY)
-        by_step = priorities.reshape(last.shape)
-        if by_step[-self.n_step :].any() or (by_step * last).any():
-            saved.refuse("priorities", "of the newest steps, and of the ends of episodes, must be 0: none is drawn yet")
-        leaves = np.zeros(tree.num_leaves)
-        leaves[kept] = priorities
-        tree.write_all(leaves)
-        if self.ready and tree.total <= 0:
+        highest = saved.number("max_priority", 1, MAX_PRIORITY)  # the first one, or a greater
+        if self._priorities is None:
+            if saved.given("priorities"):
+                saved.refuse("priorities", "must be null: draws are uniform")
+            return
+        never = last.copy()
+        never[-self.n_step :] = True
+        self._priorities.highest = highest
+        self._priorities.load(saved, kept, never.ravel())
+        if self.ready and self._priorities.total <= 0:
             saved.refuse("priorities", "all 0: nothing could be drawn; some must be greater")
 
     def _chunks(self) -> tuple[int, int]:
@@ -329,17 +293,6 @@ class Replay:
 
 def _chunk_name(chunk: int) -> str:
     return f"replay-{chunk:08d}"
-
-
-def transitions(batch: Batch, replay: Replay, prepare: Callable[[torch.Tensor], torch.Tensor]) -> Transitions:
-    """A batch as tensors of the processor; `prepare` makes of observations what the networks take."""
-    action, reward, discount, weight = map(torch.from_numpy, (batch.action, batch.reward, batch.discount, batch.weight))
-
-    def observed(row: Array, shift: Array) -> torch.Tensor:
-        return prepare(replay.observations(row, shift))
-
-    obs, next_obs = partial(observed, batch.row, batch.shift), partial(observed, batch.next_row, batch.next_shift)
-    return Transitions(obs, action, reward, discount, next_obs, weight)
 
 
 def frame_bytes(capacity: int, spec: EnvSpec, n_step: int) -> int:

@@ -16,8 +16,8 @@ from rltrain.deep.fast import precision
 from rltrain.deep.fast.helper import Helper, Job
 from rltrain.deep.fast.two_cores import TwoCores
 from rltrain.deep.losses import munchausen_target
-from rltrain.deep.replay import Batch, Transitions, transitions
 from rltrain.deep.shifts import shifted
+from rltrain.deep.transitions import Batch, Transitions
 from rltrain.errors import CheckpointError, DivergedError
 from rltrain.rng import Streams
 
@@ -74,7 +74,7 @@ def make(env: Env, seed: int = 0, **settings: Any) -> Algorithm:
 
 
 def drawn(algorithm: Algorithm, batch: Batch) -> Transitions:
-    return transitions(batch, algorithm.replay, algorithm.learner.working.prepare)
+    return algorithm.replay.transitions(batch, algorithm.learner.working.prepare)
 
 
 def targets(algorithm: Algorithm, batch: Batch) -> torch.Tensor:

@@ -172,7 +172,7 @@ def test_prioritised_draws_follow_the_priorities() -> None:
     replay.rewrite_priorities(rows, np.zeros(len(rows)))
     favourite = rows[:1]
     replay.rewrite_priorities(favourite, np.array([-50.0]))
-    tree = replay._tree
+    tree = replay._priorities
     assert tree is not None
     share = tree.leaves / tree.total
     drawn = np.concatenate([b.row for b in replay.draw(100, 100)])

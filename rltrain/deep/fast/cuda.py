@@ -21,8 +21,9 @@ from rltrain.deep.fast.helper import Helper
 from rltrain.deep.fast.playing import Round, all_played, playing
 from rltrain.deep.fast.serial import update
 from rltrain.deep.learner import Learner, Samples, UpdateStats
-from rltrain.deep.replay import Batch, Replay, TdTarget, Transitions
+from rltrain.deep.replay import Replay
 from rltrain.deep.shifts import shifted_at_once
+from rltrain.deep.transitions import Batch, TdTarget, Transitions
 
 AHEAD = 2  # updates that the GPU has been given and has not done: a full queue keeps out whoever wants to act
 PLAIN_CALLS = 3  # before the recording: libraries and the optimiser make at first what a recording may not make

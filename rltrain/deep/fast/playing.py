@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rltrain.deep.actor import Actor, Played, Players, together
 from rltrain.deep.fast.helper import Helper, Job
 from rltrain.deep.learner import UpdateStats
-from rltrain.deep.replay import Batch
+from rltrain.deep.transitions import Batch
 
 
 class Playing:

@@ -17,7 +17,8 @@ from torch import Tensor
 from rltrain.deep.actor import Players
 from rltrain.deep.fast.playing import Round
 from rltrain.deep.learner import Learner, Samples, UpdateStats
-from rltrain.deep.replay import Batch, Replay, TdTarget, transitions
+from rltrain.deep.replay import Replay
+from rltrain.deep.transitions import Batch, TdTarget
 
 
 def update(learner: Learner, samples: Samples, learning_rate: float | Tensor) -> UpdateStats:
@@ -47,7 +48,7 @@ class Serial:
             return self.learn(map(samples, batches), learning_rate)
 
         def samples(batch: Batch) -> Samples:
-            drawn = transitions(batch, replay, self._learner.working.prepare)
+            drawn = replay.transitions(batch, self._learner.working.prepare)
             with torch.no_grad():
                 target = td_target(drawn)
             return Samples(drawn.obs(), drawn.action, target, drawn.weight)

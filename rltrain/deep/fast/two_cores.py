@@ -22,7 +22,8 @@ from rltrain.deep.fast.helper import Helper, Job
 from rltrain.deep.fast.playing import Playing, Round, all_played, playing
 from rltrain.deep.fast.split_update import SplitUpdate, Submit
 from rltrain.deep.learner import Learner, Samples, UpdateStats
-from rltrain.deep.replay import Batch, Replay, TdTarget, Transitions, transitions
+from rltrain.deep.replay import Replay
+from rltrain.deep.transitions import Batch, TdTarget
 
 AHEAD = 2  # observations and targets that the helper may be ahead of the updates
 TARGET_ROWS = 64  # rows whose targets are computed at once: larger batches cost less a row
@@ -56,19 +57,17 @@ class TwoCores:
         self, batches: Sequence[Batch], replay: Replay, td_target: TdTarget, plays: Playing
     ) -> Iterator[Samples]:
         """Those of each batch, when its update begins. The helper gets what later ones will need."""
-
-        def drawn(batch: Batch) -> Transitions:
-            return transitions(batch, replay, self._learner.working.prepare)
+        prepare = self._learner.working.prepare
 
         def targets(group: Sequence[Batch]) -> Tensor:
             together = Batch(*(np.concatenate(column) for column in zip(*group, strict=True)))
             with torch.inference_mode():
-                return td_target(drawn(together))
+                return td_target(replay.transitions(together, prepare))
 
         size = len(batches[0].row) if batches else 1
         length = max(1, TARGET_ROWS // size)  # of a group, in batches
         groups = [batches[i : i + length] for i in range(0, len(batches), length)]
-        all_drawn = [drawn(batch) for batch in batches]
+        all_drawn = [replay.transitions(batch, prepare) for batch in batches]
         obs = ahead([each.obs for each in all_drawn], plays.helper.submit)
         of_groups = ahead([partial(targets, group) for group in groups], plays.helper.submit)
         target = (one.clone() for of_group in of_groups for one in of_group.split(size))
