@@ -83,7 +83,8 @@ def n_step(config: Config, env_steps: int) -> int:
     if config.n_step_final is None:
         return config.n_step
     share = horizon_share(config, env_steps)
-    return round(config.n_step * (config.n_step_final / config.n_step) ** share)
+    n: float = config.n_step * (config.n_step_final / config.n_step) ** share
+    return round(n)
 
 
 def gamma(config: Config, env_steps: int) -> float:
@@ -94,7 +95,8 @@ def gamma(config: Config, env_steps: int) -> float:
     if config.gamma_final is None:
         return config.gamma
     share = horizon_share(config, env_steps)
-    return 1 - (1 - config.gamma) ** (1 - share) * (1 - config.gamma_final) ** share
+    distance: float = (1 - config.gamma) ** (1 - share) * (1 - config.gamma_final) ** share  # from 1
+    return 1 - distance
 
 
 def updates(config: Config, env_steps: int) -> int:

@@ -50,4 +50,5 @@ class Greedy:
 
     def _values(self, obs: Array) -> Tensor:
         with torch.inference_mode():
-            return self.network(torch.from_numpy(obs).to(self.device))
+            values: Tensor = self.network(torch.from_numpy(obs).to(self.device))
+        return values

@@ -158,7 +158,8 @@ class QNetwork(nn.Module):
         advantage: Tensor = self.advantage(x[:, self.state_units :]).unflatten(1, (-1, each))
         if self.value is None:
             return advantage
-        return self.value(x[:, : self.state_units])[:, None] + advantage - advantage.mean(1, keepdim=True)
+        value: Tensor = self.value(x[:, : self.state_units])[:, None]
+        return value + advantage - advantage.mean(1, keepdim=True)
 
     def means(self, log_shares: Tensor) -> Tensor:
         """Of histograms [..., B]: values [...]."""

@@ -61,7 +61,8 @@ class Optimiser:
         elsewhere = [i for i, gradient in enumerate(gradients) if gradient is not self.gradients[i]]
         if elsewhere:
             torch._foreach_copy_([self.gradients[i] for i in elsewhere], [gradients[i] for i in elsewhere])
-        return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(self.gradients)))
+        norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(self.gradients)))
+        return norm
 
     def step(self, learning_rate: float | Tensor, scale: float | Tensor = 1.0) -> None:
         """Move the parameters by the gradients that were taken, times `scale`. Scalar tensors are for a GPU."""

@@ -106,7 +106,8 @@ def backward(layers: Sequence[nn.Conv2d], tape: Tape, gradient: Tensor, submit: 
 
 def before_relu(gradient: Tensor, output: Tensor) -> Tensor:
     """The gradient at a layer's sums, from that at its output."""
-    return torch.ops.aten.threshold_backward(gradient, output, 0)
+    at_sums: Tensor = torch.ops.aten.threshold_backward(gradient, output, 0)
+    return at_sums
 
 
 def sums_gradient(layer: nn.Conv2d, gradient: Tensor, output: Tensor) -> Tensor:
@@ -140,7 +141,7 @@ def _matrix(gradient: Tensor) -> Tensor:
 def _backward(layer: nn.Conv2d, gradient: Tensor, x: Tensor, wanted: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
     """The operator that autograd calls, asked for some of its three results: of the input, the weight and the bias."""
     with torch.no_grad():
-        return torch.ops.aten.convolution_backward(
+        found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
             gradient,
             x,
             layer.weight,
@@ -153,3 +154,4 @@ def _backward(layer: nn.Conv2d, gradient: Tensor, x: Tensor, wanted: list[bool])
             1,
             wanted,
         )
+    return found

@@ -72,7 +72,8 @@ def untiled(tiles: Tensor, output: Tensor, k: int) -> Tensor:
     if not (_plain(tiles) and _plain(output)):
         rows = tiles.view(m, h, w, k, k * c).transpose(2, 3).reshape(m, h * k, w * k, c)
         rows = torch.nn.functional.pad(rows, (0, 0, 0, width - w * k, 0, height - h * k))
-        return torch.ops.aten.threshold_backward(rows, output, 0)
+        passed: Tensor = torch.ops.aten.threshold_backward(rows, output, 0)
+        return passed
     out = torch.empty_like(output)
     words = [_words(x).reshape(m, height, width * c) for x in (output, out)]
     _untile(_words(tiles).reshape(m, h, w, k, k * c), *words)
