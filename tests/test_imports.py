@@ -63,6 +63,7 @@ DOORS = {
     "numba": {"mdp", "envs", "deep/sum_tree.py", "deep/fast/tiling.py"},
     "scipy": {"mdp", "envs/vacuum/room.py"},
     "matplotlib": {"report", "mdp", "cli", "lettering.py"},
+    "flint": {"mdp/exact/linear.py", "mdp/exact/rational.py"},
     "av": {"cli/show/recording.py"},
     "pygame": {"cli/show/picture.py", "cli/show/window.py"},
 }

@@ -28,10 +28,11 @@ FACTORISED_IN_LONG_RUN = 100_000  # a sparse factorisation where iterations have
 BAND_ROOTS = 2  # square roots of the states: so far from the diagonal a band may reach to be factorised
 BAND_NUMBERS = 30_000_000  # numbers in the band of a factorised matrix: a quarter of a gigabyte
 
-# Fractions, successors
-EXACT_NEXT = 200_000  # more is never a small model
-EXACT_FALLBACK_NEXT = 20_000  # up to which fractions are tried where floating point can prove nothing
-EXACT_DISCOUNTS_NEXT = 20_000  # up to which the discounts at which the policy changes are looked for as roots
+# Fractions
+EXACT_BY_FLINT = range(8, 1_501)  # states that lead to each other: 10 s; fewer take none, more take long in any way
+EXACT_NEXT = 200_000  # successors; more is never a small model
+EXACT_FALLBACK_NEXT = 20_000  # successors up to which fractions are tried where floating point can prove nothing
+EXACT_DISCOUNTS_NEXT = 20_000  # successors up to which discounts where the policy changes are found as roots
 
 # Learned tables against the truth, states
 TRUTH_STATES = 200_000  # up to which sweeps are held against a solution

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rltrain.errors import InputError, UncertifiedError
-from rltrain.mdp import files
+from rltrain.mdp import files, problems, thresholds
 from rltrain.mdp.exact.discounted import evaluate_exact, rational, solve_exact
 from rltrain.mdp.exact.linear import Clock, solve
 from rltrain.mdp.exact.rational import read_numbers
@@ -145,6 +145,28 @@ def test_equations_that_depend_on_each_other_in_blocks():
     assert [sorted(block) for block in ordered_components(rows)] == [[0, 1], [2]]
     # x0 = 1 + x1/2, x1 = x0/2: x0 = 4/3; x2 = 1 + x0/2 + x2/2 = 2 (1 + 2/3)
     assert solve(rows, [ONE, Fraction(0), ONE], Clock(None)) == [Fraction(4, 3), Fraction(2, 3), Fraction(10, 3)]
+
+
+def test_python_flint_and_our_own_elimination_give_the_same_fractions(monkeypatch):
+    pytest.importorskip("flint", reason="python-flint is not installed: only our own elimination is there")
+    model = problems.garnet(24, actions=2, branching=4, seed=5)
+    found = {}
+    for way, sizes in (("flint", range(2, 100)), ("own", range(0))):
+        monkeypatch.setattr(thresholds, "EXACT_BY_FLINT", sizes)
+        solved = solve_exact(model, Fraction(9, 10))
+        found[way] = solved.value, solved.q, evaluate_exact(model, solved.choice, Fraction(1, 3))
+    assert found["flint"] == found["own"]
+
+
+def test_the_equations_of_many_states_by_python_flint_leave_nothing(monkeypatch):
+    pytest.importorskip("flint", reason="python-flint is not installed: fractions of 200 states take minutes without")
+    chance = np.random.default_rng(0)
+    rows = [
+        {int(j): Fraction(int(chance.integers(1, 120)), 1000) for j in chance.permutation(200)[:8]} for _ in range(200)
+    ]
+    constant = [Fraction(k % 7 - 3, 4) for k in range(200)]
+    x = solve(rows, constant, Clock(60.0))
+    assert all(x[i] == c + sum(a * x[j] for j, a in rows[i].items()) for i, c in enumerate(constant))
 
 
 def test_limits_are_said():

@@ -3,13 +3,21 @@
 A model read from text brings its own. Otherwise a row of probabilities is read in the first of these ways whose sum is
 exactly 1: the shortest decimals that give these floats (0.1 is 1/10), simple fractions within 1e-12 (0.333… is 1/3),
 the binary values themselves, the greatest of them changed so that they do.
+
+Fractions of thousands of digits are what exact values of some hundred states come to. Sums of such are put over one
+denominator and reduced once, by python-flint where that is installed.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import math
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +29,51 @@ NEAR = Fraction(1, 10**12)
 ZERO, ONE = Fraction(0), Fraction(1)
 Number = Fraction | float  # a float only where it is MINUS_INFINITY
 MINUS_INFINITY = float("-inf")  # what a state is worth that loses for ever at discount 1
+
+
+LONG = 2_000  # bits, from which python-flint finds a common divisor faster, its own call included
+
+
+@cache
+def has_flint() -> bool:
+    """Whether python-flint is installed: the extra `exact`."""
+    return importlib.util.find_spec("flint") is not None
+
+
+class _Coprime(NamedTuple):
+    """What `Fraction` takes as it is: it would look for a common divisor of two integers."""
+
+    numerator: int
+    denominator: int
+
+
+numbers.Rational.register(_Coprime)
+
+
+def coprime(numerator: int, denominator: int) -> Fraction:
+    """The fraction of two numbers that have no common divisor, the lower one above 0."""
+    return Fraction(_Coprime(numerator, denominator))  # type: ignore[call-overload, no-any-return]  # registered as a number
+
+
+def quotient(numerator: int, denominator: int) -> Fraction:
+    """numerator / denominator, reduced; the denominator is above 0."""
+    if min(numerator.bit_length(), denominator.bit_length()) < LONG or not has_flint():
+        return Fraction(numerator, denominator)
+    from flint import fmpz
+
+    common = int(fmpz(numerator).gcd(denominator))
+    return coprime(numerator // common, denominator // common)
+
+
+def mean(weights: Sequence[Fraction], values: Sequence[Number]) -> Number:
+    """sum_j w_j x_j, w > 0; MINUS_INFINITY where an x is."""
+    finite = [x for x in values if isinstance(x, Fraction)]
+    if len(finite) < len(values):
+        return MINUS_INFINITY
+    unit, lower = math.lcm(*(w.denominator for w in weights)), math.lcm(*(x.denominator for x in finite))
+    pairs = zip(weights, finite, strict=True)
+    total = sum(w.numerator * (unit // w.denominator) * (x.numerator * (lower // x.denominator)) for w, x in pairs)
+    return quotient(total, unit * lower)
 
 
 @dataclass(frozen=True)
@@ -88,7 +141,7 @@ def table(model: Model, exact: Exact) -> Table:
 def action_values(rows: Table, value: Sequence[Number], discount: Fraction) -> list[Number]:
     """Q of every pair from V of every state."""
     return [
-        rows.reward[i] + discount * sum((p * value[j] for j, p in zip(rows.next[i], rows.prob[i], strict=True)), ZERO)
+        rows.reward[i] + discount * mean(rows.prob[i], [value[j] for j in rows.next[i]])
         for i in range(len(rows.reward))
     ]
 
