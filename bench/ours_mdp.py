@@ -65,9 +65,10 @@ def make(given: argparse.Namespace) -> dict[str, Any]:
 
 def warm(model: Any, given: argparse.Namespace) -> None:
     """Compile, or load from the cache, what the solve may call: small models of both families, and nothing else."""
-    from rltrain.mdp.solvers.solve import SMALL_STATES, solve
+    from rltrain.mdp import thresholds
+    from rltrain.mdp.solvers.solve import solve
 
-    if model.num_states <= SMALL_STATES:
+    if model.num_states <= thresholds.PLAIN_STATES:
         return
     for name in ("garnet-2000", "grid-40"):
         solve(problem(name), given.discount, given.method, given.epsilon, threads=given.threads or None)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rltrain.mdp import files
+from rltrain.mdp import files, thresholds
 from rltrain.mdp.graph import end_components
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.solvers import bellman
@@ -68,7 +68,7 @@ def test_a_circle_of_any_period():
     for period in (1, 2, 3, 50, 1000):
         model = made({(s, 0): (s, {(s + 1) % period: 1}) for s in range(period)}, period)
         solved = average.solve(model, 1e-6, max_sweeps=3000)
-        if period <= average.SMALL:
+        if period <= thresholds.DENSE_FOR_AVERAGE:
             assert solved.converged
         assert abs(solved.gain[0] - (period - 1) / 2) <= solved.bound
 
@@ -98,7 +98,7 @@ def test_what_ends_earns_nothing_in_the_long_run():
 
 
 def test_what_is_not_proven_is_not_called_converged():
-    size = average.SMALL + 1
+    size = thresholds.DENSE_FOR_AVERAGE + 1
     model = made({(s, 0): (s, {(s + 1) % size: 1}) for s in range(size)}, size)
     solved = average.solve(model, 1e-9, max_sweeps=5)
     assert not solved.converged and solved.bound > 1 and solved.sweeps == 5
@@ -204,7 +204,7 @@ def test_a_ring_of_two_thousand_states_is_proven_at_once(tmp_path):
 
 
 def test_what_cannot_be_factorised_is_left_to_sweeps(monkeypatch):
-    monkeypatch.setattr(howard, "MOST_BAND", 0)
+    monkeypatch.setattr(thresholds, "BAND_NUMBERS", 0)
     model = made({(s, 0): (s % 7, {(s + 1) % 800: 1, (s + 3) % 800: 1}) for s in range(800)}, 800)
     assert howard.evaluated(model, np.arange(800)) is None
     solved = average.solve(model, 1e-6, max_sweeps=100)

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from rltrain.errors import InputError
-from rltrain.mdp import files
+from rltrain.mdp import files, thresholds
 from rltrain.mdp.build import from_transitions
-from rltrain.mdp.exact import discounts
 from rltrain.mdp.exact.discounts import breakpoints
 from rltrain.mdp.exact.polynomials import compare, exactly, gcd, isolate, rises, sign_after, sign_at, square_free
 
@@ -76,7 +75,7 @@ def test_two_states_at_once_and_ties_for_every_discount():
 def test_the_grid_finds_the_same(monkeypatch):
     exact = breakpoints(lake(), 0.5, 0.999)
     assert exact.rigorous and len(exact.intervals) == 3
-    monkeypatch.setattr(discounts, "MOST_NEXT", 0)
+    monkeypatch.setattr(thresholds, "EXACT_DISCOUNTS_NEXT", 0)
     found = breakpoints(lake(), 0.5, 0.999, 1e-5)
     assert not found.rigorous and "grid" in found.note
     pairs = zip(found.breakpoints, exact.breakpoints, strict=True)

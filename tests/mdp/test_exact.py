@@ -9,8 +9,8 @@ import pytest
 from rltrain.errors import InputError, UncertifiedError
 from rltrain.mdp import files, problems, thresholds
 from rltrain.mdp.exact.discounted import evaluate_exact, rational, solve_exact
-from rltrain.mdp.exact.linear import Clock, solve
-from rltrain.mdp.exact.rational import read_numbers
+from rltrain.mdp.exact.linear import solve
+from rltrain.mdp.exact.rational import Clock, read_numbers
 from rltrain.mdp.graph import ordered_components
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.undiscounted import total_reward

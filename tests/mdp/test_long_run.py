@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rltrain.errors import UncertifiedError
-from rltrain.mdp import files, pairs
+from rltrain.mdp import files, pairs, thresholds
 from rltrain.mdp.chains import chain, long_run
-from rltrain.mdp.exact.linear import Clock
 from rltrain.mdp.exact.linear import solve as exactly
+from rltrain.mdp.exact.rational import Clock
 from rltrain.mdp.model import Model, Numbered
+from rltrain.mdp.solvers import substochastic
 
 
 def chain_of(rows):
@@ -41,9 +42,9 @@ def at(state, size):
 @pytest.fixture(params=["eliminated", "iterated", "factorised"])
 def way(request, monkeypatch):
     if request.param != "eliminated":
-        monkeypatch.setattr(long_run, "DENSE", 0)
+        monkeypatch.setattr(thresholds, "DENSE_IN_LONG_RUN", 0)
     if request.param == "factorised":
-        monkeypatch.setattr(long_run, "ITERATIONS", 1)
+        monkeypatch.setattr(substochastic, "ITERATIONS", 1)
 
 
 def close(proven, truth, most=1e-8):
@@ -118,15 +119,15 @@ def chains(draw):
 @settings(max_examples=300)
 @given(chains(), st.booleans())
 def test_bounds_hold_against_fractions(rows, is_small):
-    dense = long_run.DENSE
+    dense = thresholds.DENSE_IN_LONG_RUN
     try:
-        long_run.DENSE = dense if is_small else 0
+        thresholds.DENSE_IN_LONG_RUN = dense if is_small else 0
         found, classes = chain_of(rows)
         steps = long_run.absorption(found, classes).steps
         prob = long_run.absorption(found, classes).prob
         share = long_run.limit(found, classes, at(0, len(rows)))
     finally:
-        long_run.DENSE = dense
+        thresholds.DENSE_IN_LONG_RUN = dense
     ended = classes.recurrent[classes.label]
     left = [{} if ended[i] else {j: p for j, p in row.items() if not ended[j]} for i, row in enumerate(rows)]
     truth = exactly(left, [Fraction(int(not e)) for e in ended], Clock(None))
@@ -167,9 +168,9 @@ def test_a_walk_on_a_large_square_is_everywhere_as_often():
 
 
 def test_what_cannot_be_proven_is_not_said(monkeypatch):
-    monkeypatch.setattr(long_run, "DENSE", 0)
-    monkeypatch.setattr(long_run, "DIRECT", 0)
-    monkeypatch.setattr(long_run, "ITERATIONS", 1)
+    monkeypatch.setattr(thresholds, "DENSE_IN_LONG_RUN", 0)
+    monkeypatch.setattr(thresholds, "FACTORISED_IN_LONG_RUN", 0)
+    monkeypatch.setattr(substochastic, "ITERATIONS", 1)
     found, classes = chain_of([{max(i - 1, 0): 0.5, min(i + 1, 29): 0.5} for i in range(30)])
     with pytest.raises(UncertifiedError, match="slowly"):
         long_run.stationary(found, classes.members(0))

@@ -9,10 +9,9 @@ import pytest
 
 from rltrain.core import Array
 from rltrain.errors import InputError
-from rltrain.mdp import pairs, problems
+from rltrain.mdp import pairs, problems, thresholds
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.solvers import backward_waves, bellman
-from rltrain.mdp.solvers import solve as solving
 from rltrain.mdp.solvers.compiled import Compiled
 from rltrain.mdp.solvers.plain import Plain
 from rltrain.mdp.solvers.solve import METHODS, solve
@@ -106,7 +105,7 @@ def test_windows_smaller_than_the_model_lead_to_the_same_values(monkeypatch: pyt
 
 
 def test_the_number_of_threads_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rltrain.mdp.solvers.compiled.ROWS_A_THREAD", 100)
+    monkeypatch.setattr(thresholds, "ROWS_A_THREAD", 100)
     one, three = solve(GARNET, 0.99, threads=1), solve(GARNET, 0.99, threads=3)
     assert one.q.tobytes() == three.q.tobytes()
     assert one.bound == three.bound
@@ -187,7 +186,7 @@ def test_what_makes_no_sense_is_refused(discount: float, method: str, epsilon: f
 def test_small_and_large_paths_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     model = problems.garnet(500, seed=5)
     small = solve(model, 0.99)
-    monkeypatch.setattr(solving, "SMALL_STATES", 0)
+    monkeypatch.setattr(thresholds, "PLAIN_STATES", 0)
     large = solve(model, 0.99)
     assert (small.method, large.method) == ("pi", "mpi")
     assert np.abs(small.q - large.q).max() <= small.bound + large.bound

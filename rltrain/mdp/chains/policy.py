@@ -15,7 +15,7 @@ Where it may be caught in a class of states in which it loses on average, it is 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from rltrain.mdp.chains import long_run
 from rltrain.mdp.chains.chain import Chain, expected, reaching, rounding
 from rltrain.mdp.model import Model
 from rltrain.mdp.pairs import may_gain
-from rltrain.mdp.solvers import bellman
+from rltrain.mdp.solvers import bellman, linear
 from rltrain.mdp.solvers.bellman import UNIT
 from rltrain.spelling import shown
 
@@ -156,46 +156,26 @@ def _bound(
     return most * float(weight.max()) / margin if margin > 0 else np.inf
 
 
-def _solver(chain: Chain, discount: float, busy: Array) -> Any:
+def _solver(chain: Chain, discount: float, busy: Array) -> linear.Solve:
     """x with (I - gamma P) x = b on the states that matter: a full matrix, a factorisation, or Krylov's iterations."""
     num = len(busy)
-    place = np.full(len(chain.first) - 1, -1, dtype=np.int64)
+    place = np.full(chain.num_states, -1, dtype=np.int64)
     place[busy] = np.arange(num)
-    source = np.repeat(np.arange(len(chain.first) - 1), np.diff(chain.first))
-    inside = (place[source] >= 0) & (place[chain.next] >= 0)
-    row, column, entry = place[source[inside]], place[chain.next[inside]], discount * chain.prob[inside]
+    inside = (place[chain.source] >= 0) & (place[chain.next] >= 0)
+    row, column, entry = place[chain.source[inside]], place[chain.next[inside]], discount * chain.prob[inside]
     if num <= thresholds.DENSE_IN_EVALUATION:
-        matrix = np.eye(num)
-        np.subtract.at(matrix, (row, column), entry)
-        return _dense(matrix)
-    from scipy import sparse
-    from scipy.sparse import linalg
-
-    csc = sparse.identity(num, format="csc") - sparse.csc_matrix((entry, (row, column)), shape=(num, num))
+        return linear.dense(num, row, column, entry)
+    matrix = linear.sparse(num, row, column, entry)
     if num <= thresholds.FACTORISED_IN_EVALUATION:
-        try:
-            return linalg.splu(csc).solve
-        except RuntimeError as error:  # so says scipy of a singular matrix
-            raise UncertifiedError("the policy's equations are singular in floating point") from error
-    csr = csc.tocsr()
+        return linear.factorised(matrix)
+    by_rows = matrix.tocsr()
 
     def iterate(b: Array) -> Array:
-        scale = float(np.abs(b).max()) or 1.0
-        x, _ = linalg.bicgstab(csr, b / scale, rtol=1e-9, atol=0.0, maxiter=2_000)
-        if not np.isfinite(x).all() or np.abs(b / scale - csr @ x).max() > 0.5:
-            x = b / scale
+        x, left = linear.iterated(by_rows, b, 1e-9, 2_000)
+        if not left <= 0.5:
+            x = b
             for _ in range(2_000):
-                x = b / scale + x - csr @ x
-        return np.asarray(x * scale)
+                x = b + x - by_rows @ x
+        return x
 
     return iterate
-
-
-def _dense(matrix: Array) -> Any:
-    def solve(b: Array) -> Array:
-        try:
-            return np.asarray(np.linalg.solve(matrix, b))
-        except np.linalg.LinAlgError as error:
-            raise UncertifiedError("the policy's equations are singular in floating point") from error
-
-    return solve

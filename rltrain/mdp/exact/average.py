@@ -15,11 +15,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from rltrain.core import Array
-from rltrain.errors import InputError, UncertifiedError
+from rltrain.errors import UncertifiedError
 from rltrain.mdp.exact import linear
-from rltrain.mdp.exact.discounted import MAX_SECONDS, MOST_NEXT
-from rltrain.mdp.exact.linear import Clock
-from rltrain.mdp.exact.rational import ONE, ZERO, Table, action_values, read_numbers, table
+from rltrain.mdp.exact.rational import (
+    MAX_SECONDS,
+    ONE,
+    ZERO,
+    Clock,
+    Table,
+    action_values,
+    check_small,
+    read_numbers,
+    table,
+)
 from rltrain.mdp.graph import ordered_components
 from rltrain.mdp.model import Model
 
@@ -68,11 +76,7 @@ def evaluate(model: Model, taken: Sequence[Shares], max_seconds: float | None = 
 
 
 def _rows(model: Model) -> tuple[Table, str]:
-    if model.num_next > MOST_NEXT:
-        raise InputError(
-            f"{model.name or 'the model'} has {model.num_next:,} successors; fractions are for small models, "
-            f"up to {MOST_NEXT:,}: without them the answer has a proven bound"
-        )
+    check_small(model)
     exact, numbers = read_numbers(model)
     return table(model, exact), numbers
 

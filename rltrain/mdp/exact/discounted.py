@@ -16,29 +16,31 @@ from fractions import Fraction
 import numpy as np
 
 from rltrain.core import Array
-from rltrain.errors import InputError
-from rltrain.mdp.exact import linear, total_reward
-from rltrain.mdp.exact.linear import Clock
+from rltrain.errors import InputError, UncertifiedError
+from rltrain.mdp import thresholds
+from rltrain.mdp.exact import linear as fractions
+from rltrain.mdp.exact import total_reward
 from rltrain.mdp.exact.rational import (
+    MAX_SECONDS,
     MINUS_INFINITY,
     ONE,
     ZERO,
+    Clock,
     Number,
     Table,
     action_values,
+    check_small,
     rational,
     read_numbers,
     table,
 )
 from rltrain.mdp.model import Model
 from rltrain.mdp.solution import Solution
-from rltrain.mdp.solvers import bellman
+from rltrain.mdp.solvers import bellman, linear
 from rltrain.mdp.solvers.bellman import UNIT
+from rltrain.mdp.solvers.solve import solve as float_solve
 
 __all__ = ["ExactSolution", "evaluate_exact", "floating", "rational", "solve_exact"]
-MOST_NEXT = 200_000  # successors; more is never a small model
-MAX_SECONDS = 300.0
-DENSE = 1500  # states up to which the float policy comes from dense equations
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +69,7 @@ def solve_exact(model: Model, discount: Fraction, max_seconds: float | None = MA
     discount = Fraction(discount)
     if not 0 <= discount <= 1:
         raise InputError(f"discount: {discount} is not in [0, 1]")
-    if model.num_next > MOST_NEXT:
-        raise InputError(
-            f"{model.name or 'the model'} has {model.num_next:,} successors; fractions are for small models, "
-            f"up to {MOST_NEXT:,}: without them the answer has a proven bound"
-        )
+    check_small(model)
     clock = Clock(max_seconds)
     value: Sequence[Number]
     exact, numbers = read_numbers(model)
@@ -123,14 +121,14 @@ def evaluate_exact(
     """
     discount = Fraction(discount)
     rows = table(model, rational(model))
-    chain: list[linear.Row] = []
+    chain: list[fractions.Row] = []
     constant: list[Fraction] = []
     for state, pairs in enumerate(rows.pairs):
         given = policy[state] if pairs else {}
         shares = given if isinstance(given, Mapping) else {int(given): ONE}
         if not set(shares) <= set(pairs) or sum(shares.values()) != (1 if pairs else 0):
             raise InputError(f"state {model.states[state]}: the policy has pairs {dict(shares)}, possible are {pairs}")
-        row: linear.Row = {}
+        row: fractions.Row = {}
         for i, share in shares.items():
             for j, p in zip(rows.next[i], rows.prob[i], strict=True):
                 if share and rows.pairs[j]:
@@ -139,7 +137,7 @@ def evaluate_exact(
         constant.append(sum((share * rows.reward[i] for i, share in shares.items()), ZERO))
     clock = Clock(max_seconds)
     lost = total_reward.drop_idle(model, chain, constant, clock) if discount == 1 else set()
-    value = linear.solve(chain, constant, clock)
+    value = fractions.solve(chain, constant, clock)
     return tuple(MINUS_INFINITY if state in lost else v for state, v in enumerate(value))
 
 
@@ -155,7 +153,7 @@ def _iterate(model: Model, rows: Table, discount: Fraction, clock: Clock) -> tup
 
 def evaluate(rows: Table, choice: Array, discount: Fraction, clock: Clock) -> list[Fraction]:
     """V of a deterministic policy."""
-    chain: list[linear.Row] = []
+    chain: list[fractions.Row] = []
     constant: list[Fraction] = []
     for i in choice.tolist():
         if i < 0:
@@ -165,7 +163,7 @@ def evaluate(rows: Table, choice: Array, discount: Fraction, clock: Clock) -> li
             entries = zip(rows.next[i], rows.prob[i], strict=True)
             chain.append({j: discount * p for j, p in entries if discount and rows.pairs[j]})
             constant.append(rows.reward[i])
-    return linear.solve(chain, constant, clock)
+    return fractions.solve(chain, constant, clock)
 
 
 def improve(rows: Table, value: Sequence[Number], choice: Array, discount: Fraction) -> bool:
@@ -181,23 +179,15 @@ def improve(rows: Table, value: Sequence[Number], choice: Array, discount: Fract
 
 
 def float_policy(model: Model, discount: float) -> Array:
-    """[S] an optimal policy as far as floating point can tell: by dense equations, or by `mdp.solve`."""
-    if model.num_states > DENSE:
-        from rltrain.mdp.solvers.solve import solve
-
-        return solve(model, min(discount, 1 - 1e-6), epsilon=1e-9, max_seconds=60.0).choice.copy()
+    """[S] an optimal policy as far as floating point can tell: by dense equations, or as large models are solved."""
+    if model.num_states > thresholds.DENSE_IN_EXACT:
+        return float_solve(model, min(discount, 1 - 1e-6), epsilon=1e-9, max_seconds=60.0).choice.copy()
     choice = bellman.greedy(model, model.reward)
     acting = np.flatnonzero(choice >= 0)
     for _ in range(200):
-        matrix = np.eye(model.num_states)
-        for state in acting:
-            span = model.successors(int(choice[state]))
-            matrix[state, model.next[span]] -= discount * model.prob[span]
-        constant = np.zeros(model.num_states)
-        constant[acting] = model.reward[choice[acting]]
         try:
-            value = np.linalg.solve(matrix, constant)
-        except np.linalg.LinAlgError:
+            value = linear.dense_value(model, choice, discount)
+        except UncertifiedError:
             break
         q = bellman.backup(model, value, discount)
         slack = 1e-11 * (1 + float(np.abs(value).max(initial=0.0)))

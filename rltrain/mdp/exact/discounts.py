@@ -21,14 +21,13 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import InputError
+from rltrain.mdp import thresholds
 from rltrain.mdp.exact import polynomials
 from rltrain.mdp.exact.discounted import evaluate, float_policy, improve
-from rltrain.mdp.exact.linear import Clock
 from rltrain.mdp.exact.polynomials import Poly, Root, exactly, rises, sign_after
-from rltrain.mdp.exact.rational import Table, rational, table
+from rltrain.mdp.exact.rational import Clock, Table, rational, table
 from rltrain.mdp.model import Model
 
-MOST_NEXT = 20_000
 MOST_DEGREE = 64
 MOST_WORK = 2_000_000  # pairs x degree^2
 EXPONENTS = (127, 521, 1279, 4423, 11213)  # of Mersenne's primes 2^n - 1
@@ -100,7 +99,7 @@ def breakpoints(model: Model, low: float | Fraction, high: float | Fraction, tol
         raise InputError(f"discounts from {low} to {high}: they must ascend and lie in [0, 1), such as 0.5 and 0.999")
     if not 0 < tolerance <= 0.1:
         raise InputError(f"tolerance: {tolerance} is not in (0, 0.1]")
-    if model.num_next <= MOST_NEXT:
+    if model.num_next <= thresholds.EXACT_DISCOUNTS_NEXT:
         try:
             return _exactly(model, first, last)
         except _TooLong:

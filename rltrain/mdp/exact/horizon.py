@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from rltrain.mdp.exact.discounted import MAX_SECONDS
-from rltrain.mdp.exact.linear import Clock
-from rltrain.mdp.exact.rational import ZERO, Number, action_values, rational, table
+from rltrain.mdp.exact.rational import MAX_SECONDS, ZERO, Clock, Number, action_values, rational, table
 from rltrain.mdp.model import Model
 
 

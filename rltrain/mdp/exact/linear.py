@@ -11,35 +11,14 @@ probability to leave i. Fractions are what they are: both ways give the same.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from fractions import Fraction
 
-from rltrain.errors import UncertifiedError
 from rltrain.mdp import thresholds
-from rltrain.mdp.exact.rational import ONE, ZERO, coprime, has_flint
+from rltrain.mdp.exact.rational import ONE, ZERO, Clock, coprime, has_flint
 from rltrain.mdp.graph import ordered_components
 
 Row = dict[int, Fraction]
-
-
-class Clock:
-    """When to give up."""
-
-    def __init__(self, max_seconds: float | None) -> None:
-        self.start = time.perf_counter()
-        self.max_seconds = max_seconds
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self.start
-
-    def check(self) -> None:
-        if self.max_seconds is not None and self.seconds > self.max_seconds:
-            raise UncertifiedError(
-                f"the exact answer was not found within {self.max_seconds:g} s; "
-                "fractions are for small models: without them the answer has a proven bound"
-            )
 
 
 def solve(rows: Sequence[Row], constant: Sequence[Fraction], clock: Clock) -> list[Fraction]:

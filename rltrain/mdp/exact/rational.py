@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import numbers
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,12 +22,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rltrain.errors import InputError, UncertifiedError
+from rltrain.mdp import thresholds
 from rltrain.mdp.model import Exact, Model
 
 READINGS = ("as written", "decimals", "simple fractions", "binary values")  # from the surest to the last resort
 DENOMINATORS = (12, 100, 1000, 10**4, 10**6)
 NEAR = Fraction(1, 10**12)
 ZERO, ONE = Fraction(0), Fraction(1)
+MAX_SECONDS = 300.0  # for an answer in fractions
 Number = Fraction | float  # a float only where it is MINUS_INFINITY
 MINUS_INFINITY = float("-inf")  # what a state is worth that loses for ever at discount 1
 
@@ -84,6 +88,34 @@ class Table:
     next: list[list[int]]  # of each pair
     prob: list[list[Fraction]]  # of each pair
     reward: list[Fraction]  # of each pair
+
+
+class Clock:
+    """When to give up: fractions may grow without end."""
+
+    def __init__(self, max_seconds: float | None) -> None:
+        self.start = time.perf_counter()
+        self.max_seconds = max_seconds
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.start
+
+    def check(self) -> None:
+        if self.max_seconds is not None and self.seconds > self.max_seconds:
+            raise UncertifiedError(
+                f"the exact answer was not found within {self.max_seconds:g} s; "
+                "fractions are for small models: without them the answer has a proven bound"
+            )
+
+
+def check_small(model: Model) -> None:
+    """InputError for a model that fractions are not for."""
+    if model.num_next > thresholds.EXACT_NEXT:
+        raise InputError(
+            f"{model.name or 'the model'} has {model.num_next:,} successors; fractions are for small models, "
+            f"up to {thresholds.EXACT_NEXT:,}: without them the answer has a proven bound"
+        )
 
 
 def rational(model: Model) -> Exact:

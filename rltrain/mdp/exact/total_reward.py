@@ -24,8 +24,7 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.mdp.exact import linear
-from rltrain.mdp.exact.linear import Clock
-from rltrain.mdp.exact.rational import MINUS_INFINITY, ONE, ZERO, Number, Table, action_values
+from rltrain.mdp.exact.rational import MINUS_INFINITY, ONE, ZERO, Clock, Number, Table, action_values
 from rltrain.mdp.fates import Fates, Idle, check_any_ends, fates, infinite
 from rltrain.mdp.graph import almost_sure_reach, end_components, ordered_components
 from rltrain.mdp.model import Model

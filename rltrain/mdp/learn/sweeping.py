@@ -16,6 +16,7 @@ import numpy as np
 
 from rltrain.core import Array, Metrics, State
 from rltrain.errors import InputError
+from rltrain.mdp import thresholds
 from rltrain.mdp.model import Model
 from rltrain.mdp.solution import Solution
 from rltrain.mdp.solvers import bellman, solve
@@ -24,7 +25,6 @@ from rltrain.mdp.undiscounted.total_reward import Proof
 from rltrain.saved import Saved
 
 TRUTH = 1e-9  # the bound of the solution that values are held against
-MOST_STATES = 200_000  # up to which it is looked for
 
 
 class Sweeping:
@@ -54,7 +54,7 @@ class Sweeping:
             self._proof = total_reward.prove(model, TRUTH)
             self._truth = self._proof.best
             self._lose()
-        elif model.num_states <= MOST_STATES:
+        elif model.num_states <= thresholds.TRUTH_STATES:
             self._truth = solve.solve(model, self.discount, epsilon=TRUTH, max_seconds=60.0)
 
     def sweep(self) -> Metrics:

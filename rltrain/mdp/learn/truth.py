@@ -14,7 +14,7 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import InputError, UncertifiedError
-from rltrain.mdp import graph, pairs
+from rltrain.mdp import graph, pairs, thresholds
 from rltrain.mdp.chains import policy
 from rltrain.mdp.model import Model
 from rltrain.mdp.solution import Solution
@@ -22,7 +22,6 @@ from rltrain.mdp.solvers import bellman, solve
 from rltrain.mdp.undiscounted import total_reward
 
 EPSILON = 1e-9  # of the truth
-FEW_STATES = 100  # up to which the regret of every learner is found: a system of linear equations at every look
 NO_VALUES = (
     "algorithm.gamma: at discount 1 this model has no finite values where it starts, so there is no truth to compare"
     " with, or to learn; take one below 1 (`rltrain mdp solve` says why)"
@@ -31,7 +30,6 @@ NO_VALUES_OF_POLICY = (
     "algorithm.gamma: at discount 1 the policy has no finite values, so there is no truth to compare with, or to"
     " learn; take one below 1 (`rltrain mdp evaluate` says why)"
 )
-MOST_STATES = 700  # up to which that of the first learner is, above none
 
 
 def of_model(model: Model, discount: float) -> Truth | None:
@@ -88,8 +86,8 @@ class Truth:
             choice = bellman.greedy(self.model, table)
             error[lane] = np.abs(table - self.solution.q)[self.pairs].max(initial=0.0)
             right[lane] = tied[choice[self.states]].mean()
-            few = self.model.num_states <= (MOST_STATES if lane == 0 else FEW_STATES)
-            regret[lane] = self._lost(choice) if few else np.nan
+            most = thresholds.REGRET_OF_FIRST_STATES if lane == 0 else thresholds.REGRET_OF_ALL_STATES
+            regret[lane] = self._lost(choice) if self.model.num_states <= most else np.nan
         return Judgement(error, right, regret)
 
     def _lost(self, choice: Array) -> float:

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from rltrain.core import Array
+from rltrain.mdp import thresholds
 from rltrain.mdp.model import Model
 from rltrain.mdp.solvers import kernels
-
-ROWS_A_THREAD = 20_000  # below this a thread costs more than it brings
 
 Rows = tuple[Array, Array, Array, Array, Array]  # first_pair, first_next, next, prob, reward, as a `Model` has them
 
@@ -28,7 +27,7 @@ class Compiled:
     def __init__(self, model: Model, discount: float, threads: int | None = None) -> None:
         self.model, self.discount = model, discount
         self.states = model.num_states
-        count = max(1, min(threads or available_cores(), self.states // ROWS_A_THREAD))
+        count = max(1, min(threads or available_cores(), self.states // thresholds.ROWS_A_THREAD))
         edges = np.linspace(0, self.states, count + 1).astype(np.int64)
         self.ranges = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
         self._pool = ThreadPoolExecutor(count) if count > 1 else None

@@ -19,17 +19,16 @@ from typing import Any
 import numpy as np
 
 from rltrain.core import Array
+from rltrain.mdp import thresholds
 from rltrain.mdp.model import Model
 from rltrain.mdp.pairs import absorbing
-from rltrain.mdp.solvers import bellman
-from rltrain.mdp.solvers.plain import Plain
+from rltrain.mdp.solvers import bellman, linear
 
 MOST_OWN = 200  # sweeps of one policy between two improvements
 ENOUGH = 0.1  # of the span before: so far a policy is evaluated
 FIRST = 4  # sweeps before the first policy is worth evaluating; they also tell the pace
 CHECK_EVERY = 8  # Gauss-Seidel sweeps, whose own change proves nothing sharp
 NOISE = 2e-15  # of a value: Q that differ by less are taken for equal
-DENSE = 1_000  # states up to which a policy's equations are solved as a full matrix
 
 
 class Task:
@@ -241,11 +240,9 @@ def _keeping(task: Task, value: Array, backed_up: Array, choice: Array, before: 
 
 def _solved(task: Task, choice: Array, guess: Array) -> Array:
     """V [S] of a policy."""
-    if task.model.num_states <= DENSE:
-        return Plain(task.model, task.discount).evaluate(choice)
-    from rltrain.mdp.solvers import equations
-
-    return equations.solve(task.model, task.discount, choice, guess)
+    if task.model.num_states <= thresholds.DENSE_IN_METHODS:
+        return linear.dense_value(task.model, choice, task.discount)
+    return linear.large_value(task.model, task.discount, choice, guess)
 
 
 def linear_program(task: Task) -> Array:

@@ -40,17 +40,6 @@ class Plain:
         """[P] bool: the pairs whose Q is within `width` of their state's value [S]."""
         return np.asarray(q >= value[self.model.pair_state] - width)
 
-    def evaluate(self, choice: Array) -> Array:
-        """V [S] of the policy choice [S], by a full matrix."""
-        model, num = self.model, self.model.num_states
-        acting = np.flatnonzero(choice >= 0)
-        matrix, reward = np.eye(num), np.zeros(num)
-        for s in acting.tolist():
-            where = model.successors(choice[s])
-            np.subtract.at(matrix[s], model.next[where], self.discount * model.prob[where])
-        reward[acting] = model.reward[choice[acting]]
-        return np.linalg.solve(matrix, reward)
-
     def improve(self, value: Array, choice: Array, backwards: bool) -> float:
         """One Gauss-Seidel sweep, in place: the greatest change. A state's loop to itself is solved."""
         if self._lists is None:

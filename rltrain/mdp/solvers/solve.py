@@ -2,28 +2,31 @@
 
 `auto` chooses by what the model shows. Up to 1,000 states: policy iteration with a full matrix, in numpy, for which
 nothing is compiled. Above: modified policy iteration, as long as its span falls fast enough; four sweeps tell. Else
-news travels slowly through the model, and it is settled from its ends outward (`mdp.front`); where that does not fit
-either, policy iteration solves each policy's equations.
+news travels slowly through the model, and it is settled from its ends outward (`backward_waves`); where that does not
+fit either, policy iteration solves each policy's equations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import InputError
+from rltrain.mdp import thresholds
 from rltrain.mdp.model import Model
 from rltrain.mdp.solution import Solution
 from rltrain.mdp.solvers import bellman, methods
 from rltrain.mdp.solvers.methods import Task
+from rltrain.mdp.solvers.plain import Plain
 from rltrain.spelling import did_you_mean
 
+if TYPE_CHECKING:
+    from rltrain.mdp.solvers.compiled import Compiled
+
 METHODS = ("auto", "vi", "qvi", "pi", "mpi", "gs", "lp")
-SMALL_STATES = 1_000  # up to which `auto` solves full matrices
-SMALL_NEXT = 200_000  # successors up to which nothing is compiled
 WIDTH = 1.0  # spans: actions that much worse than the best may still win
 PATIENCE = 120  # sweeps: more than these take longer than to settle the model from its ends
 
@@ -49,26 +52,29 @@ def solve(
         raise InputError(f"epsilon: {epsilon} is not above 0")
     if method not in METHODS:
         raise InputError(f"method: unknown '{method}'{did_you_mean(method, METHODS)}")
-    small = model.num_next <= SMALL_NEXT and model.num_states <= SMALL_STATES
-    on = _sweeps(model, discount, small, threads)
+    on = sweeps_of(model, discount, threads)
     try:
         task = Task(on, epsilon, max_sweeps, max_seconds, progress)
-        return min((_certified(task, value, way) for value, way in _found(task, method, small)), key=_how_far)
+        return min((_certified(task, value, way) for value, way in _found(task, method)), key=lambda found: found.bound)
     finally:
         on.close()
 
 
-def _sweeps(model: Model, discount: float, small: bool, threads: int | None) -> Any:
-    if small:
-        from rltrain.mdp.solvers.plain import Plain
+def is_small(model: Model) -> bool:
+    """Nothing is compiled for it."""
+    return model.num_next <= thresholds.PLAIN_NEXT and model.num_states <= thresholds.PLAIN_STATES
 
+
+def sweeps_of(model: Model, discount: float, threads: int | None = None) -> Plain | Compiled:
+    """The sweeps over a model, in numpy or compiled. Who takes them closes them."""
+    if is_small(model):
         return Plain(model, discount)
     from rltrain.mdp.solvers.compiled import Compiled
 
     return Compiled(model, discount, threads)
 
 
-def _found(task: Task, method: str, small: bool) -> Iterator[tuple[Array, str]]:
+def _found(task: Task, method: str) -> Iterator[tuple[Array, str]]:
     """V [S] and the way that led there; one more where the first did not come as near as was asked for."""
     if method == "vi":
         yield methods.value_iteration(task), "vi"
@@ -80,7 +86,7 @@ def _found(task: Task, method: str, small: bool) -> Iterator[tuple[Array, str]]:
         yield methods.gauss_seidel(task), "gs"
     elif method == "lp":
         yield methods.linear_program(task), "lp"
-    elif method == "pi" or small:
+    elif method == "pi" or is_small(task.model):
         yield methods.policy_iteration(task), "pi"
     else:
         value, done = methods.modified_policy_iteration(task, WIDTH, PATIENCE)
@@ -93,10 +99,6 @@ def _found(task: Task, method: str, small: bool) -> Iterator[tuple[Array, str]]:
         yield value, "front"
         if not done:
             yield methods.policy_iteration(task, value.copy()), "pi"
-
-
-def _how_far(solution: Solution) -> float:
-    return solution.bound
 
 
 def _certified(task: Task, value: Array, way: str) -> Solution:

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rltrain.core import Array
+from rltrain.mdp import thresholds
 from rltrain.mdp.chains.policy import evaluate
 from rltrain.mdp.exact import average as exact
 from rltrain.mdp.exact.average import ExactAverage
@@ -34,8 +35,7 @@ from rltrain.mdp.undiscounted import howard
 
 TAU = 0.7  # the share of a step that a sweep goes
 FIRST_JUMP = 20  # sweeps before the first policy's equations are solved, and between two measurements of the pace
-PATIENCE = 200  # sweeps: more than these take longer than to solve equations of
-SMALL = 700  # states: so few that the equations are never the longer way
+PATIENCE = 200  # sweeps: more than these take longer than to solve equations
 MOST_JUMPS = 200  # policies in a row
 MAX_SWEEPS = 200_000
 FLOAT_SECONDS = 60.0  # for the policy that fractions begin with
@@ -137,7 +137,7 @@ def _iterate(model: Model, limits: Limits) -> _Part:
             policy = howard.improved(model, policy, q)
         elif sweeps >= jump:
             jump = 2 * sweeps
-            if model.num_states <= SMALL or _left(high - low, before, limits.epsilon) > PATIENCE:
+            if model.num_states <= thresholds.DENSE_FOR_AVERAGE or _left(high - low, before, limits.epsilon) > PATIENCE:
                 policy, jumps = bellman.greedy(model, q), 0
         else:
             policy = None

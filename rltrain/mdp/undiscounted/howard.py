@@ -13,7 +13,6 @@ Nothing here is proven: whoever calls it holds the h against the optimality equa
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,9 +24,7 @@ from rltrain.mdp.chains.chain import Chain
 from rltrain.mdp.graph import almost_sure_reach
 from rltrain.mdp.model import Model
 from rltrain.mdp.pairs import of_choice
-from rltrain.mdp.solvers import bellman
-
-MOST_BAND = 30_000_000  # numbers in the band of a factorised matrix: a quarter of a gigabyte
+from rltrain.mdp.solvers import bellman, linear
 
 
 def evaluated(model: Model, choice: Array) -> tuple[Array, Array] | None:
@@ -88,7 +85,7 @@ def _solved(chain: Any, reward: Array, root: Array, number: Array) -> tuple[Arra
     size = len(reward)
     rest = np.setdiff1d(np.arange(size), root)
     h, gain = np.zeros(size), np.zeros(len(root))
-    solve = _factorised(chain[rest][:, rest]) if len(rest) else None
+    solve = linear.within_band(chain[rest][:, rest]) if len(rest) else None
     if len(rest) and solve is None:
         return None
     x, y = np.zeros(size), np.zeros(size)
@@ -102,34 +99,3 @@ def _solved(chain: Any, reward: Array, root: Array, number: Array) -> tuple[Arra
         gain = gain + more
         h[rest] += x[rest] - more[number[rest]] * y[rest]
     return (h, gain) if np.isfinite(h).all() and np.isfinite(gain).all() else None
-
-
-def _factorised(inner: Any) -> Callable[[Array], Array] | None:
-    """b -> x with x = b + T x; None where it is singular in floating point, or would not fit.
-
-    In the order of Cuthill and McKee all of the factors lies within the band, so its width says what they take.
-    """
-    size = inner.shape[0]
-    from scipy.sparse import csc_array, identity
-    from scipy.sparse.csgraph import reverse_cuthill_mckee
-    from scipy.sparse.linalg import splu
-
-    order = reverse_cuthill_mckee(inner)
-    place = np.empty(size, dtype=np.int64)
-    place[order] = np.arange(size)
-    source = np.repeat(np.arange(size), np.diff(inner.indptr))
-    band = int(np.abs(place[source] - place[inner.indices]).max(initial=0))
-    if 3 * band * size > MOST_BAND:
-        return None
-    matrix = csc_array(identity(size, format="csr") - inner)[order][:, order].tocsc()
-    try:
-        factors = splu(matrix, permc_spec="NATURAL")
-    except RuntimeError:  # exactly singular
-        return None
-
-    def solve(b: Array) -> Array:
-        x = np.empty(size)
-        x[order] = factors.solve(b[order])
-        return x
-
-    return solve

@@ -14,19 +14,18 @@ any V.
 from __future__ import annotations
 
 import time
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import UncertifiedError
+from rltrain.mdp import thresholds
 from rltrain.mdp.fates import restricted
 from rltrain.mdp.graph import end_components
 from rltrain.mdp.model import Model
-from rltrain.mdp.solvers import bellman
+from rltrain.mdp.solvers import bellman, linear
 
-DIRECT = 100_000  # states up to which equations are solved by elimination
 SWEEPS = 20_000  # of one policy, at most, above
 STILL = 1e-15  # of the largest value: a sweep that changes no more changes nothing
 TIES = (1e-7, 1e-9, 1e-11, 1e-5)  # how near to optimal pairs are counted as ties, relative to the values
@@ -78,7 +77,10 @@ def weigh(model: Model, choice: Array, value: Array, deadline: float) -> Weights
             raise UncertifiedError(
                 "discount 1: the time to the end is too long to be proven; try --exact or a discount"
             )
-    if model.num_states > DIRECT and _factor(gains(model, value), spending(model, below)) is not None:
+    if (
+        model.num_states > thresholds.FACTORISED_AT_ONE
+        and _factor(gains(model, value), spending(model, below)) is not None
+    ):
         return Weights(model, choice, below, below)  # the policy's own steps do, and no other policy need be solved
     return Weights(model, choice, below, _ceiling(model, value, deadline))
 
@@ -154,7 +156,9 @@ def check_time(deadline: float) -> None:
 def summed(model: Model, choice: Array, reward: Array, deadline: float) -> Array:
     """x = reward + P_pi x, nearly: what is made of it is checked. UncertifiedError where they are singular."""
     found = (
-        _eliminated(model, choice, reward) if model.num_states <= DIRECT else _swept(model, choice, reward, deadline)
+        _eliminated(model, choice, reward)
+        if model.num_states <= thresholds.FACTORISED_AT_ONE
+        else _swept(model, choice, reward, deadline)
     )
     found[choice < 0] = 0.0
     if not np.isfinite(found).all():
@@ -163,21 +167,11 @@ def summed(model: Model, choice: Array, reward: Array, deadline: float) -> Array
 
 
 def _eliminated(model: Model, choice: Array, reward: Array) -> Array:
-    from scipy.sparse import csc_array, eye_array
-    from scipy.sparse.linalg import MatrixRankWarning, spsolve
-
-    size = model.num_states
-    acting = np.flatnonzero(choice >= 0)
-    sizes = np.diff(model.first_next)[choice[acting]]
-    ends = np.cumsum(sizes)
-    entries = np.arange(int(sizes.sum())) + np.repeat(model.first_next[choice[acting]] - ends + sizes, sizes)
-    state, after, prob = np.repeat(acting, sizes), model.next[entries], model.prob[entries]
-    matrix = csc_array(eye_array(size) - csc_array((prob, (state, after)), shape=(size, size)))
-    constant = np.zeros(size)
-    constant[acting] = reward[choice[acting]]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MatrixRankWarning)  # singular: the answer is not finite
-        return np.asarray(spsolve(matrix, constant, permc_spec="MMD_AT_PLUS_A"))
+    matrix = linear.sparse(model.num_states, *linear.of_choice(model, choice))
+    try:
+        return linear.factorised(matrix, "MMD_AT_PLUS_A")(linear.rewards(reward, choice))
+    except UncertifiedError:
+        return np.full(model.num_states, np.nan)
 
 
 def _swept(model: Model, choice: Array, reward: Array, deadline: float) -> Array:

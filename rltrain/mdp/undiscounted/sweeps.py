@@ -18,11 +18,11 @@ from rltrain.mdp.fates import restricted
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.solution import Solution
 from rltrain.mdp.solvers import bellman
+from rltrain.mdp.solvers.solve import sweeps_of
 from rltrain.mdp.undiscounted.total_reward import MAX_SECONDS, Proof, prove
 
 METHODS = ("vi", "qvi", "mpi", "gs", "lp")
 OWN = 20  # sweeps of one policy between two improvements
-SMALL_NEXT, SMALL_STATES = 200_000, 1_000  # up to which nothing is compiled
 
 
 def solve(
@@ -40,7 +40,7 @@ def solve(
     proof = prove(model, epsilon, MAX_SECONDS if max_seconds is None else max_seconds)
     part = proof.part
     value, before, sweeps, look, bound = np.zeros(model.num_states), None, 0, 1, np.inf
-    on = _on(part, threads)
+    on = sweeps_of(part, 1.0, threads)
     try:
         for value in _values(part, on, method, proof):
             sweeps += 1
@@ -82,16 +82,6 @@ def _chosen(model: Model, pairs: Array) -> Array:
     return np.bincount(model.pair_state[pairs], minlength=model.num_states) > 0
 
 
-def _on(part: Model, threads: int | None) -> Any:
-    if part.num_next <= SMALL_NEXT and part.num_states <= SMALL_STATES:
-        from rltrain.mdp.solvers.plain import Plain
-
-        return Plain(part, 1.0)
-    from rltrain.mdp.solvers.compiled import Compiled
-
-    return Compiled(part, 1.0, threads)
-
-
 def _values(part: Model, on: Any, method: str, proof: Proof) -> Iterator[Array]:
     """V [S] after each sweep, for ever; once from a linear program."""
     value = np.zeros(part.num_states)
@@ -104,7 +94,7 @@ def _values(part: Model, on: Any, method: str, proof: Proof) -> Iterator[Array]:
             q = on.backup(bellman.best(part, q))
             yield bellman.best(part, q)
     if method == "gs":
-        moving = _on(_moving(part), 1)
+        moving = sweeps_of(_moving(part), 1.0, 1)
         value, choice, backwards = np.append(value, 0.0), np.full(part.num_states + 1, -1, dtype=np.int64), False
         while True:
             moving.improve(value, choice, backwards)

@@ -16,6 +16,7 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import UncertifiedError
+from rltrain.mdp import thresholds
 from rltrain.mdp.chains import long_run
 from rltrain.mdp.chains.chain import of_policy
 from rltrain.mdp.exact.discounted import floating, solve_exact
@@ -27,12 +28,11 @@ from rltrain.mdp.solution import Solution
 from rltrain.mdp.solvers import bellman
 from rltrain.mdp.solvers import solve as discounted
 from rltrain.mdp.solvers.bellman import UNIT
-from rltrain.mdp.undiscounted.proof import DIRECT, Weights, check_time, summed, weigh
+from rltrain.mdp.undiscounted.proof import Weights, check_time, summed, weigh
 
 MAX_SECONDS = 600.0  # looked at between equations
 FEW, FAR = 2_000, 0.9999
-FRACTIONS = 20_000  # successors up to which fractions are tried where floating point fails,
-FRACTION_SECONDS = 60.0  # so long
+FRACTION_SECONDS = 60.0  # so long are fractions tried
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ def prove(model: Model, epsilon: float = 1e-6, max_seconds: float | None = MAX_S
         value, choice, sweeps = by_policies(small, deadline)
         weights = weigh(small.model, choice, value, deadline)
     except UncertifiedError as error:
-        if model.num_next > FRACTIONS or time.perf_counter() > deadline:
+        if model.num_next > thresholds.EXACT_FALLBACK_NEXT or time.perf_counter() > deadline:
             raise
         best = by_fractions(model, epsilon, min(FRACTION_SECONDS, deadline - time.perf_counter()), error)
         found = fates(model, model.reward == 0)
@@ -162,7 +162,9 @@ def finished(
 def _improved(small: Model, choice: Array, deadline: float, endless: Any) -> tuple[Array, Array, int]:
     """Policy iteration from a policy that surely ends. `endless(state)`: the error where a circle earns."""
     sweeps = 0
-    near = 1e-11 if small.num_states <= DIRECT else 1e-13  # sweeps leave less noise than elimination, over longer ways
+    near = (
+        1e-11 if small.num_states <= thresholds.FACTORISED_AT_ONE else 1e-13
+    )  # sweeps leave less noise than elimination, over longer ways
     while True:
         sweeps += 1
         value = summed(small, choice, small.reward, deadline)
