@@ -32,12 +32,12 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
     {"__main__"},
 ]
 MDP_FLOORS = [  # the same within mdp, whose docstring says what each is
-    {"model", "thresholds"},
+    {"model", "thresholds", "splitmix"},
     {"checks", "done", "solution"},
     {"graph", "row_checks", "terminal"},
-    {"pairs", "build", "fates"},
-    {"problems", "files"},
-    {"draw"},
+    {"pairs", "build"},
+    {"parts", "problems", "files"},
+    {"fates", "draw"},
     {"solvers"},
     {"chains"},
     {"exact"},

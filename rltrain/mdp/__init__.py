@@ -2,11 +2,12 @@
 
 Who may know whom, from the ground up; arrows point down only (held by tests/test_imports.py):
 
-    model  thresholds                    a finite Markov decision process as data; sizes at which the ways change
+    model  thresholds  splitmix          a finite Markov decision process as data; sizes at which ways change; numbers
     checks  done  solution               what a model must be; episodes that end with a transition; what a solver says
     graph  row_checks  terminal          what can be reached, and what can go on for ever
-    pairs  build  fates                  policies; models from rows; which states discount 1 gives a value
-    problems  files  draw                models by name, from and to files, as pictures
+    pairs  build                         policies as numbers of pairs; models from rows
+    parts  problems  files               models made of a model, by name, from and to files
+    fates  draw                          which states discount 1 gives a value; models as pictures
     solvers                              discounts below 1 in floating point, and H steps
     chains                               one policy: its Markov chain, its value, its long run, samples of it
     exact                                answers in fractions

@@ -69,8 +69,7 @@ def from_transitions(
     states, actions = names_of(states), names_of(actions)
     checks.check_names(states, "state")
     checks.check_names(actions, "action")
-    rows = (s, a, next)
-    s, a, next = (np.asarray(column, dtype=np.int64).ravel() for column in rows)
+    s, a, next = (np.asarray(column, dtype=np.int64).ravel() for column in (s, a, next))
     prob, reward = (np.asarray(column, dtype=np.float64).ravel() for column in (prob, reward))
     if len({len(column) for column in (s, a, next, prob, reward)}) > 1:
         raise InputError("the columns of a model's rows differ in length")
@@ -78,10 +77,15 @@ def from_transitions(
     prob = _without_rounded(prob, strict, said)
     row_checks.check_rows(states, actions, s, a, next, prob, reward, place)
     if done is not None:
-        return _ending(
-            states, actions, Rows(s, a, next, prob, reward, _flags(done, len(s))), start, discount, name, place,
-            terminal, exact, warnings, strict,
-        )  # fmt: skip
+        flags = np.asarray(done, dtype=bool).ravel()
+        if len(flags) != len(s):
+            raise InputError("the columns of a model's rows differ in length")
+        rows = Rows(s, a, next, prob, reward, flags)
+        states, rows, start, terminal, exact, place = _without_done(
+            states, actions, rows, start, terminal, exact, place
+        )
+        s, a, next, prob, reward, _ = rows
+        row_checks.check_rows(states, actions, s, a, next, prob, reward, place)
 
     order = _order(s, a, next, len(states), len(actions))
     if order is not None:
@@ -129,58 +133,34 @@ def from_transitions(
     return _with_whole_start(model)
 
 
-def _flags(done: Any, count: int) -> Array:
-    flags = np.asarray(done, dtype=bool).ravel()
-    if len(flags) != count:
-        raise InputError("the columns of a model's rows differ in length")
-    return flags
-
-
-def _ending(
+def _without_done(
     states: Names,
     actions: Names,
     rows: Rows,
     start: Any | None,
-    discount: float | None,
-    name: str,
-    place: Callable[[int], str] | None,
     terminal: Any | None,
     exact: Written | None,
-    warnings: list[str] | None,
-    strict: bool,
-) -> Model:
-    """The model of rows whose `done` is turned into terminal states."""
+    place: Callable[[int], str] | None,
+) -> tuple[Names, Rows, Any | None, Any | None, Written | None, Callable[[int], str] | None]:
+    """What was given to `from_transitions`, with `done` turned into terminal states."""
     found = ended(rows, len(states), start)
     given = np.flatnonzero(found.kept)
     added = len(found.terminal) > len(states)
     rows = Rows(*(column[given] for column in rows._replace(next=found.next)))
+    if exact is not None:
+        kept = given.tolist()
+        exact = Written([exact.prob[row] for row in kept], [exact.reward[row] for row in kept], exact.discount)
     if added:  # several ways to the end are one
         group = groups(rows, len(states) + 1, len(actions), rows.next == len(states))
-        rows, given, written = merged(rows, group), given[np.unique(group, return_index=True)[1]], given.tolist()
+        rows, given = merged(rows, group), given[np.unique(group, return_index=True)[1]]
         states = (*states, name_of_end(states))
         start = None if start is None else np.append(start, 0.0)
         if exact is not None:
-            numbers = ([exact.prob[row] for row in written], [exact.reward[row] for row in written])
-            exact = Written(*merged_exactly(*numbers, group), exact.discount)
-    elif exact is not None:
-        kept = given.tolist()
-        exact = Written([exact.prob[row] for row in kept], [exact.reward[row] for row in kept], exact.discount)
+            exact = Written(*merged_exactly(exact.prob, exact.reward, group), exact.discount)
     if terminal is not None:
-        terminal = np.append(terminal, False) if added else np.asarray(terminal, dtype=bool)
-        terminal = terminal | found.terminal
-    return from_transitions(
-        states,
-        actions,
-        *rows[:5],
-        start=start,
-        discount=discount,
-        name=name,
-        place=None if place is None else lambda row: place(int(given[row])),
-        terminal=terminal,
-        exact=exact,
-        warnings=warnings,
-        strict=strict,
-    )
+        terminal = (np.append(terminal, False) if added else np.asarray(terminal, dtype=bool)) | found.terminal
+    at = None if place is None else lambda row: place(int(given[row]))
+    return states, rows, start, terminal, exact, at
 
 
 def from_arrays(

@@ -9,31 +9,25 @@ model is solved without the pairs that lead to lost states, and what is lost is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import InputError
+from rltrain.mdp import parts
 from rltrain.mdp.checks import pair_text, quoted
 from rltrain.mdp.graph import almost_sure_reach, cannot_end, cannot_reach, end_components, may_not_end
 from rltrain.mdp.model import Model
+from rltrain.mdp.parts import Collapsed
 from rltrain.spelling import shown
-
-
-@dataclass(frozen=True)
-class Idle:
-    """Largest end components of pairs that earn 0, each seen as one state."""
-
-    number: Array  # [S] of each state, -1: in none
-    pair: Array  # [P] bool: the pairs inside them
 
 
 class Fates(NamedTuple):
     """What discount 1 makes of the states of a model."""
 
-    idle: Idle
+    idle: Array  # [S] the largest end component of pairs that earn 0 in which each state is, -1: in none
+    idle_pairs: Array  # [P] bool: the pairs inside them
     lost: Array  # [S] bool: no policy surely ends from here
     usable: Array  # [P] bool: the pairs that never lead to a lost state
     circling: Array  # [P] bool: the pairs that can be taken again and again among lost states
@@ -41,39 +35,68 @@ class Fates(NamedTuple):
 
 def fates(model: Model, zero: Array) -> Fates:
     """What discount 1 makes of each state, given which pairs earn exactly nothing, zero [P] bool."""
-    idle = Idle(*end_components(model, zero))
-    inside, _ = almost_sure_reach(model, model.terminal | (idle.number >= 0), np.ones(model.num_pairs, dtype=bool))
+    idle, idle_pairs = end_components(model, zero)
+    inside, _ = almost_sure_reach(model, model.terminal | (idle >= 0), np.ones(model.num_pairs, dtype=bool))
     lost = ~inside
     if not lost.any():
-        return Fates(idle, lost, np.ones(model.num_pairs, dtype=bool), np.zeros(model.num_pairs, dtype=bool))
+        return Fates(
+            idle, idle_pairs, lost, np.ones(model.num_pairs, dtype=bool), np.zeros(model.num_pairs, dtype=bool)
+        )
     usable = ~np.logical_or.reduceat(lost[model.next], model.first_next[:-1])
     within = np.logical_and.reduceat(lost[model.next], model.first_next[:-1]) & lost[model.pair_state]
-    return Fates(idle, lost, usable, end_components(model, within)[1])
+    return Fates(idle, idle_pairs, lost, usable, end_components(model, within)[1])
 
 
-def check_any_ends(model: Model, lost: Array) -> None:
-    """InputError where every state that has an action is lost: then there is nothing to say of any."""
-    if lost.any() and (lost | model.terminal).all():
-        raise infinite(model, int(np.flatnonzero(lost)[0]), "?")
+class Reduced(NamedTuple):
+    """A model as far as it matters at discount 1: without lost states, and each idle component as one state."""
+
+    whole: Model
+    fates: Fates  # of the whole
+    part: Model  # the whole without the pairs that lead to lost states
+    kept: Array  # the numbers of its pairs in the whole
+    idle_pairs: Array  # [its pairs] bool
+    small: Collapsed  # of the part
+
+    def values(self, value: Array) -> Array:
+        """[S] of the whole from values [S'] of the small model: -infinity where lost."""
+        full = value[self.small.group]
+        full[self.whole.terminal] = 0.0
+        full[self.fates.lost] = -np.inf
+        return np.asarray(full)
 
 
-def restricted(model: Model, kept: Array) -> Model:
-    """The model with some pairs [P] bool alone; a state that loses all of them is terminal."""
-    if kept.all():
-        return model
-    entries = np.repeat(kept, np.diff(model.first_next))
-    return replace(
-        model,
-        first_pair=np.concatenate(([0], np.cumsum(np.bincount(model.pair_state[kept], minlength=model.num_states)))),
-        action=model.action[kept],
-        first_next=np.concatenate(([0], np.cumsum(np.diff(model.first_next)[kept]))),
-        next=model.next[entries],
-        prob=model.prob[entries],
-        reward=model.reward[kept],
-        next_reward=None if model.next_reward is None else model.next_reward[entries],
-        start=None,
-        exact=None,
-    )
+def reduced(model: Model, found: Fates) -> Reduced:
+    """What can be solved of a model. InputError where every state that has an action is lost: nothing can."""
+    if found.lost.any() and (found.lost | model.terminal).all():
+        raise infinite(model, int(np.flatnonzero(found.lost)[0]), "?")
+    part = parts.of_pairs(model, found.usable)
+    inside = found.idle_pairs[found.usable]
+    small = parts.collapsed(part, found.idle, inside)
+    return Reduced(model, found, part, np.flatnonzero(found.usable), inside, small)
+
+
+def circles(model: Model, found: Fates) -> Collapsed:
+    """The pairs that go round among lost states, alone; one may stop anywhere. `old` numbers those of the whole."""
+    part = parts.of_pairs(model, found.circling)
+    acting = np.flatnonzero(~part.terminal)
+    number = np.full(model.num_states, -1, dtype=np.int64)
+    number[acting] = acting
+    small = parts.collapsed(part, number, np.zeros(part.num_pairs, dtype=bool))
+    kept = np.append(np.flatnonzero(found.circling), -1)
+    return small._replace(old=kept[small.old])
+
+
+def stopping(small: Collapsed) -> Array:
+    """[S'] the policy that stops wherever it may; -1 elsewhere."""
+    stops = np.flatnonzero(small.old < 0)
+    choice = np.full(small.model.num_states, -1, dtype=np.int64)
+    choice[small.model.pair_state[stops]] = stops
+    return choice
+
+
+def ending(small: Collapsed) -> Array:
+    """[S'] a policy that surely ends."""
+    return almost_sure_reach(small.model, small.model.terminal, np.ones(small.model.num_pairs, dtype=bool))[1]
 
 
 def infinite(model: Model, state: int, sign: str) -> InputError:

@@ -197,6 +197,15 @@ def end_components(model: Model, allowed: Array) -> tuple[Array, Array]:
     return number, kept
 
 
+def closed_class(model: Model, choice: Array) -> Array | None:
+    """The states of a class that the policy choice [S] never leaves, None where it surely ends."""
+    chosen = np.zeros(model.num_pairs, dtype=bool)
+    chosen[choice[choice >= 0]] = True
+    number = end_components(model, chosen)[0]
+    closed = np.flatnonzero(number >= 0)
+    return np.flatnonzero(number == number[closed[0]]) if len(closed) else None
+
+
 def almost_sure_reach(model: Model, target: Array, allowed: Array) -> tuple[Array, Array]:
     """The states from which some policy of `allowed` [P] pairs reaches `target` [S] with probability 1: [S] bool.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rltrain.errors import InputError
-from rltrain.mdp import build, files
+from rltrain.mdp import build, files, splitmix
 from rltrain.mdp.learn import sampling
 
 
@@ -21,7 +21,7 @@ def test_the_stream_is_splitmix64() -> None:
     # The first three outputs of the reference implementation for the seed 1234567.
     state, found = 1234567, []
     for _ in range(3):
-        state = (state + int(sampling.GOLDEN)) % 2**64
+        state = (state + int(splitmix.GOLDEN)) % 2**64
         found.append(int(sampling.mix(np.uint64(state))))
     assert found == [6457827717110365317, 3203168211198807973, 9817491932198370423]
 
@@ -45,7 +45,7 @@ def test_draws_come_as_often_as_they_should() -> None:
     pair = model.pair_of(2, 1)  # .8, .1, .1
     state, counts = 99, np.zeros(model.num_next)
     for _ in range(20_000):
-        state = (state + int(sampling.GOLDEN)) % 2**64
+        state = (state + int(splitmix.GOLDEN)) % 2**64
         counts[int(sampling.successor(np.uint64(sampling.mix(np.uint64(state))), pair, sampler))] += 1
     assert counts[model.successors(pair)] / 20_000 == pytest.approx([0.8, 0.1, 0.1], abs=0.015)  # 5 sigma
     assert counts.sum() == counts[model.successors(pair)].sum()

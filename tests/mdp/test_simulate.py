@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rltrain.mdp import files, pairs, problems
+from rltrain.mdp import files, pairs, problems, splitmix
 from rltrain.mdp.chains import chain, simulate
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.solvers import bellman
@@ -43,7 +43,7 @@ def same(one, other):
 
 def test_the_stream_is_splitmix64():
     """The reference's first numbers for seed 1234567."""
-    found = simulate.mix(np.array([1234567], dtype=np.uint64) + np.arange(1, 4, dtype=np.uint64) * simulate.GOLDEN)
+    found = splitmix.mix(np.array([1234567], dtype=np.uint64) + np.arange(1, 4, dtype=np.uint64) * splitmix.GOLDEN)
     assert found.tolist() == [6457827717110365317, 3203168211198807973, 9817491932198370423]
 
 

@@ -17,7 +17,8 @@ from numba import njit
 
 from rltrain.core import Array
 from rltrain.envs.vacuum.units import SIGHT, SPEED, TOTAL
-from rltrain.mdp.learn.sampling import GOLDEN, S32, borrowed, inlined, mix
+from rltrain.mdp.learn.sampling import borrowed, inlined, mix
+from rltrain.mdp.splitmix import GOLDEN, S32
 
 CHARGE = 1800  # seconds of a full battery
 FULL = 4.0  # times the room's mean dust: where the dust sensors end

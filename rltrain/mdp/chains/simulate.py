@@ -18,11 +18,9 @@ import numpy as np
 
 from rltrain.core import Array, Progress
 from rltrain.mdp.model import Model
+from rltrain.mdp.splitmix import GOLDEN, S11, mix
 from rltrain.rng import derive
 
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-MIX_1, MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-S11, S27, S30, S31 = (np.uint64(bits) for bits in (11, 27, 30, 31))
 UNIT = 2.0**-53
 DRAWS = 2  # a step: of the action, of the successor
 PORTION = 1 << 14  # episodes that move at once
@@ -242,14 +240,7 @@ def running_sums(prob: Array, first: Array) -> Array:
 def keys(seed: int, begin: int, end: int) -> Array:
     """[N] uint64: where the counters of episodes begin .. end - 1 begin."""
     base = mix(np.array([derive(seed, "simulate")], dtype=np.uint64) * GOLDEN)
-    return mix(base ^ mix(np.arange(begin + 1, end + 1, dtype=np.uint64) * GOLDEN))
-
-
-def mix(z: Array) -> Array:
-    """SplitMix64's finisher, of uint64."""
-    z = (z ^ (z >> S30)) * MIX_1
-    z = (z ^ (z >> S27)) * MIX_2
-    return np.asarray(z ^ (z >> S31))
+    return np.asarray(mix(base ^ mix(np.arange(begin + 1, end + 1, dtype=np.uint64) * GOLDEN)))
 
 
 def draw(key: Array, counter: int) -> Array:

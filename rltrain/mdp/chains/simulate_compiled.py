@@ -1,4 +1,4 @@
-"""`mdp.simulate.play`, compiled: the same draws in the same order of additions, so the same numbers bit for bit."""
+"""Episodes in compiled code: the draws of `mdp.chains.simulate.play`, added in its order: its numbers, bit for bit."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-MIX_1, MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-S11, S27, S30, S31 = np.uint64(11), np.uint64(27), np.uint64(30), np.uint64(31)
+from rltrain.mdp import splitmix
+from rltrain.mdp.splitmix import GOLDEN, S11
+
 DRAWS, ONE, TWO = np.uint64(2), np.uint64(1), np.uint64(2)
 UNIT = 2.0**-53
+mix = njit(cache=True, nogil=True, inline="always")(splitmix.mix)
 
 
 @njit(cache=True, nogil=True, inline="always")
 def draw(key: Any, counter: Any) -> Any:
     """A uniform number in [0, 1)."""
-    z = key + counter * GOLDEN
-    z = (z ^ (z >> S30)) * MIX_1
-    z = (z ^ (z >> S27)) * MIX_2
-    return np.float64((z ^ (z >> S31)) >> S11) * UNIT
+    return np.float64(mix(key + counter * GOLDEN) >> S11) * UNIT
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -10,13 +10,14 @@ optimality equations, which proves every gain and the policy (Puterman 1994, the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from rltrain.core import Array
 from rltrain.errors import UncertifiedError
 from rltrain.mdp.exact import linear
+from rltrain.mdp.exact.policy_iteration import Shares, chain_of
 from rltrain.mdp.exact.rational import (
     MAX_SECONDS,
     ONE,
@@ -30,8 +31,6 @@ from rltrain.mdp.exact.rational import (
 )
 from rltrain.mdp.graph import ordered_components
 from rltrain.mdp.model import Model
-
-Shares = Mapping[int, Fraction]  # pair -> probability, of one state
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,15 +82,8 @@ def _rows(model: Model) -> tuple[Table, str]:
 
 def _evaluated(rows: Table, taken: Sequence[Shares], clock: Clock) -> tuple[list[Fraction], list[Fraction]]:
     """g and h of a policy."""
-    chain: list[linear.Row] = []
-    reward: list[Fraction] = []
-    for state, shares in enumerate(taken):
-        row: linear.Row = {} if shares else {state: ONE}  # a terminal state stays
-        for pair, share in shares.items():
-            for following, p in zip(rows.next[pair], rows.prob[pair], strict=True):
-                row[following] = row.get(following, ZERO) + share * p
-        chain.append({following: p for following, p in row.items() if p})
-        reward.append(sum((share * rows.reward[pair] for pair, share in shares.items()), ZERO))
+    chain, reward = chain_of(rows, taken)
+    chain = [row or {state: ONE} for state, row in enumerate(chain)]  # a terminal state stays
     closed = [set(block) for block in ordered_components(chain) if {j for i in block for j in chain[i]} <= set(block)]
     roots = {min(block) for block in closed}
     on_the_way = [{} if i in roots else {j: p for j, p in row.items() if j not in roots} for i, row in enumerate(chain)]

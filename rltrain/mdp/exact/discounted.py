@@ -1,10 +1,7 @@
 """Solve a model in fractions: V*, Q* and the policy exactly, by policy iteration (Howard 1960).
 
-    evaluate: solve V = r_pi + gamma P_pi V        improve: pi(s) = a where Q(s, a) > V(s), the greatest
-
-It starts from a policy that floating point holds for optimal, so that mostly one evaluation is left to do. It ends when
-no pair has a positive advantage Q(s, a) - V(s): then V satisfies Bellman's equation, which proves the policy optimal.
-Discount 1 has its own rules: see `mdp.undiscounted`.
+It ends when no pair has a positive advantage Q(s, a) - V(s): then V satisfies Bellman's equation, which proves the
+policy optimal. Discount 1 has its own rules: see `mdp.exact.total_reward`.
 """
 
 from __future__ import annotations
@@ -16,15 +13,13 @@ from fractions import Fraction
 import numpy as np
 
 from rltrain.core import Array
-from rltrain.errors import InputError, UncertifiedError
-from rltrain.mdp import thresholds
-from rltrain.mdp.exact import linear as fractions
-from rltrain.mdp.exact import total_reward
+from rltrain.errors import InputError
+from rltrain.mdp.exact import linear, total_reward
+from rltrain.mdp.exact.policy_iteration import Shares, chain_of, discounted, evaluate, float_policy, improve
 from rltrain.mdp.exact.rational import (
     MAX_SECONDS,
     MINUS_INFINITY,
     ONE,
-    ZERO,
     Clock,
     Number,
     Table,
@@ -36,11 +31,8 @@ from rltrain.mdp.exact.rational import (
 )
 from rltrain.mdp.model import Model
 from rltrain.mdp.solution import Solution
-from rltrain.mdp.solvers import bellman, linear
+from rltrain.mdp.solvers import bellman
 from rltrain.mdp.solvers.bellman import UNIT
-from rltrain.mdp.solvers.solve import solve as float_solve
-
-__all__ = ["ExactSolution", "evaluate_exact", "floating", "rational", "solve_exact"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +102,7 @@ def floating(solved: ExactSolution, epsilon: float = np.inf) -> Solution:
 
 def evaluate_exact(
     model: Model,
-    policy: Sequence[int] | Array | Mapping[int, Mapping[int, Fraction]],
+    policy: Sequence[int] | Array | Mapping[int, Shares],
     discount: Fraction,
     max_seconds: float | None = MAX_SECONDS,
 ) -> tuple[Number, ...]:
@@ -121,23 +113,17 @@ def evaluate_exact(
     """
     discount = Fraction(discount)
     rows = table(model, rational(model))
-    chain: list[fractions.Row] = []
-    constant: list[Fraction] = []
+    taken: list[Shares] = []
     for state, pairs in enumerate(rows.pairs):
         given = policy[state] if pairs else {}
         shares = given if isinstance(given, Mapping) else {int(given): ONE}
         if not set(shares) <= set(pairs) or sum(shares.values()) != (1 if pairs else 0):
             raise InputError(f"state {model.states[state]}: the policy has pairs {dict(shares)}, possible are {pairs}")
-        row: fractions.Row = {}
-        for i, share in shares.items():
-            for j, p in zip(rows.next[i], rows.prob[i], strict=True):
-                if share and rows.pairs[j]:
-                    row[j] = row.get(j, ZERO) + share * p * discount
-        chain.append({j: p for j, p in row.items() if p})
-        constant.append(sum((share * rows.reward[i] for i, share in shares.items()), ZERO))
-    clock = Clock(max_seconds)
-    lost = total_reward.drop_idle(model, chain, constant, clock) if discount == 1 else set()
-    value = fractions.solve(chain, constant, clock)
+        taken.append(shares)
+    chain, reward = chain_of(rows, taken)
+    chain, clock = discounted(rows, chain, discount), Clock(max_seconds)
+    lost = total_reward.drop_idle(model, chain, reward, clock) if discount == 1 else set()
+    value = linear.solve(chain, reward, clock)
     return tuple(MINUS_INFINITY if state in lost else v for state, v in enumerate(value))
 
 
@@ -149,50 +135,3 @@ def _iterate(model: Model, rows: Table, discount: Fraction, clock: Clock) -> tup
         value = evaluate(rows, choice, discount, clock)
         if not improve(rows, value, choice, discount):
             return value, choice, iterations
-
-
-def evaluate(rows: Table, choice: Array, discount: Fraction, clock: Clock) -> list[Fraction]:
-    """V of a deterministic policy."""
-    chain: list[fractions.Row] = []
-    constant: list[Fraction] = []
-    for i in choice.tolist():
-        if i < 0:
-            chain.append({})
-            constant.append(ZERO)
-        else:
-            entries = zip(rows.next[i], rows.prob[i], strict=True)
-            chain.append({j: discount * p for j, p in entries if discount and rows.pairs[j]})
-            constant.append(rows.reward[i])
-    return fractions.solve(chain, constant, clock)
-
-
-def improve(rows: Table, value: Sequence[Number], choice: Array, discount: Fraction) -> bool:
-    """Take the best pair wherever it is strictly better than V. In place; False if there is none."""
-    q = action_values(rows, value, discount)
-    changed = False
-    for state, pairs in enumerate(rows.pairs):
-        best = max(pairs, key=lambda i: (q[i], -i), default=-1)
-        if pairs and q[best] > value[state]:
-            choice[state] = best
-            changed = True
-    return changed
-
-
-def float_policy(model: Model, discount: float) -> Array:
-    """[S] an optimal policy as far as floating point can tell: by dense equations, or as large models are solved."""
-    if model.num_states > thresholds.DENSE_IN_EXACT:
-        return float_solve(model, min(discount, 1 - 1e-6), epsilon=1e-9, max_seconds=60.0).choice.copy()
-    choice = bellman.greedy(model, model.reward)
-    acting = np.flatnonzero(choice >= 0)
-    for _ in range(200):
-        try:
-            value = linear.dense_value(model, choice, discount)
-        except UncertifiedError:
-            break
-        q = bellman.backup(model, value, discount)
-        slack = 1e-11 * (1 + float(np.abs(value).max(initial=0.0)))
-        better = acting[bellman.best(model, q)[acting] > q[choice[acting]] + slack]
-        if not len(better):
-            break
-        choice[better] = bellman.greedy(model, q)[better]
-    return choice

@@ -23,7 +23,7 @@ from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.mdp import thresholds
 from rltrain.mdp.exact import polynomials
-from rltrain.mdp.exact.discounted import evaluate, float_policy, improve
+from rltrain.mdp.exact.policy_iteration import evaluate, float_policy, improve
 from rltrain.mdp.exact.polynomials import Poly, Root, exactly, rises, sign_after
 from rltrain.mdp.exact.rational import Clock, Table, rational, table
 from rltrain.mdp.model import Model

@@ -19,7 +19,8 @@ import numpy as np
 from numba import njit
 
 from rltrain.core import Array
-from rltrain.mdp.learn.sampling import GOLDEN, LOW, ONE, S32, UNIT, Sampler, borrowed, column, first_state, inlined, mix
+from rltrain.mdp.learn.sampling import LOW, ONE, UNIT, Sampler, borrowed, column, first_state, inlined, mix
+from rltrain.mdp.splitmix import GOLDEN, S32
 
 RECENT = 100  # finished episodes of each learner whose returns are kept
 RATES = 1 << 16  # visit counts whose learning rates are looked up rather than computed

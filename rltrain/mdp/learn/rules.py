@@ -34,10 +34,11 @@ from rltrain.mdp.learn.q_learning import (
     epsilon_at,
     finish,
 )
-from rltrain.mdp.learn.sampling import GOLDEN, LOW, ONE, S32, UNIT, ZERO, borrowed, first_state, inlined, mix, successor
+from rltrain.mdp.learn.sampling import LOW, ONE, UNIT, ZERO, borrowed, first_state, inlined, mix, successor
+from rltrain.mdp.splitmix import GOLDEN, S11, S32
 
 LEAST = 1e-6  # traces below this are dropped
-S11, S63 = np.uint64(11), np.uint64(63)
+S63 = np.uint64(63)
 
 
 @inlined

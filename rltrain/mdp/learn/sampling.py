@@ -23,12 +23,10 @@ from numba import njit
 
 from rltrain.core import Array
 from rltrain.errors import InputError
+from rltrain.mdp import splitmix
 from rltrain.mdp.model import Model
+from rltrain.mdp.splitmix import GOLDEN, S32
 
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-MIX_2 = np.uint64(0x94D049BB133111EB)
-S27, S30, S31, S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
 LOW = np.uint64(0xFFFFFFFF)
 ZERO, ONE = np.uint64(0), np.uint64(1)
 UNIT = 2.0**-32
@@ -65,13 +63,7 @@ class Sampler(NamedTuple):
     bits: np.uint64
 
 
-@inlined
-def mix(z: Any) -> Any:
-    """The number that a stream gives when its integer, uint64, has become z."""
-    z = np.uint64(z)
-    z = (z ^ (z >> S30)) * MIX_1
-    z = (z ^ (z >> S27)) * MIX_2
-    return z ^ (z >> S31)
+mix = inlined(splitmix.mix)
 
 
 @inlined

@@ -13,7 +13,8 @@ import numpy as np
 
 from rltrain.mdp.learn.q_learning import Agent, Options, count_rate, finish
 from rltrain.mdp.learn.rules import draw, pairs_of, remember
-from rltrain.mdp.learn.sampling import GOLDEN, Chooser, borrowed, column, first_state, mix, successor
+from rltrain.mdp.learn.sampling import Chooser, borrowed, column, first_state, mix, successor
+from rltrain.mdp.splitmix import GOLDEN
 
 
 @borrowed

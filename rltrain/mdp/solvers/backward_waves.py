@@ -10,9 +10,6 @@ all states proves the bound; windows in which it changed anything are settled ag
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import NamedTuple
-
 import numpy as np
 
 from rltrain.core import Array
@@ -21,53 +18,14 @@ from rltrain.mdp.pairs import absorbing
 from rltrain.mdp.solvers import kernels
 from rltrain.mdp.solvers.compiled import Compiled
 from rltrain.mdp.solvers.methods import Task
+from rltrain.mdp.solvers.ordered import ordered
 
 BLOCK = 16_384  # states that a window adds
 OVERLAP = 16_384  # states before them that are settled anew with them: what a wrong guess beyond still reaches
 ROUNDS, OWN = 50, 8  # policies of one window, and sweeps of each
 WINDOWS_A_CALL = 32  # about half a second: between calls a person may interrupt
-SLOW = 0.3  # a pass that leaves more of the bound than this,
-PASSES = 4  # so often, shows that the order does not fit
-
-
-class Ordered(NamedTuple):
-    """The model with its states by distance from the roots."""
-
-    model: Model
-    order: Array  # [S] int32: new state t is old state order[t]
-
-
-def ordered(model: Model) -> Ordered:
-    """The reordered model. States that cannot reach the roots come first, since others may depend on them."""
-    rows = Compiled(model, 0.0, 1).rows
-    order, connected = kernels.breadth_first(*kernels.predecessors(*rows[:3]), roots(model))
-    order = np.concatenate((order[connected:], order[:connected]))
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order), dtype=order.dtype)
-    first_pair = np.concatenate(([0], np.cumsum(np.diff(model.first_pair)[order])))
-    first_next = np.zeros_like(model.first_next)
-    new = (np.empty(len(model.next), np.uint32), np.empty_like(model.prob), np.empty_like(model.reward))
-    kernels.reordered(*rows, order, place, first_pair, first_next, *new, 0, len(order))
-    moved = replace(  # `action` keeps its old order: nobody asks a reordered model for it
-        model,
-        first_pair=first_pair,
-        first_next=first_next,
-        next=new[0].view(np.int32),
-        prob=new[1],
-        reward=new[2],
-        next_reward=None,
-        start=None,
-        exact=None,
-    )
-    return Ordered(moved, order)
-
-
-def roots(model: Model) -> Array:
-    """[n] int32: the states whose value is known, else those from which the greatest reward is to be had."""
-    known = np.flatnonzero(absorbing(model))
-    if not len(known):
-        known = np.unique(model.pair_state[model.reward == model.reward.max()])
-    return known.astype(np.int32)
+SLOW = 0.3  # of the bound: a pass that leaves more of it is slow
+PASSES = 4  # slow ones in a row show that the order of the states does not fit
 
 
 def settle(task: Task) -> tuple[Array, bool]:

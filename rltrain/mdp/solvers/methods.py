@@ -246,24 +246,25 @@ def _solved(task: Task, choice: Array, guess: Array) -> Array:
 
 
 def linear_program(task: Task) -> Array:
-    """V [S]: minimise sum V subject to V >= r + gamma P V (HiGHS), then the equations of the policy that this gives."""
+    """V [S]: the least V with V >= r + gamma P V, then the equations of the policy that this gives."""
+    return policy_iteration(task, least_values(task.model, task.discount))
+
+
+def least_values(model: Model, discount: float, idle: Array | None = None) -> Array:
+    """V [S]: minimise sum V subject to V >= r + gamma P V, and to V >= 0 where `idle` [S] bool (HiGHS); 0: failed."""
     from scipy import sparse
     from scipy.optimize import linprog
 
-    model = task.model
-    pairs = np.arange(model.num_pairs)
-    stays = sparse.csr_matrix((np.ones(len(pairs)), (pairs, model.pair_state)), shape=(len(pairs), model.num_states))
-    moves = sparse.csr_matrix((model.prob, model.next, model.first_next), shape=(len(pairs), model.num_states))
-    if model.num_pairs:
-        limits = [(0.0, 0.0) if terminal else (None, None) for terminal in model.terminal]
-        found = linprog(
-            np.ones(model.num_states),
-            A_ub=task.discount * moves - stays,
-            b_ub=-model.reward,
-            bounds=limits,
-            method="highs",
-        )
-        value = found.x if found.x is not None else np.zeros(model.num_states)
-    else:
-        value = np.zeros(model.num_states)
-    return policy_iteration(task, np.asarray(value, dtype=np.float64))
+    if not model.num_pairs:
+        return np.zeros(model.num_states)
+    shape, pairs = (model.num_pairs, model.num_states), np.arange(model.num_pairs)
+    stays = sparse.csr_matrix((np.ones(len(pairs)), (pairs, model.pair_state)), shape=shape)
+    moves = sparse.csr_matrix((model.prob, model.next, model.first_next), shape=shape)
+    calm = np.zeros(model.num_states, dtype=bool) if idle is None else idle
+    limits = [
+        (0.0, 0.0) if terminal else (0.0, None) if floor else (None, None)
+        for terminal, floor in zip(model.terminal.tolist(), calm.tolist(), strict=True)
+    ]
+    matrix = moves - stays if discount == 1 else discount * moves - stays
+    found = linprog(np.ones(model.num_states), A_ub=matrix, b_ub=-model.reward, bounds=limits, method="highs")
+    return np.zeros(model.num_states) if found.x is None else np.asarray(found.x, dtype=np.float64)

@@ -22,13 +22,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rltrain.core import Array
-from rltrain.mdp import thresholds
+from rltrain.mdp import parts, thresholds
 from rltrain.mdp.chains.policy import evaluate
 from rltrain.mdp.exact import average as exact
 from rltrain.mdp.exact.average import ExactAverage
-from rltrain.mdp.graph import almost_sure_reach, end_components, ranges
-from rltrain.mdp.model import Model, Numbered
+from rltrain.mdp.graph import almost_sure_reach, end_components
+from rltrain.mdp.model import Model
 from rltrain.mdp.pairs import of_choice
+from rltrain.mdp.parts import Collapsed
 from rltrain.mdp.solvers import bellman
 from rltrain.mdp.solvers.bellman import UNIT
 from rltrain.mdp.undiscounted import howard
@@ -171,15 +172,16 @@ def _several(
     first = np.searchsorted(number[order], np.arange(count + 1))
     for part in range(count):
         states = order[first[part] : first[part + 1]]
-        small, pairs = restricted(model, states, kept)
+        small, pairs = parts.of_states(model, states, kept)
         found = _iterate(small, inner)
         middle[part] = (found.low + found.high) / 2
         half = max(half, (found.high - found.low) / 2 + 2 * UNIT * abs(middle[part]))
         sweeps, policies = max(sweeps, found.sweeps), policies + found.policies
         choice[states] = pairs[found.choice]
-    lead, group, old_pair = _collapsed(model, number, kept, middle)
-    value, chosen, led = _led(lead)
-    exits = old_pair[chosen]  # of each group: the pair by which it is left; -1: it stays
+    lead = _lead(model, number, kept, middle)
+    group = lead.group
+    value, chosen, led = _led(lead.model)
+    exits = lead.old[chosen]  # of each group: the pair by which it is left; -1: it stays
     exits[chosen < 0] = -1
     outside = (number < 0) & ~model.terminal
     choice[outside] = exits[group[outside]]
@@ -197,62 +199,13 @@ def _several(
     return value[group], choice, half + led, sweeps, policies
 
 
-def restricted(model: Model, states: Array, kept: Array) -> tuple[Model, Array]:
-    """The model of some states and of the kept pairs, which lead nowhere else; and the old numbers of its pairs."""
-    pairs = ranges(model.first_pair[states], model.first_pair[states + 1])
-    pairs = pairs[kept[pairs]]
-    place = np.searchsorted(states, model.next)  # right wherever it is asked for
-    where = ranges(model.first_next[pairs], model.first_next[pairs + 1])
-    many = np.bincount(np.searchsorted(states, model.pair_state[pairs]), minlength=len(states))
-    return Model(
-        states=Numbered(len(states)),
-        actions=model.actions,
-        first_pair=np.concatenate(([0], np.cumsum(many))).astype(np.int64),
-        action=model.action[pairs],
-        first_next=np.concatenate(([0], np.cumsum(np.diff(model.first_next)[pairs]))).astype(np.int64),
-        next=place[where].astype(np.int32),
-        prob=model.prob[where],
-        reward=model.reward[pairs],
-    ), pairs
-
-
-def _collapsed(model: Model, number: Array, kept: Array, gain: Array) -> tuple[Model, Array, Array]:
-    """Each component as one state that may stop and take its gain: (model, group [S], old pairs or -1 [P])."""
-    from scipy.sparse import csr_array
-
-    key = np.where(number >= 0, model.num_states + number, np.arange(model.num_states))
-    group = np.unique(key, return_inverse=True)[1].astype(np.int64)
-    groups = int(group.max()) + 1
-    part_group = np.full(len(gain), -1, dtype=np.int64)
-    part_group[number[number >= 0]] = group[number >= 0]
-    out = np.flatnonzero(~kept)  # what leads out, and pairs of states in no component
-    state = np.concatenate((group[model.pair_state[out]], part_group))
-    old = np.concatenate((out, np.full(len(gain), -1)))
-    order = np.lexsort((old, state))
-    pairs = old[order]
-    stops = pairs < 0  # to the end, the last state
-    length = np.where(stops, 1, np.diff(model.first_next, append=0)[pairs])
-    first = np.concatenate(([0], np.cumsum(length))).astype(np.int64)
-    to, prob = np.full(int(first[-1]), groups), np.ones(int(first[-1]))
-    entries = ranges(model.first_next[pairs[~stops]], model.first_next[pairs[~stops] + 1])
-    leads = np.repeat(~stops, length)
-    to[leads], prob[leads] = group[model.next[entries]], model.prob[entries]
-    merged = csr_array((prob, to, first), shape=(len(pairs), groups + 1))
-    merged.sum_duplicates()
-    reward = np.concatenate((np.zeros(len(out)), gain))[order]
-    many = np.bincount(state, minlength=groups + 1)
-    rank = np.arange(len(order)) - np.concatenate(([0], np.cumsum(many)))[state[order]]
-    lead = Model(
-        states=Numbered(groups + 1),
-        actions=Numbered(int(many.max(initial=1))),
-        first_pair=np.concatenate(([0], np.cumsum(many))).astype(np.int64),
-        action=rank.astype(np.int32),
-        first_next=merged.indptr.astype(np.int64),
-        next=merged.indices.astype(np.int32),
-        prob=merged.data,
-        reward=reward,
-    )
-    return lead, group, pairs
+def _lead(model: Model, number: Array, kept: Array, gain: Array) -> Collapsed:
+    """Each component as one state that may stop and take its gain [C]."""
+    small = parts.collapsed(model, number, kept, stop_first=True)
+    of_state = np.zeros(small.model.num_states)
+    of_state[small.group[number >= 0]] = gain[number[number >= 0]]
+    reward = np.where(small.old < 0, of_state[small.model.pair_state], 0.0)
+    return small._replace(model=parts.summed(replace(small.model, reward=reward)))
 
 
 def _led(lead: Model) -> tuple[Array, Array, float]:

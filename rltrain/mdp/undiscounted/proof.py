@@ -20,8 +20,7 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import UncertifiedError
-from rltrain.mdp import thresholds
-from rltrain.mdp.fates import restricted
+from rltrain.mdp import parts, thresholds
 from rltrain.mdp.graph import end_components
 from rltrain.mdp.model import Model
 from rltrain.mdp.solvers import bellman, linear
@@ -176,13 +175,14 @@ def _eliminated(model: Model, choice: Array, reward: Array) -> Array:
 
 def _swept(model: Model, choice: Array, reward: Array, deadline: float) -> Array:
     """By Gauss-Seidel sweeps from the ends outward, to and fro: a policy that does not turn back needs one."""
-    from rltrain.mdp.solvers import backward_waves, kernels
+    from rltrain.mdp.solvers import kernels
     from rltrain.mdp.solvers.compiled import Compiled
+    from rltrain.mdp.solvers.ordered import ordered
 
     chosen = np.zeros(model.num_pairs, dtype=bool)
     chosen[choice[choice >= 0]] = True
-    chain = restricted(replace(model, reward=reward, next_reward=None), chosen)
-    moved, order = backward_waves.ordered(chain)
+    chain = parts.of_pairs(replace(model, reward=reward, next_reward=None), chosen)
+    moved, order = ordered(chain)
     rows = Compiled(moved, 1.0, 1).rows
     value, own = np.zeros(moved.num_states), moved.first_pair[:-1].copy()
     own[moved.terminal] = -1

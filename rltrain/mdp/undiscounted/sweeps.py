@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from rltrain.core import Array
-from rltrain.mdp.fates import restricted
+from rltrain.mdp import parts
 from rltrain.mdp.model import Model, Numbered
+from rltrain.mdp.pairs import loops
 from rltrain.mdp.solution import Solution
 from rltrain.mdp.solvers import bellman
+from rltrain.mdp.solvers.methods import least_values
 from rltrain.mdp.solvers.solve import sweeps_of
 from rltrain.mdp.undiscounted.total_reward import MAX_SECONDS, Proof, prove
 
@@ -86,7 +88,7 @@ def _values(part: Model, on: Any, method: str, proof: Proof) -> Iterator[Array]:
     """V [S] after each sweep, for ever; once from a linear program."""
     value = np.zeros(part.num_states)
     if method == "lp":
-        yield _linear_program(part, proof)
+        yield least_values(part, 1.0, proof.idle)
         return
     if method == "qvi":
         q = np.zeros(part.num_pairs)
@@ -121,29 +123,11 @@ def _moving(part: Model) -> Model:
 
     Other pairs that surely stay have no part in a policy that ends. So no state's value depends on itself alone.
     """
-    single = np.diff(part.first_next) == 1
-    stays = np.zeros(part.num_pairs, dtype=bool)
-    stays[single] = part.next[part.first_next[:-1][single]] == part.pair_state[single]
+    stays = loops(part)
     stops = stays & (part.reward == 0)
     following = part.next.copy()
     following[part.first_next[:-1][stops]] = part.num_states
     first_pair = np.append(part.first_pair, part.num_pairs)
     states = Numbered(part.num_states + 1)
     whole = replace(part, states=states, first_pair=first_pair, next=following, start=None, exact=None)
-    return restricted(whole, ~stays | stops)
-
-
-def _linear_program(part: Model, proof: Proof) -> Array:
-    """V [S]: minimise sum V subject to V >= r + P V, and to V >= 0 where one may go round for nothing (HiGHS)."""
-    from scipy import sparse
-    from scipy.optimize import linprog
-
-    pairs = np.arange(part.num_pairs)
-    stays = sparse.csr_matrix((np.ones(len(pairs)), (pairs, part.pair_state)), shape=(len(pairs), part.num_states))
-    moves = sparse.csr_matrix((part.prob, part.next, part.first_next), shape=(len(pairs), part.num_states))
-    limits = [
-        (0.0, 0.0) if terminal else (0.0, None) if idle else (None, None)
-        for terminal, idle in zip(part.terminal.tolist(), proof.idle.tolist(), strict=True)
-    ]
-    found = linprog(np.ones(part.num_states), A_ub=moves - stays, b_ub=-part.reward, bounds=limits, method="highs")
-    return np.zeros(part.num_states) if found.x is None else np.asarray(found.x, dtype=np.float64)
+    return parts.of_pairs(whole, ~stays | stops)
