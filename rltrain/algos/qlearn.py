@@ -19,7 +19,7 @@ from rltrain.algos._qlearn_config import Config
 from rltrain.core import Array, Hardware, Metrics
 from rltrain.envs.models.tabular import TabularEnv
 from rltrain.mdp.learn import q_learning, rules, truth
-from rltrain.mdp.learn.q_learning import Options
+from rltrain.mdp.learn.q_learning import LearnerOptions
 from rltrain.mdp.learn.table_policy import TablePolicy, believed, greedy
 from rltrain.rng import Streams
 
@@ -37,10 +37,10 @@ EXPLORATIONS = {
 }
 
 
-def options_of(config: Config, limit: int | None) -> Options:
+def options_of(config: Config, limit: int | None) -> LearnerOptions:
     """The settings as numbers for compiled code; `limit`: the steps of an episode, None: no end."""
     uniform = config.exploration == "uniform"
-    return Options(
+    return LearnerOptions(
         exploration=EXPLORATIONS[config.exploration],
         method=METHODS[config.method],
         gamma=float(config.gamma),

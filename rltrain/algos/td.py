@@ -21,14 +21,14 @@ from rltrain.errors import InputError
 from rltrain.mdp import graph, pairs
 from rltrain.mdp.files import policy_files
 from rltrain.mdp.learn import q_learning, sampling, td, truth
-from rltrain.mdp.learn.q_learning import Options
+from rltrain.mdp.learn.q_learning import LearnerOptions
 from rltrain.mdp.learn.stochastic_policy import StochasticPolicy
 from rltrain.rng import Streams
 
 
-def options_of(config: Config, limit: int | None) -> Options:
+def options_of(config: Config, limit: int | None) -> LearnerOptions:
     """The settings as numbers for compiled code; those of choosing actions mean nothing here."""
-    return Options(
+    return LearnerOptions(
         exploration=q_learning.EPSILON,
         method=q_learning.PLAIN,
         gamma=float(config.gamma),

@@ -9,9 +9,9 @@ import pytest
 
 from rltrain.mdp import build, files
 from rltrain.mdp.learn import q_learning, rules, sampling
-from rltrain.mdp.learn.q_learning import Options
+from rltrain.mdp.learn.q_learning import LearnerOptions
 
-PLAIN = Options(
+PLAIN = LearnerOptions(
     exploration=q_learning.EPSILON, method=q_learning.PLAIN, gamma=0.9, epsilon=1.0,
     epsilon_final=0.1, epsilon_steps=300.0,
     temperature=5.0, bonus=10.0, decay=0.0, omega=0.0, trace=0.0, accumulate=False, limit=17,

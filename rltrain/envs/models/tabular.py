@@ -78,7 +78,7 @@ class Tabular:
         self.num_states = model.num_states
         self.sampler = sampling.make(model)
         self.spec = spec_of(LoadedModel(model, warnings), num_envs, max_episode_steps, name or model.name)
-        self._walks = sampling.Lanes(
+        self._walks = sampling.Walks(
             stream=np.zeros(num_envs, np.uint64),
             state=np.zeros(num_envs, np.int64),
             age=np.zeros(num_envs, np.int64),

@@ -2,7 +2,7 @@
 
 Every number that is drawn is a function of (seed, episode, step) alone, SplitMix64's mix of a counter (Steele, Lea and
 Flood 2014): the same seed gives the same episodes, in whatever portions and by whichever way they are made. The plain
-way, here, moves all episodes of a portion at once; the compiled one, in `mdp.simulate_compiled`, does the same bit for
+way, here, moves all episodes of a portion at once; the compiled one, in `simulate_compiled`, does the same bit for
 bit and is taken where it saves more time than it takes to load.
 
 An episode ends in a terminal state, or is cut after `steps` steps.
@@ -46,7 +46,7 @@ class Tables(NamedTuple):
     mixed: bool  # some state has two pairs or more
 
 
-class Played(NamedTuple):
+class EpisodeSums(NamedTuple):
     """Where `play` writes, for N episodes."""
 
     total: Array  # [N] float64, undiscounted returns
@@ -114,7 +114,7 @@ def simulate(
 ) -> Trajectories:
     """Play `episodes` of at most `steps` by a policy [P], from `start` [S] or else where the model starts."""
     tables = tabulate(model, policy, start)
-    played = Played(
+    played = EpisodeSums(
         np.zeros(episodes),
         np.zeros(episodes),
         np.zeros(episodes, dtype=np.int64),
@@ -126,7 +126,7 @@ def simulate(
     for begin in range(0, episodes, portion):
         end = min(begin + portion, episodes)
         total, discounted, length, last = (column[begin:end] for column in played[:4])
-        part = Played(total, discounted, length, last, played.visits)
+        part = EpisodeSums(total, discounted, length, last, played.visits)
         way(tables, keys(seed, begin, end), steps, discount, part, NOTHING)
         if progress is not None:
             progress.at(end, episodes, end, "episodes")
@@ -162,7 +162,7 @@ def _record(
     for begin in range(0, episodes, portion):
         end = min(begin + portion, episodes)
         length, last = np.zeros(end - begin, dtype=np.int64), np.zeros(end - begin, dtype=np.int64)
-        part = Played(length * 0.0, length * 0.0, length, last, np.zeros(len(tables.pair), dtype=np.int64))
+        part = EpisodeSums(length * 0.0, length * 0.0, length, last, np.zeros(len(tables.pair), dtype=np.int64))
         shape = (end - begin, steps)
         kept = Kept(np.zeros((end - begin, steps + 1), np.int32), np.zeros(shape, np.int64), np.zeros(shape))
         way(tables, keys(seed, begin, end), steps, 1.0, part, kept)
@@ -277,7 +277,7 @@ def _step(tables: Tables, key: Array, state: Array, step: int) -> tuple[Array, A
     return pair, find(tables.next_sum, first, end, draw(key, DRAWS * step + 2))
 
 
-def play(tables: Tables, key: Array, steps: int, discount: float, played: Played, kept: Kept) -> None:
+def play(tables: Tables, key: Array, steps: int, discount: float, played: EpisodeSums, kept: Kept) -> None:
     """One episode for each key, side by side; `kept` has a row for each, or none at all."""
     episode = np.arange(len(key))
     state = _begin(tables, key)

@@ -140,11 +140,11 @@ def drop_idle(model: Model, chain: list[linear.Row], constant: list[Fraction], c
     for i, row in enumerate(chain):
         for j in row:
             users[j].append(i)
-    front = list(losing)
-    while front:
-        new = [user for user in users[front.pop()] if user not in losing]
+    frontier = list(losing)
+    while frontier:
+        new = [user for user in users[frontier.pop()] if user not in losing]
         losing.update(new)
-        front += new
+        frontier += new
     for block in ordered_components(chain):
         inside = set(block)
         if inside <= losing or all(inside >= set(chain[i]) and sum(chain[i].values()) == 1 for i in block):

@@ -2,7 +2,7 @@
 
     Q(s, a) <- Q(s, a) + alpha (r + gamma max_a' Q(s', a') - Q(s, a))          (Watkins 1989)
 
-Here is the plain rule, exploring by chance; `learning_rules` has every other, step by step, and gives the same numbers
+Here is the plain rule, exploring by chance; `rules` has every other, step by step, and gives the same numbers
 where both apply. Learners take their steps in turn, so that one's memory waits behind another's arithmetic, and the
 best pair of each state and its value are kept beside the table: what a step needs to go on is one look-up, and the
 search through the state that it changed happens behind the next step.
@@ -25,11 +25,11 @@ from rltrain.mdp.splitmix import GOLDEN, S32
 RECENT = 100  # finished episodes of each learner whose returns are kept
 RATES = 1 << 16  # visit counts whose learning rates are looked up rather than computed
 
-EPSILON, SOFTMAX, BONUS = range(3)  # Options.exploration
-PLAIN, DOUBLE, SARSA, EXPECTED = range(4)  # Options.method
+EPSILON, SOFTMAX, BONUS = range(3)  # LearnerOptions.exploration
+PLAIN, DOUBLE, SARSA, EXPECTED = range(4)  # LearnerOptions.method
 
 
-class Options(NamedTuple):
+class LearnerOptions(NamedTuple):
     """How learners act and learn; numbers only, so that compiled code takes them as they are."""
 
     exploration: int
@@ -92,7 +92,7 @@ def steps_to_a_limit(limits: Mapping[str, int], counters: Mapping[str, int], mos
     return max(1, min([most, *missing]))
 
 
-def make_agent(options: Options, num_pairs: int, rate: Array, stream: Array, start_value: float = 0.0) -> Agent:
+def make_agent(options: LearnerOptions, num_pairs: int, rate: Array, stream: Array, start_value: float = 0.0) -> Agent:
     """Learners that know nothing. `rate` [L] their learning rates, `stream` [L] uint64."""
     count = len(rate)
     wide = {True: num_pairs, False: 0}
@@ -113,7 +113,7 @@ def make_agent(options: Options, num_pairs: int, rate: Array, stream: Array, sta
     )
 
 
-def trace_capacity(options: Options, num_pairs: int) -> int:
+def trace_capacity(options: LearnerOptions, num_pairs: int) -> int:
     """How many pairs can have a trace that still counts (above 1e-6)."""
     fading = options.gamma * options.trace
     if fading <= 0:
@@ -146,9 +146,9 @@ def make_world(sampler: Sampler, stream: Array) -> World:
 @borrowed
 def begin(sampler: Any, world: Any) -> None:
     """Draw every learner's first state."""
-    for lane in range(len(world.stream)):
-        world.stream[lane] += GOLDEN
-        world.state[lane] = first_state(mix(world.stream[lane]), sampler)
+    for learner in range(len(world.stream)):
+        world.stream[learner] += GOLDEN
+        world.state[learner] = first_state(mix(world.stream[learner]), sampler)
 
 
 @inlined
@@ -172,8 +172,8 @@ def learn_plain(options: Any, sampler: Any, agent: Any, world: Any, t0: Any, ste
     q = agent.q.reshape(-1)
     value = np.zeros(agent.q.shape[0] * (len(sampler.first_pair) - 1))
     best = np.full(len(value), -1, np.int64)  # the first best pair of each state; -1: terminal
-    for learner in range(learners):
-        row, base = np.uint64(learner) * num_states, np.uint64(learner) * num_pairs
+    for number in range(learners):
+        row, base = np.uint64(number) * num_states, np.uint64(number) * num_pairs
         for s in range(num_states):
             state = np.uint64(s)
             first, end = np.uint64(sampler.first_pair[state]), np.uint64(sampler.first_pair[state + ONE])
@@ -187,31 +187,31 @@ def learn_plain(options: Any, sampler: Any, agent: Any, world: Any, t0: Any, ste
         t = t0 + step
         epsilon = epsilon_at(options, t)
         shrink = 1.0 + options.decay * t
-        for learner in range(learners):
-            lane: Any = np.uint64(learner)
-            row, base = lane * num_states, lane * num_pairs
-            state = np.uint64(world.state[lane])
+        for number in range(learners):
+            learner: Any = np.uint64(number)
+            row, base = learner * num_states, learner * num_pairs
+            state = np.uint64(world.state[learner])
             # The agent acts: of one draw the upper half decides whether at random, the lower which.
-            drawn = agent.stream[lane] + GOLDEN
-            agent.stream[lane] = drawn
+            drawn = agent.stream[learner] + GOLDEN
+            agent.stream[learner] = drawn
             drawn = mix(drawn)
             first, end = np.uint64(sampler.first_pair[state]), np.uint64(sampler.first_pair[state + ONE])
             pair = np.uint64(best[row + state])
             if (drawn >> S32) * UNIT < epsilon:
                 pair = first + (((drawn & LOW) * (end - first)) >> S32)
             # The world answers.
-            stream = world.stream[lane] + GOLDEN
+            stream = world.stream[learner] + GOLDEN
             begin = np.uint64(sampler.first_next[pair])
             count = np.uint64(sampler.first_next[pair + ONE]) - begin
             place = column(mix(stream), begin, count, sampler.threshold, sampler.alias, sampler.shift, sampler.bits)
             after, reward = np.uint64(sampler.next[place]), sampler.reward[place]
             # The agent learns.
             if options.omega > 0:
-                visits = agent.visits[lane, pair] + 1
-                agent.visits[lane, pair] = visits
-                alpha = agent.rate[lane] * count_rate(agent, visits, options.omega)
+                visits = agent.visits[learner, pair] + 1
+                agent.visits[learner, pair] = visits
+                alpha = agent.rate[learner] * count_rate(agent, visits, options.omega)
             else:
-                alpha = agent.rate[lane] / shrink
+                alpha = agent.rate[learner] / shrink
             old = q[base + pair]
             q[base + pair] = old + alpha * (reward + options.gamma * value[row + after] - old)
             top, most = first, q[base + first]
@@ -221,28 +221,28 @@ def learn_plain(options: Any, sampler: Any, agent: Any, world: Any, t0: Any, ste
                     top, most = np.uint64(j), other
             value[row + state], best[row + state] = most, np.int64(top)
             # The episode goes on or ends; a time limit ends it and cuts nothing off the target.
-            world.running[lane] += reward
-            world.age[lane] += 1
-            if best[row + after] < 0 or world.age[lane] == options.limit:
-                finish(world, lane)
+            world.running[learner] += reward
+            world.age[learner] += 1
+            if best[row + after] < 0 or world.age[learner] == options.limit:
+                finish(world, learner)
                 stream += GOLDEN
                 after = np.uint64(first_state(mix(stream), sampler))
-            world.stream[lane] = stream
-            world.state[lane] = np.int64(after)
+            world.stream[learner] = stream
+            world.state[learner] = np.int64(after)
 
 
 @inlined
-def finish(world: Any, lane: Any) -> None:
+def finish(world: Any, learner: Any) -> None:
     """Count the episode and its return, and begin the next."""
-    episode = world.episodes[lane]
-    world.recent[lane, episode % RECENT] = world.running[lane]
-    world.episodes[lane] = episode + 1
-    world.running[lane] = 0.0
-    world.age[lane] = 0
+    episode = world.episodes[learner]
+    world.recent[learner, episode % RECENT] = world.running[learner]
+    world.episodes[learner] = episode + 1
+    world.running[learner] = 0.0
+    world.age[learner] = 0
 
 
-def count_episode(world: World, lane: int, total: float) -> None:
+def count_episode(world: World, learner: int, total: float) -> None:
     """Count an episode that was played outside compiled code, and its return."""
-    episode = int(world.episodes[lane])
-    world.recent[lane, episode % RECENT] = total
-    world.episodes[lane] = episode + 1
+    episode = int(world.episodes[learner])
+    world.recent[learner, episode % RECENT] = total
+    world.episodes[learner] = episode + 1

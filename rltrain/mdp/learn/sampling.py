@@ -42,7 +42,7 @@ def borrowed(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """Compile without reference counts, as `borrowed`, and into whatever calls it."""
+    """Compile without reference counts and into whatever calls it: for small functions on borrowed arrays."""
     compiled: Function = njit(**NO_COUNTS, forceinline=True)(function)
     return compiled
 
@@ -190,43 +190,43 @@ def streams(seed: int, purpose: str, count: int) -> Array:
 
 
 @njit(cache=True, nogil=True)
-def walk(sampler: Any, pair_action: Any, limit: Any, lanes: Any, action: Any, reward: Any, discount: Any) -> Any:
-    """One step of every lane of `Lanes`; action, reward and discount are [N]. Gives `first` [N] bool.
+def walk(sampler: Any, pair_action: Any, limit: Any, walks: Any, action: Any, reward: Any, discount: Any) -> Any:
+    """One step of every walk of `Walks`; action, reward and discount are [N]. Gives `first` [N] bool.
 
-    After a `last` the lane begins an episode and its action is ignored. An action that is impossible where the lane
+    After a `last` a walk begins an episode and its action is ignored. An action that is impossible where the walk
     stands is replaced by a possible one, each as likely.
     """
-    first = lanes.last.copy()
-    for lane in range(len(lanes.state)):
-        reward[lane], discount[lane] = 0.0, 1.0
-        if first[lane]:
-            lanes.stream[lane] += GOLDEN
-            lanes.state[lane] = first_state(mix(lanes.stream[lane]), sampler)
-            lanes.last[lane], lanes.age[lane] = False, 0
+    first = walks.last.copy()
+    for number in range(len(walks.state)):
+        reward[number], discount[number] = 0.0, 1.0
+        if first[number]:
+            walks.stream[number] += GOLDEN
+            walks.state[number] = first_state(mix(walks.stream[number]), sampler)
+            walks.last[number], walks.age[number] = False, 0
             continue
-        begin, end = sampler.first_pair[lanes.state[lane]], sampler.first_pair[lanes.state[lane] + 1]
+        begin, end = sampler.first_pair[walks.state[number]], sampler.first_pair[walks.state[number] + 1]
         chosen: Any = np.int64(-1)
         for pair in range(begin, end):
-            if pair_action[pair] == action[lane]:
+            if pair_action[pair] == action[number]:
                 chosen = pair
         if chosen < 0:
-            lanes.stream[lane] += GOLDEN
-            drawn = mix(lanes.stream[lane])
+            walks.stream[number] += GOLDEN
+            drawn = mix(walks.stream[number])
             chosen = begin + np.int64(((drawn >> S32) * np.uint64(end - begin)) >> S32)
-        lanes.stream[lane] += GOLDEN
-        place = successor(mix(lanes.stream[lane]), chosen, sampler)
+        walks.stream[number] += GOLDEN
+        place = successor(mix(walks.stream[number]), chosen, sampler)
         after = np.int64(sampler.next[place])
-        reward[lane] = sampler.reward[place]
-        lanes.state[lane] = after
-        lanes.age[lane] += 1
+        reward[number] = sampler.reward[place]
+        walks.state[number] = after
+        walks.age[number] += 1
         ended = sampler.first_pair[after] == sampler.first_pair[after + 1]
         if ended:
-            discount[lane] = 0.0
-        lanes.last[lane] = ended or lanes.age[lane] == limit
+            discount[number] = 0.0
+        walks.last[number] = ended or walks.age[number] == limit
     return first
 
 
-class Lanes(NamedTuple):
+class Walks(NamedTuple):
     """N walks through a model: all that changes in them."""
 
     stream: Array  # [N] uint64

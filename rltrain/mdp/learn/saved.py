@@ -1,4 +1,4 @@
-"""Agents and worlds of `mdp.learning` from a saved state: compiled code indexes by their numbers without a test.
+"""Agents and worlds of `mdp.learn` from a saved state: compiled code indexes by their numbers without a test.
 
 So a state must be one of the model's that has an action, a pair one of its pairs, a count what can have been counted.
 """

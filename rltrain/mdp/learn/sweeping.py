@@ -5,7 +5,7 @@
 
 `sync` computes every new value from the old ones. `inplace` uses new values as soon as they stand, states and actions
 in their order; it needs fewer sweeps. Both contract by gamma: what a sweep changed bounds what is still missing. With
-gamma = 1 nothing contracts, and one more backup proves what is missing: see `mdp.total_reward_proof`.
+gamma = 1 nothing contracts, and one more backup proves what is missing: see `mdp.undiscounted.proof`.
 """
 
 from __future__ import annotations

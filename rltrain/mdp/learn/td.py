@@ -1,4 +1,4 @@
-"""TD(lambda): what a policy is worth, from samples, one step at a time. Learners side by side, as in `learning_rules`.
+"""TD(lambda): what a policy is worth, from samples, one step at a time. Learners side by side, as in `rules`.
 
     V(s) <- V(s) + alpha (r + gamma V(s') - V(s)) e(s)       for all s, with traces e; lambda = 0: the state left only
 
@@ -11,55 +11,57 @@ from typing import Any
 
 import numpy as np
 
-from rltrain.mdp.learn.q_learning import Agent, Options, count_rate, finish
+from rltrain.mdp.learn.q_learning import Agent, LearnerOptions, count_rate, finish
 from rltrain.mdp.learn.rules import draw, pairs_of, remember
 from rltrain.mdp.learn.sampling import Chooser, borrowed, column, first_state, mix, successor
 from rltrain.mdp.splitmix import GOLDEN
 
 
 @borrowed
-def follow(chooser: Any, agent: Any, lane: Any, state: Any) -> Any:
+def follow(chooser: Any, agent: Any, learner: Any, state: Any) -> Any:
     """The pair that the policy takes, uint64, by one draw."""
     first, end = pairs_of(chooser.first_pair, state)
-    return column(draw(agent, lane), first, end - first, chooser.threshold, chooser.alias, chooser.shift, chooser.bits)
+    return column(
+        draw(agent, learner), first, end - first, chooser.threshold, chooser.alias, chooser.shift, chooser.bits
+    )
 
 
 @borrowed
 def observe(
-    options: Any, agent: Any, lane: Any, t: Any, state: Any, reward: Any, after: Any, terminal: Any, last: Any
+    options: Any, agent: Any, learner: Any, t: Any, state: Any, reward: Any, after: Any, terminal: Any, last: Any
 ) -> None:
     """Learn from one step. `terminal`: nothing follows; `last`: the episode stops, for that or for its time limit."""
-    lane, state, after = np.uint64(lane), np.uint64(state), np.uint64(after)
+    learner, state, after = np.uint64(learner), np.uint64(state), np.uint64(after)
     value = agent.q
-    alpha = agent.rate[lane] / (1.0 + options.decay * t)
+    alpha = agent.rate[learner] / (1.0 + options.decay * t)
     if options.omega > 0:
-        agent.visits[lane, state] += 1
-        alpha = agent.rate[lane] * count_rate(agent, agent.visits[lane, state], options.omega)
-    follows = 0.0 if terminal else value[lane, after]
-    delta = alpha * (reward + options.gamma * follows - value[lane, state])
+        agent.visits[learner, state] += 1
+        alpha = agent.rate[learner] * count_rate(agent, agent.visits[learner, state], options.omega)
+    follows = 0.0 if terminal else value[learner, after]
+    delta = alpha * (reward + options.gamma * follows - value[learner, state])
     if options.trace > 0:
-        remember(options, agent, lane, state)
-        for number in range(agent.traces[lane]):
+        remember(options, agent, learner, state)
+        for number in range(agent.traces[learner]):
             i = np.uint64(number)
-            value[lane, np.uint64(agent.trace_pair[lane, i])] += delta * agent.trace[lane, i]
+            value[learner, np.uint64(agent.trace_pair[learner, i])] += delta * agent.trace[learner, i]
     else:
-        value[lane, state] += delta
+        value[learner, state] += delta
     if last:
-        agent.traces[lane] = 0
+        agent.traces[learner] = 0
 
 
 @borrowed
 def turn(
-    options: Any, chooser: Any, agent: Any, lane: Any, t: Any, state: Any, reward: Any,
+    options: Any, chooser: Any, agent: Any, learner: Any, t: Any, state: Any, reward: Any,
     after: Any, terminal: Any, last: Any, following: Any,
 ) -> Any:  # fmt: skip
     """`observe`, and the pair that is followed next in the state `following`, int64: one call from Python a step.
 
     `options`, `chooser` and `agent` as plain tuples: named ones cost three times as much to hand over.
     """
-    options, agent, chooser = Options(*options), Agent(*agent), Chooser(*chooser)
-    observe(options, agent, lane, t, state, reward, after, terminal, last)
-    return np.int64(follow(chooser, agent, lane, following))
+    options, agent, chooser = LearnerOptions(*options), Agent(*agent), Chooser(*chooser)
+    observe(options, agent, learner, t, state, reward, after, terminal, last)
+    return np.int64(follow(chooser, agent, learner, following))
 
 
 @borrowed
@@ -68,20 +70,20 @@ def learn(options: Any, sampler: Any, chooser: Any, agent: Any, world: Any, t0: 
     first_pair = sampler.first_pair
     for t in range(t0, t0 + steps):
         for number in range(len(agent.stream)):
-            lane: Any = np.uint64(number)
-            state = world.state[lane]
-            pair = follow(chooser, agent, lane, state)
-            world.stream[lane] += GOLDEN
-            place = successor(mix(world.stream[lane]), pair, sampler)
+            learner: Any = np.uint64(number)
+            state = world.state[learner]
+            pair = follow(chooser, agent, learner, state)
+            world.stream[learner] += GOLDEN
+            place = successor(mix(world.stream[learner]), pair, sampler)
             after, reward = np.int64(sampler.next[place]), sampler.reward[place]
-            world.running[lane] += reward
-            world.age[lane] += 1
+            world.running[learner] += reward
+            world.age[learner] += 1
             first, end = pairs_of(first_pair, after)
             terminal = first == end
-            last = terminal or world.age[lane] == options.limit
-            observe(options, agent, lane, t, state, reward, after, terminal, last)
+            last = terminal or world.age[learner] == options.limit
+            observe(options, agent, learner, t, state, reward, after, terminal, last)
             if last:
-                finish(world, lane)
-                world.stream[lane] += GOLDEN
-                after = first_state(mix(world.stream[lane]), sampler)
-            world.state[lane] = after
+                finish(world, learner)
+                world.stream[learner] += GOLDEN
+                after = first_state(mix(world.stream[learner]), sampler)
+            world.state[learner] = after

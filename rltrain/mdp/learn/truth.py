@@ -3,7 +3,8 @@
     regret = V*(start) - V_pi(start), pi greedy for the learned Q, both exact
 
 Only what can be reached from a start counts, and at discount 1 what is not lost for ever whatever is done. The truth
-comes from `mdp.solve`, or `mdp.total_reward`. The regret of a policy that never ends is infinite, or none.
+comes from `mdp.solvers.solve`, or `mdp.undiscounted.total_reward`. The regret of a policy that never ends is infinite,
+or none.
 """
 
 from __future__ import annotations
@@ -82,12 +83,12 @@ class Truth:
         """q [L, P]."""
         tied = self.solution.tied
         error, right, regret = np.zeros((3, len(q)))
-        for lane, table in enumerate(q):
+        for learner, table in enumerate(q):
             choice = bellman.greedy(self.model, table)
-            error[lane] = np.abs(table - self.solution.q)[self.pairs].max(initial=0.0)
-            right[lane] = tied[choice[self.states]].mean()
-            most = thresholds.REGRET_OF_FIRST_STATES if lane == 0 else thresholds.REGRET_OF_ALL_STATES
-            regret[lane] = self._lost(choice) if self.model.num_states <= most else np.nan
+            error[learner] = np.abs(table - self.solution.q)[self.pairs].max(initial=0.0)
+            right[learner] = tied[choice[self.states]].mean()
+            most = thresholds.REGRET_OF_FIRST_STATES if learner == 0 else thresholds.REGRET_OF_ALL_STATES
+            regret[learner] = self._lost(choice) if self.model.num_states <= most else np.nan
         return Judgement(error, right, regret)
 
     def _lost(self, choice: Array) -> float:

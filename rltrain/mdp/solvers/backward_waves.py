@@ -17,7 +17,7 @@ from rltrain.mdp.model import Model
 from rltrain.mdp.pairs import absorbing
 from rltrain.mdp.solvers import kernels
 from rltrain.mdp.solvers.compiled import Compiled
-from rltrain.mdp.solvers.methods import Task
+from rltrain.mdp.solvers.methods import SolverTask
 from rltrain.mdp.solvers.ordered import ordered
 
 BLOCK = 16_384  # states that a window adds
@@ -28,7 +28,7 @@ SLOW = 0.3  # of the bound: a pass that leaves more of it is slow
 PASSES = 4  # slow ones in a row show that the order of the states does not fit
 
 
-def settle(task: Task) -> tuple[Array, bool]:
+def settle(task: SolverTask) -> tuple[Array, bool]:
     """V [S], and whether this was the way: False where pass after pass the bound hardly falls."""
     moved, order = ordered(task.model)
     on = Compiled(moved, task.discount, len(task.on.ranges))
@@ -41,7 +41,7 @@ def settle(task: Task) -> tuple[Array, bool]:
     return answer, fits
 
 
-def _passes(task: Task, on: Compiled) -> tuple[Array, bool]:
+def _passes(task: SolverTask, on: Compiled) -> tuple[Array, bool]:
     value = _pessimistic(on.model, task.discount)
     choice = np.full(len(value), -1, dtype=np.int64)
     backed_up, swept = np.empty_like(value), np.empty_like(choice)

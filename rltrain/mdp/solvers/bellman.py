@@ -6,7 +6,7 @@ For any V let W be its backup and lo, hi the least and greatest of W - V over al
 
     W + gamma / (1 - gamma) lo  <=  V*  <=  W + gamma / (1 - gamma) hi            (MacQueen 1966, Porteus 1971)
 
-which is what every solver here ends with, whatever way it took to V. Large models have the same in `mdp.kernels`.
+which is what every solver here ends with, whatever way it took to V. Compiled: `mdp.solvers.kernels`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
     gs    Gauss-Seidel value iteration: newer values are used at once, up and down
     lp    linear programming: the least V with V >= r + gamma P V                        (d'Epenoux 1963)
 
-The bounds of MacQueen and Porteus end all of them: see `mdp.bellman`. They also say what constant the values lack.
+The bounds of MacQueen and Porteus end all of them: see `bellman`. They also say what constant the values lack.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ CHECK_EVERY = 8  # Gauss-Seidel sweeps, whose own change proves nothing sharp
 NOISE = 2e-15  # of a value: Q that differ by less are taken for equal
 
 
-class Task:
+class SolverTask:
     """One model, one discount, one goal: what a method is to reach, what it has spent, and when it must stop."""
 
     def __init__(
         self,
-        sweeps: Any,  # mdp.plain.Plain or mdp.compiled.Compiled
+        sweeps: Any,  # Plain or Compiled
         epsilon: float,
         max_sweeps: int | None,
         max_seconds: float | None,
@@ -97,12 +97,12 @@ class Task:
         return bool(self._max_seconds is not None and self.seconds >= self._max_seconds)
 
     def shift(self, value: Array, low: float, high: float) -> None:
-        """Add what all values surely lack or have too much, where nothing pins them. More could overshoot for ever."""
+        """Add what all values surely lack or have too much, where nothing fixes them. More could overshoot for ever."""
         if self.free is None:
             value += self.reach * (max(low, 0.0) + min(high, 0.0))
 
 
-def value_iteration(task: Task) -> Array:
+def value_iteration(task: SolverTask) -> Array:
     """V [S]."""
     value = np.zeros(task.model.num_states)
     backed_up, choice = np.empty_like(value), np.empty(len(value), dtype=np.int64)
@@ -115,7 +115,7 @@ def value_iteration(task: Task) -> Array:
         value, backed_up = backed_up, value
 
 
-def q_value_iteration(task: Task) -> Array:
+def q_value_iteration(task: SolverTask) -> Array:
     """V [S], from sweeps over Q [P]."""
     q = np.zeros(task.model.num_pairs)
     while True:
@@ -133,7 +133,7 @@ def q_value_iteration(task: Task) -> Array:
             return value
 
 
-def modified_policy_iteration(task: Task, width: float = 0.0, patience: float = np.inf) -> tuple[Array, bool]:
+def modified_policy_iteration(task: SolverTask, width: float = 0.0, patience: float = np.inf) -> tuple[Array, bool]:
     """V [S], and whether it was worth going on: False where more than `patience` sweeps seem to be left.
 
     Between two sweeps over all actions come many over few: those whose Q is within `width` spans of the best. With
@@ -174,7 +174,7 @@ def modified_policy_iteration(task: Task, width: float = 0.0, patience: float = 
         task.shift(value, low, high)
 
 
-def _left(spans: list[float], task: Task) -> float:
+def _left(spans: list[float], task: SolverTask) -> float:
     """How many sweeps it takes at this pace until the bound is proven."""
     pace = spans[-1] / spans[-2] if spans[-2] > 0 else 0.0
     if spans[-1] <= task.goal or pace <= 0:
@@ -182,7 +182,7 @@ def _left(spans: list[float], task: Task) -> float:
     return float(np.log(task.goal / spans[-1]) / np.log(pace)) if pace < 1 else np.inf
 
 
-def gauss_seidel(task: Task) -> Array:
+def gauss_seidel(task: SolverTask) -> Array:
     """V [S]."""
     value = np.zeros(task.model.num_states)
     backed_up, choice = np.empty_like(value), np.full(len(value), -1, dtype=np.int64)
@@ -204,7 +204,7 @@ def gauss_seidel(task: Task) -> Array:
             return value
 
 
-def policy_iteration(task: Task, value: Array | None = None) -> Array:
+def policy_iteration(task: SolverTask, value: Array | None = None) -> Array:
     """V [S]. The policy's equations are solved by a full matrix, a factorisation, or Krylov's iterations."""
     model = task.model
     value = np.zeros(model.num_states) if value is None else value
@@ -227,7 +227,7 @@ def policy_iteration(task: Task, value: Array | None = None) -> Array:
     return backed_up
 
 
-def _keeping(task: Task, value: Array, backed_up: Array, choice: Array, before: Array) -> Array:
+def _keeping(task: SolverTask, value: Array, backed_up: Array, choice: Array, before: Array) -> Array:
     """The improved choices, but the old ones where they are as good: so that ties cannot go round for ever."""
     if (before < 0).all():
         return choice
@@ -238,14 +238,14 @@ def _keeping(task: Task, value: Array, backed_up: Array, choice: Array, before: 
     return np.where(as_good, before, choice)
 
 
-def _solved(task: Task, choice: Array, guess: Array) -> Array:
+def _solved(task: SolverTask, choice: Array, guess: Array) -> Array:
     """V [S] of a policy."""
     if task.model.num_states <= thresholds.DENSE_IN_METHODS:
         return linear.dense_value(task.model, choice, task.discount)
     return linear.large_value(task.model, task.discount, choice, guess)
 
 
-def linear_program(task: Task) -> Array:
+def linear_program(task: SolverTask) -> Array:
     """V [S]: the least V with V >= r + gamma P V, then the equations of the policy that this gives."""
     return policy_iteration(task, least_values(task.model, task.discount))
 
@@ -260,10 +260,10 @@ def least_values(model: Model, discount: float, idle: Array | None = None) -> Ar
     shape, pairs = (model.num_pairs, model.num_states), np.arange(model.num_pairs)
     stays = sparse.csr_matrix((np.ones(len(pairs)), (pairs, model.pair_state)), shape=shape)
     moves = sparse.csr_matrix((model.prob, model.next, model.first_next), shape=shape)
-    calm = np.zeros(model.num_states, dtype=bool) if idle is None else idle
+    floors = np.zeros(model.num_states, dtype=bool) if idle is None else idle
     limits = [
         (0.0, 0.0) if terminal else (0.0, None) if floor else (None, None)
-        for terminal, floor in zip(model.terminal.tolist(), calm.tolist(), strict=True)
+        for terminal, floor in zip(model.terminal.tolist(), floors.tolist(), strict=True)
     ]
     matrix = moves - stays if discount == 1 else discount * moves - stays
     found = linprog(np.ones(model.num_states), A_ub=matrix, b_ub=-model.reward, bounds=limits, method="highs")

@@ -19,7 +19,7 @@ from rltrain.mdp import thresholds
 from rltrain.mdp.model import Model
 from rltrain.mdp.solution import Solution
 from rltrain.mdp.solvers import bellman, methods
-from rltrain.mdp.solvers.methods import Task
+from rltrain.mdp.solvers.methods import SolverTask
 from rltrain.mdp.solvers.plain import Plain
 from rltrain.spelling import did_you_mean
 
@@ -54,7 +54,7 @@ def solve(
         raise InputError(f"method: unknown '{method}'{did_you_mean(method, METHODS)}")
     on = sweeps_of(model, discount, threads)
     try:
-        task = Task(on, epsilon, max_sweeps, max_seconds, progress)
+        task = SolverTask(on, epsilon, max_sweeps, max_seconds, progress)
         return min((_certified(task, value, way) for value, way in _found(task, method)), key=lambda found: found.bound)
     finally:
         on.close()
@@ -74,7 +74,7 @@ def sweeps_of(model: Model, discount: float, threads: int | None = None) -> Plai
     return Compiled(model, discount, threads)
 
 
-def _found(task: Task, method: str) -> Iterator[tuple[Array, str]]:
+def _found(task: SolverTask, method: str) -> Iterator[tuple[Array, str]]:
     """V [S] and the way that led there; one more where the first did not come as near as was asked for."""
     if method == "vi":
         yield methods.value_iteration(task), "vi"
@@ -101,7 +101,7 @@ def _found(task: Task, method: str) -> Iterator[tuple[Array, str]]:
             yield methods.policy_iteration(task, value.copy()), "pi"
 
 
-def _certified(task: Task, value: Array, way: str) -> Solution:
+def _certified(task: SolverTask, value: Array, way: str) -> Solution:
     """One more backup, unless the method ended with it: it gives Q, and proves the bound of all that is said."""
     model = task.model
     q = task.q

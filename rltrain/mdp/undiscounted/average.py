@@ -7,7 +7,7 @@ For any h at all, with Th the right side, the gain of every state and of the pol
     min (Th - h)  <=  g of the greedy policy  <=  g*  <=  max (Th - h)      (Odoni 1969; Puterman 1994, theorem 8.5.5)
 
 Sweeps h <- h + tau (Th - h) close this interval whatever the period of the chain (Schweitzer 1971). Where they are slow
-Howard's policy iteration jumps ahead (`mdp.howard`); the interval proves the answer either way.
+Howard's policy iteration jumps ahead (`howard`); the interval proves the answer either way.
 
 What can go on for ever are end components. Where there is more than one, each has a gain of its own, and the gain of a
 state is the best mean of those that it can be led to: a total reward on the model with each component as one state

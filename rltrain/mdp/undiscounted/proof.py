@@ -1,6 +1,6 @@
 """Discount 1: how far a table of values can be from the truth, proven from one backup of it.
 
-On the model in which circles that earn nothing are one state (`mdp.undiscounted`), for any V at all:
+On the model in which circles that earn nothing are one state (`mdp.fates`), for any V at all:
 
     below: pi surely ends, w >= 0, and w - P_pi w >= d > 0 where it acts:  V* >= V - max [(V - r_pi - P_pi V) / d] w
     above: U = V + e u with U > r + P U for every pair:                    V* <= U

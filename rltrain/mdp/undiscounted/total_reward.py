@@ -1,8 +1,8 @@
 """Discount 1 in floating point, with proof: the greatest expected sum of rewards of a policy that surely ends.
 
-Idle components are merged and lost states left out as in `mdp.undiscounted`, whose rules on what exists hold here too;
-`mdp.total_reward_proof` bounds the answer from both sides, whatever way led to it: policy iteration over policies that
-end, or sweeps. Where floating point can prove nothing, a model that is small enough is solved in fractions.
+Idle components are merged and lost states left out as in `mdp.exact.total_reward`, whose rules on what exists hold here
+too; `proof` bounds the answer from both sides, whatever way led to it: policy iteration over policies that end, or
+sweeps. Where floating point can prove nothing, a model that is small enough is solved in fractions.
 """
 
 from __future__ import annotations
