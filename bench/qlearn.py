@@ -171,7 +171,7 @@ def peer_tables(model: Model) -> tuple[Any, ...]:
 
 def ours(model: Model, limit: int, lanes: int) -> Callable[[int], None]:
     """A function that takes so many steps, all learners together."""
-    options = q_learning.Options(
+    options = q_learning.LearnerOptions(
         exploration=q_learning.EPSILON, method=q_learning.PLAIN, gamma=GAMMA, epsilon=EPSILON, epsilon_final=EPSILON,
         epsilon_steps=1.0, temperature=1.0, bonus=0.0, decay=0.0, omega=0.0, trace=0.0, accumulate=False, limit=limit,
     )  # fmt: skip

@@ -21,7 +21,7 @@ from rltrain.core import Array, Metrics, Policy, State, reached
 from rltrain.envs.models.tabular import TabularEnv
 from rltrain.errors import DivergedError
 from rltrain.mdp.learn import q_learning, sampling
-from rltrain.mdp.learn.q_learning import Options, round_below, steps_to_a_limit
+from rltrain.mdp.learn.q_learning import LearnerOptions, round_below, steps_to_a_limit
 from rltrain.mdp.learn.saved import check_pending, restore_agent, restore_world
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
@@ -51,7 +51,7 @@ class SavedPolicy(Policy, Protocol):
 class TableRule(Protocol):
     """An update rule, what its tables are held against, and the policy that they come to."""
 
-    options: Options
+    options: LearnerOptions
     table: str  # what its learners keep: "Q" or "V"
     columns: int  # of a table
     affordable: int  # steps of all learners together that take about a second

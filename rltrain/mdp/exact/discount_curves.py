@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from rltrain.core import Array
-from rltrain.mdp.chains.chain import of_pairs
 from rltrain.mdp.exact.discounts import Discounts
-from rltrain.mdp.pairs import of_choice
+from rltrain.mdp.solvers import linear
 
 POINTS, FEWER = 400, 40  # discounts along the curves, of models with more states than MANY fewer
 MANY = 600
@@ -24,11 +23,8 @@ def curves(found: Discounts) -> tuple[Array, Array]:
 
 def _value(found: Discounts, discount: float) -> Array:
     """V [S] of the policy that is best at a discount: (I - gamma P) V = r."""
-    from scipy.sparse import csc_array, csr_array, eye_array
-    from scipy.sparse.linalg import spsolve
-
-    model, size = found.model, found.model.num_states
+    model = found.model
     piece = next(piece for piece in found.intervals if discount <= piece.high or piece is found.intervals[-1])
-    chain = of_pairs(model, of_choice(model, piece.choice))
-    step = csr_array((discount * chain.prob, chain.next, chain.first), shape=(size, size))
-    return np.atleast_1d(spsolve(csc_array(eye_array(size) - step), chain.reward))
+    row, column, prob = linear.of_choice(model, piece.choice)
+    matrix = linear.sparse(model.num_states, row, column, discount * prob)
+    return linear.factorised(matrix)(linear.rewards(model.reward, piece.choice))

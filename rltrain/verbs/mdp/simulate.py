@@ -21,6 +21,7 @@ from rltrain.mdp.chains import policy as policies
 from rltrain.mdp.chains import simulate as sampling
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.solvers import bellman
+from rltrain.mdp.solvers.substochastic import Proven
 from rltrain.spelling import described, did_you_mean
 from rltrain.verbs.mdp.models import GivenDiscount, Source, discount_of, model_of
 from rltrain.verbs.mdp.policies import OPTIMAL, GivenPolicy, name_of, policy_of
@@ -58,7 +59,7 @@ class Simulation:
     value: policies.Evaluated | None  # without end
     classes: chains.Classes
     reachable: Array  # [S] bool, from the start
-    long_run: long_run.Proven | None  # [S] shares of the time
+    long_run: Proven | None  # [S] shares of the time
     notes: tuple[str, ...]  # why something was left out
 
     def reached_classes(self) -> list[int]:
