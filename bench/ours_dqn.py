@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 from peers.dqn_side import report
 
 if TYPE_CHECKING:
-    from rltrain.algos.dqn import Algorithm
+    from rltrain.algos.dqn import DQN
 
 SETTINGS = """
 algorithm:
@@ -57,7 +57,7 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def build(given: argparse.Namespace) -> Algorithm:
+def build(given: argparse.Namespace) -> DQN:
     """The algorithm as `rltrain train` builds it, its environments started and its replay memory full."""
     from rltrain.experiment import config
     from rltrain.run import build as parts
@@ -70,12 +70,12 @@ def build(given: argparse.Namespace) -> Algorithm:
     ]
     if given.threads:
         overrides.append(f"run.threads={given.threads}")
-    algorithm = cast("Algorithm", parts.build(config.loads(SETTINGS, "bench/ours_dqn.py", overrides)).algorithm)
+    algorithm = cast("DQN", parts.build(config.loads(SETTINGS, "bench/ours_dqn.py", overrides)).algorithm)
     fill(algorithm)
     return algorithm
 
 
-def fill(algorithm: Algorithm) -> None:
+def fill(algorithm: DQN) -> None:
     """Random transitions in every place: the speed is that of a run that has played 100,000 steps."""
     import numpy as np
 

@@ -143,7 +143,7 @@ def sampled_sides() -> dict[str, Callable[[int], Any]]:
     """Ours, compiled already, and the loops, on an environment without a table."""
     env = numbered.make(EnvironmentConfig(id=SAMPLED), 1)
     chances = {"exploration_initial_eps": EPSILON, "exploration_final_eps": EPSILON}
-    config = qlearn.Config(gamma=1.0, learning_rate=RATE, report_every=SAMPLED_STEPS, **chances)  # type: ignore[arg-type]
+    config = qlearn.QlearnConfig(gamma=1.0, learning_rate=RATE, report_every=SAMPLED_STEPS, **chances)  # type: ignore[arg-type]
     algorithm = qlearn.make(config, env, Streams(0), Hardware())
     algorithm.step()
     return {

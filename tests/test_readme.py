@@ -257,9 +257,9 @@ def test_the_changelog_begins_with_this_version() -> None:
 
 
 def test_the_table_of_dqn_names_every_setting() -> None:
-    from rltrain.algos._dqn_config import Config
+    from rltrain.algos._dqn_config import DqnConfig
 
     section = README.split("## DQN on Atari")[1].split("| `environment.` |")[0]
     cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")][1:]
     named = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
-    assert sorted(named) == sorted(Config.model_fields)
+    assert sorted(named) == sorted(DqnConfig.model_fields)

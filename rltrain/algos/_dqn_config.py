@@ -12,7 +12,7 @@ from rltrain.deep import settings as shared
 from rltrain.experiment.settings import STRICT
 
 
-class Config(BaseModel):
+class DqnConfig(BaseModel):
     """Settings of DQN, named as in Stable-Baselines3 where it has them; steps are those of all environments."""
 
     model_config = STRICT
@@ -132,19 +132,19 @@ class Config(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _a_horizon_that_can_move(self) -> Config:
+    def _a_horizon_that_can_move(self) -> DqnConfig:
         if self.gamma_final is not None and self.gamma == 1:
             raise ValueError("gamma_final needs a gamma below 1: 1 - gamma moves by equal ratios")
         return self
 
     @model_validator(mode="after")
-    def _bins_from_low_to_high(self) -> Config:
+    def _bins_from_low_to_high(self) -> DqnConfig:
         if self.v_min >= self.v_max:
             raise ValueError("v_min must be below v_max: the histogram's bins lie between them")
         return self
 
     @model_validator(mode="after")
-    def _one_kind_of_target(self) -> Config:
+    def _one_kind_of_target(self) -> DqnConfig:
         others = {"double": self.double, "target_epsilon": self.target_epsilon, "value_transform": self.value_transform}
         for name, value in others.items():
             if self.munchausen and value not in (False, 0.0, "none"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from rltrain.algos._dqn_config import Config
+from rltrain.algos._dqn_config import DqnConfig
 from rltrain.core import EnvSpec, Hardware, Policy, State
 from rltrain.deep.fast import precision
 from rltrain.deep.greedy import greedy_of_saved
@@ -18,7 +18,7 @@ MANY_CORES = 1024  # torch takes as many as `run.threads` allows
 FEATURES = "height, width, channels"  # the order in which the first hidden layer reads what the convolutions give
 
 
-def network_shape(config: Config, spec: EnvSpec) -> NetworkShape:
+def network_shape(config: DqnConfig, spec: EnvSpec) -> NetworkShape:
     """The network that these settings mean for these observations."""
     bins = None
     if config.loss == "hl_gauss":
@@ -26,19 +26,19 @@ def network_shape(config: Config, spec: EnvSpec) -> NetworkShape:
     return shape_of(config, spec, bins)
 
 
-def overlaps(config: Config, spec: EnvSpec) -> bool:
+def overlaps(config: DqnConfig, spec: EnvSpec) -> bool:
     """Whether one core collects while the other learns."""
     return spec.obs_dtype == "uint8" if config.overlap is None else config.overlap
 
 
-def arithmetic(config: Config, spec: EnvSpec, device: torch.device) -> tuple[str, str | None]:
+def arithmetic(config: DqnConfig, spec: EnvSpec, device: torch.device) -> tuple[str, str | None]:
     """float32 or bfloat16, and how that was found if the settings leave it to the machine."""
     if config.precision != "auto":
         return config.precision, None
     return precision.choose(spec, network_shape(config, spec), device, config.batch_size)
 
 
-def arithmetic_of_saved(config: Config, saved: str, own: str, device: torch.device) -> tuple[str, str]:
+def arithmetic_of_saved(config: DqnConfig, saved: str, own: str, device: torch.device) -> tuple[str, str]:
     """That of a run which was saved with one and resumed with its `own`, and why."""
     if saved == "bfloat16" and config.precision == "auto" and not precision.has_bfloat16(device):
         return own, "the processor has no instructions for the run's bfloat16"
@@ -51,14 +51,14 @@ def check_features(spec: EnvSpec, state: State) -> None:
         raise CheckpointError("saved by an earlier version of dqn, whose weights lie in another order")
 
 
-def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
+def load_policy(config: DqnConfig, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
     """The policy of a saved state, without its environments and its memory."""
     saved = Saved.of(state)
     check_features(spec, saved)
     return greedy_of_saved(saved, spec, network_shape(config, spec), hardware)
 
 
-def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
+def cost(config: DqnConfig, spec: EnvSpec) -> dict[str, int]:
     """What a run of these settings needs: parameters, bytes of replay memory and of a checkpoint, cores; at most."""
     parameters = parameter_count(QNetwork(spec, network_shape(config, spec)))
     n_step = max(config.n_step, config.n_step_final or 1)

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from rltrain.algos._dqn_config import Config
+from rltrain.algos._dqn_config import DqnConfig
 from rltrain.core import Algorithm, AlgorithmPlugin, Env, EnvSpec, Hardware, Policy, State
 from rltrain.rng import Streams
 
 
-def _make(config: Config, env: Env, rng: Streams, hardware: Hardware) -> Algorithm:
+def _make(config: DqnConfig, env: Env, rng: Streams, hardware: Hardware) -> Algorithm:
     from rltrain.algos import dqn
 
-    return dqn.Algorithm(config, env, rng, hardware)
+    return dqn.DQN(config, env, rng, hardware)
 
 
-def _cost(config: Config, spec: EnvSpec) -> dict[str, int]:
+def _cost(config: DqnConfig, spec: EnvSpec) -> dict[str, int]:
     from rltrain.algos import _dqn_machine
 
     return _dqn_machine.cost(config, spec)
 
 
-def _load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
+def _load_policy(config: DqnConfig, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
     from rltrain.algos import _dqn_machine
 
     return _dqn_machine.load_policy(config, spec, state, hardware)
 
 
 PLUGIN = AlgorithmPlugin(
-    config=Config,
+    config=DqnConfig,
     make=_make,
     budget={"env_steps": 1_000_000},
     num_envs=8,
     on_gpu=True,
-    doubts=Config.doubts,
+    doubts=DqnConfig.doubts,
     cost=_cost,
     chosen=lambda algorithm: algorithm.chosen,
     load_policy=_load_policy,

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rltrain.algos._dqn_config import Config
+from rltrain.algos._dqn_config import DqnConfig
 from rltrain.core import Array
 
 STEP_ENV_STEPS = 256  # environment steps that one `step` of the algorithm spans, about a second of an Atari game
 
 
-def rounds(config: Config, num_envs: int, overlap: bool) -> tuple[int, int]:
+def rounds(config: DqnConfig, num_envs: int, overlap: bool) -> tuple[int, int]:
     """Steps of each environment in a round, and rounds in a `step` of the algorithm."""
     default = (STEP_ENV_STEPS if overlap else config.train_freq) // num_envs
     collect_steps = config.collect_steps or max(1, default)
@@ -28,7 +28,7 @@ class UpdatePlan(NamedTuple):
     learning_rate: float
 
 
-def plan(config: Config, env_steps: int, learned_steps: int) -> UpdatePlan:
+def plan(config: DqnConfig, env_steps: int, learned_steps: int) -> UpdatePlan:
     """The updates that so many environment steps are due, but for those that `learned_steps` were."""
     return UpdatePlan(
         updates(config, env_steps) - updates(config, learned_steps),
@@ -38,7 +38,7 @@ def plan(config: Config, env_steps: int, learned_steps: int) -> UpdatePlan:
     )
 
 
-def epsilon(config: Config, env_steps: int) -> float:
+def epsilon(config: DqnConfig, env_steps: int) -> float:
     """The chance of a random action: 1 before learning starts, then along a straight line."""
     if env_steps < config.learning_starts:
         return 1.0
@@ -46,14 +46,14 @@ def epsilon(config: Config, env_steps: int) -> float:
     return config.exploration_initial_eps + share * (config.exploration_final_eps - config.exploration_initial_eps)
 
 
-def epsilons(config: Config, env_steps: int, num_envs: int) -> Array:
+def epsilons(config: DqnConfig, env_steps: int, num_envs: int) -> Array:
     """The chance of a random action in each environment, [N]: the last one's has a floor of its own."""
     chance = np.full(num_envs, epsilon(config, env_steps))
     chance[-1] = max(chance[-1], config.exploration_one_env_eps)
     return chance
 
 
-def learning_rate(config: Config, env_steps: int) -> float:
+def learning_rate(config: DqnConfig, env_steps: int) -> float:
     """Along a straight line."""
     if config.learning_rate_final is None:
         return config.learning_rate
@@ -61,20 +61,20 @@ def learning_rate(config: Config, env_steps: int) -> float:
     return config.learning_rate + share * (config.learning_rate_final - config.learning_rate)
 
 
-def resets(config: Config, env_steps: int) -> int:
+def resets(config: DqnConfig, env_steps: int) -> int:
     """How often the network was to begin anew in so many steps."""
     if config.reset_every is None:
         return 0
     return min(env_steps, config.reset_until or env_steps) // config.reset_every
 
 
-def horizon_share(config: Config, env_steps: int) -> float:
+def horizon_share(config: DqnConfig, env_steps: int) -> float:
     """How far n_step and gamma have moved, 0 to 1. They start again where the network does."""
     since = env_steps - resets(config, env_steps) * (config.reset_every or 0)
     return min(1.0, since / config.horizon_steps)
 
 
-def n_step(config: Config, env_steps: int) -> int:
+def n_step(config: DqnConfig, env_steps: int) -> int:
     """Rewards summed before bootstrapping, by equal ratios in equal times, rounded.
 
     Long returns carry rewards back fast while bootstrapped values know nothing; short ones are exact later. Source:
@@ -87,7 +87,7 @@ def n_step(config: Config, env_steps: int) -> int:
     return round(n)
 
 
-def gamma(config: Config, env_steps: int) -> float:
+def gamma(config: DqnConfig, env_steps: int) -> float:
     """Discount a step; 1 - gamma moves by equal ratios in equal times.
 
     Source: Francois-Lavet et al. 2015, "How to discount deep reinforcement learning".
@@ -99,7 +99,7 @@ def gamma(config: Config, env_steps: int) -> float:
     return 1 - distance
 
 
-def updates(config: Config, env_steps: int) -> int:
+def updates(config: DqnConfig, env_steps: int) -> int:
     """Updates that so many steps are due in all. Their number a step moves along a straight line."""
     if config.train_freq_final is None:
         return env_steps // config.train_freq * config.gradient_steps

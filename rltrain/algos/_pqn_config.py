@@ -12,7 +12,7 @@ from rltrain.deep import settings as shared
 from rltrain.experiment.settings import STRICT
 
 
-class Config(BaseModel):
+class PqnConfig(BaseModel):
     """Settings of PQN, named as those of DQN; steps are those of all environments."""
 
     model_config = STRICT

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from rltrain.algos._pqn_config import Config
+from rltrain.algos._pqn_config import PqnConfig
 from rltrain.core import Algorithm, AlgorithmPlugin, Env, EnvSpec, Hardware, Policy, State
 from rltrain.rng import Streams
 
 
-def _make(config: Config, env: Env, rng: Streams, hardware: Hardware) -> Algorithm:
+def _make(config: PqnConfig, env: Env, rng: Streams, hardware: Hardware) -> Algorithm:
     from rltrain.algos import pqn
 
-    return pqn.Algorithm(config, env, rng, hardware)
+    return pqn.PQN(config, env, rng, hardware)
 
 
-def _cost(config: Config, spec: EnvSpec) -> dict[str, int]:
+def _cost(config: PqnConfig, spec: EnvSpec) -> dict[str, int]:
     from rltrain.algos import pqn
 
     return pqn.cost(config, spec)
 
 
-def _load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
+def _load_policy(config: PqnConfig, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
     from rltrain.algos import pqn
 
     return pqn.load_policy(config, spec, state, hardware)
 
 
 PLUGIN = AlgorithmPlugin(
-    config=Config,
+    config=PqnConfig,
     make=_make,
     budget={"env_steps": 1_000_000},
     num_envs=32,
     on_gpu=True,
-    doubts=Config.doubts,
+    doubts=PqnConfig.doubts,
     cost=_cost,
     load_policy=_load_policy,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rltrain.algos._qlearn_config import Config
+from rltrain.algos._qlearn_config import QlearnConfig
 from rltrain.core import Algorithm, AlgorithmPlugin, EnvSpec, Hardware, Policy, State
 from rltrain.mdp.learn.table_policy import believed, restored
 from rltrain.rng import Streams
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from rltrain.envs.models.tabular import TabularEnv
 
 
-def _make(config: Config, env: TabularEnv, rng: Streams, hardware: Hardware) -> Algorithm:
+def _make(config: QlearnConfig, env: TabularEnv, rng: Streams, hardware: Hardware) -> Algorithm:
     from rltrain.algos import qlearn
 
     return qlearn.make(config, env, rng, hardware)
 
 
-def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
+def load_policy(config: QlearnConfig, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
     """The greedy policy of the first learner of a saved state."""
     saved = Saved.of(state)
     agent, learners = saved.part("agent"), len(config.rates) * config.learners
@@ -30,7 +30,7 @@ def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware)
 
 
 PLUGIN = AlgorithmPlugin(
-    config=Config,
+    config=QlearnConfig,
     make=_make,
     budget={"env_steps": 1_000_000},
     task="tabular",

@@ -11,7 +11,7 @@ from rltrain.experiment.settings import STRICT
 Rate = Annotated[float, Field(gt=0, le=1)]
 
 
-class Config(BaseModel):
+class TdConfig(BaseModel):
     """Settings of TD(0) and TD(lambda); steps are those of each learner."""
 
     model_config = STRICT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rltrain.algos._td_config import Config
+from rltrain.algos._td_config import TdConfig
 from rltrain.core import Algorithm, AlgorithmPlugin, EnvSpec, Hardware, Policy, State
 from rltrain.mdp.learn.stochastic_policy import restored
 from rltrain.rng import Streams
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from rltrain.envs.models.tabular import TabularEnv
 
 
-def _make(config: Config, env: TabularEnv, rng: Streams, hardware: Hardware) -> Algorithm:
+def _make(config: TdConfig, env: TabularEnv, rng: Streams, hardware: Hardware) -> Algorithm:
     from rltrain.algos import td
 
     return td.make(config, env, rng, hardware)
 
 
-def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
+def load_policy(config: TdConfig, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
     """The policy that was valued, of a saved state."""
     return restored(Saved.of(state).part("policy"), spec)
 
 
 PLUGIN = AlgorithmPlugin(
-    config=Config,
+    config=TdConfig,
     make=_make,
     budget={"env_steps": 100_000},
     task="tabular",

@@ -24,7 +24,7 @@ from rltrain.saved import Saved, step_of
 MAX_STEPS = 1_000  # of every environment, in one `step`: games may be long
 
 
-class Config(BaseModel):
+class BasicConfig(BaseModel):
     """Which rule plays."""
 
     model_config = STRICT
@@ -40,7 +40,7 @@ class Config(BaseModel):
 class HardCoded:
     """An algorithm that plays games by its rule and counts."""
 
-    def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
+    def __init__(self, config: BasicConfig, env: Env, rng: Streams, hardware: Hardware) -> None:
         self.config, self.env, self._seed = config, env, rng.seed
         self._policy = rules.make(config.policy, env.spec, rng.numpy("act"), config.action)
         self.episodes = Episodes(env.spec.num_envs)
@@ -135,9 +135,9 @@ class HardCoded:
         self._played = saved.integer("played", 1, MAX_STEPS - 1) if "played" in saved else 0
 
 
-def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
+def load_policy(config: BasicConfig, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The configured rule. Nothing was learned, so no state is read."""
     return rules.make(config.policy, spec, np.random.default_rng(0), config.action)
 
 
-PLUGIN = AlgorithmPlugin(config=Config, make=HardCoded, budget={"episodes": 500}, load_policy=load_policy)
+PLUGIN = AlgorithmPlugin(config=BasicConfig, make=HardCoded, budget={"episodes": 500}, load_policy=load_policy)

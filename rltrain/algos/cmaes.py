@@ -32,7 +32,7 @@ TINY, HUGE = 1e-100, 1e100  # of a saved search: beyond, squares are no numbers
 MOST_PARAMETERS = 2_000  # beyond, the eigenvectors of C take seconds a generation
 
 
-class Config(BaseModel):
+class CmaesConfig(BaseModel):
     """Where the search begins, and how widely."""
 
     model_config = STRICT
@@ -80,7 +80,7 @@ class CMAES:
 
     counter, purpose, done = "generations", "generation", False
 
-    def __init__(self, config: Config, parameters: Parameters, stream: np.random.Generator) -> None:
+    def __init__(self, config: CmaesConfig, parameters: Parameters, stream: np.random.Generator) -> None:
         self._parameters, self._stream = parameters, stream
         size = len(parameters)
         self.rates = rates(size, config.population or default_population(size))
@@ -113,7 +113,7 @@ class CMAES:
         self.count = saved.integer("generations")
 
 
-def make(config: Config, env: Env, rng: Streams, hardware: Hardware) -> Generations:
+def make(config: CmaesConfig, env: Env, rng: Streams, hardware: Hardware) -> Generations:
     family = family_for(config, env.spec)
     cost(config, env.spec)  # refuses too many parameters
     strategy = CMAES(config, family.parameters, rng.numpy("sample"))
@@ -199,7 +199,7 @@ def _tied(weights: Array, scores: Array) -> Array:
     return shared[group] / sizes[group]
 
 
-def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
+def cost(config: CmaesConfig, spec: EnvSpec) -> dict[str, int]:
     """The parameters that a run looks for. InputError for more than a matrix of their covariances can have."""
     needed = generations.cost(config, spec)
     if needed["parameters"] > MOST_PARAMETERS:
@@ -211,7 +211,7 @@ def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
 
 
 PLUGIN = AlgorithmPlugin(
-    config=Config,
+    config=CmaesConfig,
     make=make,
     budget={"generations": 100},
     num_envs=100,

@@ -30,7 +30,7 @@ from torch import Tensor
 
 from rltrain.algos import _dqn_machine as machine
 from rltrain.algos import _dqn_schedules as schedules
-from rltrain.algos._dqn_config import Config
+from rltrain.algos._dqn_config import DqnConfig
 from rltrain.algos._dqn_round import Round, Unit, unit_of
 from rltrain.core import Array, Env, Hardware, Metrics, Policy, State, crossed, reached
 from rltrain.deep import losses
@@ -53,7 +53,7 @@ def act(network: QNetwork, obs: Tensor, explored: Exploration) -> Array:
     return np.where(explored.random, explored.action, network(obs).argmax(1).cpu().numpy())
 
 
-def td_target(config: Config, target: QNetwork, actor: QNetwork, drawn: Transitions) -> Tensor:
+def td_target(config: DqnConfig, target: QNetwork, actor: QNetwork, drawn: Transitions) -> Tensor:
     """What the values of M actions are to become: reward + discount max_a Q_target(next_obs, a). [M]
 
     No gradient goes through it. `actor`: the weights of the round's start, which choose the action for Double DQN.
@@ -69,7 +69,7 @@ def td_target(config: Config, target: QNetwork, actor: QNetwork, drawn: Transiti
     return losses.q_target(reward, discount, q_next, q_select, transform=transform, epsilon=config.target_epsilon)
 
 
-def loss(config: Config, network: QNetwork, outputs: Tensor, samples: Samples) -> losses.Loss:
+def loss(config: DqnConfig, network: QNetwork, outputs: Tensor, samples: Samples) -> losses.Loss:
     """Huber's function of the TD errors, their squares, or cross-entropy of histograms. outputs [M, A, 1 or bins]."""
     _, action, target, weight = samples
     if network.bins is not None:
@@ -79,10 +79,10 @@ def loss(config: Config, network: QNetwork, outputs: Tensor, samples: Samples) -
     return losses.regression(outputs, action, target, weight, each)
 
 
-class Algorithm:
+class DQN:
     """DQN on N environments."""
 
-    def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
+    def __init__(self, config: DqnConfig, env: Env, rng: Streams, hardware: Hardware) -> None:
         self.config, self.spec, self.env = config, env.spec, env
         self.device, self._threads = resolve(hardware.device), hardware.threads
         is_image = env.spec.obs_dtype == "uint8"

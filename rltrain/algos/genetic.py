@@ -21,7 +21,7 @@ from rltrain.rng import Streams
 from rltrain.saved import Saved
 
 
-class Config(BaseModel):
+class GeneticConfig(BaseModel):
     """Who lives, and how children differ."""
 
     model_config = STRICT
@@ -74,7 +74,7 @@ class Genetic:
 
     counter, purpose, done = "generations", "generation", False
 
-    def __init__(self, config: Config, parameters: Parameters, stream: np.random.Generator) -> None:
+    def __init__(self, config: GeneticConfig, parameters: Parameters, stream: np.random.Generator) -> None:
         self.config, self._parameters, self._stream = config, parameters, stream
         self.population = parameters.draw(config.population, stream)  # [C, P], not yet played
         self.count = 0
@@ -104,7 +104,7 @@ class Genetic:
         self.count = saved.integer("generations")
 
 
-def make(config: Config, env: Env, rng: Streams, hardware: Hardware) -> Generations:
+def make(config: GeneticConfig, env: Env, rng: Streams, hardware: Hardware) -> Generations:
     family = family_for(config, env.spec)
     strategy = Genetic(config, family.parameters, rng.numpy("breed"))
     return Generations(config, family, env, rng.seed, strategy)
@@ -131,7 +131,7 @@ def breed(
 
 
 PLUGIN = AlgorithmPlugin(
-    config=Config,
+    config=GeneticConfig,
     make=make,
     budget={"generations": 50},
     num_envs=100,

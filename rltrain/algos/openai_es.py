@@ -22,7 +22,7 @@ from rltrain.rng import Streams
 from rltrain.saved import Saved
 
 
-class Config(BaseModel):
+class OpenaiEsConfig(BaseModel):
     """How the gradient is felt for, and followed."""
 
     model_config = STRICT
@@ -52,7 +52,7 @@ class OpenAIES:
 
     counter, purpose, done = "generations", "generation", False
 
-    def __init__(self, config: Config, parameters: Parameters, stream: np.random.Generator) -> None:
+    def __init__(self, config: OpenaiEsConfig, parameters: Parameters, stream: np.random.Generator) -> None:
         self.config, self._parameters, self._stream = config, parameters, stream
         self.centre = np.zeros(len(parameters))  # [P], in halves of the ranges
         self.adam = Adam([self.centre])
@@ -84,7 +84,7 @@ class OpenAIES:
         self.count = saved.integer("generations")
 
 
-def make(config: Config, env: Env, rng: Streams, hardware: Hardware) -> Generations:
+def make(config: OpenaiEsConfig, env: Env, rng: Streams, hardware: Hardware) -> Generations:
     family = family_for(config, env.spec)
     strategy = OpenAIES(config, family.parameters, rng.numpy("noise"))
     return Generations(config, family, env, rng.seed, strategy)
@@ -103,7 +103,7 @@ def gradient(noise: Array, scores: Array, sigma: float) -> Array:
 
 
 PLUGIN = AlgorithmPlugin(
-    config=Config,
+    config=OpenaiEsConfig,
     make=make,
     budget={"generations": 100},
     num_envs=100,

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltrain.algos._pqn_config import Config
+from rltrain.algos._pqn_config import PqnConfig
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, reached
 from rltrain.deep import losses
 from rltrain.deep.actor import Exploration
@@ -72,16 +72,16 @@ def begun_of(saved: Saved, rollout: Rollout, spec: EnvSpec) -> Begun:
     return Begun(explored, rollout, at)
 
 
-def loss(config: Config, network: QNetwork, outputs: Tensor, samples: Samples) -> losses.Loss:
+def loss(config: PqnConfig, network: QNetwork, outputs: Tensor, samples: Samples) -> losses.Loss:
     """The mean of Huber's function of the errors, or of their squares. outputs [M, A, 1]."""
     each = partial(losses.huber, delta=config.huber_delta) if config.loss == "huber" else losses.squared
     return losses.regression(outputs, samples.action, samples.target, samples.weight, each)
 
 
-class Algorithm:
+class PQN:
     """PQN on N environments."""
 
-    def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
+    def __init__(self, config: PqnConfig, env: Env, rng: Streams, hardware: Hardware) -> None:
         self.config, self.spec, self.env = config, env.spec, env
         self.device = resolve(hardware.device)
         is_image = env.spec.obs_dtype == "uint8"
@@ -270,12 +270,12 @@ def _line(first: float, last: float, over: int, steps: int) -> float:
     return first + min(1.0, steps / over) * (last - first)
 
 
-def load_policy(config: Config, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
+def load_policy(config: PqnConfig, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
     """The policy of a saved state, without its environments."""
     return greedy_of_saved(Saved.of(state), spec, shape_of(config, spec), hardware)
 
 
-def cost(config: Config, spec: EnvSpec) -> dict[str, int]:
+def cost(config: PqnConfig, spec: EnvSpec) -> dict[str, int]:
     """What a run of these settings needs: parameters, bytes of a rollout and of a checkpoint, cores; at most."""
     parameters = parameter_count(QNetwork(spec, shape_of(config, spec)))
     obs_bytes = int(np.prod(spec.obs_shape)) * (1 if spec.obs_dtype == "uint8" else 4)

@@ -18,7 +18,7 @@ from rltrain.mdp.model import Model
 from rltrain.rng import Streams
 
 
-class Config(BaseModel):
+class QiterConfig(BaseModel):
     """Settings of Q-value iteration."""
 
     model_config = STRICT
@@ -30,12 +30,12 @@ class Config(BaseModel):
     )
 
 
-def make(config: Config, model: Model, rng: Streams, hardware: Hardware) -> _sweeps.TableSweeps:
+def make(config: QiterConfig, model: Model, rng: Streams, hardware: Hardware) -> _sweeps.TableSweeps:
     """An algorithm that sweeps over a table of Q."""
     table = Sweeping(model, config.gamma, config.sweep == "inplace", of_pairs=True)
     return _sweeps.TableSweeps(table, config.epsilon)
 
 
 PLUGIN = AlgorithmPlugin(
-    config=Config, make=make, budget={"sweeps": 1_000_000}, task="mdp", load_policy=_sweeps.load_policy
+    config=QiterConfig, make=make, budget={"sweeps": 1_000_000}, task="mdp", load_policy=_sweeps.load_policy
 )

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from rltrain.algos._learners import CURVES, Learners, first_pair
-from rltrain.algos._qlearn_config import Config
+from rltrain.algos._qlearn_config import QlearnConfig
 from rltrain.core import Array, Hardware, Metrics
 from rltrain.envs.models.tabular import TabularEnv
 from rltrain.mdp.learn import q_learning, rules, truth
@@ -37,7 +37,7 @@ EXPLORATIONS = {
 }
 
 
-def options_of(config: Config, limit: int | None) -> LearnerOptions:
+def options_of(config: QlearnConfig, limit: int | None) -> LearnerOptions:
     """The settings as numbers for compiled code; `limit`: the steps of an episode, None: no end."""
     uniform = config.exploration == "uniform"
     return LearnerOptions(
@@ -60,7 +60,7 @@ def options_of(config: Config, limit: int | None) -> LearnerOptions:
 class QLearning:
     """A `TableRule`: the update of `config.method`, and how far the tables are from the truth."""
 
-    def __init__(self, config: Config, env: TabularEnv) -> None:
+    def __init__(self, config: QlearnConfig, env: TabularEnv) -> None:
         self.config = config
         self.options = options_of(config, env.spec.max_episode_steps)
         plain = self.options.exploration == q_learning.EPSILON and self.options.method == q_learning.PLAIN
@@ -121,7 +121,7 @@ class QLearning:
         return greedy(learners.first_pair, action, q[0], learners.num_actions)
 
 
-def make(config: Config, env: TabularEnv, rng: Streams, hardware: Hardware) -> Learners:
+def make(config: QlearnConfig, env: TabularEnv, rng: Streams, hardware: Hardware) -> Learners:
     """Learners of Q in worlds like `env`."""
     return Learners(config, env, rng, QLearning(config, env))
 

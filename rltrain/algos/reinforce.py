@@ -43,7 +43,7 @@ from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
 
 
-class Config(BaseModel):
+class ReinforceConfig(BaseModel):
     """Settings of REINFORCE, named as in Stable-Baselines3 where it has them."""
 
     model_config = STRICT
@@ -88,7 +88,7 @@ class Config(BaseModel):
 class Reinforce:
     """An algorithm whose step is one update: play whole games, score their actions, follow the gradient."""
 
-    def __init__(self, config: Config, env: Env, rng: Streams, hardware: Hardware) -> None:
+    def __init__(self, config: ReinforceConfig, env: Env, rng: Streams, hardware: Hardware) -> None:
         self.config, self.env, self.spec, self._seed = config, env, env.spec, rng.seed
         check(config, env.spec)
         self._act_stream = rng.numpy("act")
@@ -207,7 +207,7 @@ class Reinforce:
         self.episodes.load(saved.part("episodes"))
 
 
-def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
+def load_policy(config: ReinforceConfig, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state. CheckpointError for weights of another network."""
     check(config, spec)
     shapes = mlp.shapes(layer_sizes(config, spec))
@@ -216,7 +216,7 @@ def load_policy(config: Config, spec: EnvSpec, state: Mapping[str, Any], hardwar
     return _policy(config, weights, spec.num_actions, seed=0)
 
 
-def check(config: Config, spec: EnvSpec) -> None:
+def check(config: ReinforceConfig, spec: EnvSpec) -> None:
     """InputError for an environment without vectors or an end, and for an output that does not fit its actions."""
     if spec.obs_dtype == "uint8":
         raise InputError(
@@ -233,17 +233,17 @@ def check(config: Config, spec: EnvSpec) -> None:
         )
 
 
-def layer_sizes(config: Config, spec: EnvSpec) -> list[int]:
+def layer_sizes(config: ReinforceConfig, spec: EnvSpec) -> list[int]:
     """Units of the policy network: inputs, hidden layers, outputs."""
     outputs = 1 if config.output == "sigmoid" else spec.num_actions
     return [math.prod(spec.obs_shape), *config.hidden, outputs]
 
 
-def _policy(config: Config, weights: mlp.Weights, num_actions: int, seed: int) -> SoftmaxPolicy:
+def _policy(config: ReinforceConfig, weights: mlp.Weights, num_actions: int, seed: int) -> SoftmaxPolicy:
     stream = np.random.default_rng(seed) if config.act == "sample" else None
     return SoftmaxPolicy(weights, config.activation, num_actions, stream)
 
 
 PLUGIN = AlgorithmPlugin(
-    config=Config, make=Reinforce, budget={"env_steps": 500_000}, num_envs=16, load_policy=load_policy
+    config=ReinforceConfig, make=Reinforce, budget={"env_steps": 500_000}, num_envs=16, load_policy=load_policy
 )

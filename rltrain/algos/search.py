@@ -27,7 +27,7 @@ from rltrain.saved import Saved
 MOST_COLUMNS = 16  # parameters that points.csv lists
 
 
-class Config(BaseModel):
+class SearchConfig(BaseModel):
     """What is tried, and how often."""
 
     model_config = STRICT
@@ -54,7 +54,7 @@ class PolicySearch:
 
     counter, purpose = "policies", "batch"
 
-    def __init__(self, config: Config, parameters: Parameters, rng: Streams) -> None:
+    def __init__(self, config: SearchConfig, parameters: Parameters, rng: Streams) -> None:
         self.config, self._parameters, self._stream = config, parameters, rng.numpy("search")
         self.size: int | None = None  # of the design; None: without end
         if config.sampler == "grid":
@@ -96,12 +96,12 @@ class PolicySearch:
         self.scores = saved.array("scores", "float64", (len(self.points),))
 
 
-def make(config: Config, env: Env, rng: Streams, hardware: Hardware) -> Generations:
+def make(config: SearchConfig, env: Env, rng: Streams, hardware: Hardware) -> Generations:
     family = family_for(config, env.spec)
     return Generations(config, family, env, rng.seed, PolicySearch(config, family.parameters, rng))
 
 
-def tables(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> dict[str, dict[str, Array]]:
+def tables(config: SearchConfig, spec: EnvSpec, state: Mapping[str, Any]) -> dict[str, dict[str, Array]]:
     """points.csv of a saved state: a column for each parameter where they are few, the score, the games behind it."""
     names = choosing.make(config, spec).parameters.names
     columns = dict(zip(names, state["points"].T, strict=True)) if len(names) <= MOST_COLUMNS else {}
@@ -110,7 +110,7 @@ def tables(config: Config, spec: EnvSpec, state: Mapping[str, Any]) -> dict[str,
 
 
 PLUGIN = AlgorithmPlugin(
-    config=Config,
+    config=SearchConfig,
     make=make,
     budget={"policies": 1_000},
     num_envs=100,

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from rltrain.algos._learners import CURVES, Learners, first_pair
-from rltrain.algos._td_config import Config
+from rltrain.algos._td_config import TdConfig
 from rltrain.core import Array, Hardware, Metrics
 from rltrain.envs.models.tabular import TabularEnv
 from rltrain.errors import InputError
@@ -26,7 +26,7 @@ from rltrain.mdp.learn.stochastic_policy import StochasticPolicy
 from rltrain.rng import Streams
 
 
-def options_of(config: Config, limit: int | None) -> LearnerOptions:
+def options_of(config: TdConfig, limit: int | None) -> LearnerOptions:
     """The settings as numbers for compiled code; those of choosing actions mean nothing here."""
     return LearnerOptions(
         exploration=q_learning.EPSILON,
@@ -48,7 +48,7 @@ def options_of(config: Config, limit: int | None) -> LearnerOptions:
 class TemporalDifferences:
     """A `TableRule`: TD(lambda), and how far the tables are from the policy's true values."""
 
-    def __init__(self, config: Config, env: TabularEnv) -> None:
+    def __init__(self, config: TdConfig, env: TabularEnv) -> None:
         self.config = config
         self.options = options_of(config, env.spec.max_episode_steps)
         self.table, self.columns = "V", env.num_states
@@ -105,7 +105,7 @@ class TemporalDifferences:
         return StochasticPolicy(learners.first_pair, action, self.taken, learners.num_actions)
 
 
-def make(config: Config, env: TabularEnv, rng: Streams, hardware: Hardware) -> Learners:
+def make(config: TdConfig, env: TabularEnv, rng: Streams, hardware: Hardware) -> Learners:
     """Learners of V in worlds like `env`; where nothing follows they know that V is 0."""
     learners = Learners(config, env, rng, TemporalDifferences(config, env))
     if env.model is not None:

@@ -18,7 +18,7 @@ def make(
     policy: str, env_id: str = "CartPole-v1", seed: int = 0, num_envs: int = 1, action: int = 0
 ) -> basic.HardCoded:
     env = envs.make(EnvironmentConfig(id=env_id), num_envs=num_envs)
-    return basic.HardCoded(basic.Config(policy=policy, action=action), env, Streams(seed), Hardware())
+    return basic.HardCoded(basic.BasicConfig(policy=policy, action=action), env, Streams(seed), Hardware())
 
 
 def play(algorithm: basic.HardCoded, episodes: int) -> dict[str, float]:

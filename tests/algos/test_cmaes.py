@@ -87,7 +87,7 @@ def test_equal_scores_share_their_weight_and_no_difference_is_no_step():
 
 def make(rng, num_envs=16, **settings):
     env = envs.make(EnvironmentConfig(id="CartPole-v1"), num_envs=num_envs)
-    return cmaes.make(cmaes.Config(**settings), env, rng, Hardware())
+    return cmaes.make(cmaes.CmaesConfig(**settings), env, rng, Hardware())
 
 
 def test_a_loaded_algorithm_goes_on_exactly():

@@ -10,7 +10,7 @@ import torch
 
 from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos._dqn_machine import load_policy
-from rltrain.algos.dqn import Algorithm, Config
+from rltrain.algos.dqn import DQN, DqnConfig
 from rltrain.core import Array, Env, EnvSpec, Hardware, State, Step
 from rltrain.deep.fast import precision
 from rltrain.deep.fast.helper import Helper, Job
@@ -69,15 +69,15 @@ class Bell:
         pass
 
 
-def make(env: Env, seed: int = 0, **settings: Any) -> Algorithm:
-    return Algorithm(Config(**settings), env, Streams(seed), CPU)
+def make(env: Env, seed: int = 0, **settings: Any) -> DQN:
+    return DQN(DqnConfig(**settings), env, Streams(seed), CPU)
 
 
-def drawn(algorithm: Algorithm, batch: Batch) -> Transitions:
+def drawn(algorithm: DQN, batch: Batch) -> Transitions:
     return algorithm.replay.transitions(batch, algorithm.learner.working.prepare)
 
 
-def targets(algorithm: Algorithm, batch: Batch) -> torch.Tensor:
+def targets(algorithm: DQN, batch: Batch) -> torch.Tensor:
     with torch.no_grad():
         return algorithm.td_target(drawn(algorithm, batch))
 
@@ -158,28 +158,30 @@ def test_every_update_gets_the_targets_of_its_own_batch(overlap: bool, monkeypat
 
 
 def test_epsilon_is_one_before_learning_then_falls_in_a_straight_line() -> None:
-    config = Config(learning_starts=100, exploration_steps=1000, exploration_initial_eps=0.9, exploration_final_eps=0.1)
+    config = DqnConfig(
+        learning_starts=100, exploration_steps=1000, exploration_initial_eps=0.9, exploration_final_eps=0.1
+    )
     assert [schedules.epsilon(config, n) for n in (0, 99)] == [1.0, 1.0]
     assert [schedules.epsilon(config, n) for n in (500, 1000, 9999)] == pytest.approx([0.5, 0.1, 0.1])
 
 
 def test_a_horizon_grows_by_equal_ratios_and_n_shrinks_so() -> None:
-    config = Config(gamma=0.96, gamma_final=0.99, n_step=12, n_step_final=3, horizon_steps=1000)
+    config = DqnConfig(gamma=0.96, gamma_final=0.99, n_step=12, n_step_final=3, horizon_steps=1000)
     assert [schedules.gamma(config, n) for n in (0, 500, 1000, 5000)] == pytest.approx([0.96, 0.98, 0.99, 0.99])
     assert [schedules.n_step(config, n) for n in (0, 500, 1000, 5000)] == [12, 6, 3, 3]
-    constant = Config(gamma=0.9, n_step=4)
+    constant = DqnConfig(gamma=0.9, n_step=4)
     assert (schedules.gamma(constant, 700), schedules.n_step(constant, 700)) == (0.9, 4)
 
 
 def test_a_horizon_begins_again_with_the_network() -> None:
-    config = Config(
+    config = DqnConfig(
         gamma=0.96, gamma_final=0.99, n_step=12, n_step_final=3, horizon_steps=200, reset_every=300, reset_until=700
     )
     steps = (0, 299, 300, 599, 600, 900, 9999)
     assert [schedules.resets(config, n) for n in steps] == [0, 0, 1, 1, 2, 2, 2]
     assert [schedules.n_step(config, n) for n in (0, 100, 299, 300, 400, 700, 900)] == [12, 6, 3, 12, 6, 6, 3]
     assert [schedules.gamma(config, n) for n in (299, 300, 400)] == pytest.approx([0.99, 0.96, 0.98])
-    assert schedules.resets(Config(), 9999) == 0
+    assert schedules.resets(DqnConfig(), 9999) == 0
 
 
 @pytest.mark.parametrize("overlap", [False, True])
@@ -203,14 +205,14 @@ def test_a_reset_comes_once_at_its_step(overlap: bool) -> None:
 
 
 def test_updates_grow_rarer_along_a_line() -> None:
-    config = Config(train_freq=4, train_freq_final=8, train_freq_steps=800)
+    config = DqnConfig(train_freq=4, train_freq_final=8, train_freq_steps=800)
     # 1/4 falls to 1/8: 3/16 a step on the way, so 150 in 800 steps, then one every 8.
     assert [schedules.updates(config, n) for n in (0, 400, 800, 880)] == [0, 87, 150, 160]
-    assert [schedules.updates(Config(train_freq=4, gradient_steps=2), n) for n in (3, 4, 11)] == [0, 2, 4]
+    assert [schedules.updates(DqnConfig(train_freq=4, gradient_steps=2), n) for n in (3, 4, 11)] == [0, 2, 4]
 
 
 def test_the_learning_rate_falls_in_a_straight_line() -> None:
-    config = Config(learning_rate=1e-3, learning_rate_final=1e-4, learning_rate_steps=900)
+    config = DqnConfig(learning_rate=1e-3, learning_rate_final=1e-4, learning_rate_steps=900)
     assert [schedules.learning_rate(config, n) for n in (0, 300, 900, 9999)] == pytest.approx([1e-3, 7e-4, 1e-4, 1e-4])
 
 
@@ -263,7 +265,7 @@ def test_munchausen_targets_look_at_both_ends_of_a_transition() -> None:
 @pytest.mark.parametrize("other", [{"double": True}, {"target_epsilon": 0.1}, {"value_transform": "sqrt"}])
 def test_munchausen_targets_are_alone(other: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"munchausen .* {next(iter(other))}"):
-        Config(munchausen=True, **other)
+        DqnConfig(munchausen=True, **other)
 
 
 def test_one_environment_goes_on_exploring() -> None:
@@ -424,7 +426,7 @@ def test_an_automatic_scale_waits_for_the_first_reward(monkeypatch: pytest.Monke
 
 def test_gamma_one_cannot_move() -> None:
     with pytest.raises(ValueError, match="below 1"):
-        Config(gamma=1.0, gamma_final=0.9)
+        DqnConfig(gamma=1.0, gamma_final=0.9)
 
 
 @pytest.mark.parametrize("arithmetic", ["float32", "bfloat16"])
@@ -443,9 +445,9 @@ def test_the_result_does_not_depend_on_which_thread_is_faster(arithmetic: str) -
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 @pytest.mark.parametrize("image", [False, True])
 def test_a_loaded_state_goes_on_as_the_original_does(image: bool, optimizer: str) -> None:
-    def fresh(seed: int) -> tuple[Algorithm, Streams]:
+    def fresh(seed: int) -> tuple[DQN, Streams]:
         rng = Streams(seed)
-        return Algorithm(Config(optimizer=optimizer, **SETTINGS), Bell(4, 7, True, image=image), rng, CPU), rng
+        return DQN(DqnConfig(optimizer=optimizer, **SETTINGS), Bell(4, 7, True, image=image), rng, CPU), rng
 
     (ours, our_rng), (other, other_rng) = fresh(1), fresh(2)
     for _ in range(3):
@@ -458,7 +460,7 @@ def test_a_loaded_state_goes_on_as_the_original_does(image: bool, optimizer: str
 
 
 def test_a_run_that_chose_bfloat16_goes_on_in_float32_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fresh() -> Algorithm:
+    def fresh() -> DQN:
         return make(Bell(4, 7, True, image=True), precision="auto", **SETTINGS)
 
     monkeypatch.setattr(precision, "choose", lambda *_: precision.Choice("bfloat16", "a test"))

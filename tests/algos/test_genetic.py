@@ -18,11 +18,11 @@ PARAMETERS = Parameters(("p", "w"), np.array([0.0, -10.0]), np.array([1.0, 10.0]
 
 def make(seed=0, num_envs=16, **settings):
     env = envs.make(EnvironmentConfig(id="CartPole-v1"), num_envs=num_envs)
-    return genetic.make(genetic.Config(**settings), env, Streams(seed), Hardware())
+    return genetic.make(genetic.GeneticConfig(**settings), env, Streams(seed), Hardware())
 
 
 def test_the_defaults_are_the_chapters():
-    config = genetic.Config(children=4)
+    config = genetic.GeneticConfig(children=4)
     assert (config.population, config.survivors, config.children) == (100, 20, 4)
 
 
@@ -91,14 +91,14 @@ def test_the_survivors_are_the_best_of_those_who_played():
 )
 def test_numbers_that_do_not_fit_are_refused(settings, words):
     with pytest.raises(ValidationError, match=words):
-        genetic.Config(**settings)
+        genetic.GeneticConfig(**settings)
 
 
 def test_a_loaded_algorithm_goes_on_exactly():
     streams = [Streams(3), Streams(3)]
     one, other = (
         genetic.make(
-            genetic.Config(population=10, survivors=3, games=1, recheck=2, sigma_decay=0.9),
+            genetic.GeneticConfig(population=10, survivors=3, games=1, recheck=2, sigma_decay=0.9),
             envs.make(EnvironmentConfig(id="CartPole-v1"), num_envs=16),
             rng,
             Hardware(),

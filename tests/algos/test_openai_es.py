@@ -34,7 +34,7 @@ def test_where_all_score_the_same_nothing_moves():
 
 def make(rng, num_envs=16, **settings):
     env = envs.make(EnvironmentConfig(id="CartPole-v1"), num_envs=num_envs)
-    return openai_es.make(openai_es.Config(**settings), env, rng, Hardware())
+    return openai_es.make(openai_es.OpenaiEsConfig(**settings), env, rng, Hardware())
 
 
 def test_the_first_step_of_adam_is_the_learning_rate_in_every_direction():
@@ -66,4 +66,4 @@ def test_it_learns_cartpole():
 
 def test_an_odd_population_has_no_pairs():
     with pytest.raises(ValueError, match="multiple of 2"):
-        openai_es.Config(population=11)
+        openai_es.OpenaiEsConfig(population=11)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rltrain.algos.pqn import Algorithm, Config, Rollout, load_policy, returns
+from rltrain.algos.pqn import PQN, PqnConfig, Rollout, load_policy, returns
 from rltrain.core import Array, EnvSpec, Hardware, State, Step
 from rltrain.rng import Streams
 
@@ -45,8 +45,8 @@ class Bell:
         self._time = state["time"]
 
 
-def make(env: Any, threads: int = 1, **settings: Any) -> Algorithm:
-    return Algorithm(Config(**settings), env, Streams(0), Hardware("cpu", threads))
+def make(env: Any, threads: int = 1, **settings: Any) -> PQN:
+    return PQN(PqnConfig(**settings), env, Streams(0), Hardware("cpu", threads))
 
 
 def rollout(discount: list[float], stops: list[bool], value: list[float]) -> Rollout:

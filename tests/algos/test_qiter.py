@@ -18,7 +18,7 @@ BOOK = Path(__file__).parents[2] / "configs" / "mdp" / "book.yaml"
 
 
 def after(sweeps: int, **settings: object) -> TableSweeps:
-    config = qiter.Config.model_validate({"epsilon": None, **settings})
+    config = qiter.QiterConfig.model_validate({"epsilon": None, **settings})
     algorithm = qiter.make(config, files.read(BOOK).model, Streams(0), Hardware())
     for _ in range(sweeps):
         algorithm.step()
@@ -74,7 +74,7 @@ def test_the_policy_plays_action_numbers_not_pairs() -> None:
 
 
 def test_a_discount_is_needed() -> None:
-    config = qiter.Config.model_validate({})
+    config = qiter.QiterConfig.model_validate({})
     with pytest.raises(InputError, match=r"algorithm.gamma: this model has no discount"):
         qiter.make(config, problems.garnet(20), Streams(0), Hardware())
 

@@ -23,7 +23,7 @@ BOOK = files.read(files.BOOK).model
 
 
 def make(env, seed: int = 0, **settings):  # type: ignore[no-untyped-def]
-    return qlearn.make(qlearn.Config.model_validate(settings), env, Streams(seed), Hardware())
+    return qlearn.make(qlearn.QlearnConfig.model_validate(settings), env, Streams(seed), Hardware())
 
 
 def q_of(learners):  # type: ignore[no-untyped-def]
@@ -179,4 +179,4 @@ def test_rounds_end_at_round_numbers() -> None:
 
 def test_traces_are_for_two_methods() -> None:
     with pytest.raises(ValidationError, match="traces are for the methods q and sarsa"):
-        qlearn.Config.model_validate({"method": "double", "trace_decay": 0.5})
+        qlearn.QlearnConfig.model_validate({"method": "double", "trace_decay": 0.5})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rltrain.algos import reinforce
-from rltrain.algos.reinforce import Config, Reinforce
+from rltrain.algos.reinforce import Reinforce, ReinforceConfig
 from rltrain.core import Array, EnvSpec, Hardware, Step
 from rltrain.errors import DivergedError, InputError
 from rltrain.experiment import config
@@ -44,7 +44,7 @@ class Countdown:
 
 
 def test_every_lane_plays_its_share_of_whole_games_and_nothing_else_counts() -> None:
-    algorithm = Reinforce(Config(games_per_update=5), Countdown(3), Streams(0), Hardware("cpu", 1))
+    algorithm = Reinforce(ReinforceConfig(games_per_update=5), Countdown(3), Streams(0), Hardware("cpu", 1))
     batch = whole_games.play(algorithm.env, lambda obs: np.zeros(len(obs), np.int64), games=5, seed=0)
     assert batch.played.sum(axis=0).tolist() == [2 * 1, 2 * 2, 1 * 3]  # 5 games: 2, 2 and 1, of 1, 2 and 3 steps
     assert batch.reward[batch.played].min() >= 1  # a step that opens a game pays nothing and is not among them
@@ -61,7 +61,7 @@ def test_it_learns_which_of_two_actions_pays() -> None:
         def step(self, action: Array) -> Step:
             return super().step(action)._replace(reward=(action == 1).astype(np.float32))
 
-    algorithm = Reinforce(Config(games_per_update=30), Bandit(3), Streams(0), Hardware("cpu", 1))
+    algorithm = Reinforce(ReinforceConfig(games_per_update=30), Bandit(3), Streams(0), Hardware("cpu", 1))
     for _ in range(30):
         algorithm.step()
     obs = algorithm.env.reset(0).obs
@@ -71,7 +71,7 @@ def test_it_learns_which_of_two_actions_pays() -> None:
 
 def test_a_baseline_makes_the_scores_smaller() -> None:
     settings = {"baseline": "value", "normalize_scores": False, "games_per_update": 30, "value_epochs": 50}
-    algorithm = Reinforce(Config.model_validate(settings), Countdown(3), Streams(0), Hardware("cpu", 1))
+    algorithm = Reinforce(ReinforceConfig.model_validate(settings), Countdown(3), Streams(0), Hardware("cpu", 1))
     batch = whole_games.play(algorithm.env, lambda obs: np.zeros(len(obs), np.int64), games=30, seed=0)
     before = np.abs(algorithm._scores(batch)[0][batch.played]).mean()
     losses = [algorithm.step()["loss/value"] for _ in range(20)]
@@ -91,7 +91,7 @@ def test_a_baseline_makes_the_scores_smaller() -> None:
 def test_what_does_not_fit_is_refused(changes: dict[str, object], rule: str) -> None:
     spec = EnvSpec(**{**vars(Countdown(1).spec), **changes})  # type: ignore[arg-type]
     with pytest.raises(InputError, match=rule):
-        reinforce.check(Config(output="sigmoid"), spec)
+        reinforce.check(ReinforceConfig(output="sigmoid"), spec)
 
 
 def test_the_sampling_policy_draws_and_the_greedy_one_does_not() -> None:
@@ -119,7 +119,7 @@ def test_a_layer_without_units_is_refused() -> None:
 
 def test_a_baseline_that_diverges_is_told_from_a_policy_that_does() -> None:
     settings = {"baseline": "value", "games_per_update": 6, "value_learning_rate": 10, "value_epochs": 1000}
-    algorithm = Reinforce(Config.model_validate(settings), Countdown(3), Streams(0), Hardware("cpu", 1))
+    algorithm = Reinforce(ReinforceConfig.model_validate(settings), Countdown(3), Streams(0), Hardware("cpu", 1))
     algorithm.value[-1][...] = np.inf
     with np.errstate(invalid="ignore"), pytest.raises(DivergedError, match="value_learning_rate"):
         algorithm._fit_value(np.zeros((4, 2)), np.zeros(4))

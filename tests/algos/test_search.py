@@ -23,14 +23,14 @@ SPEC = envs.describe(EnvironmentConfig(id="CartPole-v1"))
 
 def make(seed=0, num_envs=16, env_id="CartPole-v1", **settings):
     env = envs.make(EnvironmentConfig(id=env_id), num_envs=num_envs)
-    return search.make(search.Config(**settings), env, Streams(seed), Hardware())
+    return search.make(search.SearchConfig(**settings), env, Streams(seed), Hardware())
 
 
 def test_random_points_lie_in_their_ranges_and_never_end():
     algorithm = make(batch=50, games=1, recheck=1, ranges=RANGES)
     algorithm.step()
     algorithm.step()
-    family = choosing.make(search.Config(ranges=RANGES), SPEC)
+    family = choosing.make(search.SearchConfig(ranges=RANGES), SPEC)
     low, high = family.parameters.low, family.parameters.high
     assert algorithm.strategy.points.shape == (100, 5)
     assert (algorithm.strategy.points >= low).all() and (algorithm.strategy.points <= high).all()
@@ -92,7 +92,10 @@ def test_a_loaded_algorithm_goes_on_exactly(sampler):
     streams = [Streams(3), Streams(3)]
     one, other = (
         search.make(
-            search.Config(**settings), envs.make(EnvironmentConfig(id="CartPole-v1"), num_envs=16), rng, Hardware()
+            search.SearchConfig(**settings),
+            envs.make(EnvironmentConfig(id="CartPole-v1"), num_envs=16),
+            rng,
+            Hardware(),
         )
         for rng in streams
     )
@@ -130,7 +133,7 @@ def test_the_points_lie_in_the_run_folder(tmp_path: Path):
 def test_many_parameters_are_left_out_of_the_table():
     algorithm = make(policy="mlp", hidden=(8,), batch=4, games=1, recheck=1)
     algorithm.step()
-    config = search.Config(policy="mlp", hidden=(8,))
+    config = search.SearchConfig(policy="mlp", hidden=(8,))
     assert list(search.tables(config, SPEC, algorithm.save())["points"]) == ["score", "games"]
 
 

@@ -17,7 +17,7 @@ BOOK = files.read(files.BOOK).model
 
 
 def make(env, seed: int = 0, **settings):  # type: ignore[no-untyped-def]
-    return td.make(td.Config.model_validate(settings), env, Streams(seed), Hardware())
+    return td.make(td.TdConfig.model_validate(settings), env, Streams(seed), Hardware())
 
 
 @pytest.mark.parametrize("trace", [0.0, 0.5])

@@ -20,7 +20,7 @@ TRUTH = [21.89925005, 1.17982024, 53.87349498]  # at discount .95
 
 
 def make(**settings: object) -> TableSweeps:
-    config = viter.Config.model_validate(settings)
+    config = viter.ViterConfig.model_validate(settings)
     return viter.make(config, files.read(BOOK).model, Streams(0), Hardware())
 
 
@@ -75,7 +75,7 @@ def test_without_a_discount_every_bound_is_proven(tmp_path: Path, algorithm: Any
     """The way to the end, step by step; what loses for ever is known from the graph and holds nothing up."""
     (tmp_path / "grid.yaml").write_text(GRID + dead)
     model = files.read(tmp_path / "grid.yaml").model
-    run = algorithm.make(algorithm.Config(sweep=sweep), model, Streams(0), Hardware())
+    run = algorithm.make(algorithm.PLUGIN.config(sweep=sweep), model, Streams(0), Hardware())
     truth = np.array([0, -1, -2, -3] + ([-80 / 9, -np.inf] if dead else []))
     finite = np.isfinite(truth)
     while not run.done:
@@ -85,7 +85,7 @@ def test_without_a_discount_every_bound_is_proven(tmp_path: Path, algorithm: Any
         assert algorithm is qiter or metrics["error/max"] == pytest.approx(off)
     assert metrics["bound"] <= 1e-6 and run.table.value == pytest.approx(truth, abs=1e-6)
     assert metrics["value/start"] == pytest.approx(-2.5) and metrics["policy/right"] == 1.0
-    again = algorithm.make(algorithm.Config(sweep=sweep), model, Streams(0), Hardware())
+    again = algorithm.make(algorithm.PLUGIN.config(sweep=sweep), model, Streams(0), Hardware())
     again.load(run.save())
     assert again.step()["bound"] <= 1e-6
 
@@ -93,4 +93,4 @@ def test_without_a_discount_every_bound_is_proven(tmp_path: Path, algorithm: Any
 def test_without_a_discount_a_circle_that_earns_is_refused(tmp_path: Path) -> None:
     (tmp_path / "loop.yaml").write_text("discount: 1\nstates:\n  a: {go: a reward 1, stop: b}\n  b: terminal\n")
     with pytest.raises(InputError, match="its value is infinite"):
-        viter.make(viter.Config(), files.read(tmp_path / "loop.yaml").model, Streams(0), Hardware())
+        viter.make(viter.ViterConfig(), files.read(tmp_path / "loop.yaml").model, Streams(0), Hardware())

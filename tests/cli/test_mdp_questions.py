@@ -79,7 +79,7 @@ def test_what_asks_for_no_value_at_discount_1_is_never_refused_for_it(rltrain, a
 def test_a_learner_of_another_discount_reads_the_file_too(tmp_path):
     (tmp_path / "loop.yaml").write_text(LOOP)
     env = envs.make(EnvironmentConfig.model_construct(id=str(tmp_path / "loop.yaml"), num_envs=1), task="tabular")
-    learner = qlearn.make(qlearn.Config(gamma=0.9), env, Streams(0), Hardware())
+    learner = qlearn.make(qlearn.QlearnConfig(gamma=0.9), env, Streams(0), Hardware())
     assert learner.rule.truth.solution.value == pytest.approx([2.8 / 0.19, 2.9 / 0.19])
 
 

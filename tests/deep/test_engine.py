@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rltrain.algos.dqn import Algorithm, Config
+from rltrain.algos.dqn import DQN, DqnConfig
 from rltrain.core import EnvSpec, Hardware, Parted, Step, joined
 from rltrain.deep.engine import engine
 from rltrain.deep.fast import cuda
@@ -70,14 +70,14 @@ class Halves(Noise):
         return joined([part.reset(seed + i) for i, part in enumerate(self.parts)])
 
 
-def make(image: bool, device: str = "cpu", **settings: Any) -> Algorithm:
+def make(image: bool, device: str = "cpu", **settings: Any) -> DQN:
     basis = {"learning_starts": 256, "batch_size": 16, "train_freq": 32, "n_step": 3, "buffer_size": 2000}
     shape = IMAGES if image else {"hidden": (16,)}
-    config = Config(**{**basis, **shape, **settings})
-    return Algorithm(config, Noise(image), Streams(0), Hardware(device, 2))
+    config = DqnConfig(**{**basis, **shape, **settings})
+    return DQN(config, Noise(image), Streams(0), Hardware(device, 2))
 
 
-def weights(algorithm: Algorithm) -> dict[str, Any]:
+def weights(algorithm: DQN) -> dict[str, Any]:
     return {name: p.detach().cpu() for name, p in algorithm.learner.master.named_parameters()}
 
 
@@ -160,9 +160,9 @@ def test_on_a_processor_work_is_only_called() -> None:
 @pytest.mark.parametrize("overlap", [True, False])
 def test_parts_are_played_each_by_its_own(overlap: bool, device: str) -> None:
     """The memory holds what each of them said, in its place."""
-    config = Config(learning_starts=200, batch_size=16, train_freq=32, overlap=overlap, **IMAGES)
+    config = DqnConfig(learning_starts=200, batch_size=16, train_freq=32, overlap=overlap, **IMAGES)
     assert isinstance(Halves(True), Parted) and not isinstance(Noise(True), Parted)
-    algorithm = Algorithm(config, Halves(True), Streams(0), Hardware(device, 2))
+    algorithm = DQN(config, Halves(True), Streams(0), Hardware(device, 2))
     for _ in range(3):
         algorithm.step()
     assert algorithm.updates > 0 and len(algorithm.players.actors) == 2
@@ -179,11 +179,11 @@ def test_parts_are_played_each_by_its_own(overlap: bool, device: str) -> None:
 
 def test_one_thread_gives_the_numbers_of_two() -> None:
     """With `run.threads: 1` no second thread is started, and the order of a round stays."""
-    config = Config(learning_starts=200, batch_size=16, train_freq=32, overlap=True, prioritized=True, **IMAGES)
+    config = DqnConfig(learning_starts=200, batch_size=16, train_freq=32, overlap=True, prioritized=True, **IMAGES)
     before = threading.active_count()
-    one = Algorithm(config, Noise(True), Streams(0), Hardware("cpu", 1))
+    one = DQN(config, Noise(True), Streams(0), Hardware("cpu", 1))
     assert threading.active_count() == before
-    two = Algorithm(config, Noise(True), Streams(0), Hardware("cpu", 2))
+    two = DQN(config, Noise(True), Streams(0), Hardware("cpu", 2))
     for algorithm in (one, two):
         for _ in range(3):
             algorithm.step()

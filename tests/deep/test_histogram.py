@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from rltrain.algos.dqn import Config, loss
+from rltrain.algos.dqn import DqnConfig, loss
 from rltrain.core import EnvSpec
 from rltrain.deep.fast.serial import update
 from rltrain.deep.histogram import Bins, first_logits, histogram
@@ -63,7 +63,7 @@ def test_an_update_moves_logits_by_the_difference_of_histograms() -> None:
     made = Learner(
         SPEC,
         NetworkShape((), "valid", (), False, False, BINS),
-        partial(loss, Config(loss="hl_gauss")),
+        partial(loss, DqnConfig(loss="hl_gauss")),
         torch.Generator().manual_seed(0),
         device=torch.device("cpu"),
         optimizer="adam",

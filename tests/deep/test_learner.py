@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import torch
 
-from rltrain.algos.dqn import Config, loss
+from rltrain.algos.dqn import DqnConfig, loss
 from rltrain.core import EnvSpec
 from rltrain.deep.fast.helper import Helper, Job
 from rltrain.deep.fast.serial import update
@@ -33,7 +33,7 @@ def learner(
     return Learner(
         spec,
         shape,
-        partial(loss, Config()),
+        partial(loss, DqnConfig()),
         torch.Generator().manual_seed(0),
         device=torch.device(device),
         dtype=dtype,

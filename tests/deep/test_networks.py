@@ -8,9 +8,9 @@ import torch
 from pydantic import ValidationError
 from torch.nn import functional
 
-from rltrain.algos._dqn_config import Config
+from rltrain.algos._dqn_config import DqnConfig
 from rltrain.algos._dqn_machine import network_shape
-from rltrain.algos._pqn_config import Config as PqnConfig
+from rltrain.algos._pqn_config import PqnConfig
 from rltrain.core import EnvSpec
 from rltrain.deep.fast import split_update
 from rltrain.deep.layers import PixelTileConv, TileConv
@@ -25,18 +25,18 @@ VECTOR = EnvSpec("CartPole-v1", (4,), "float32", 1, 2, ("left", "right"), 1, 1, 
 def test_the_nature_network_has_its_weights() -> None:
     # 32*(4*64) + 32, 64*(32*16) + 64, 64*(64*9) + 64, 512*3136 + 512, 9*512 + 9
     expected = 8224 + 32832 + 36928 + 1606144 + 4617
-    assert parameter_count(QNetwork(ATARI, network_shape(Config(), ATARI))) == expected
+    assert parameter_count(QNetwork(ATARI, network_shape(DqnConfig(), ATARI))) == expected
 
 
 def test_the_books_network_ends_in_64_maps_of_11_by_10() -> None:
-    network = QNetwork(BOOK, network_shape(Config(padding="same"), BOOK))
+    network = QNetwork(BOOK, network_shape(DqnConfig(padding="same"), BOOK))
     assert network.wide is not None
     assert network.wide.in_features == 64 * 11 * 10
     assert network(torch.zeros((2, 1, 88, 80), dtype=torch.uint8)).shape == (2, 9)
 
 
 def test_no_hidden_layers_is_a_linear_function() -> None:
-    network = QNetwork(VECTOR, network_shape(Config(hidden=()), VECTOR))
+    network = QNetwork(VECTOR, network_shape(DqnConfig(hidden=()), VECTOR))
     assert parameter_count(network) == 4 * 2 + 2
     x, y = torch.randn(1, 4), torch.randn(1, 4)
     zero = network(torch.zeros(1, 4))
@@ -44,7 +44,7 @@ def test_no_hidden_layers_is_a_linear_function() -> None:
 
 
 def test_dueling_advantages_are_centred() -> None:
-    network = QNetwork(VECTOR, network_shape(Config(dueling=True, hidden=(8,)), VECTOR))
+    network = QNetwork(VECTOR, network_shape(DqnConfig(dueling=True, hidden=(8,)), VECTOR))
     x = torch.randn(5, 4)
     assert network.value is not None
     value = network.value(network.rest(network.hidden(x))[:, :4])
@@ -55,7 +55,7 @@ def test_dueling_advantages_are_centred() -> None:
 @pytest.mark.parametrize("convolutions", [((2, 84, 84),), ((2, 84, 1),), ()])  # windows that tile; others; none
 def test_pixels_count_as_numbers_from_0_to_1(convolutions: tuple[tuple[int, int, int], ...], high: int) -> None:
     spec = replace(ATARI, obs_high=high)
-    network = QNetwork(spec, network_shape(Config(convolutions=convolutions, hidden=()), spec))
+    network = QNetwork(spec, network_shape(DqnConfig(convolutions=convolutions, hidden=()), spec))
     unit = 2.0**-10  # whose sums have no rounding, in whichever order threads add them
     with torch.no_grad():
         for parameter in network.parameters():
@@ -69,7 +69,7 @@ def test_pixels_count_as_numbers_from_0_to_1(convolutions: tuple[tuple[int, int,
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_prepared_pixels_are_the_same_pixels(channels: int) -> None:
     spec = EnvSpec("Probe", (channels, 12, 10), "uint8", 1, 9, ("x",) * 9, 1, 4, None, None)
-    network = QNetwork(spec, network_shape(Config(convolutions=((2, 4, 2),), hidden=()), spec))
+    network = QNetwork(spec, network_shape(DqnConfig(convolutions=((2, 4, 2),), hidden=()), spec))
     obs = torch.randint(0, 256, (7, channels, 12, 10), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     prepared = network.prepare(obs)
     assert torch.equal(prepared, obs.float())
@@ -80,7 +80,7 @@ def test_prepared_pixels_are_the_same_pixels(channels: int) -> None:
 def test_windows_that_tile_are_the_convolution(channels: int) -> None:
     """Values and gradients are those of torch's own; rows and columns that no window reaches get none."""
     spec = EnvSpec("Probe", (channels, 17, 13), "uint8", 1, 9, ("x",) * 9, 1, 4, None, None)
-    network = QNetwork(spec, network_shape(Config(convolutions=((5, 3, 3), (7, 2, 2)), hidden=()), spec))
+    network = QNetwork(spec, network_shape(DqnConfig(convolutions=((5, 3, 3), (7, 2, 2)), hidden=()), spec))
     first, second = network.convolutions()
     assert isinstance(first, PixelTileConv) and type(second) is TileConv
     obs = torch.randint(0, 256, (6, channels, 17, 13), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -104,7 +104,7 @@ def test_windows_that_tile_are_the_convolution(channels: int) -> None:
 
 @pytest.mark.parametrize("layer_norm", [False, True])
 def test_bfloat16_gives_nearly_the_same_values(layer_norm: bool) -> None:
-    shape = network_shape(Config(layer_norm=layer_norm), ATARI)
+    shape = network_shape(DqnConfig(layer_norm=layer_norm), ATARI)
     full, half = QNetwork(ATARI, shape), QNetwork(ATARI, shape, torch.bfloat16)
     for network in (full, half):
         initialise(network, torch.Generator().manual_seed(3))
@@ -126,7 +126,7 @@ def test_a_network_that_begins_anew_keeps_a_share_of_its_convolutions() -> None:
 
 
 def test_initial_weights_come_from_the_stream_alone() -> None:
-    shape = network_shape(Config(hidden=(8,)), VECTOR)
+    shape = network_shape(DqnConfig(hidden=(8,)), VECTOR)
     networks = [QNetwork(VECTOR, shape) for _ in range(2)]
     for network in networks:
         torch.rand(3)  # the global generator moves; it must not matter
@@ -147,13 +147,13 @@ def test_initial_weights_come_from_the_stream_alone() -> None:
 def test_a_network_that_cannot_be_built_is_refused(settings: dict[str, Any], sides: int, names: str) -> None:
     spec = replace(ATARI, obs_shape=(4, sides, sides))
     with pytest.raises(InputError, match=names):
-        network_shape(Config(**settings), spec)
+        network_shape(DqnConfig(**settings), spec)
 
 
 @pytest.mark.parametrize(
     "settings", [{"hidden": (0,)}, {"convolutions": ((32, 8, 0),)}, {"convolutions": ((-1, 8, 4),)}]
 )
 def test_widths_and_strides_are_positive(settings: dict[str, Any]) -> None:
-    for config in (Config, PqnConfig):
+    for config in (DqnConfig, PqnConfig):
         with pytest.raises(ValidationError):
             config(**settings)
