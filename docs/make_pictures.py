@@ -18,9 +18,9 @@ from rich.console import Console
 
 from rltrain import envs
 from rltrain.cli import live_table, table
-from rltrain.cli.history import recall
 from rltrain.experiment import config
 from rltrain.run.loop import Event
+from rltrain.verbs.history import recall
 
 HERE = Path(__file__).parent
 HEIGHT = 36  # lines of the terminal

@@ -56,7 +56,7 @@ DOORS = {
         "algos/_dqn_round.py",
         "algos/pqn.py",
         "rng.py",
-        "cli/doctor.py",
+        "verbs/doctor.py",
     },
     "gymnasium": {"envs"},
     "ale_py": {"envs"},

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rltrain.cli.options import JsonFlag, RunsDir
 from rltrain.cli.output import Output, console, say, say_json
-from rltrain.cli.train import RunsDir
 from rltrain.spelling import brief, shown
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Section(StrEnum):
 def list_command(
     section: Annotated[Section | None, typer.Argument(help="Only this section.")] = None,
     runs_dir: RunsDir = Path("runs"),
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+    json: JsonFlag = False,
 ) -> None:
     """List algorithms, environments, and runs with their state, score and age."""
     report = listing([section] if section else list(Section), runs_dir)
@@ -44,55 +44,16 @@ def list_command(
 
 def listing(sections: list[Section], runs_dir: Path) -> dict[str, list[Any]]:
     """What `--json` prints."""
+    from rltrain.verbs import listing as found
+
     report: dict[str, list[Any]] = {}
     if Section.algorithms in sections:
-        from rltrain import registry
-
-        report["algorithms"] = [{"name": name, "summary": registry.summary(name)} for name in registry.names()]
+        report["algorithms"] = found.algorithms()
     if Section.environments in sections:
-        from rltrain import kinds
-
-        report["environments"] = kinds.ids()
+        report["environments"] = found.environments()
     if Section.runs in sections:
-        from rltrain.run import folder
-
-        report["runs"] = [
-            {**describe_run(runs_dir / name, time.time()), "name": name} for name in folder.names(runs_dir)
-        ]
+        report["runs"] = [asdict(run) for run in found.runs(runs_dir)]
     return report
-
-
-def describe_run(run: Path, now: float) -> dict[str, Any]:
-    """What a run's own files say of it, and what is wrong with them: `faults`, a line each."""
-    from rltrain.run import told
-    from rltrain.run.lock import is_locked
-
-    config, status = told.config(run), told.status(run)
-    state = status.state
-    if is_locked(run):
-        state = "running"
-    elif state in (None, "running"):
-        state = "killed"  # it never came to say how it ended
-    return {
-        "name": run.name,
-        "algorithm": config.algorithm,
-        "environment": environment_name(config.environment),
-        "state": state,
-        "counters": dict(status.counters),
-        "budget": dict(config.budget),
-        "score": status.score,
-        "scored": status.scored,
-        "best": status.best_score,
-        "age_seconds": None if status.updated is None else max(0.0, now - status.updated),
-        "faults": [*config.faults, *status.faults],
-    }
-
-
-def environment_name(given: str | None) -> str | None:
-    """The id, or of a model's file its name alone."""
-    from rltrain.experiment.settings import MODEL_SUFFIXES
-
-    return Path(given).stem if given is not None and given.endswith(MODEL_SUFFIXES) else given
 
 
 def show(report: dict[str, list[Any]], runs_dir: Path) -> None:

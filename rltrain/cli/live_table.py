@@ -22,9 +22,9 @@ from rltrain import words
 from rltrain.cli import columns, frame
 from rltrain.cli.columns import Column
 from rltrain.cli.frame import MOST_WIDTH, Pair
-from rltrain.cli.history import History, Row
 from rltrain.cli.output import Clean
 from rltrain.cli.table import POPULATION, Facts, chosen, evaluated, is_tabular, measure, remaining
+from rltrain.verbs.history import History, Row
 
 if TYPE_CHECKING:
     from rltrain.run.loop import Event

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from rltrain import words
 from rltrain.cli import output
-from rltrain.cli.history import Row
 from rltrain.cli.output import Output
 from rltrain.spelling import shown
+from rltrain.verbs.history import Row
 
 if TYPE_CHECKING:
     from rltrain.run.loop import Event

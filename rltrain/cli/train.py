@@ -9,7 +9,6 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,34 +16,13 @@ import typer
 
 from rltrain.cli import signals
 from rltrain.cli.errors import keeping_crashes
+from rltrain.cli.options import Jobs, MaxWall, Overrides, ProgressFlag, QuietFlag, RunsDir, Steps, WithInput
 from rltrain.cli.output import Output, complain, say
-from rltrain.errors import DiskError, DivergedError, EnvironmentFault, InputError, RltrainError
+from rltrain.errors import DivergedError, EnvironmentFault, InputError, RltrainError
 
 if TYPE_CHECKING:
     from rltrain.cli.signals import Asked
     from rltrain.run.loop import Run
-
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[KEY.SUB=VALUE]...", help="Settings that go before the file's: algorithm.gamma=0.95"),
-]
-Steps = Annotated[
-    str | None,
-    typer.Option("-n", "--total-timesteps", "--n-timesteps", metavar="N", help="Environment steps to train for."),
-]
-RunsDir = Annotated[
-    Path, typer.Option("-f", "--runs-dir", "--log-folder", metavar="DIR", help="Where run folders are.")
-]
-MaxWall = Annotated[str | None, typer.Option(metavar="TIME", help="Stop and save after this long: 50m, 5h50m, 90s.")]
-QuietFlag = Annotated[bool, typer.Option("-q", "--quiet", help="Only warnings and the last line; no picture.")]
-Jobs = Annotated[
-    int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Of several seeds, how many at once.")
-]
-WithInput = Annotated[bool, typer.Option("--stop-with-input", hidden=True, help="Stop when standard input ends.")]
-ProgressFlag = Annotated[bool, typer.Option("-P", "--progress", hidden=True, help="Taken, and done in any case.")]
-
-
-STATES = {DivergedError: "diverged", DiskError: "disk", EnvironmentFault: "environment failed"}  # of status.json
 
 
 def train_command(
@@ -177,12 +155,9 @@ def train(
 ) -> int:
     """Train in a new run folder. Returns the exit code: 0, or 130 and 143 after a signal."""
     from rltrain.experiment.config import load
-    from rltrain.run import begin
-    from rltrain.verbs.cost import refuse_what_does_not_fit
+    from rltrain.verbs.train import begin
 
-    experiment = load(config, overrides)
-    refuse_what_does_not_fit(experiment)
-    return drive(begin.create(experiment, runs_dir, name, shlex.join(["rltrain", *sys.argv[1:]])), quiet)
+    return drive(begin(load(config, overrides), runs_dir, name, command_line()), quiet)
 
 
 def go_on(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool, jobs: int | None) -> int:
@@ -201,16 +176,12 @@ def go_on(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: boo
 
 def resume_run(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool = False) -> int:
     """Go on with a run. Returns the exit code."""
-    from rltrain.experiment.config import load
-    from rltrain.run import begin, folder
-    from rltrain.run.lock import Lock
-    from rltrain.verbs.cost import refuse_what_does_not_fit
+    from rltrain.run import folder
+    from rltrain.verbs.train import resume
 
     found = folder.find(runs_dir, run)
     with keeping_crashes(found):
-        with Lock(found):  # a run that is in use is busy, however little memory it leaves
-            refuse_what_does_not_fit(load(found / folder.MARKER), resumed=True)
-        resumed = begin.resume(found, overrides)
+        resumed = resume(found, overrides)
     return drive(resumed, quiet)
 
 
@@ -227,16 +198,22 @@ def fork_run(
         raise InputError(f"--fork {name}: it is for one run; name one of {run}, such as {run}/s0")
     found = folder.find(runs_dir, run)
     with keeping_crashes(found):
-        new = fork(found, overrides, runs_dir, name, shlex.join(["rltrain", *sys.argv[1:]]))
+        new = fork(found, overrides, runs_dir, name, command_line())
     return resume_run(str(new), runs_dir=runs_dir, quiet=quiet)
+
+
+def command_line() -> str:
+    """What was typed, for run.json."""
+    return shlex.join(["rltrain", *sys.argv[1:]])
 
 
 def drive(run: Run, quiet: bool) -> int:
     """Advance a run to its end or to the first signal, show it, and free its folder."""
     from rltrain.cli import table
-    from rltrain.cli.history import recall
     from rltrain.cli.signals import stopping
     from rltrain.run.tables import summary_lines
+    from rltrain.verbs.history import recall
+    from rltrain.verbs.train import state_after
     from rltrain.verbs.truth import discounts_apart
 
     facts = table.Facts(
@@ -262,7 +239,7 @@ def drive(run: Run, quiet: bool) -> int:
                     view.close()
             state = None
         except RltrainError as error:
-            state = STATES.get(type(error), "crashed")
+            state = state_after(error)
             if not isinstance(error, DivergedError):
                 mended = "when the environment is mended, " if isinstance(error, EnvironmentFault) else ""
                 complain(f"{mended}go on from the last checkpoint with: rltrain resume {run.folder}")
@@ -284,15 +261,11 @@ def drive(run: Run, quiet: bool) -> int:
 def picture(run: Run) -> str:
     """Play the baselines of a finished run and draw its curve; the line that says where it is, or why it is not."""
     from rltrain.cli.progress import line
-    from rltrain.report import curve
-    from rltrain.run import baselines
+    from rltrain.verbs.train import draw
 
     try:
         with line.over("drawing the curve"):
-            if run.finished:
-                with suppress(RltrainError):  # they are an ornament of the curve
-                    baselines.write(run.experiment, run.folder, run.threads, line)
-            return f"curve: {curve.draw(run.folder)}"
+            return f"curve: {draw(run, line)}"
     except RltrainError as error:
         return f"no curve: {error}"
 

@@ -14,8 +14,8 @@ import typer
 
 from rltrain import words
 from rltrain.cli import progress
-from rltrain.cli.output import Output, say
-from rltrain.cli.train import RunsDir
+from rltrain.cli.options import Device, Epsilon, GamesSeed, Protocol, RunsDir
+from rltrain.cli.output import Output, complain, say
 from rltrain.errors import InputError
 from rltrain.spelling import shown
 
@@ -44,13 +44,9 @@ def watch_command(
     steps: Annotated[
         int | None, typer.Option("--steps", metavar="N", min=1, help="Stop after this many steps in all.")
     ] = None,
-    protocol: Annotated[
-        str | None, typer.Option(metavar="NAME", help="nature, sticky or training; else what the run's config says.")
-    ] = None,
-    epsilon: Annotated[
-        float | None, typer.Option(metavar="X", min=0, max=1, help="Share of random actions; else the protocol's.")
-    ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the games; independent of the training's.")] = 0,
+    protocol: Protocol = None,
+    epsilon: Epsilon = None,
+    seed: GamesSeed = 0,
     last: Annotated[
         bool, typer.Option("--last/--best", help="Of a run, the newest checkpoint or the best (the default).")
     ] = False,
@@ -62,7 +58,7 @@ def watch_command(
         bool | None,
         typer.Option("--bars/--no-bars", help="Scores of the actions beside it. In a video only if asked for."),
     ] = None,
-    device: Annotated[str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = None,
+    device: Device = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """See a saved policy play. Keys: space pauses, + and - change the speed, q ends it."""
@@ -106,16 +102,19 @@ def watch(
     """Play, show, and say how each game ended. Returns the exit code: 0, or that of a signal."""
     from rltrain import envs
     from rltrain.cli import signals
-    from rltrain.cli.evaluate import policy_of, saved
     from rltrain.cli.show import recording
     from rltrain.cli.show.caption import Subject
     from rltrain.core import Scoring
     from rltrain.run import protocols
     from rltrain.run.play import play
+    from rltrain.verbs import saved_policy
 
     if wish.record is not None:
         recording.check(wish.record)  # before anything is read
-    path, chosen, loaded, experiment = saved(str(checkpoint), runs_dir, last)
+    saved = saved_policy.read(checkpoint, runs_dir, last)
+    for warning in saved.warnings:
+        complain(f"warning: {warning}")
+    experiment = saved.experiment
     settings, run = experiment.environment, experiment.run
     way = way_of(wish, settings)
     protocol, world, epsilon = protocols.conditions(
@@ -126,11 +125,11 @@ def watch(
         asked = stack.enter_context(signals.stopping(lambda reason: None))
         env = envs.film(world, experiment.task)
         stack.callback(env.close)
-        policy = policy_of(experiment, loaded, device, 1)  # one observation at a time needs no more
+        policy = saved_policy.policy_of(experiment, saved.loaded, device, 1)  # one observation at a time needs no more
         score_name = policy.score_name if isinstance(policy, Scoring) else ""
         subject = Subject(title, env.spec.action_names, score_name, wish.episodes)
         say(shown(title))
-        say(shown(f"{path} ({chosen})"))
+        say(shown(f"{saved.path} ({saved.chosen})"))
         say(f"protocol {protocol}, epsilon {epsilon:g}, seed {wish.seed}")
         moments = play(policy, env, wish.episodes, epsilon, wish.seed)
         games = show(moments, wish, subject, env.fps, way, lambda: asked.reason is not None)

@@ -11,6 +11,7 @@ import pytest
 
 from rltrain.cli import plot as verb
 from rltrain.errors import DiskError, InputError
+from rltrain.verbs import plot as plots
 
 CONFIG = """\
 algorithm:
@@ -49,7 +50,7 @@ def runs(tmp_path: Path) -> Path:
 
 
 def names(runs_dir: Path, *given: str) -> list[str]:
-    return [str(path.relative_to(runs_dir)) for path in verb.chosen(given, runs_dir)]
+    return [str(path.relative_to(runs_dir)) for path in plots.chosen(given, runs_dir)]
 
 
 def test_runs_are_named_by_name_path_pattern_or_folder(runs: Path) -> None:
@@ -59,32 +60,32 @@ def test_runs_are_named_by_name_path_pattern_or_folder(runs: Path) -> None:
     assert names(runs, "group") == names(runs, str(runs / "group")) == ["group/s1", "group/s2", "group/s10"]
     for given, hint in (("dqn-3", "did you mean dqn-"), ("slow-?x", "no run"), ("", "no run")):
         with pytest.raises(InputError, match=hint):
-            verb.chosen([given], runs)
+            plots.chosen([given], runs)
 
 
 def test_one_run_is_drawn_anew_where_it_lies(runs: Path) -> None:
-    report = verb.plot(["dqn-1"], runs_dir=runs)
-    assert report["picture"] == str(runs / "dqn-1" / "curve.png")
+    report = plots.plot(["dqn-1"], runs_dir=runs)
+    assert report.picture == str(runs / "dqn-1" / "curve.png")
     assert (runs / "dqn-1" / "curve.png").stat().st_size > 1000
-    (group,) = report["groups"]
-    assert (group["label"], group["last"], group["low"], group["high"], group["best"]) == ("dqn-1", 31, 30, 33, 40)
+    (group,) = report.groups
+    assert (group.label, group.last, group.low, group.high, group.best) == ("dqn-1", 31, 30, 33, 40)
 
 
 def test_seeds_are_one_row_and_their_interval_is_over_seeds(runs: Path, tmp_path: Path) -> None:
-    report = verb.plot(["dqn-*", "slow-1"], tmp_path / "all.svg", runs_dir=runs)
-    seeds, single = report["groups"]
-    assert (seeds["label"], seeds["seeds"], single["seeds"]) == ("learning rate 0.001", [1, 2, 10], [1])
-    assert seeds["last"] == pytest.approx((31 + 32 + 40) / 3)
+    report = plots.plot(["dqn-*", "slow-1"], tmp_path / "all.svg", runs_dir=runs)
+    seeds, single = report.groups
+    assert (seeds.label, seeds.seeds, single.seeds) == ("learning rate 0.001", [1, 2, 10], [1])
+    assert seeds.last == pytest.approx((31 + 32 + 40) / 3)
     reach = 4.3027 * 4.932882862316247 / 3**0.5  # t(2, 0.975) sd / sqrt(3)
-    assert (seeds["low"], seeds["high"]) == pytest.approx((seeds["last"] - reach, seeds["last"] + reach), abs=1e-3)
-    assert (single["low"], single["high"]) == (29, 32)
+    assert (seeds.low, seeds.high) == pytest.approx((seeds.last - reach, seeds.last + reach), abs=1e-3)
+    assert (single.low, single.high) == (29, 32)
     assert (tmp_path / "all.svg").read_text().startswith("<?xml")
 
 
 def test_several_lie_beside_the_runs_and_a_metric_has_no_best(runs: Path) -> None:
-    report = verb.plot(["dqn-1", "slow-1"], runs_dir=runs, y="loss/td", x="episodes", smooth=2, by="none")
-    assert report["picture"] == str(runs / "comparison.png")
-    assert [(group["label"], group["last"], group["best"]) for group in report["groups"]] == [
+    report = plots.plot(["dqn-1", "slow-1"], runs_dir=runs, y="loss/td", x="episodes", smooth=2, by="none")
+    assert report.picture == str(runs / "comparison.png")
+    assert [(group.label, group.last, group.best) for group in report.groups] == [
         ("dqn-1", 0.25, None),
         ("slow-1", 0.25, None),
     ]
@@ -92,19 +93,19 @@ def test_several_lie_beside_the_runs_and_a_metric_has_no_best(runs: Path) -> Non
 
 def test_a_run_without_baselines_gets_them_where_its_environment_is_here(runs: Path) -> None:
     (runs / "dqn-1" / "baselines.json").unlink()
-    verb.plot(["dqn-1"], runs_dir=runs)
+    plots.plot(["dqn-1"], runs_dir=runs)
     found = json.loads((runs / "dqn-1" / "baselines.json").read_text())
     assert set(found["baselines"]) == {"random", "angle"}
     (runs / "dqn-2" / "baselines.json").unlink()
     config = runs / "dqn-2" / "config.yaml"
     config.write_text(config.read_text().replace("CartPole-v1", "NotInstalledHere-v7"))
-    verb.plot(["dqn-2"], runs_dir=runs)
+    plots.plot(["dqn-2"], runs_dir=runs)
     assert not (runs / "dqn-2" / "baselines.json").exists()
 
 
 def test_the_same_run_twice_is_told(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(runs / "again", 1)
-    verb.show(verb.plot(["dqn-1", "again", "dqn-2"], runs_dir=runs))
+    verb.show(plots.plot(["dqn-1", "again", "dqn-2"], runs_dir=runs))
     out, err = capsys.readouterr()
     assert "again repeats" in err
     head, row, interval, picture = out.splitlines()
@@ -124,7 +125,7 @@ def test_what_cannot_be_drawn_writes_nothing(runs: Path, tmp_path: Path) -> None
     ]
     for arguments, hint in calls:
         with pytest.raises(InputError, match=hint):
-            verb.plot(["dqn-1", "slow-1"], runs_dir=runs, **arguments)
+            plots.plot(["dqn-1", "slow-1"], runs_dir=runs, **arguments)
     assert not list(runs.glob("*.png"))
 
 
@@ -132,8 +133,8 @@ def test_before_the_first_game_there_is_no_score(runs: Path, capsys: pytest.Capt
     new = write(runs / "new", 3)
     (new / "metrics.jsonl").write_text('{"env_steps":8,"episodes":0,"return/mean":null}\n')
     (new / "eval.jsonl").unlink()
-    report = verb.plot(["new"], runs_dir=runs)
-    assert report["groups"][0]["last"] is None
+    report = plots.plot(["new"], runs_dir=runs)
+    assert report.groups[0].last is None
     verb.show(report)
     assert "-" in capsys.readouterr().out
 
@@ -142,16 +143,16 @@ def test_timings_that_lack_a_run_leave_no_empty_picture(runs: Path) -> None:
     for name in ("dqn-1", "slow-1"):
         (runs / name / "timings.jsonl").write_text('{"env_steps": 7, "table": "eval", "elapsed_seconds": 1.0}\n')
     with pytest.raises(InputError, match="no point of eval has a known place on --x seconds"):
-        verb.plot(["dqn-1", "slow-1"], runs_dir=runs, x="seconds")
+        plots.plot(["dqn-1", "slow-1"], runs_dir=runs, x="seconds")
 
 
 def test_a_place_that_cannot_be_written_is_said_in_a_line_and_o_helps(runs: Path, tmp_path_factory: Any) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "c.png"
-    for given, place in ((["dqn-1"], runs / "dqn-1/curve.png"), (["dqn-1", "slow-1"], runs / verb.PICTURE)):
+    for given, place in ((["dqn-1"], runs / "dqn-1/curve.png"), (["dqn-1", "slow-1"], runs / plots.PICTURE)):
         place.mkdir()  # refuses root too
         with pytest.raises(DiskError, match=r"cannot be written: [A-Za-z ]*; -o FILE\.png puts the picture elsewhere"):
-            verb.plot(given, runs_dir=runs)
-        assert verb.plot(given, elsewhere, runs_dir=runs)["picture"] == str(elsewhere)
+            plots.plot(given, runs_dir=runs)
+        assert plots.plot(given, elsewhere, runs_dir=runs).picture == str(elsewhere)
         assert elsewhere.read_bytes().startswith(b"\x89PNG")
 
 
@@ -160,9 +161,9 @@ def test_links_in_a_folder_of_a_stranger_are_neither_followed_nor_in_the_way(run
     mine.write_text("mine")
     for name in ("curve.png", ".curve.png.part", "tmp-curve.png"):
         (runs / "dqn-1" / name).symlink_to(mine)
-    (runs / verb.PICTURE).symlink_to(mine)
-    assert verb.plot(["dqn-1"], runs_dir=runs)["picture"] == str(runs / "dqn-1/curve.png")
-    verb.plot(["dqn-1", "slow-1"], runs_dir=runs)
+    (runs / plots.PICTURE).symlink_to(mine)
+    assert plots.plot(["dqn-1"], runs_dir=runs).picture == str(runs / "dqn-1/curve.png")
+    plots.plot(["dqn-1", "slow-1"], runs_dir=runs)
     assert mine.read_text() == "mine"
-    for path in (runs / "dqn-1/curve.png", runs / verb.PICTURE):
+    for path in (runs / "dqn-1/curve.png", runs / plots.PICTURE):
         assert not path.is_symlink() and path.read_bytes().startswith(b"\x89PNG")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from rltrain.cli import live_table, table
-from rltrain.cli.history import History, Row, recall, wider
 from rltrain.cli.output import Output
 from rltrain.run.loop import Event
+from rltrain.verbs.history import History, Row, recall, wider
 
 METRICS = {
     "episodes": 9.0,

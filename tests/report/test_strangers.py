@@ -19,13 +19,14 @@ from hypothesis import strategies as st
 
 from rltrain.cli import listing
 from rltrain.cli import plot as verb
-from rltrain.cli.evaluate import locate
-from rltrain.cli.history import recall
 from rltrain.cli.output import Output, console
 from rltrain.cli.seeds import table as seeds_table
 from rltrain.cli.seeds.result import measure_of
 from rltrain.errors import CheckpointError, InputError
 from rltrain.run import told
+from rltrain.verbs import plot as plots
+from rltrain.verbs.history import recall
+from rltrain.verbs.saved_policy import locate
 from rltrain.verbs.seeds.progress import Row, progress
 
 LEAVES = (
@@ -160,7 +161,7 @@ def drawn(kind: str, files: dict[str, Any], by: str) -> None:
         write(runs / "good", files_of(kind))
         for given_runs, options in ((["odd"], {}), (["*"], {"by": by}), (["*"], {"x": "seconds", "y": "eval"})):
             try:
-                report = verb.plot(given_runs, runs / "out.png", runs_dir=runs, **options)  # type: ignore[arg-type]
+                report = plots.plot(given_runs, runs / "out.png", runs_dir=runs, **options)  # type: ignore[arg-type]
             except (InputError, CheckpointError) as error:
                 assert str(error) and controls(str(error)) == set()
                 continue
@@ -208,4 +209,4 @@ def test_points_of_a_search_that_are_no_numbers_are_left_out(tmp_path: Path) -> 
     run = write(tmp_path / "odd", files_of("returns"))
     with (run / "points.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["p", "q", "score"], [1, 2, 3], ["x", 1, 2], [1], [2, 3, "nan"], [2, 1, 4]])
-    assert verb.plot(["odd"], runs_dir=tmp_path)["picture"] == str(run / "curve.png")
+    assert plots.plot(["odd"], runs_dir=tmp_path).picture == str(run / "curve.png")

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from rltrain.cli.check import check_run, run_lines
-from rltrain.cli.evaluate import evaluate_checkpoint
+from rltrain.cli.check import run_lines
+from rltrain.cli.evaluate import eval_command
 from rltrain.cli.train import fork_run
 from rltrain.errors import InputError
 from rltrain.experiment import config
 from rltrain.run import begin, edits, state_codec
 from rltrain.run.checkpoint import load_path
+from rltrain.verbs.check import check_run
 
 CARTPOLE = """
 algorithm: {name: reinforce, games_per_update: 2}
@@ -98,9 +99,9 @@ def test_an_edited_setting_is_refused_with_both_values(run):
 def test_check_and_eval_tell_an_edit(run, capsys):
     edit(run / "config.yaml", "gamma: 0.99", "gamma: 0.5")
     report = check_run(str(run), run.parent)
-    assert not report["ok"] and report["edits"][0].endswith("algorithm.gamma: 0.99 -> 0.5")
+    assert not report.ok and report.edits[0].endswith("algorithm.gamma: 0.99 -> 0.5")
     assert any("every hash holds" in line for line in run_lines(report))
-    evaluate_checkpoint(run, episodes=1)
+    eval_command(str(run), episodes=1)
     assert "was edited since" in capsys.readouterr().err
 
 

@@ -122,14 +122,14 @@ def drive(group: Group, experiment: Experiment, due: Sequence[int], jobs: int, q
 
 def pictures(group: Group, changed: Sequence[int]) -> str:
     """Draw the curve of each seed that went on, and all in one; the line that says where it is, or why it is not."""
-    from rltrain.cli.plot import plot
     from rltrain.report.curve import NAME
+    from rltrain.verbs.plot import plot
 
     for seed in changed:
         with suppress(RltrainError):  # one that has no numbers yet takes no other's picture away
             plot([f"s{seed}"], runs_dir=group.folder)
     try:
-        return f"curve: {plot([str(group.folder)], group.folder / NAME)['picture']}"
+        return f"curve: {plot([str(group.folder)], group.folder / NAME).picture}"
     except RltrainError as error:
         return f"no curve: {error}"
 

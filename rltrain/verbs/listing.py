@@ -1,0 +1,76 @@
+"""The algorithms, the environments, and the runs with their state, score and age."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rltrain import registry
+from rltrain.experiment.settings import MODEL_SUFFIXES
+from rltrain.run import folder, told
+from rltrain.run.lock import is_locked
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run's own files say of it; None where they do not."""
+
+    name: str
+    algorithm: str | None
+    environment: str | None  # the id, or of a model's file its name alone
+    state: str | None
+    counters: Mapping[str, int]
+    budget: Mapping[str, int]
+    score: float | None
+    scored: str | None  # evaluation or training: what the score is of
+    best: float | None  # of the best evaluation
+    age_seconds: float | None  # since it last said how it stands
+    faults: list[str]  # what is wrong with the files, a line each
+
+
+def algorithms() -> list[dict[str, str]]:
+    """Name and summary of each algorithm that is installed."""
+    return [{"name": name, "summary": registry.summary(name)} for name in registry.names()]
+
+
+def environments() -> list[str]:
+    """The ids that Gymnasium knows, and those of every other kind."""
+    from rltrain import kinds
+
+    return kinds.ids()
+
+
+def runs(runs_dir: Path) -> list[RunSummary]:
+    """The runs in a folder, by name; those of several seeds as NAME/s3."""
+    now = time.time()
+    return [run_summary(runs_dir / name, name, now) for name in folder.names(runs_dir)]
+
+
+def run_summary(run: Path, name: str, now: float) -> RunSummary:
+    """What the files in a run folder say at `now`, Unix time. Nothing is raised for what they hold."""
+    config, status = told.config(run), told.status(run)
+    state = status.state
+    if is_locked(run):
+        state = "running"
+    elif state in (None, "running"):
+        state = "killed"  # it never came to say how it ended
+    return RunSummary(
+        name=name,
+        algorithm=config.algorithm,
+        environment=environment_name(config.environment),
+        state=state,
+        counters=dict(status.counters),
+        budget=dict(config.budget),
+        score=status.score,
+        scored=status.scored,
+        best=status.best_score,
+        age_seconds=None if status.updated is None else max(0.0, now - status.updated),
+        faults=[*config.faults, *status.faults],
+    )
+
+
+def environment_name(given: str | None) -> str | None:
+    """The id, or of a model's file its name alone."""
+    return Path(given).stem if given is not None and given.endswith(MODEL_SUFFIXES) else given

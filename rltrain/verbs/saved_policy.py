@@ -1,0 +1,104 @@
+"""A saved policy: which checkpoint is meant, the experiment that made it, and the policy itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from rltrain import envs, registry
+from rltrain.core import Hardware, Policy
+from rltrain.errors import CheckpointError, InputError
+from rltrain.experiment.config import Experiment, load
+from rltrain.rng import Streams
+from rltrain.run import build, edits, folder, told
+from rltrain.run.reading import Loaded, load_path
+from rltrain.saved import loading
+
+BEST = "the best of the run by the evaluations made while it trained; --last takes the newest"
+
+
+class SavedRun(NamedTuple):
+    """A checkpoint that was read, and the experiment that made it."""
+
+    path: Path
+    chosen: str  # why this one
+    loaded: Loaded
+    experiment: Experiment
+    warnings: tuple[str, ...]
+
+
+def read(checkpoint: str | Path, runs_dir: Path, last: bool = False) -> SavedRun:
+    """The checkpoint that is meant by its folder, or by a run: its best one, or the newest if `last`.
+
+    InputError where there is none of this name, CheckpointError for one that is damaged.
+    """
+    path, chosen = locate(str(checkpoint), runs_dir, last)
+    warnings: list[str] = []
+    try:
+        loaded = load_path(path)
+    except CheckpointError as error:
+        if chosen != BEST:
+            raise
+        warnings.append(str(error))
+        path, chosen = path.parent.parent, "the newest, since the best of the run is damaged"
+        loaded = load_path(path)
+    experiment = experiment_of(path, loaded)
+    warnings += loaded.warnings
+    warnings += [f"config.yaml was edited since {loaded.name}: {edit}" for edit in edits.since(loaded.meta, experiment)]
+    place = path if path.name == loaded.name else path / "checkpoints" / loaded.name
+    return SavedRun(place, chosen, loaded, experiment, tuple(warnings))
+
+
+def locate(checkpoint: str, runs_dir: Path, last: bool) -> tuple[Path, str]:
+    """The checkpoint folder that is meant, and why; the run's own folder stands for its newest whole checkpoint."""
+    path = Path(checkpoint)
+    if path.is_dir() and not (path / folder.MARKER).exists():
+        if (path / "MANIFEST.json").exists():
+            return path, "as asked for"
+        raise InputError(f"{path} is neither a run (no {folder.MARKER}) nor a checkpoint (no MANIFEST.json)")
+    run = folder.find(runs_dir, checkpoint)
+    if last:
+        return run, "the newest, as asked for with --last"
+    step = told.status(run).best_step
+    if step is None:
+        return run, "the newest: never evaluated while it trained"
+    found = run / "checkpoints" / f"ckpt-{step:012d}"
+    if not found.is_dir():
+        return run, "the newest, since the best of the run is gone"
+    return found, BEST
+
+
+def experiment_of(path: Path, loaded: Loaded) -> Experiment:
+    """The configuration that a checkpoint was made with, which lies beside it in its run folder."""
+    place = path.resolve()
+    config = (place.parent.parent if place.name == loaded.name else place) / folder.MARKER
+    if not config.is_file():
+        raise CheckpointError(f"{path}: its run's {config} is missing; copy the whole run folder")
+    experiment = load(config)
+    made = (loaded.meta.text("algorithm"), loaded.meta.text("environment"))
+    said = (experiment.algorithm_name, experiment.environment.name)
+    if made != said:
+        raise CheckpointError(
+            f"{path}: made by {made[0]} on {made[1]}, but {config} says {said[0]} on {said[1]}; one was replaced"
+        )
+    return experiment
+
+
+def policy_of(experiment: Experiment, loaded: Loaded, device: str | None, threads: int) -> Policy:
+    """The policy in a checkpoint. A plugin's `load_policy` builds it alone; without one, the algorithm is restored."""
+    load_policy = registry.plugin(experiment.algorithm_name).load_policy
+    hardware = Hardware(device or experiment.run.device, threads)
+    if load_policy is not None:
+        spec = envs.describe(experiment.environment, task=experiment.task)
+        with loading(loaded.name):
+            return load_policy(experiment.algorithm, spec, loaded.state.part("algorithm"), hardware)
+    rng = Streams(experiment.run.seed)
+    env = build.world(experiment)
+    try:
+        algorithm = build.algorithm(experiment, experiment.algorithm, env, rng, hardware)
+        with loading(loaded.name):
+            algorithm.load(loaded.state.part("algorithm"))
+            rng.load(loaded.state.part("rng"))
+        return algorithm.policy()
+    finally:
+        env.close()

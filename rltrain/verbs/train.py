@@ -1,0 +1,52 @@
+"""Training: how a run is begun or gone on with, how it is said to have ended, and the picture that it leaves.
+
+`run.loop.Run` does the work: whoever holds one advances it and closes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from rltrain.core import Progress
+from rltrain.errors import DiskError, DivergedError, EnvironmentFault, RltrainError
+from rltrain.experiment.config import Experiment, load
+from rltrain.report import curve
+from rltrain.run import baselines, folder
+from rltrain.run import begin as beginnings
+from rltrain.run.lock import Lock
+from rltrain.run.loop import Run
+from rltrain.verbs.cost import refuse_what_does_not_fit
+
+STATES: dict[type[BaseException], str] = {
+    DivergedError: "diverged",
+    DiskError: "disk",
+    EnvironmentFault: "environment failed",
+}  # of status.json
+
+
+def begin(experiment: Experiment, runs_dir: Path, name: str | None, command: str) -> Run:
+    """A new run in a new folder. OutOfMemoryError for what will not fit, InputError for a name that is taken."""
+    refuse_what_does_not_fit(experiment)
+    return beginnings.create(experiment, runs_dir, name, command)
+
+
+def resume(place: Path, overrides: Sequence[str] = ()) -> Run:
+    """Go on with the run in this folder, with settings that may change. BusyError while another process does."""
+    with Lock(place):  # a run that is in use is busy, however little memory it leaves
+        refuse_what_does_not_fit(load(place / folder.MARKER), resumed=True)
+    return beginnings.resume(place, overrides)
+
+
+def state_after(error: BaseException) -> str:
+    """What status.json says of a run that an error ended."""
+    return STATES.get(type(error), "crashed")
+
+
+def draw(run: Run, progress: Progress | None = None) -> Path:
+    """Play the baselines of a finished run, and draw its curve. MissingError, InputError without numbers, DiskError."""
+    if run.finished:
+        with suppress(RltrainError):  # they are an ornament of the curve
+            baselines.write(run.experiment, run.folder, run.threads, progress)
+    return curve.draw(run.folder)
