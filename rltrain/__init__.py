@@ -1,3 +1,31 @@
-"""rltrain: reinforcement-learning experiments from one YAML file, resumed to the bit."""
+"""rltrain: reinforcement-learning experiments from one YAML file, resumed to the bit.
+
+    import rltrain
+    run = rltrain.train("configs/dqn_cartpole.yaml", seed=3)
+    print(rltrain.evaluate(run).mean)
+
+The functions are in `rltrain.api`, which is imported when one of them is first asked for: so is all that is heavy.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from rltrain import errors
+
+if TYPE_CHECKING:
+    from rltrain.api import check, evaluate, load, read, resume, solve, stream, train
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "check", "errors", "evaluate", "load", "read", "resume", "solve", "stream", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """A function of the API, imported now."""
+    if name not in __all__:
+        raise AttributeError(f"module 'rltrain' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module("rltrain.api"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

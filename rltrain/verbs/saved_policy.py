@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from rltrain import envs, registry
-from rltrain.core import Hardware, Policy
+from rltrain.core import Array, Hardware, Policy, Scoring
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment.config import Experiment, load
 from rltrain.rng import Streams
-from rltrain.run import build, edits, folder, told
+from rltrain.run import build, edits, folder, machine, told
 from rltrain.run.reading import Loaded, load_path
 from rltrain.saved import loading
 
@@ -102,3 +104,52 @@ def policy_of(experiment: Experiment, loaded: Loaded, device: str | None, thread
         return algorithm.policy()
     finally:
         env.close()
+
+
+class LoadedPolicy:
+    """A saved policy that is ready to act on observations as its run saw them."""
+
+    def __init__(self, saved: SavedRun, device: str | None = None) -> None:
+        experiment = saved.experiment
+        spec = envs.describe(experiment.environment, task=experiment.task)
+        self.checkpoint = saved.path
+        self.algorithm, self.environment = experiment.algorithm_name, experiment.environment.name
+        self.actions = spec.action_names
+        self.obs_shape, self.obs_dtype = spec.obs_shape, spec.obs_dtype  # of one observation
+        self.warnings = saved.warnings
+        self._policy = policy_of(experiment, saved.loaded, device, experiment.run.threads or machine.cores())
+
+    def act(self, obs: Any) -> Any:
+        """The action for one observation [*obs_shape], an int; or for a batch [N, *obs_shape], int64 [N].
+
+        Policies that draw their actions draw anew at each call. InputError for another shape.
+        """
+        batch, single = self._batch(obs)
+        actions = self._policy.act(batch)
+        return int(actions[0]) if single else actions
+
+    def scores(self, obs: Any) -> Array:
+        """What the policy thinks of each action, Q or a probability: float [A] or [N, A], NaN: no opinion.
+
+        InputError for a policy that does not say, and for an observation of another shape.
+        """
+        if not isinstance(self._policy, Scoring):
+            raise InputError(f"{self.checkpoint}: a policy of {self.algorithm} has no scores")
+        batch, single = self._batch(obs)
+        scores = self._policy.scores(batch)
+        return scores[0] if single else scores
+
+    def _batch(self, obs: Any) -> tuple[Array, bool]:
+        """[N, *obs_shape], and whether it was one observation."""
+        given = np.asarray(obs, self.obs_dtype)
+        if self.obs_shape == (1,) and given.ndim == 0:  # the number of a state
+            given = given[None]
+        if given.shape == self.obs_shape:
+            return given[None], True
+        if given.shape[1:] != self.obs_shape:
+            rule = f"one of {self.environment} is {list(self.obs_shape)}, a batch is [N, ...]"
+            raise InputError(f"obs: an array of {list(given.shape)}; {rule}")
+        return given, False
+
+    def __repr__(self) -> str:
+        return f"<policy of {self.algorithm} on {self.environment}, {len(self.actions)} actions, {self.checkpoint}>"

@@ -1,0 +1,273 @@
+"""rltrain from Python: train, watch, resume, evaluate, load, read, solve, check. What the commands do, for programs.
+
+Errors are those of `rltrain.errors`, in the words of the command line. Nothing is printed, no signal handler is
+installed, no random generator of the process is touched. What a function does to its process while it works: numpy's
+matrix products take one thread, as the command has it, since their last bits depend on it (`run.blas`); torch is told
+how many threads to take, and the C library to keep freed memory, as long as the process lives.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from rltrain.core import Array
+from rltrain.errors import InputError
+from rltrain.experiment.config import Experiment, loads
+from rltrain.experiment.config import load as load_config
+from rltrain.mdp.model import Model
+from rltrain.run import folder, group
+from rltrain.run.blas import one_thread
+from rltrain.run.loop import Event
+from rltrain.spelling import shown
+from rltrain.verbs import check as checks
+from rltrain.verbs import evaluate as evaluations
+from rltrain.verbs import read as columns
+from rltrain.verbs import saved_policy
+from rltrain.verbs import train as training
+from rltrain.verbs.check import ConfigReport, RunReport
+from rltrain.verbs.evaluate import PolicyScore
+from rltrain.verbs.model_solution import ModelSolution, solved
+from rltrain.verbs.saved_policy import LoadedPolicy, SavedRun
+from rltrain.verbs.session import RunResult, driven, watched
+from rltrain.yaml_subset import flow, write
+
+Place = str | os.PathLike[str]  # a path; `RunResult` is one too
+Config = Place | Mapping[str, Any] | Experiment
+Overrides = Mapping[str, Any] | Iterable[str]
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"  # of a checkout; an installed package has none
+BLOCKS = ("algorithm", "environment", "run")
+
+
+def train(
+    config: Config,
+    overrides: Overrides = (),
+    *,
+    seed: int | None = None,
+    max_wall: str | int | None = None,
+    runs_dir: Place = "runs",
+    name: str | None = None,
+    picture: bool = True,
+) -> RunResult:
+    """Train what a config describes, in a new run folder, until its budget is spent.
+
+    config      a YAML file; the name of one in configs/, such as "dqn_cartpole"; YAML text; or a mapping
+    overrides   settings that go before the config's: {"algorithm.gamma": 0.95}, or ["algorithm.gamma=0.95"]
+    seed        of all randomness; the same seed gives the same bytes, here and by the command
+    max_wall    stop and save after this long: "5h50m", or seconds
+    name        of the run's folder in runs_dir; else one with the next free number
+    picture     draw the run's curve when it ends
+
+    Ctrl-C finishes the step, saves, and raises KeyboardInterrupt, whose text says how to go on. Warnings of the run are
+    Python's warnings. InputError, MissingError, OutOfMemoryError, DivergedError, DiskError, EnvironmentFault.
+    """
+    experiment = experiment_of(config, overrides, seed, max_wall)
+    with one_thread() as sure:
+        run = training.begin(experiment, Path(runs_dir), name, f"rltrain.train({experiment.source!r})")
+        return driven(run, sure, picture)
+
+
+def stream(
+    config: Config,
+    overrides: Overrides = (),
+    *,
+    seed: int | None = None,
+    max_wall: str | int | None = None,
+    runs_dir: Place = "runs",
+    name: str | None = None,
+    picture: bool = True,
+) -> Iterator[Event]:
+    """Train as `train` does, and yield what happens: `event.kind` is step, eval, save, warning, busy or end.
+
+    Each event has the `counters` and `metrics` of its moment, and a `text`. Whoever leaves the loop early leaves a run
+    that is saved and closed. The arguments and errors are those of `train`; nothing is begun before the first event.
+    """
+    experiment = experiment_of(config, overrides, seed, max_wall)
+
+    def events() -> Iterator[Event]:
+        with one_thread() as sure:
+            run = training.begin(experiment, Path(runs_dir), name, f"rltrain.stream({experiment.source!r})")
+            with closing(watched(run, sure)) as found:
+                yield from found
+            if picture:
+                training.draw(run)
+
+    return events()
+
+
+def resume(
+    run: Place,
+    overrides: Overrides = (),
+    *,
+    max_wall: str | int | None = None,
+    runs_dir: Place = "runs",
+    picture: bool = True,
+) -> RunResult:
+    """Go on with a run from its newest good checkpoint: the same folder, the same curve, nothing repeated.
+
+    `run` is a result of `train`, a run's folder, or its name in runs_dir. Only settings may change on which nothing
+    depends that is learned, such as {"run.budget": {"env_steps": 200_000}}. Ctrl-C and errors are as of `train`;
+    BusyError while another process works in the folder, CheckpointError where no checkpoint is whole.
+    """
+    place = folder.find(Path(runs_dir), _alone(run, runs_dir))
+    with one_thread() as sure:
+        return driven(training.resume(place, settings_of(overrides, max_wall=max_wall)), sure, picture)
+
+
+def evaluate(
+    run: Place,
+    games: int = 30,
+    *,
+    protocol: Literal["nature", "sticky", "training"] | None = None,
+    epsilon: float | None = None,
+    seed: int = 0,
+    last: bool = False,
+    device: str | None = None,
+    runs_dir: Place = "runs",
+) -> PolicyScore:
+    """Play whole games with a run's policy, beside the baselines: `mean`, `interval` (95 %), `returns`, `baselines`.
+
+    `run` is a result of `train`, a run's folder or name, of which the best checkpoint is taken or the `last`, or a
+    checkpoint's folder. The games depend on `seed` alone, not on the training's. `protocol` None is what the run's
+    config says, `epsilon` None the protocol's share of random actions. CheckpointError, InputError.
+    """
+    with one_thread():
+        saved = _saved(run, runs_dir, last)
+        return evaluations.evaluate(saved, games, protocol, epsilon, seed, device=device)
+
+
+def load(run: Place, *, last: bool = False, device: str | None = None, runs_dir: Place = "runs") -> LoadedPolicy:
+    """The policy of a run, or of a checkpoint's folder: `act(obs)` for one observation or a batch, `scores(obs)`.
+
+    Of a run its best checkpoint is taken, or the `last`. An observation is what the run's environment shows, with its
+    preprocessing; `obs_shape` and `actions` say what goes in and what comes out. CheckpointError, InputError.
+    """
+    with one_thread():
+        return LoadedPolicy(_saved(run, runs_dir, last), device)
+
+
+def read(runs: Place | Iterable[Place], table: columns.Table = "training") -> dict[str, Array]:
+    """The numbers of runs as columns of one length: `pandas.DataFrame(rltrain.read("runs/*"))`.
+
+    `runs` are folders, or patterns such as "runs/dqn-*"; a folder with the runs of several seeds stands for all of
+    them. `table` is "training" (a row a step), "evaluations", or "timings". The columns `run`, `algorithm` and
+    `environment` are texts, `seed` and counters int64 (-1: the run lacks it), metrics float64 (NaN). InputError.
+    """
+    return columns.read(runs, table)
+
+
+def check(target: Config, overrides: Overrides = (), *, runs_dir: Place = "runs") -> ConfigReport | RunReport:
+    """Is a config right, and will it fit? Or, of a run or a checkpoint's folder: is every byte as it was written?
+
+    A config is given as to `train`. Its report says what it will cost; the speed is not measured. A run's has `ok`,
+    and the faults of each checkpoint. InputError for what is neither, OutOfMemoryError for what will not fit.
+    """
+    if not isinstance(target, str | os.PathLike) or _is_config(target, Path(runs_dir)):
+        return checks.check_config(experiment_of(target, overrides), Path(runs_dir))
+    if overrides:
+        raise InputError(f"{shown(str(target))} is a run: its settings cannot be overridden in a check")
+    return checks.check_run(_alone(target, runs_dir), Path(runs_dir))
+
+
+def solve(
+    model: Place | Model | None = None,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    discount: float | str | Fraction | None = None,
+    method: str = "auto",
+    epsilon: float = 1e-6,
+    exact: bool = False,
+    average: bool = False,
+    horizon: int | None = None,
+) -> ModelSolution:
+    """The best values and policy of a known model: `.value`, `.policy`, `.q` by name, and the proven `.bound`.
+
+    model     a model file, a Gymnasium id whose table is known, such as "FrozenLake-v1", a `Model`; None: the book's
+    settings    arguments of the environment: {"map_name": "8x8"}
+    discount  0 to 1, also as "19/20"; None: the model's own
+    method    auto, vi, qvi, pi, mpi, gs or lp; every answer is proven, whatever the method
+    exact     in fractions, for small models
+    average   the best average reward of a step without end; `value` is that gain, and there is no q
+    horizon   the best so many steps; `policy` is that of the first, and `answer` has one for each time to go
+
+    InputError for what makes no sense together, and where no finite answer exists.
+    """
+    with one_thread():
+        return solved(model, settings or {}, discount, method, epsilon, exact, average, horizon)
+
+
+def experiment_of(
+    config: Config, overrides: Overrides = (), seed: int | None = None, max_wall: str | int | None = None
+) -> Experiment:
+    """The experiment that is meant, with these settings before its own. InputError holds every error, one a line."""
+    changes = settings_of(overrides, seed, max_wall)
+    if isinstance(config, Experiment):
+        return config.replace(*changes)
+    if isinstance(config, Mapping):
+        return loads(_written("config", write, config), "config", changes)
+    text = os.fspath(config)
+    if "\n" in text or (": " in text and not Path(text).exists()):
+        return loads(text, "config", changes)
+    return load_config(_file(text), changes)
+
+
+def settings_of(overrides: Overrides, seed: int | None = None, max_wall: str | int | None = None) -> list[str]:
+    """Overrides as the command line has them. A mapping in a mapping is a block: it replaces the block.
+
+    >>> settings_of({"algorithm.gamma": 0.9, "run": {"seed": 3}}, max_wall=90)
+    ['algorithm.gamma=0.9', 'run.seed=3', 'run.max_wall=90s']
+    """
+    if isinstance(overrides, str):
+        raise InputError(f"overrides: {shown(overrides)!r} is one text; write a list of them, or a mapping")
+    given: dict[str, Any] = {}
+    for key, value in overrides.items() if isinstance(overrides, Mapping) else ():
+        inside = key in BLOCKS and isinstance(value, Mapping)
+        given |= {f"{key}.{name}": item for name, item in value.items()} if inside else {key: value}
+    if seed is not None:
+        given["run.seed"] = seed
+    if max_wall is not None:
+        given["run.max_wall"] = f"{max_wall}s" if isinstance(max_wall, int) else max_wall
+    texts = [] if isinstance(overrides, Mapping) else list(overrides)
+    return [*texts, *(f"{key}={_written(key, flow, value)}" for key, value in given.items())]
+
+
+def _written(key: str, form: Callable[[Any], str], value: Any) -> str:
+    try:
+        return form(value)
+    except TypeError as error:
+        raise InputError(f"{key}: {error}; numbers, texts, lists and mappings have one") from error
+
+
+def _file(text: str) -> Path:
+    """The config's file: as it is given, or of this name in configs/, here or beside the package."""
+    named = [home / f"{text}.yaml" for home in (Path("configs"), CONFIGS)]
+    return next((path for path in (Path(text), *named) if path.is_file()), Path(text))
+
+
+def _is_config(target: Place, runs_dir: Path) -> bool:
+    text = os.fspath(target)
+    is_run = (runs_dir / text).is_dir() or Path(text).is_dir()
+    return "\n" in text or ": " in text or checks.is_config(text, runs_dir) or (not is_run and _file(text).is_file())
+
+
+def _alone(run: Place, runs_dir: Place) -> str:
+    """The run that is meant. InputError for the folder of several seeds."""
+    text = os.fspath(run)
+    several = group.find(Path(runs_dir), text)
+    if several is not None:
+        raise InputError(
+            f"{shown(text)}: the runs of several seeds; name one, such as {several.member(several.seeds[0])}"
+        )
+    return text
+
+
+def _saved(run: Place, runs_dir: Place, last: bool) -> SavedRun:
+    saved = saved_policy.read(_alone(run, runs_dir), Path(runs_dir), last)
+    for warning in saved.warnings:
+        warnings.warn(warning, stacklevel=3)
+    return saved

@@ -1,0 +1,50 @@
+"""docs/python.md and README's three lines are true: they are run, in a folder of their own."""
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rltrain
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "python.md"
+LINES = re.search(r"^## From Python$.*?^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)[1]
+
+
+def test_the_examples_of_the_page_print_what_it_shows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    result = doctest.testfile(str(PAGE), module_relative=False, optionflags=flags, encoding="utf-8")
+    assert result.attempted > 20 and result.failed == 0
+
+
+def test_the_page_names_every_function():
+    text = PAGE.read_text(encoding="utf-8")
+    for name in set(rltrain.__all__) - {"__version__"}:
+        assert f"rltrain.{name}" in text, name
+
+
+def in_a_fresh_interpreter(lines, folder):
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    environment["PYTHONPATH"] = str(ROOT)
+    done = subprocess.run([sys.executable, "-c", lines], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout)
+
+
+def test_the_lines_of_the_readme_work_in_a_fresh_interpreter(tmp_path):
+    short = LINES.replace('.yaml")', '.yaml", {"run.budget": {"env_steps": 3000}})')
+    assert short != LINES
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    assert in_a_fresh_interpreter(short, tmp_path) > 25  # random play has 22
+
+
+@pytest.mark.slow
+def test_the_lines_of_the_readme_solve_cartpole(tmp_path):
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    assert in_a_fresh_interpreter(LINES, tmp_path) >= 475
