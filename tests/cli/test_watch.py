@@ -81,12 +81,13 @@ def test_enjoy_is_another_name_and_a_checkpoint_will_do(rltrain, runs):
     newest = max((runs / "runs" / "cart" / "checkpoints").iterdir())
     code, out, _ = rltrain("enjoy", str(newest), "-o", "x.gif", "--steps", "3")
     assert code == 0 and "(as asked for)" in out and "in 3 steps, left before its end" in out
-    assert len(frames("x.gif")) == 4
+    assert "4 pictures" in out and 1 <= len(frames("x.gif")) <= 4  # of two that are alike the first stays longer
 
 
 def test_bars_beside_the_picture_of_a_table(rltrain):
-    code, out, _ = rltrain("watch", "lake", "--record", "x.mp4", "--bars", "--last")
-    assert code == 0 and "game 1: return 1 in 6 steps" in out
+    code, out, err = rltrain("watch", "lake", "--record", "x.mp4", "--bars", "--last")
+    assert code == 0, err
+    assert "game 1: return 1 in 6 steps" in out
     assert set(frames("x.mp4")) == {(512 + 260, 512)}
 
 

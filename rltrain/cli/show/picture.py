@@ -93,8 +93,8 @@ def _letters(text: str, size: int, colour: tuple[int, int, int]) -> Any:
     return _font(size).render(clean, True, colour)
 
 
-@lru_cache(maxsize=4)
 def _font(size: int) -> Any:
+    """Made anew each time: an environment that is closed ends all fonts of the process."""
     module = pygame()
     module.font.init()
     return module.font.Font(None, round(size * 1.3))  # its own font's letters are low

@@ -11,9 +11,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from rltrain.core import Array
 from rltrain.errors import DiskError, InputError, MissingError
@@ -23,6 +23,7 @@ SUFFIXES = (".mp4", ".gif")
 QUALITY = "18"  # of H.264, its constant rate factor: no difference is seen
 GIF_TICKS = 100  # a second; players take a shorter pause than two ticks for a long one
 GIF_LEAST = 2
+RED_GREEN_BLUE = np.array([1, 1 << 8, 1 << 16], np.uint32)  # where they are in the number of a colour
 
 
 def check(path: Path) -> None:
@@ -33,7 +34,8 @@ def check(path: Path) -> None:
         raise InputError(f"--record {path}: this is a folder")
     if not path.absolute().parent.is_dir():
         raise DiskError(f"--record {path}: there is no folder {path.absolute().parent}")
-    _av()
+    if path.suffix.lower() != ".gif":
+        _av()
 
 
 class Recording:
@@ -95,9 +97,9 @@ class Gif:
     """A palette fits only what is known, so the pictures wait in memory, compressed, until the last is there."""
 
     def __init__(self, path: Path, fps: float, height: int, width: int) -> None:
-        self._av, self._path, self._fps = _av(), path, fps
-        self._shape = (height, width, 3)
+        self._path, self._fps, self._shape = path, fps, (height, width, 3)
         self._waiting: list[tuple[int, bytes]] = []  # tick and picture
+        self._colours = np.zeros(0, np.uint32)  # all that are seen, as 0xBBGGRR
         self._count = 0
 
     def add(self, picture: Array) -> None:
@@ -105,61 +107,24 @@ class Gif:
         self._count += 1
         if not self._waiting or tick - self._waiting[-1][0] >= GIF_LEAST:
             self._waiting.append((tick, zlib.compress(picture.tobytes(), 1)))
+            self._colours = np.union1d(self._colours, picture.astype(np.uint32) @ RED_GREEN_BLUE)
 
     def close(self) -> None:
-        container = self._av.open(str(self._path), "w", format="gif")
-        stream = container.add_stream("gif", rate=GIF_TICKS)
-        stream.height, stream.width = self._shape[:2]
-        stream.pix_fmt = "pal8"
-        for frame in self._coloured(self._palette()):
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-        container.close()
+        palette = self._palette()
+        ticks = [tick for tick, _ in self._waiting]
+        ends = [*ticks[1:], max(ticks[-1] + GIF_LEAST, round(self._count * GIF_TICKS / self._fps))]
+        first, *others = (self._coloured(packed, palette) for _, packed in self._waiting)
+        shown = [10 * (end - tick) for tick, end in zip(ticks, ends, strict=True)]  # milliseconds
+        first.save(self._path, "GIF", save_all=True, append_images=others, duration=shown, loop=0)
 
-    def _palette(self) -> Any:
-        """The 256 colours that fit all pictures best, as a frame of 16 x 16."""
-        graph = self._av.filter.Graph()
-        source, make, sink = self._source(graph, *self._shape[:2]), graph.add("palettegen"), graph.add("buffersink")
-        source.link_to(make)
-        make.link_to(sink)
-        graph.configure()
-        for picture in self._waiting:
-            source.push(self._frame(*picture))
-        source.push(None)
-        return sink.pull()
+    def _palette(self) -> Image.Image:
+        """The 256 colours that fit all that are seen best, or these themselves."""
+        seen = np.ascontiguousarray(self._colours).astype("<u4").view(np.uint8).reshape(1, -1, 4)[..., :3]
+        return Image.fromarray(np.ascontiguousarray(seen)).quantize(256)
 
-    def _coloured(self, palette: Any) -> Iterator[Any]:
-        """The pictures in the colours of the palette, one after the other."""
-        graph = self._av.filter.Graph()
-        pictures, colours = self._source(graph, *self._shape[:2]), self._source(graph, 16, 16)
-        use, sink = graph.add("paletteuse", "dither=none:diff_mode=rectangle"), graph.add("buffersink")
-        pictures.link_to(use, 0, 0)
-        colours.link_to(use, 0, 1)
-        use.link_to(sink)
-        graph.configure()
-        colours.push(palette)
-        colours.push(None)
-        for picture in self._waiting:
-            pictures.push(self._frame(*picture))
-            yield from self._ready(sink)
-        pictures.push(None)
-        yield from self._ready(sink)
-
-    def _ready(self, sink: Any) -> Iterator[Any]:
-        while True:
-            try:
-                yield sink.pull()
-            except (self._av.error.BlockingIOError, self._av.error.EOFError):  # none yet, or none any more
-                return
-
-    def _source(self, graph: Any, height: int, width: int) -> Any:
-        return graph.add_buffer(width=width, height=height, format="bgra", time_base=Fraction(1, GIF_TICKS))
-
-    def _frame(self, tick: int, packed: bytes) -> Any:
+    def _coloured(self, packed: bytes, palette: Image.Image) -> Image.Image:
         pixels = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(self._shape)
-        frame = self._av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="bgra")
-        frame.pts, frame.time_base = tick, Fraction(1, GIF_TICKS)
-        return frame
+        return Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 @contextmanager
@@ -179,7 +144,6 @@ def _av() -> ModuleType:
     """PyAV. MissingError, naming the command, if it is not installed."""
     try:
         import av
-        import av.filter
     except ImportError as error:
         raise MissingError(f'--record needs PyAV: pip install "rltrain[watch]" ({error})') from error
     return av
