@@ -10,11 +10,11 @@ The functions are in `rltrain.api`, which is imported when one of them is first 
 from typing import TYPE_CHECKING, Any
 
 from rltrain import errors
+from rltrain.version import __version__
 
 if TYPE_CHECKING:
     from rltrain.api import check, evaluate, load, read, resume, solve, stream, train
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "check", "errors", "evaluate", "load", "read", "resume", "solve", "stream", "train"]
 
 

@@ -312,7 +312,11 @@ def test_configs_and_runs_are_checked(run):
 def test_a_solution_has_the_names_of_the_model_and_the_solvers_numbers():
     found, model = rltrain.solve(discount=0.9), files.read(files.BOOK).model
     plain = solve(model, 0.9)
-    assert list(found.value.values()) == pytest.approx(plain.value) and list(found.policy.values()) == plain.actions
+    assert list(found.value.values()) == pytest.approx(plain.value) and list(found.policy.values()) == [
+        "a0",
+        "a0",
+        "a1",
+    ]
     assert found.q["s0"] == pytest.approx({"a0": 18.9189189, "a1": 17.027027, "a2": 13.6216216})
     assert found.bound < 1e-6 and rltrain.solve(model, discount="9/10").value == found.value
     assert "s0: a0 18.9189" in repr(found)

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from rltrain import __version__
 from rltrain.cli.check import check_command
 from rltrain.cli.doctor import doctor_command
 from rltrain.cli.errors import exit_code_of
@@ -24,6 +23,7 @@ from rltrain.cli.train import resume_command, train_command
 from rltrain.cli.warned import say_warnings_in_lines
 from rltrain.cli.watch import watch_command
 from rltrain.errors import OutOfMemoryError
+from rltrain.version import __version__
 
 LEAST_SPACE = 600 << 20  # bytes of addresses: with less, a numerical library turns round for ever while it is loaded
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rltrain import __version__
 from rltrain.cli.output import complain
 from rltrain.errors import DiskError, EnvironmentFault, OutOfMemoryError, RltrainError, out_of_memory
+from rltrain.version import __version__
 
 
 class Crash(Exception):

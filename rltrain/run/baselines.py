@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from rltrain import __version__, envs
+from rltrain import envs
 from rltrain.core import Progress, Silent
 from rltrain.experiment.config import Experiment
 from rltrain.experiment.settings import EnvironmentConfig
@@ -29,6 +29,7 @@ from rltrain.run import protocols, remembered
 from rltrain.run.evaluation import Playing
 from rltrain.run.own_files import write_small
 from rltrain.run.protocols import UNLIMITED_STEPS, default_protocol
+from rltrain.version import __version__
 
 FILE = "baselines.json"
 STEPS = 12_800  # that the games of one policy may take together: a second or two of a slow environment

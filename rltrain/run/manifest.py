@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from rltrain import __version__
 from rltrain.errors import CheckpointError
 from rltrain.run import state_codec
 from rltrain.run.disk import Damaged, FileEntry
+from rltrain.version import __version__
 
 FORMAT = 1
 FILES = ("state.json", "arrays.safetensors")

@@ -9,10 +9,11 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from rltrain import __version__, words
+from rltrain import words
 from rltrain.errors import RltrainError
 from rltrain.run import machine, reserve
 from rltrain.verbs.cost import available_bytes
+from rltrain.version import __version__
 
 NEEDED = {  # distribution -> module
     "numpy": "numpy",
