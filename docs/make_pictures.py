@@ -17,7 +17,8 @@ from pathlib import Path
 from rich.console import Console
 
 from rltrain import envs
-from rltrain.cli import live_table, table
+from rltrain.cli.metrics import measure
+from rltrain.cli.run_display import RunDisplay, RunFacts
 from rltrain.experiment import config
 from rltrain.run.loop import Event
 from rltrain.verbs.history import recall
@@ -26,33 +27,31 @@ HERE = Path(__file__).parent
 HEIGHT = 36  # lines of the terminal
 
 
-def view_of(run: Path) -> live_table.LiveTable:
+def display_of(run: Path) -> RunDisplay:
     """The live table of a run, with all of its past."""
     experiment = config.load(run / "config.yaml")
     budget = dict(experiment.run.budget or {})
     timings = [json.loads(line) for line in (run / "timings.jsonl").read_text(encoding="utf-8").splitlines()]
     progress = {key: timings[-1][key] for key in ("share", "elapsed_seconds", "steps_per_second")}
-    facts = table.Facts(
+    facts = RunFacts(
         title=f"{experiment.algorithm_name} on {experiment.environment.id}",
         folder=f"runs/{run.resolve().name}",
         budget=budget,
         frames_per_step=envs.describe(experiment.environment).frames_per_step,
         progress=lambda: progress,
-        past=recall(run, ("env_steps", "episodes", "updates"), table.measure(budget)),
+        past=recall(run, ("env_steps", "episodes", "updates"), measure(budget)),
     )
-    view = live_table.LiveTable(facts, Console(file=io.StringIO(), width=80, height=HEIGHT))
+    display = RunDisplay(facts)
     saved = sorted(path.name for path in (run / "checkpoints").glob("ckpt-*"))
     if saved:
-        view.show(Event("save", {}, {}, saved[-1]))
-    return view
+        display.take(Event("save", {}, {}, saved[-1]))
+    return display
 
 
 def draw(run: Path, out: Path) -> None:
     """Write the picture."""
     console = Console(file=io.StringIO(), width=80, height=HEIGHT, record=True, force_terminal=True)
-    view = view_of(run)
-    console.print(view.render())
-    view.close()
+    console.print(display_of(run).picture(80, HEIGHT))
     svg = console.export_svg(title="rltrain", unique_id="table")
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # they would be fetched from the network
     svg = svg.replace("Fira Code", "DejaVu Sans Mono").replace("<svg ", '<svg xml:space="preserve" ', 1)

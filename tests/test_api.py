@@ -23,7 +23,7 @@ from rltrain.experiment.config import load
 from rltrain.mdp import files
 from rltrain.mdp.solvers.solve import solve
 from rltrain.run import blas, facts
-from rltrain.run.folder import is_locked
+from rltrain.run.lock import is_locked
 
 ROOT = Path(__file__).parent.parent
 SHORT = {"run.budget": {"env_steps": 600}, "algorithm.learning_starts": 200, "environment.num_envs": 2}

@@ -47,12 +47,12 @@ def show(result: PolicyScore) -> None:
     exact = result.exact
     if exact is not None:
         value, best, loss = (
-            words.number(exact[key]).replace("inf", "infinity") for key in ("value", "optimal", "loss")
+            words.number(each).replace("inf", "infinity") for each in (exact.value, exact.optimal, exact.loss)
         )
-        what = f"{value} of {best} at discount {exact['discount']:g}: loses {loss}"
-        rows["exact value of start"] = f"{what} (within {exact['bound']:.1g})"
-        if exact["policy"] is not None:
-            rows["policy"] = ", ".join(f"{state} {action}" for state, action in exact["policy"].items())
+        what = f"{value} of {best} at discount {exact.discount:g}: loses {loss}"
+        rows["exact value of start"] = f"{what} (within {exact.bound:.1g})"
+        if exact.policy is not None:
+            rows["policy"] = ", ".join(f"{state} {action}" for state, action in exact.policy.items())
     if result.note:
         rows["discount"] = result.note
     if result.partial:

@@ -209,20 +209,22 @@ def command_line() -> str:
 
 def drive(run: Run, quiet: bool) -> int:
     """Advance a run to its end or to the first signal, show it, and free its folder."""
-    from rltrain.cli import table
+    from rltrain.cli.metrics import measure
+    from rltrain.cli.run_display import RunDisplay, RunFacts
     from rltrain.cli.signals import stopping
+    from rltrain.cli.views import view
     from rltrain.run.tables import summary_lines
     from rltrain.verbs.history import recall
     from rltrain.verbs.train import state_after
     from rltrain.verbs.truth import discounts_apart
 
-    facts = table.Facts(
+    facts = RunFacts(
         title=f"{run.experiment.algorithm_name} on {run.experiment.environment.name}",
         folder=str(run.folder),
         budget=run.budget,
         frames_per_step=run.spec.frames_per_step,
         progress=run.progress,
-        past=recall(run.folder, run.counters, table.measure(run.budget)),
+        past=recall(run.folder, run.counters, measure(run.budget)),
         note=discounts_apart(run.experiment, run.spec),
     )
     state: str | None = "crashed"
@@ -230,13 +232,13 @@ def drive(run: Run, quiet: bool) -> int:
     with keeping_crashes(run.folder):
         try:
             with stopping(run.request_stop) as asked:
-                view = table.view(facts, Output(sys.stdout), quiet)
+                shown = view(RunDisplay(facts), Output(sys.stdout), quiet)
                 try:
                     for event in run.advance():
                         steps += event.kind == "step"
-                        view.show(event)
+                        shown.show(event)
                 finally:
-                    view.close()
+                    shown.close()
             state = None
         except RltrainError as error:
             state = state_after(error)
@@ -273,9 +275,9 @@ def picture(run: Run) -> str:
 def ending(run: Run, asked: Asked, steps: int, quiet: bool) -> list[str]:
     """What is said last: what happened in a session of so many steps, and what to type next."""
     from rltrain import words
-    from rltrain.cli import table
+    from rltrain.cli.metrics import measure
 
-    unit = table.measure(run.budget)
+    unit = measure(run.budget)
     done = (
         f"{words.count(run.counters[unit])} {words.counter(unit)} in {words.spell(run.progress()['elapsed_seconds'])}"
     )

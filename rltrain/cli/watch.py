@@ -88,7 +88,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Game:
+class WatchedGame:
     """One game, over or left."""
 
     total: float
@@ -164,7 +164,7 @@ def way_of(wish: Wish, settings: EnvironmentConfig) -> Way:
 
 def show(
     moments: Iterator[Moment], wish: Wish, subject: Subject, fps: float, way: Way, stopped: Callable[[], bool]
-) -> list[Game]:
+) -> list[WatchedGame]:
     """Show every moment in the ways that were wished for; returns the games as they ended."""
     from rltrain.cli.show.film import Film
     from rltrain.cli.show.pace import Pace
@@ -174,7 +174,7 @@ def show(
         film = Film(wish.record, subject, fps * wish.speed, wish.scale, bool(wish.bars))
     person = way != "words" or sys.stdout.isatty()
     pace = Pace(fps, wish.speed if person else math.inf)
-    games: list[Game] = []
+    games: list[WatchedGame] = []
     try:
         viewer = viewer_of(way, wish, subject)
         covers = viewer is not None and viewer.covers
@@ -213,7 +213,7 @@ def watched(
     pace: Pace,
     film: Film | None,
     stopped: Callable[[], bool],
-) -> Iterator[Game]:
+) -> Iterator[WatchedGame]:
     """Hand every moment on, at a person's pace if there is one; yields each game when it is over or left."""
     played = 0
     for moment in moments:
@@ -225,7 +225,7 @@ def watched(
         more = not stopped() and (viewer is None or pace.wait(viewer, moment.last, stopped))
         more &= steps is None or played < steps
         if moment.last or not more:
-            yield Game(moment.total, moment.step, "cut" if moment.cut else "over" if moment.last else "left")
+            yield WatchedGame(moment.total, moment.step, "cut" if moment.cut else "over" if moment.last else "left")
         if not more:
             return
 
@@ -246,7 +246,7 @@ def viewer_of(way: Way, wish: Wish, subject: Subject) -> Viewer | None:
     return None
 
 
-def line(number: int, game: Game) -> str:
+def line(number: int, game: WatchedGame) -> str:
     """What is said of a game."""
     ends = {"over": "", "cut": ", cut off by the time limit", "left": ", left before its end"}
     return f"game {number}: return {words.score(game.total)} in {words.count(game.length)} steps{ends[game.end]}"

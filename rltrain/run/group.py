@@ -33,7 +33,7 @@ CHANGEABLE = ("budget", "evaluate", "save", "max_wall")  # of the run block: may
 
 
 @dataclass(frozen=True)
-class Group:
+class SeedGroup:
     """A folder and the seeds whose runs lie in it."""
 
     folder: Path
@@ -99,7 +99,7 @@ class Group:
             shutil.rmtree(self.folder)
 
 
-def create(experiment: Experiment, seeds: Sequence[int], runs_dir: Path, name: str | None, command: str) -> Group:
+def create(experiment: Experiment, seeds: Sequence[int], runs_dir: Path, name: str | None, command: str) -> SeedGroup:
     """A new group in a new folder, called as a run would be."""
     stem = f"{experiment.algorithm_name}-{experiment.environment.name.split('/')[-1]}"
     folder = folders.create(runs_dir, name, stem)
@@ -113,10 +113,10 @@ def create(experiment: Experiment, seeds: Sequence[int], runs_dir: Path, name: s
     except BaseException:
         folders.forget_unbegun(folder)
         raise
-    return Group(folder, tuple(seeds))
+    return SeedGroup(folder, tuple(seeds))
 
 
-def find(runs_dir: Path, given: str | Path) -> Group | None:
+def find(runs_dir: Path, given: str | Path) -> SeedGroup | None:
     """The group that is given by its name or its path; None if it is no group's."""
     name = str(given)
     candidates = [runs_dir / name] if folders.NAME.fullmatch(name) else []
@@ -128,7 +128,7 @@ def find(runs_dir: Path, given: str | Path) -> Group | None:
     return None
 
 
-def read(folder: Path) -> Group:
+def read(folder: Path) -> SeedGroup:
     """The group in this folder. CheckpointError if its seeds.json is not as it was written."""
     seeds = _read(folder).get("seeds")
     if (
@@ -139,7 +139,7 @@ def read(folder: Path) -> Group:
     ):
         rule = f"expected `seeds`, a list of 1 to {MOST_SEEDS:,} different whole numbers"
         raise CheckpointError(f"{folder / folders.GROUP_MARKER}: {rule}")
-    group = Group(folder, tuple(seeds))
+    group = SeedGroup(folder, tuple(seeds))
     for seed in group.seeds:
         if group.member(seed).is_symlink():
             raise CheckpointError(folders.link_for_member(group.member(seed)))

@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from rltrain import envs, registry, words
+from rltrain.core import Algorithm, EnvSpec, Hardware, Progress
+from rltrain.deep.fast import allocator
 from rltrain.errors import OutOfMemoryError
-
-if TYPE_CHECKING:
-    from rltrain.core import Algorithm, EnvSpec, Progress
-    from rltrain.experiment.config import Experiment
+from rltrain.experiment.config import Experiment
+from rltrain.rng import Streams
+from rltrain.run import build, machine
 
 PROCESS_BYTES = 700_000_000  # Python, torch, emulators and batches of a run without its replay memory
 GPU_BYTES = 2_000_000_000  # libraries, networks and batches of a run there, without its replay memory
@@ -34,9 +36,6 @@ PATIENCE_SECONDS = 20.0  # for the first update of a probe
 
 def costs(experiment: Experiment, spec: EnvSpec) -> dict[str, int]:
     """parameters, replay_bytes, gpu_bytes of them, checkpoint_bytes, cores; empty where the algorithm does not say."""
-    from rltrain import registry
-    from rltrain.run import machine
-
     found = dict(registry.plugin(experiment.algorithm_name).cost(experiment.algorithm, spec))
     if not found:
         return {}
@@ -49,8 +48,6 @@ def refuse_what_does_not_fit(experiment: Experiment, resumed: bool = False) -> t
 
     Nothing can be lowered of a run that is `resumed`: it keeps its settings.
     """
-    from rltrain import envs
-
     spec = envs.describe(experiment.environment, task=experiment.task)
     if experiment.task == "mdp":
         envs.known_model(experiment.environment, experiment.algorithm_name)
@@ -81,8 +78,6 @@ def check_memory(
 
     `with_memory_of`: the cost with a replay memory of so many transitions.
     """
-    from rltrain import words
-
     bytes_of, whose = (gpu_memory_bytes, "the GPU's memory") if on_gpu else (memory_bytes, "memory")
     needed = bytes_of(cost)
     if needed <= available:
@@ -160,11 +155,6 @@ def cgroup_limits(membership: Path, root: Path) -> list[int]:
 @contextmanager
 def trial(experiment: Experiment) -> Iterator[Algorithm]:
     """The algorithm as `train` would build it, but with a short memory, and nothing is left. Errors as `build`."""
-    from rltrain.core import Hardware
-    from rltrain.deep.fast import allocator
-    from rltrain.rng import Streams
-    from rltrain.run import build, machine
-
     settings = experiment.algorithm.model_dump()
     smaller = {key: min(value, settings[key]) for key, value in PROBE_SETTINGS.items() if key in settings}
     if "exploration_initial_eps" in settings and "exploration_final_eps" in settings:

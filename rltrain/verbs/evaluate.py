@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from rltrain.run import baselines, machine
 from rltrain.run.evaluation import Evaluation, Playing
 from rltrain.verbs import saved_policy
 from rltrain.verbs.saved_policy import SavedRun
-from rltrain.verbs.truth import against_truth, discounts_apart
+from rltrain.verbs.truth import ExactScore, against_truth, discounts_apart
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class PolicyScore:
     reward_threshold: float | None  # the score at which the task counts as solved
     model_discount: float | None  # that a known model states
     note: str  # where the config learns for another discount than that
-    exact: dict[str, Any] | None  # value and loss in a known model, by its equations
+    exact: ExactScore | None  # value and loss in a known model
     warnings: tuple[str, ...] = ()  # of the checkpoint
 
     @property
@@ -69,7 +69,7 @@ class PolicyScore:
             "reward_threshold": self.reward_threshold,
             "model_discount": self.model_discount,
             "note": self.note,
-            "exact": self.exact,
+            "exact": None if self.exact is None else asdict(self.exact),
         }
 
     def __repr__(self) -> str:

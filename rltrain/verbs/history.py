@@ -12,7 +12,7 @@ from rltrain.plain_files import as_number, is_count, json_lines
 
 
 @dataclass(frozen=True)
-class Row:
+class HistoryRow:
     """What was known at one moment."""
 
     position: int  # of the counter that the budget counts
@@ -28,18 +28,18 @@ class History:
     """
 
     def __init__(self, limit: int) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[HistoryRow] = []
         self._limit = limit
         self._stride = 1
 
-    def add(self, row: Row) -> None:
+    def add(self, row: HistoryRow) -> None:
         self.rows.append(row)
         self.rows = merged(self.rows, self._stride)
         while len(self.rows) > self._limit:
             self._stride = wider(self._stride)
             self.rows = merged(self.rows, self._stride)
 
-    def spread(self, limit: int) -> list[Row]:
+    def spread(self, limit: int) -> list[HistoryRow]:
         """At most `limit` rows, for a small window."""
         rows, stride = self.rows, self._stride
         while len(rows) > max(limit, 1):
@@ -48,9 +48,9 @@ class History:
         return rows
 
 
-def merged(rows: Sequence[Row], stride: int) -> list[Row]:
+def merged(rows: Sequence[HistoryRow], stride: int) -> list[HistoryRow]:
     """One row a stretch: the last one, with the last score that was measured in the stretch."""
-    out: list[Row] = []
+    out: list[HistoryRow] = []
     for row in rows:
         if out and (out[-1].position - 1) // stride == (row.position - 1) // stride:  # a stretch ends on a round count
             row = row if row.score is not None else replace(row, score=out[-1].score)
@@ -65,7 +65,7 @@ def wider(stride: int) -> int:
     return stride * 5 // 2 if str(stride).startswith("2") else stride * 2
 
 
-def recall(folder: Path, counters: Collection[str], measure: str) -> list[Row]:
+def recall(folder: Path, counters: Collection[str], measure: str) -> list[HistoryRow]:
     """The past of a resumed run, from metrics.jsonl and eval.jsonl. Only shown: what is unreadable is left out."""
     rows = [_row(values, counters, measure) for values in _lines(folder / "metrics.jsonl")]
     scored = [
@@ -73,16 +73,16 @@ def recall(folder: Path, counters: Collection[str], measure: str) -> list[Row]:
         for values in _lines(folder / "eval.jsonl")
         if math.isfinite(as_number(values.get("mean")))
     ]
-    merged_rows: list[Row] = []
+    merged_rows: list[HistoryRow] = []
     for row in sorted([*rows, *scored], key=lambda row: row.position):  # stable: an evaluation follows its step
         past = merged_rows[-1].metrics if merged_rows else {}
         merged_rows.append(replace(row, metrics=row.metrics or past))
     return merged_rows
 
 
-def _row(values: Mapping[str, Any], counters: Collection[str], measure: str) -> Row:
+def _row(values: Mapping[str, Any], counters: Collection[str], measure: str) -> HistoryRow:
     counts = {key: value if is_count(value := values.get(key)) else 0 for key in counters}
-    return Row(
+    return HistoryRow(
         counts.get(measure, 0), counts, {key: as_number(value) for key, value in values.items() if key not in counters}
     )
 

@@ -168,6 +168,7 @@ def driven(run: Run, sure: bool, picture: bool) -> RunResult:
     except KeyboardInterrupt:
         done = ", ".join(f"{words.count(value)} {words.counter(name)}" for name, value in run.counters.items())
         raise KeyboardInterrupt(f"after {done}; saved: go on with rltrain.resume({str(run.folder)!r})") from None
+    best = run.scores.best
     return RunResult(
         folder=run.folder,
         title=f"{run.experiment.algorithm_name} on {run.experiment.environment.name}",
@@ -175,7 +176,7 @@ def driven(run: Run, sure: bool, picture: bool) -> RunResult:
         metrics=metrics,
         finished=run.finished,
         stopped=None if run.finished else run.stop,
-        best=None if run.best is None else (run.best["score"], run.best["step"]),
+        best=None if best is None else (best["score"], best["step"]),
         seconds=run.progress()["elapsed_seconds"],
         warnings=tuple(told),
     )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
-if TYPE_CHECKING:
-    from rltrain.core import Array, EnvSpec, Policy
-    from rltrain.experiment.config import Experiment
-    from rltrain.mdp.model import Model
+import numpy as np
+
+from rltrain import envs
+from rltrain.core import Array, EnvSpec, Policy, Scoring
+from rltrain.errors import InputError, UncertifiedError
+from rltrain.experiment.config import Experiment
+from rltrain.mdp import pairs
+from rltrain.mdp.losses import losses
+from rltrain.mdp.model import Model
+from rltrain.mdp.solvers import bellman
 
 FEW_STATES = 50  # up to which the whole policy is named
 MOST_STATES = 200_000  # up to which its equations are solved
@@ -24,15 +30,21 @@ def discounts_apart(experiment: Experiment, spec: EnvSpec) -> str:
     return f"the model's own discount is {own:.12g}, the config learns for {learned:.12g}"
 
 
-def against_truth(experiment: Experiment, policy: Policy) -> dict[str, Any] | None:
-    """Value of the start under the policy and at best, the loss, and their bound. None where no model is known."""
-    import numpy as np
+@dataclass(frozen=True)
+class ExactScore:
+    """What a policy is worth in a known model, by its equations."""
 
-    from rltrain import envs
-    from rltrain.errors import InputError, UncertifiedError
-    from rltrain.mdp.losses import losses
-    from rltrain.mdp.solvers import bellman
+    discount: float
+    value: float  # of the start, under the policy
+    optimal: float  # of the start, under the best policy
+    loss: float  # of the start
+    loss_max: float  # of the state where it is greatest
+    bound: float  # no number is farther from the truth
+    policy: dict[str, str] | None  # state -> action, of a policy that draws none, in a small model
 
+
+def against_truth(experiment: Experiment, policy: Policy) -> ExactScore | None:
+    """What the policy is worth where it was trained. None where no model is known, and where a sum does not exist."""
     if experiment.task == "env":
         return None
     model = envs.model_of(experiment.environment)
@@ -53,24 +65,19 @@ def against_truth(experiment: Experiment, policy: Policy) -> dict[str, Any] | No
     sure = bool((taken[taken > 0] == 1).all())
     few = np.flatnonzero(taken == 1)[:FEW_STATES]
     named = {model.states[int(model.pair_state[i])]: model.actions[int(model.action[i])] for i in few}
-    return {
-        "discount": discount,
-        "value": bellman.mean(start, result.evaluated.value),
-        "optimal": bellman.mean(start, result.optimal.value),
-        "loss": bellman.mean(start, result.loss),
-        "loss_max": float(result.loss.max()),
-        "bound": result.bound,
-        "policy": named if sure and model.num_states <= FEW_STATES else None,
-    }
+    return ExactScore(
+        discount=discount,
+        value=bellman.mean(start, result.evaluated.value),
+        optimal=bellman.mean(start, result.optimal.value),
+        loss=bellman.mean(start, result.loss),
+        loss_max=float(result.loss.max()),
+        bound=result.bound,
+        policy=named if sure and model.num_states <= FEW_STATES else None,
+    )
 
 
 def _taken(model: Model, policy: Policy) -> Array | None:
     """[P] the probability of each pair; None where the policy takes an action that is impossible."""
-    import numpy as np
-
-    from rltrain.core import Scoring
-    from rltrain.mdp import pairs
-
     states = np.arange(model.num_states)[:, None]
     if isinstance(policy, Scoring) and policy.score_name == "probability":  # it draws: one draw would not be it
         return np.asarray(policy.scores(states)[model.pair_state, model.action])

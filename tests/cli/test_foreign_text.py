@@ -14,14 +14,15 @@ import gymnasium
 import pytest
 
 from rltrain import yaml_subset
-from rltrain.cli import app, live_table, table, warned
+from rltrain.cli import app, views, warned
 from rltrain.cli.errors import exit_code_of
 from rltrain.cli.output import Output, complain, console, say, say_json
-from rltrain.cli.seeds import table as seeds_table
+from rltrain.cli.run_display import RunDisplay, RunFacts
+from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts, SeedsMoment
 from rltrain.cli.seeds.result import EVALUATION
 from rltrain.spelling import brief, in_one_line, shown
 from rltrain.verbs.seeds.children import Child, last_words
-from rltrain.verbs.seeds.progress import Progress, Row
+from rltrain.verbs.seeds.progress import SeedProgress, SeedRow
 
 TITLE = "\x1b]0;owned\x07"  # sets the window's title
 HOSTILE = [
@@ -228,9 +229,9 @@ def test_the_live_table_lets_no_name_of_a_metric_through(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
     progress = {"share": 0.5, "elapsed_seconds": 1.0, "steps_per_second": 1.0}
-    facts = table.Facts(ALL, f"runs/{ALL}", {"env_steps": 10}, 1, lambda: progress)
-    view = table.view(facts, Output(stream), quiet=False)
-    assert isinstance(view, live_table.LiveTable)
+    facts = RunFacts(ALL, f"runs/{ALL}", {"env_steps": 10}, 1, lambda: progress)
+    view = views.view(RunDisplay(facts), Output(stream), quiet=False)
+    assert isinstance(view, views.ScreenView)
     for kind in ("step", "warning", "save", "busy"):
         view.show(Event(kind, {"env_steps": 5, "episodes": 1}, dict.fromkeys(HOSTILE, 1.0), ALL))
     view.close()
@@ -251,17 +252,17 @@ class Event:
 def test_the_table_of_seeds_and_the_lines_of_their_logs_let_nothing_through(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     for stream in (Terminal(), io.StringIO()):
-        facts = seeds_table.Facts(ALL, ALL, ALL, {"env_steps": 10}, True, 1)
-        view = seeds_table.view(facts, Output(stream), quiet=False)
-        known = Progress({"env_steps": 5, ALL: 3}, {ALL: 1.0, TITLE: math.nan}, 1.0, 2.0, 3.0)
-        view.show(seeds_table.Moment([Row(1, "running", known)], 1.0, EVALUATION, ALL), at_once=True)
-        view.warn(1, ALL)
+        facts = SeedsFacts(ALL, ALL, ALL, {"env_steps": 10}, True, 1)
+        view = views.view(SeedsDisplay(facts), Output(stream), quiet=False)
+        known = SeedProgress({"env_steps": 5, ALL: 3}, {ALL: 1.0, TITLE: math.nan}, 1.0, 2.0, 3.0)
+        now = SeedsMoment([SeedRow(1, "running", known)], 1.0, EVALUATION, ALL, True, [f"seed 1: {ALL}"])
+        view.show(now)
         view.close()
         text = stream.getvalue()
         assert shown(TITLE) in text
         assert controls(OURS.sub("", text).replace("\r", "") if stream.isatty() else text) == set()
     quiet = io.StringIO()
-    seeds_table.view(facts, Output(quiet), quiet=True).warn(1, ALL)
+    views.view(SeedsDisplay(facts), Output(quiet), quiet=True).show(now)
     assert controls(quiet.getvalue()) == set() and quiet.getvalue().count("\n") == 1
     said = last_words(Child(1, "failed", 1, ["\x1b[33mWARN: odd\x1b[0m", f"it says {TITLE}"]))
     assert said == "WARN: odd; it says \\x1b]0;owned\\x07"

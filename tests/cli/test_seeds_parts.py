@@ -9,13 +9,15 @@ import pytest
 from rich.console import Console
 
 from rltrain.cli.output import Output
-from rltrain.cli.seeds import table
+from rltrain.cli.seeds import display
+from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts, SeedsMoment
 from rltrain.cli.seeds.result import measure_of, result_lines, results, solved_line
+from rltrain.cli.views import LogView, view
 from rltrain.errors import InputError, OutOfMemoryError
 from rltrain.experiment import config
 from rltrain.verbs.seeds import asked
 from rltrain.verbs.seeds.children import Child, first_fault, last_words
-from rltrain.verbs.seeds.progress import Progress, Row, last_row, progress
+from rltrain.verbs.seeds.progress import SeedProgress, SeedRow, last_row, progress
 
 # What was asked for
 
@@ -140,8 +142,10 @@ GAMES = {"return/mean": 41.5, "return/min": 24.0, "return/max": 68.0, "loss/td":
 
 def row(seed, state, steps=None, metrics=GAMES, last=None, best=None):
     if steps is None:
-        return Row(seed, state, Progress({}, {}, math.nan, None, None))
-    return Row(seed, state, Progress({"env_steps": steps, "episodes": steps // 50}, metrics, steps / 100, last, best))
+        return SeedRow(seed, state, SeedProgress({}, {}, math.nan, None, None))
+    return SeedRow(
+        seed, state, SeedProgress({"env_steps": steps, "episodes": steps // 50}, metrics, steps / 100, last, best)
+    )
 
 
 ROWS = [
@@ -155,22 +159,21 @@ EXPERIMENT = config.loads("algorithm: basic\nenvironment: CartPole-v1\nrun: {bud
 
 
 def facts(evaluated=True, jobs=2):
-    return table.Facts(
+    return SeedsFacts(
         "dqn on CartPole-v1", "runs/cart", "seeds 0 to 4, 2 at a time", {"env_steps": 1000}, evaluated, jobs
     )
 
 
-def moment(rows=ROWS, note=""):
-    return table.Moment(rows, 12.0, measure_of(rows), note)
+def moment(rows=ROWS, note="", urgent=False, warnings=()):
+    return SeedsMoment(rows, 12.0, measure_of(rows), note, urgent, warnings)
 
 
 def shown(now, given=None, width=80, height=40):
-    view = table.LiveTable(
-        given or facts(), Console(file=io.StringIO(), width=width, height=height, force_terminal=True)
-    )
+    seen = SeedsDisplay(given or facts())
+    assert seen.picture(width, height) is None
+    seen.take(now)
     console = Console(file=io.StringIO(), width=width, height=height, record=True)
-    console.print(view.render(now))
-    view.close()
+    console.print(seen.picture(width, height))
     return console.export_text()
 
 
@@ -196,14 +199,14 @@ def test_the_score_of_all_seeds_stays_whole_in_30_columns():
 
 def test_large_numbers_keep_to_80_columns_and_stay_whole():
     rows = [
-        Row(
+        SeedRow(
             2**63 - 1 - seed,
             "running",
-            Progress({"env_steps": 1_000_000_000}, GAMES | {"return/mean": 123_456.7}, 99_999, 12_345.6, 98_765.4),
+            SeedProgress({"env_steps": 1_000_000_000}, GAMES | {"return/mean": 123_456.7}, 99_999, 12_345.6, 98_765.4),
         )
         for seed in range(2)
     ]
-    given = table.Facts("dqn on ALE/MsPacman-v5", "runs/" + "x" * 100, "two", {"env_steps": 10**10}, True, 2)
+    given = SeedsFacts("dqn on ALE/MsPacman-v5", "runs/" + "x" * 100, "two", {"env_steps": 10**10}, True, 2)
     lines = shown(moment(rows), given).splitlines()
     assert max(map(len, lines)) == 80
     assert all(part in lines[2] for part in ("…775807", "1,000,000,000", "123,457", "12,346", "98,765", "1 d 03:46"))
@@ -223,7 +226,7 @@ def test_of_many_seeds_the_urgent_are_shown(height):
     rows = [row(seed, "finished", 1000) for seed in range(50)]
     rows += [row(50, "failed", 10), row(51, "running", 20), *(row(seed, "waiting") for seed in range(52, 100))]
     text = shown(moment(rows), height=height)
-    assert len(text.splitlines()) <= max(height, table.FRAME_LINES + table.FEWEST_ROWS + 3)
+    assert len(text.splitlines()) <= max(height, display.FRAME_LINES + display.FEWEST_ROWS + 3)
     assert " 50 failed " in text and " 51 running " in text
     assert "more seeds: " in text and "48 waiting" in text
 
@@ -240,13 +243,13 @@ def test_a_table_of_values_shows_its_distance_from_the_truth():
 
 def test_lines_tell_each_beginning_and_end_and_then_the_table():
     stream, now = io.StringIO(), [0.0]
-    view = table.Lines(facts(), Output(stream), clock=lambda: now[0])
-    view.show(moment([row(0, "running"), row(1, "waiting")]), True)
-    view.show(moment([row(0, "running", 500), row(1, "waiting")]), False)
+    view = LogView(SeedsDisplay(facts()), Output(stream), clock=lambda: now[0])
+    view.show(moment([row(0, "running"), row(1, "waiting")], urgent=True))
+    view.show(moment([row(0, "running", 500), row(1, "waiting")]))
     now[0] = 11.0
-    view.show(moment([row(0, "running", 500), row(1, "waiting")]), False)
-    view.warn(0, "no fsync")
-    view.show(moment([row(0, "finished", 1000, last=9.0), row(1, "running")]), True)
+    view.show(moment([row(0, "running", 500), row(1, "waiting")]))
+    rows = [row(0, "finished", 1000, last=9.0), row(1, "running")]
+    view.show(moment(rows, urgent=True, warnings=["seed 0: no fsync"]))
     view.close()
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
     assert lines[:2] == ["dqn on CartPole-v1 · runs/cart · seeds 0 to 4, 2 at a time", "  seed 0      running"]
@@ -259,10 +262,10 @@ def test_lines_tell_each_beginning_and_end_and_then_the_table():
 
 def test_quiet_says_warnings_alone():
     stream = io.StringIO()
-    view = table.view(facts(), Output(stream), quiet=True)
-    view.show(moment(), True)
-    view.warn(3, "beware")
-    view.close()
+    quiet = view(SeedsDisplay(facts()), Output(stream), quiet=True)
+    quiet.show(moment())
+    quiet.show(moment(warnings=["seed 3: beware"]))
+    quiet.close()
     assert stream.getvalue() == "warning: seed 3: beware\n"
 
 

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from rltrain.cli import live_table, table
+from rltrain.cli import metrics, run_display
 from rltrain.cli.output import Output
+from rltrain.cli.run_display import RunDisplay, RunFacts
+from rltrain.cli.views import LogView, ScreenView, view
 from rltrain.run.loop import Event
-from rltrain.verbs.history import History, Row, recall, wider
+from rltrain.verbs.history import History, HistoryRow, recall, wider
 
 METRICS = {
     "episodes": 9.0,
@@ -40,7 +42,7 @@ class FakeRun:
         return {"share": self.steps / BUDGET, "elapsed_seconds": self.steps / 100, "steps_per_second": 437.0}
 
     def facts(self, past=()):
-        return table.Facts("dqn on ALE/MsPacman-v5", "runs/pac-1", {"env_steps": BUDGET}, 4, self.progress, past)
+        return RunFacts("dqn on ALE/MsPacman-v5", "runs/pac-1", {"env_steps": BUDGET}, 4, self.progress, past)
 
     def event(self, kind, steps, metrics=METRICS, text=""):
         self.steps = steps
@@ -55,12 +57,12 @@ def run():
 def live(run, width=80, height=40, past=()):
     stream = io.StringIO()
     console = Console(file=stream, width=width, height=height, force_terminal=True)
-    return live_table.LiveTable(run.facts(past), console, clock=lambda: 0.0), stream  # so steps alone redraw nothing
+    return ScreenView(RunDisplay(run.facts(past)), console, clock=lambda: 0.0), stream  # so steps alone redraw nothing
 
 
 def shown(view, width=80, height=40):
     console = Console(file=io.StringIO(), width=width, height=height, record=True)
-    console.print(view.render())
+    console.print(view._display.picture(width, height))
     return console.export_text()
 
 
@@ -89,7 +91,7 @@ def test_the_whole_past_fits_the_window_and_the_first_stretch_stays(run, height)
         view.show(run.event("step", steps, {"return/mean": float(steps)}))
     text = shown(view, height=height)
     view.close()
-    assert len(text.splitlines()) <= max(height, live_table.FRAME_LINES + 7)
+    assert len(text.splitlines()) <= max(height, run_display.FRAME_LINES + 7)
     means = [line for line in text.splitlines() if line.startswith("│ ") and "," in line]
     assert "400,000" in text and len(means) >= 2
 
@@ -130,7 +132,7 @@ def test_a_resumed_table_begins_with_the_past(run, tmp_path):
 
 def test_lines_are_spoken_every_ten_seconds_and_for_what_matters(run):
     stream, now = io.StringIO(), [0.0]
-    view = table.Lines(run.facts(), Output(stream), clock=lambda: now[0])
+    view = LogView(RunDisplay(run.facts()), Output(stream), clock=lambda: now[0])
     for second in range(25):
         now[0] = float(second)
         view.show(run.event("step", 1000 + second))
@@ -150,15 +152,15 @@ def test_lines_are_spoken_every_ten_seconds_and_for_what_matters(run):
 
 def test_quiet_says_warnings_alone(run):
     stream = io.StringIO()
-    view = table.view(run.facts(), Output(stream), quiet=True)
+    quiet = view(RunDisplay(run.facts()), Output(stream), quiet=True)
     for kind in ("step", "eval", "save", "warning", "end"):
-        view.show(run.event(kind, 5, {"mean": 1.0}, "beware"))
-    view.close()
+        quiet.show(run.event(kind, 5, {"mean": 1.0}, "beware"))
+    quiet.close()
     assert stream.getvalue() == "warning: beware\n"
 
 
 def test_metrics_of_an_unknown_algorithm_get_columns_too():
-    assert list(table.chosen({"sweeps/residual": 0.1, "return/mean": 1.0, "length/mean": 3.0})) == [
+    assert list(metrics.chosen({"sweeps/residual": 0.1, "return/mean": 1.0, "length/mean": 3.0})) == [
         "return/mean",
         "sweeps/residual",
     ]
@@ -169,7 +171,7 @@ def test_history_keeps_to_its_limit_spread_over_the_whole_past(gaps, limit):
     history, position = History(limit), 0
     for gap in gaps:
         position += gap
-        history.add(Row(position, {}, {}))
+        history.add(HistoryRow(position, {}, {}))
         assert len(history.rows) <= limit
         assert history.rows[-1].position == position
     if len(gaps) > limit:
@@ -205,26 +207,26 @@ def test_a_generation_shows_its_best_its_median_and_its_spread(run):
 
 def test_the_time_left_ends_with_the_budget_or_the_wall():
     progress = {"share": 0.25, "elapsed_seconds": 100.0}
-    assert table.remaining(progress) == 300.0
-    assert table.remaining({**progress, "wall_seconds_left": 40.0}) == 40.0
-    assert table.remaining({**progress, "wall_seconds_left": 4000.0}) == 300.0
+    assert metrics.remaining(progress) == 300.0
+    assert metrics.remaining({**progress, "wall_seconds_left": 40.0}) == 40.0
+    assert metrics.remaining({**progress, "wall_seconds_left": 4000.0}) == 300.0
     nothing_yet = {"share": 0.0, "elapsed_seconds": 1.0}
-    assert math.isnan(table.remaining(nothing_yet))
-    assert math.isnan(table.remaining(progress, {"bound": 0.5}))  # sweeps end when proven, not with their budget
-    assert table.remaining({**progress, "wall_seconds_left": 40.0}, {"bound": 0.5}) == 40.0
-    assert table.remaining({**nothing_yet, "wall_seconds_left": 40.0}) == 40.0
+    assert math.isnan(metrics.remaining(nothing_yet))
+    assert math.isnan(metrics.remaining(progress, {"bound": 0.5}))  # sweeps end when proven, not with their budget
+    assert metrics.remaining({**progress, "wall_seconds_left": 40.0}, {"bound": 0.5}) == 40.0
+    assert metrics.remaining({**nothing_yet, "wall_seconds_left": 40.0}) == 40.0
 
 
 def test_a_note_stands_in_the_table_and_in_the_lines(run):
     facts = dataclasses.replace(run.facts(), note="the model's own discount is 0.5, the config learns for 0.99")
     for height in (16, 40):
         console = Console(file=io.StringIO(), width=80, height=height, force_terminal=True)
-        view = live_table.LiveTable(facts, console, clock=lambda: 0.0)
+        view = ScreenView(RunDisplay(facts), console, clock=lambda: 0.0)
         for steps in range(4_000, 400_001, 4_000):
             view.show(run.event("step", steps, {"return/mean": float(steps)}))
         text = shown(view, height=height)
         view.close()
         assert facts.note in text and len(text.splitlines()) <= height
     stream = io.StringIO()
-    table.Lines(facts, stream)
+    LogView(RunDisplay(facts), Output(stream))
     assert facts.note in stream.getvalue()

@@ -8,12 +8,14 @@ import math
 import pytest
 from rich.console import Console
 
-from rltrain.cli import columns, frame, listing, live_table, table
+from rltrain.cli import columns, frame, listing, metrics
 from rltrain.cli.columns import Column, fitting
 from rltrain.cli.mdp.answer import Answer, AnswerTable, FactLines
 from rltrain.cli.mdp.answer import show as show_answer
+from rltrain.cli.run_display import RunDisplay, RunFacts
 from rltrain.cli.seeds import result
-from rltrain.cli.seeds import table as seeds_table
+from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts, SeedsMoment
+from rltrain.cli.views import ScreenView
 from rltrain.run.loop import Event
 from rltrain.verbs.seeds import progress
 
@@ -50,7 +52,7 @@ def console(width: int, height: int = 40) -> Console:
 @pytest.mark.parametrize("kind", METRICS)
 def test_the_live_table(kind: str, width: int) -> None:
     unit = UNITS.get(kind, "env_steps")
-    facts = table.Facts(
+    facts = RunFacts(
         f"{kind} on ALE/MsPacman-v5",
         "runs/a-long-name-of-a-run-17",
         {unit: 10_000_000},
@@ -58,14 +60,15 @@ def test_the_live_table(kind: str, width: int) -> None:
         lambda: {"share": 0.99, "elapsed_seconds": 123_456.0, "steps_per_second": 1_234_567.0},
     )
     window = console(width)
-    view = live_table.LiveTable(facts, window, clock=lambda: 0.0)
+    display = RunDisplay(facts)
+    view = ScreenView(display, window, clock=lambda: 0.0)
     counters = {unit: 9_999_999, "env_steps": 9_999_999, "episodes": 123_456}
     view.show(Event("step", counters, METRICS[kind]))
     view.show(Event("eval", counters, {"mean": 123_456.7, "sd": 1.0, "min": 1.0, "max": 2.0}))
     view.show(Event("save", counters, {}, "ckpt-000009999999"))
     view.show(Event("busy", counters, {}, "evaluating: 100 games"))
     shown = console(width)
-    shown.print(view.render())
+    shown.print(display.picture(width, 40))
     view.close()
     lines = checked(shown.export_text(), width)
     assert {len(line) for line in lines} == {min(width, 80)}, "the frame is whole"
@@ -73,7 +76,7 @@ def test_the_live_table(kind: str, width: int) -> None:
     assert "9,999,999" in lines[2], "how far it is"
     assert any("evaluating" in line for line in lines)
     assert all(part in text for part in ("ckpt-000009999999", "123,457", "1 d 10:17", "99.0 %"))
-    first = next(iter(table.chosen(METRICS[kind]).values()), None)
+    first = next(iter(metrics.chosen(METRICS[kind]).values()), None)
     if first is not None:
         assert first[0] in lines[1].split()
     if kind == "dqn":
@@ -84,7 +87,7 @@ def test_the_live_table(kind: str, width: int) -> None:
 
 NARROW = ["steps", "mean", "evaluated"]
 SEEDS = [
-    progress.Row(seed, state, progress.Progress({"env_steps": steps}, metrics, seconds, last, best))
+    progress.SeedRow(seed, state, progress.SeedProgress({"env_steps": steps}, metrics, seconds, last, best))
     for seed, state, steps, metrics, seconds, last, best in (
         (0, "finished", 10_000_000, METRICS["dqn"], 123_456.0, 123_456.7, 223_456.7),
         (1, "running", 5_000_000, METRICS["dqn"], 99.0, 12_345.6, 12_345.6),
@@ -98,14 +101,16 @@ SEEDS = [
 @pytest.mark.parametrize("evaluated", [True, False])
 @pytest.mark.parametrize("note", ["", "stopping: each run saves"])
 def test_the_table_of_several_seeds(width: int, evaluated: bool, note: str) -> None:
-    facts = seeds_table.Facts(
+    facts = SeedsFacts(
         "dqn on ALE/MsPacman-v5", "runs/long-name", "seeds 0 to 4, 2 at a time", {"env_steps": 10_000_000}, evaluated, 2
     )
-    moment = seeds_table.Moment(SEEDS, 123_456.0, result.measure_of(SEEDS), note)
+    moment = SeedsMoment(SEEDS, 123_456.0, result.measure_of(SEEDS), note)
     window = console(width)
-    view = seeds_table.LiveTable(facts, window, clock=lambda: 0.0)
+    display = SeedsDisplay(facts)
+    view = ScreenView(display, window, clock=lambda: 0.0)
+    view.show(moment)
     shown = console(width)
-    shown.print(view.render(moment))
+    shown.print(display.picture(width, 40))
     view.close()
     lines = checked(shown.export_text(), width)
     assert lines[1].strip("│ ").split()[:2] == ["seed", "state"]

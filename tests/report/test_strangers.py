@@ -20,14 +20,15 @@ from hypothesis import strategies as st
 from rltrain.cli import listing
 from rltrain.cli import plot as verb
 from rltrain.cli.output import Output, console
-from rltrain.cli.seeds import table as seeds_table
+from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts, SeedsMoment
 from rltrain.cli.seeds.result import measure_of
+from rltrain.cli.views import LogView
 from rltrain.errors import CheckpointError, InputError
 from rltrain.run import told
 from rltrain.verbs import plot as plots
 from rltrain.verbs.history import recall
 from rltrain.verbs.saved_policy import locate
-from rltrain.verbs.seeds.progress import Row, progress
+from rltrain.verbs.seeds.progress import SeedRow, progress
 
 LEAVES = (
     st.none()
@@ -131,12 +132,12 @@ def test_whatever_a_folder_holds_all_of_them_are_listed(files: dict[str, Any]) -
 def test_whatever_a_folder_holds_the_table_of_seeds_and_the_past_are_shown(files: dict[str, Any]) -> None:
     with TemporaryDirectory() as home:
         run = write(Path(home) / "s1", files)
-        rows = [Row(1, "finished", progress(run)), Row(2, "waiting", progress(Path(home) / "s2"))]
-        moment = seeds_table.Moment(rows, 1.0, measure_of(rows))
-        facts = seeds_table.Facts("dqn", home, "seeds", {"env_steps": 400}, True, 1)
+        rows = [SeedRow(1, "finished", progress(run)), SeedRow(2, "waiting", progress(Path(home) / "s2"))]
+        moment = SeedsMoment(rows, 1.0, measure_of(rows))
+        facts = SeedsFacts("dqn", home, "seeds", {"env_steps": 400}, True, 1)
         stream = io.StringIO()
-        lines = seeds_table.Lines(facts, Output(stream), clock=lambda: time.monotonic() + 100)
-        lines.show(moment, at_once=True)
+        lines = LogView(SeedsDisplay(facts), Output(stream), clock=lambda: time.monotonic() + 100)
+        lines.show(moment)
         lines.close()
         assert controls(stream.getvalue()) == set()
         for row in recall(run, ("env_steps", "episodes"), "env_steps"):

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from rltrain import words
-from rltrain.cli import table
+from rltrain.cli import metrics
 from rltrain.experiment.config import Experiment
 from rltrain.run.across_seeds import Across, across
 from rltrain.verbs.seeds.children import Child
-from rltrain.verbs.seeds.progress import Progress, Row
+from rltrain.verbs.seeds.progress import SeedProgress, SeedRow
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Measure:
 
     metric: str | None  # None: the last evaluation
     name: str  # for people
-    form: table.Form
+    form: metrics.Form
 
-    def of(self, progress: Progress) -> float | None:
+    def of(self, progress: SeedProgress) -> float | None:
         """The score; None where it is not known yet."""
         if self.metric is None:
             return progress.last
@@ -40,35 +40,35 @@ EVALUATION = Measure(None, "last evaluation", words.score)
 GAMES = Measure("return/mean", "mean of training games", words.score)
 
 
-def measure_of(rows: Sequence[Row]) -> Measure:
+def measure_of(rows: Sequence[SeedRow]) -> Measure:
     """What scores these runs, as far as they are."""
     if any(row.progress.last is not None for row in rows):
         return EVALUATION
-    metrics: dict[str, float] = {}
+    values: dict[str, float] = {}
     for row in rows:
-        metrics |= {name: value for name, value in row.progress.metrics.items() if math.isfinite(value)}
-    if GAMES.metric in metrics:
+        values |= {name: value for name, value in row.progress.metrics.items() if math.isfinite(value)}
+    if GAMES.metric in values:
         return GAMES
-    known = table.chosen(metrics)
+    known = metrics.chosen(values)
     if not known:
         return GAMES
-    metric, (heading, form) = next(iter({**{k: v for k, v in known.items() if k in table.TABULAR}, **known}.items()))
+    metric, (heading, form) = next(iter({**{k: v for k, v in known.items() if k in metrics.TABULAR}, **known}.items()))
     return Measure(metric, heading, form)
 
 
-def together(measure: Measure, rows: Sequence[Row], unfinished_too: bool = False) -> Across | None:
+def together(measure: Measure, rows: Sequence[SeedRow], unfinished_too: bool = False) -> Across | None:
     """The scores of the seeds that finished, or as they stand; None while there are none."""
     scores = [measure.of(row.progress) for row in rows if unfinished_too or row.state == "finished"]
     return across([score for score in scores if score is not None])
 
 
-def interval(found: Across, form: table.Form) -> str:
+def interval(found: Across, form: metrics.Form) -> str:
     """41.4 (95 % interval 40.9 to 41.9)"""
     mean = form(found.mean)
     return f"{mean} (95 % interval {form(found.ci95[0])} to {form(found.ci95[1])})" if found.ci95 else mean
 
 
-def result_lines(measure: Measure, rows: Sequence[Row], until: float | None = None) -> list[str]:
+def result_lines(measure: Measure, rows: Sequence[SeedRow], until: float | None = None) -> list[str]:
     """What is said of all seeds together, at the end; `until` is the score of an evaluation that ended each run."""
     found = together(measure, rows)
     left = len(rows) - sum(row.state == "finished" for row in rows)
@@ -78,13 +78,13 @@ def result_lines(measure: Measure, rows: Sequence[Row], until: float | None = No
     return [] if found is None else across_lines(measure.name, found, measure.form, missing)
 
 
-def solved_line(experiment: Experiment, rows: Sequence[Row]) -> list[str]:
+def solved_line(experiment: Experiment, rows: Sequence[SeedRow]) -> list[str]:
     """How many came to the score at which they were to end, and after how long; nothing if there is none."""
     until = experiment.run.evaluate.until
     if until is None:
         return []
     solved = [row for row in rows if row.progress.best is not None and row.progress.best >= until]
-    unit = table.measure(experiment.run.budget or {})
+    unit = metrics.measure(experiment.run.budget or {})
     counts = across([float(row.progress.counters[unit]) for row in solved if unit in row.progress.counters])
     after = ""
     if counts is not None:
@@ -93,7 +93,7 @@ def solved_line(experiment: Experiment, rows: Sequence[Row]) -> list[str]:
     return [f"solved, at {words.score(until)}: {len(solved)} of {len(rows)} seeds{after}"]
 
 
-def across_lines(what: str, found: Across, form: table.Form, missing: str = "") -> list[str]:
+def across_lines(what: str, found: Across, form: metrics.Form, missing: str = "") -> list[str]:
     """The numbers over seeds, and what they are; `missing` says which seeds are not in them."""
     lines = [f"{what}, {found.n} seed{'s' if found.n > 1 else ''}{missing}"]
     if found.ci95 is None or found.sd is None:
@@ -109,7 +109,7 @@ def across_lines(what: str, found: Across, form: table.Form, missing: str = "") 
 
 
 def results(
-    measure: Measure, rows: Sequence[Row], children: Mapping[int, Child], folders: Mapping[int, str], seconds: float
+    measure: Measure, rows: Sequence[SeedRow], children: Mapping[int, Child], folders: Mapping[int, str], seconds: float
 ) -> dict[str, Any]:
     """What seeds.json holds: each seed, and all together."""
     found = together(measure, rows)

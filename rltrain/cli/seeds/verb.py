@@ -7,23 +7,25 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from rltrain import words
 from rltrain.cli.errors import keeping_crashes
 from rltrain.cli.output import Output, complain, say
+from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts, SeedsMoment
 from rltrain.cli.seeds.result import interval, measure_of, result_lines, results, solved_line, together
-from rltrain.cli.seeds.table import Facts, Moment, View, view
+from rltrain.cli.views import View, view
 from rltrain.envs import describe
 from rltrain.errors import RltrainError
 from rltrain.experiment.config import Experiment, load, parse_duration
 from rltrain.run import group as groups
-from rltrain.run.group import Group
+from rltrain.run.group import SeedGroup
 from rltrain.run.lock import Lock
 from rltrain.verbs.seeds import asked
 from rltrain.verbs.seeds.children import Children, first_fault, last_words
-from rltrain.verbs.seeds.progress import Progress, Row, progress
+from rltrain.verbs.seeds.progress import SeedProgress, SeedRow, progress
 from rltrain.verbs.truth import discounts_apart
 
 TICK_SECONDS = 0.1
@@ -65,7 +67,9 @@ def train_seeds(
     return drive(group, experiment, wanted, at_once, quiet)
 
 
-def resume_seeds(group: Group, overrides: Sequence[str] = (), *, jobs: int | None = None, quiet: bool = False) -> int:
+def resume_seeds(
+    group: SeedGroup, overrides: Sequence[str] = (), *, jobs: int | None = None, quiet: bool = False
+) -> int:
     """Go on with every seed that is not at its end, which overrides may have moved. Returns the exit code."""
     with Lock(group.folder):  # a group that is in use is busy, however little memory it leaves
         experiment = group.experiment(overrides)
@@ -76,7 +80,7 @@ def resume_seeds(group: Group, overrides: Sequence[str] = (), *, jobs: int | Non
     return drive(group, experiment, due, at_once, quiet)
 
 
-def drive(group: Group, experiment: Experiment, due: Sequence[int], jobs: int, quiet: bool) -> int:
+def drive(group: SeedGroup, experiment: Experiment, due: Sequence[int], jobs: int, quiet: bool) -> int:
     """Run the seeds that are due to their ends or to the first signal, and show them."""
     from rltrain.cli.signals import stopping
 
@@ -88,7 +92,7 @@ def drive(group: Group, experiment: Experiment, due: Sequence[int], jobs: int, q
         say(note)
     with keeping_crashes(group.folder), Lock(group.folder), children.pausing():
         with stopping(watch.request_stop) as signalled:
-            shown = view(facts, Output(sys.stdout), quiet)
+            shown = view(SeedsDisplay(facts), Output(sys.stdout), quiet)
             try:
                 watch.attend(shown)
             finally:
@@ -120,7 +124,7 @@ def drive(group: Group, experiment: Experiment, due: Sequence[int], jobs: int, q
     return code
 
 
-def pictures(group: Group, changed: Sequence[int]) -> str:
+def pictures(group: SeedGroup, changed: Sequence[int]) -> str:
     """Draw the curve of each seed that went on, and all in one; the line that says where it is, or why it is not."""
     from rltrain.report.curve import NAME
     from rltrain.verbs.plot import plot
@@ -143,7 +147,7 @@ def faults(children: Children) -> list[str]:
     return [f"{asked.spelled(seeds)} {ended}: {why}" for (ended, why), seeds in reasons.items()]
 
 
-def ending(group: Group, moment: Moment, stop: Reason | None, quiet: bool) -> list[str]:
+def ending(group: SeedGroup, moment: SeedsMoment, stop: Reason | None, quiet: bool) -> list[str]:
     """What is said last: how many seeds finished, and what to type next."""
     took, count = words.spell(moment.seconds), len(moment.rows)
     if moment.count("finished") < count:
@@ -159,9 +163,9 @@ def ending(group: Group, moment: Moment, stop: Reason | None, quiet: bool) -> li
     return [f"{done}{score}, in {group.folder}"]
 
 
-def _nothing_to_do(group: Group, experiment: Experiment, quiet: bool) -> int:
+def _nothing_to_do(group: SeedGroup, experiment: Experiment, quiet: bool) -> int:
     """All are finished: say what came of them."""
-    rows = [Row(seed, "finished", progress(group.member(seed))) for seed in group.seeds]
+    rows = [SeedRow(seed, "finished", progress(group.member(seed))) for seed in group.seeds]
     lines = (
         []
         if quiet
@@ -182,9 +186,9 @@ def _nothing_to_do(group: Group, experiment: Experiment, quiet: bool) -> int:
     return 0
 
 
-def _facts(group: Group, experiment: Experiment, jobs: int, due: int) -> Facts:
+def _facts(group: SeedGroup, experiment: Experiment, jobs: int, due: int) -> SeedsFacts:
     at_once = "all at once" if jobs >= due else f"{jobs} at a time" if jobs > 1 else "one at a time"
-    return Facts(
+    return SeedsFacts(
         title=f"{experiment.algorithm_name} on {experiment.environment.name}",
         folder=str(group.folder),
         what=asked.spelled(group.seeds) + (f", {at_once}" if due > 1 else ""),
@@ -197,31 +201,30 @@ def _facts(group: Group, experiment: Experiment, jobs: int, due: int) -> Facts:
 class Watch:
     """Keeps the children going, looks into their folders now and then, and passes on a wish to stop."""
 
-    def __init__(self, group: Group, experiment: Experiment, children: Children) -> None:
+    def __init__(self, group: SeedGroup, experiment: Experiment, children: Children) -> None:
         self._group, self._children = group, children
         self._begun = time.monotonic()
         limit = experiment.run.max_wall
         self._limit = None if limit is None else parse_duration(limit)
         self.stop: Reason | None = None
         self._training_since: float | None = None  # when the first of them began, after its imports
-        self._known: dict[int, Progress] = {}
+        self._known: dict[int, SeedProgress] = {}
 
     def request_stop(self, reason: Literal["SIGINT", "SIGTERM"]) -> None:
         """Safe to call from a signal handler: it only sets a flag."""
         self.stop = reason
 
-    def attend(self, shown: View) -> None:
+    def attend(self, shown: View[SeedsMoment]) -> None:
         """Until nobody runs and nobody has to."""
         looked = -READ_SECONDS
         while True:
             news = self._children.tend()
-            for child, warnings in news:
+            for child, _ in news:
                 self._known.pop(child.seed, None)
-                for text in warnings:
-                    shown.warn(child.seed, text)
+            warnings = [f"seed {child.seed}: {text}" for child, said in news for text in said]
             if news or time.monotonic() - looked >= READ_SECONDS:
                 looked = time.monotonic()
-                shown.show(self.moment(), at_once=bool(news))
+                shown.show(replace(self.moment(), urgent=bool(news), warnings=warnings))
             if not self._children.busy:
                 return
             if self._limit is not None and self._is_time_up(self._limit):
@@ -240,12 +243,12 @@ class Watch:
             return False
         return time.monotonic() - self._training_since >= limit
 
-    def moment(self) -> Moment:
+    def moment(self) -> SeedsMoment:
         """How all seeds stand now. Those that do not run are read once."""
         rows = []
         for seed, child in self._children.all.items():
             if child.live or seed not in self._known:
                 self._known[seed] = progress(self._group.member(seed))
-            rows.append(Row(seed, child.state, self._known[seed]))
+            rows.append(SeedRow(seed, child.state, self._known[seed]))
         note = "stopping: each run saves" if self.stop and self._children.busy else ""
-        return Moment(rows, time.monotonic() - self._begun, measure_of(rows), note)
+        return SeedsMoment(rows, time.monotonic() - self._begun, measure_of(rows), note)

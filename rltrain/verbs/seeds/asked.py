@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
+from rltrain import words
 from rltrain.errors import InputError, OutOfMemoryError
+from rltrain.experiment.config import Experiment
+from rltrain.run import machine
 from rltrain.run.group import MOST_SEEDS
-
-if TYPE_CHECKING:
-    from rltrain.experiment.config import Experiment
+from rltrain.verbs.cost import available_bytes, memory_bytes, refuse_what_does_not_fit
 
 RULE = "write how many (5), which (3,7,9), or from where to where (0-4)"
 
@@ -53,9 +53,6 @@ def seeds_of(text: str, first: int, first_is_given: bool = False) -> list[int]:
 
 def jobs_for(experiment: Experiment, runs: int, asked: int | None, resumed: bool = False) -> int:
     """How many of so many runs at once. OutOfMemoryError if not one fits, or not as many as were asked for."""
-    from rltrain.run import machine
-    from rltrain.verbs.cost import available_bytes, memory_bytes, refuse_what_does_not_fit
-
     _, cost = refuse_what_does_not_fit(experiment, resumed)
     threads = experiment.run.threads or machine.cores()
     busy = threads if experiment.task == "mdp" else min(threads, cost.get("cores", 1))
@@ -68,8 +65,6 @@ def divided(runs: int, busy: int, cores: int, needed: int, available: int, asked
     if asked is None:
         return max(1, min(runs, cores // busy, fit))
     if min(asked, runs) > fit:
-        from rltrain import words
-
         sizes = f"{words.size(needed)} of memory and {words.size(available)} are available"
         raise OutOfMemoryError(f"--jobs {asked}: each run needs about {sizes}: write --jobs {fit}")
     return min(asked, runs)

@@ -21,10 +21,10 @@ from rltrain.errors import DivergedError
 from rltrain.experiment.config import Experiment
 from rltrain.plain_files import open_plain
 from rltrain.run.disk import REAL, disk_errors
-from rltrain.run.group import Group, status
+from rltrain.run.group import SeedGroup, status
 from rltrain.run.own_files import open_tail
 from rltrain.spelling import in_one_line
-from rltrain.verbs.seeds.progress import State
+from rltrain.verbs.seeds.progress import SeedState
 
 MOST_LOG = 1 << 24  # bytes of a log that are read at once
 STOPPED = (130, 143, -signal.SIGTERM)  # the last: asked to stop before it could save anything
@@ -35,7 +35,7 @@ class Child:
     """The run of one seed."""
 
     seed: int
-    state: State = "waiting"
+    state: SeedState = "waiting"
     code: int | None = None  # of the process, once it has ended
     said: list[str] = field(default_factory=list)  # lines of this session that are no warnings
     process: subprocess.Popen[bytes] | None = None
@@ -49,7 +49,7 @@ class Child:
 class Children:
     """Runs of the seeds in `due`, in this order, at most `jobs` at once; the other seeds of the group are finished."""
 
-    def __init__(self, group: Group, experiment: Experiment, due: Sequence[int], jobs: int) -> None:
+    def __init__(self, group: SeedGroup, experiment: Experiment, due: Sequence[int], jobs: int) -> None:
         self.group, self.jobs, self._experiment = group, jobs, experiment
         self.all = {seed: Child(seed, "waiting" if seed in due else "finished") for seed in group.seeds}
         self.stopping = False  # asked to: nothing new is begun
@@ -158,7 +158,7 @@ def interpreter() -> list[str]:
     return [sys.executable, *([] if sys.path[0] in ("", os.getcwd()) else ["-P"])]
 
 
-def state_after(code: int, folder: Path) -> State:
+def state_after(code: int, folder: Path) -> SeedState:
     """What became of a run whose process ended so."""
     if code == 0:
         return "finished" if status(folder).get("state") == "finished" else "stopped"

@@ -12,7 +12,7 @@ from typing import Any
 from rltrain.core import Progress
 from rltrain.errors import CheckpointError, InputError
 from rltrain.run.across_seeds import Across, across
-from rltrain.run.group import Group
+from rltrain.run.group import SeedGroup
 from rltrain.verbs import saved_policy
 from rltrain.verbs.evaluate import PolicyScore, evaluate
 
@@ -53,7 +53,7 @@ class SeedsEvaluation:
 
     def __init__(
         self,
-        group: Group,
+        group: SeedGroup,
         games: int = 30,
         protocol: str | None = None,
         epsilon: float | None = None,

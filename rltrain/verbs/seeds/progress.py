@@ -11,11 +11,11 @@ from typing import Any, Literal
 from rltrain.plain_files import as_number, is_count, last_json_line
 from rltrain.run import told
 
-State = Literal["waiting", "running", "finished", "stopped", "diverged", "failed"]
+SeedState = Literal["waiting", "running", "finished", "stopped", "diverged", "failed"]
 
 
 @dataclass(frozen=True)
-class Progress:
+class SeedProgress:
     """What the files say."""
 
     counters: Mapping[str, int]
@@ -26,20 +26,20 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Row:
+class SeedRow:
     """One seed at one moment."""
 
     seed: int
-    state: State
-    progress: Progress
+    state: SeedState
+    progress: SeedProgress
 
 
-def progress(folder: Path) -> Progress:
+def progress(folder: Path) -> SeedProgress:
     """Of the run in this folder. What cannot be read is left out."""
     step, best = last_row(folder / "metrics.jsonl"), told.status(folder).best_score
     evaluated = as_number(last_row(folder / "eval.jsonl").get("mean"))
     scores = [score for score in (math.nan if best is None else best, evaluated) if math.isfinite(score)]
-    return Progress(
+    return SeedProgress(
         counters={name: value for name, value in step.items() if is_count(value)},  # metrics have a point
         metrics={name: as_number(value) for name, value in step.items() if type(value) is not int},
         seconds=as_number(last_row(folder / "timings.jsonl").get("elapsed_seconds")),

@@ -1,36 +1,31 @@
-"""What a person sees of several seeds: a live table on a terminal, lines elsewhere, next to nothing with --quiet.
+"""What is seen of several seeds: a table with a row for each, and how all of them stand together.
 
-The table has a row for each seed and is made for a window of 80 columns; a narrower one, down to 30, has fewer columns.
-Where the window has fewer lines than there are seeds, those that run are shown first, then those that ended badly.
+It is made for a window of 80 columns; a narrower one, down to 30, has fewer columns. Where the window has fewer lines
+than there are seeds, those that run are shown first, then those that ended badly. A log has a line for whatever a seed
+begins or ends, one for all of them every ten seconds, and the table at the end.
 """
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import Group, RenderableType
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from rltrain import words
-from rltrain.cli import columns, frame, output, table
+from rltrain.cli import columns, frame, metrics
 from rltrain.cli.columns import Column
 from rltrain.cli.frame import Pair
-from rltrain.cli.output import Clean, Output
 from rltrain.cli.seeds.result import Measure, interval, together
+from rltrain.cli.views import LINE_SECONDS, LOG_WIDTH
 from rltrain.run.across_seeds import Across
-from rltrain.spelling import shown
 from rltrain.verbs.seeds.asked import share_of
-from rltrain.verbs.seeds.progress import Row
+from rltrain.verbs.seeds.progress import SeedRow
 
-REDRAW_SECONDS = 0.5
-LINE_SECONDS = 10.0
 FRAME_LINES = 6  # besides the seeds and what stands below them: the frame, headings, a rule, two empty lines
 FEWEST_ROWS = 3
 COLOURS = {"running": "bold", "finished": "green", "waiting": "dim", "stopped": "yellow"}  # the others: red
@@ -39,7 +34,7 @@ NO_COLUMN = ("return/min", "return/max", "epsilon")  # of the metrics: a row for
 
 
 @dataclass(frozen=True)
-class Facts:
+class SeedsFacts:
     """What a view knows besides the rows."""
 
     title: str
@@ -51,13 +46,15 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Moment:
+class SeedsMoment:
     """How all seeds stand."""
 
-    rows: Sequence[Row]
+    rows: Sequence[SeedRow]
     seconds: float  # of this command
     measure: Measure
     note: str = ""  # what goes on besides
+    urgent: bool = False  # to be seen at once
+    warnings: Sequence[str] = ()  # that came since the last
 
     def share(self, budget: Mapping[str, int]) -> float:
         """Of all work, how much is done: the mean of the seeds' shares."""
@@ -78,113 +75,36 @@ class Moment:
 ACTIVE = ("running", "waiting")
 
 
-class View(Protocol):
-    def show(self, moment: Moment, at_once: bool) -> None: ...
-    def warn(self, seed: int, text: str) -> None: ...
-    def close(self) -> None: ...
+class SeedsDisplay:
+    """Several seeds, as moments tell of them."""
 
+    def __init__(self, facts: SeedsFacts) -> None:
+        self._facts = facts
+        self._moment: SeedsMoment | None = None
+        self._states: dict[int, str] = {}  # of which the log has told
+        self._spoke = -math.inf
 
-class Quiet:
-    """Warnings alone."""
+    def warnings(self, moment: SeedsMoment) -> Sequence[str]:
+        return moment.warnings
 
-    def __init__(self, stream: Output) -> None:
-        self._stream = stream
+    # As a picture
 
-    def show(self, moment: Moment, at_once: bool) -> None:
-        pass
-
-    def warn(self, seed: int, text: str) -> None:
-        print(shown(f"warning: seed {seed}: {text}"), file=self._stream, flush=True)
-
-    def close(self) -> None:
-        pass
-
-
-class Lines:
-    """A line for whatever a seed begins or ends, and one for all of them every ten seconds: for logs."""
-
-    def __init__(self, facts: Facts, stream: Output, clock: Callable[[], float] = time.monotonic) -> None:
-        self._facts, self._stream, self._clock = facts, stream, clock
-        self._states: dict[int, str] = {}
-        self._spoke = clock()
-        self._moment: Moment | None = None
-        self._print(f"{facts.title} · {facts.folder} · {facts.what}")
-
-    def show(self, moment: Moment, at_once: bool) -> None:
-        self._moment, first = moment, not self._states
-        for row in moment.rows:
-            before = self._states.get(row.seed, "waiting")
-            self._states[row.seed] = row.state
-            if row.state != before:
-                self._print(f"  seed {row.seed:<6} {row.state:<9}{self._standing(row, moment.measure, first)}")
-        if self._clock() - self._spoke >= LINE_SECONDS:
-            self._spoke = self._clock()
-            self._print(self._overall(moment))
-
-    def warn(self, seed: int, text: str) -> None:
-        self._print(f"warning: seed {seed}: {text}")
-
-    def close(self) -> None:
-        if self._moment is not None:
-            console = output.console(self._stream, width=80)
-            console.print(seeds_table(self._facts, self._moment, len(self._moment.rows), 80))
-
-    def _standing(self, row: Row, measure: Measure, first: bool) -> str:
-        """Where a seed stands when its state changes; nothing to tell where it begins."""
-        unit = table.measure(self._facts.budget)
-        if unit not in row.progress.counters or (row.state == "running" and not first):
-            return ""
-        score = measure.of(row.progress)
-        reached = f"  {words.count(row.progress.counters[unit])} {words.counter(unit)}"
-        return reached + (f"  {measure.name} {measure.form(score)}" if score is not None else "")
-
-    def _overall(self, moment: Moment) -> str:
-        budget = self._facts.budget
-        left = words.duration(moment.left(budget, self._facts.jobs))
-        done = f"{moment.count('finished')} of {len(moment.rows)} finished"
-        parts = [f"{words.percent(moment.share(budget)):>9}", f"{words.duration(moment.seconds)} / {left} left", done]
-        found = together(moment.measure, moment.rows, unfinished_too=True)
-        if found is not None:
-            parts.append(f"{moment.measure.name} so far {interval(found, moment.measure.form)}")
-        return "  ".join(parts)
-
-    def _print(self, text: str) -> None:
-        print(shown(text.rstrip()), file=self._stream, flush=True)
-
-
-class LiveTable:
-    """The live table. It is redrawn in place; its last state stays on the screen."""
-
-    def __init__(self, facts: Facts, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        self._facts, self._console, self._clock = facts, console, clock
-        self._moment: Moment | None = None
-        self._drawn = -math.inf
-        self._live = Live(Text(""), console=console, auto_refresh=False, vertical_overflow="crop")
-        self._live.start()
-
-    def show(self, moment: Moment, at_once: bool) -> None:
+    def take(self, moment: SeedsMoment) -> bool:
         self._moment = moment
-        if at_once or self._clock() - self._drawn >= REDRAW_SECONDS:
-            self._drawn = self._clock()
-            self._live.update(Clean(self.render(moment)), refresh=True)
+        return moment.urgent
 
-    def warn(self, seed: int, text: str) -> None:
-        self._console.print(Text(f"warning: seed {seed}: {text}", style="yellow"))
-
-    def close(self) -> None:
-        if self._moment is not None:
-            self._live.update(Clean(self.render(self._moment)), refresh=True)
-        self._live.stop()
-
-    def render(self, moment: Moment) -> RenderableType:
-        width = min(frame.MOST_WIDTH, self._console.width) - frame.SIDES
+    def picture(self, width: int, height: int) -> RenderableType | None:
+        moment = self._moment
+        if moment is None:
+            return None
+        width = min(frame.MOST_WIDTH, width) - frame.SIDES
         below = self._below(moment, width)
-        most = self._console.size.height - FRAME_LINES - len(below)
+        most = height - FRAME_LINES - len(below)
         parts = [seeds_table(self._facts, moment, most, width), Rule(style="dim"), *below]
         panel = frame.panel(parts, (self._facts.title, self._facts.folder), self._facts.what, width)
         return Group(panel, Text(""))  # an empty line for the ^C that a terminal echoes, which would shift the table
 
-    def _below(self, moment: Moment, width: int) -> list[RenderableType]:
+    def _below(self, moment: SeedsMoment, width: int) -> list[RenderableType]:
         """What is said of all seeds together, line by line."""
         budget = self._facts.budget
         pairs = [
@@ -197,6 +117,49 @@ class LiveTable:
         if moment.note:
             so_far = [Text(moment.note, style="bold")]
         return [frame.bar(moment.share(budget), width), *frame.filled(pairs, width, (8, 20, 8, 11, 8, 14)), *so_far]
+
+    # As a log
+
+    def opening(self, now: float) -> Sequence[str]:
+        self._spoke = now
+        return [f"{self._facts.title} · {self._facts.folder} · {self._facts.what}"]
+
+    def lines(self, moment: SeedsMoment, now: float) -> Sequence[str]:
+        self._moment, first = moment, not self._states
+        said = []
+        for row in moment.rows:
+            before = self._states.get(row.seed, "waiting")
+            self._states[row.seed] = row.state
+            if row.state != before:
+                said.append(f"  seed {row.seed:<6} {row.state:<9}{self._standing(row, moment.measure, first)}")
+        if now - self._spoke >= LINE_SECONDS:
+            self._spoke = now
+            said.append(self._overall(moment))
+        return said
+
+    def closing(self, now: float) -> Sequence[RenderableType]:
+        if self._moment is None:
+            return []
+        return [seeds_table(self._facts, self._moment, len(self._moment.rows), LOG_WIDTH)]
+
+    def _standing(self, row: SeedRow, measure: Measure, first: bool) -> str:
+        """Where a seed stands when its state changes; nothing to tell where it begins."""
+        unit = metrics.measure(self._facts.budget)
+        if unit not in row.progress.counters or (row.state == "running" and not first):
+            return ""
+        score = measure.of(row.progress)
+        reached = f"  {words.count(row.progress.counters[unit])} {words.counter(unit)}"
+        return reached + (f"  {measure.name} {measure.form(score)}" if score is not None else "")
+
+    def _overall(self, moment: SeedsMoment) -> str:
+        budget = self._facts.budget
+        left = words.duration(moment.left(budget, self._facts.jobs))
+        done = f"{moment.count('finished')} of {len(moment.rows)} finished"
+        parts = [f"{words.percent(moment.share(budget)):>9}", f"{words.duration(moment.seconds)} / {left} left", done]
+        found = together(moment.measure, moment.rows, unfinished_too=True)
+        if found is not None:
+            parts.append(f"{moment.measure.name} so far {interval(found, moment.measure.form)}")
+        return "  ".join(parts)
 
 
 def _so_far(measure: Measure, found: Across, width: int) -> list[Text]:
@@ -212,13 +175,13 @@ def _so_far(measure: Measure, found: Across, width: int) -> list[Text]:
     return [frame.one_line(line, width) for line in lines]
 
 
-def seeds_table(facts: Facts, moment: Moment, most_rows: int, width: int) -> Table:
+def seeds_table(facts: SeedsFacts, moment: SeedsMoment, most_rows: int, width: int) -> Table:
     """A row for each seed, or for those that matter most; where they are too wide, fewer columns."""
-    unit = table.measure(facts.budget)
-    metrics: dict[str, float] = {}
+    unit = metrics.measure(facts.budget)
+    values: dict[str, float] = {}
     for row in moment.rows:
-        metrics |= {name: value for name, value in row.progress.metrics.items() if math.isfinite(value)}
-    known = [column for column in table.chosen(metrics).items() if column[0] not in NO_COLUMN]
+        values |= {name: value for name, value in row.progress.metrics.items() if math.isfinite(value)}
+    known = [column for column in metrics.chosen(values).items() if column[0] not in NO_COLUMN]
     shown = first_rows(moment.rows, max(FEWEST_ROWS, most_rows))
     every = [row.progress for row in shown]
     seeds = [str(row.seed) if row.seed < 10**7 else f"…{row.seed % 10**6:06d}" for row in shown]
@@ -251,7 +214,7 @@ def seeds_table(facts: Facts, moment: Moment, most_rows: int, width: int) -> Tab
     return grid
 
 
-def first_rows(rows: Sequence[Row], most: int) -> list[Row]:
+def first_rows(rows: Sequence[SeedRow], most: int) -> list[SeedRow]:
     """At most so many rows, the most urgent, in their old order."""
     if len(rows) <= most:
         return list(rows)
@@ -259,13 +222,5 @@ def first_rows(rows: Sequence[Row], most: int) -> list[Row]:
     return [row for row in rows if row in urgent]
 
 
-def view(facts: Facts, stream: Output, quiet: bool) -> View:
-    """The view that suits where the output goes."""
-    if quiet:
-        return Quiet(stream)
-    console = output.console(stream)
-    return LiveTable(facts, console) if console.is_terminal else Lines(facts, stream)
-
-
-def _share(row: Row, budget: Mapping[str, int]) -> float:
+def _share(row: SeedRow, budget: Mapping[str, int]) -> float:
     return 1.0 if row.state == "finished" else share_of(row.progress.counters, budget)

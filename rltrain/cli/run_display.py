@@ -1,19 +1,18 @@
-"""The live table of a run that trains: its whole past, one row for each stretch of it, and how it stands now.
+"""What is seen of a run that trains: its whole past, one row for each stretch of it, and how it stands now.
 
-The stretches grow as the run does. It is made for a window of 80 columns; a narrower one, down to 30, has fewer columns
-and never a number that is cut.
+The stretches grow as the run does. The picture is made for a window of 80 columns; a narrower one, down to 30, has
+fewer columns and never a number that is cut. A log has a line every ten seconds and one for each evaluation and save.
 """
 
 from __future__ import annotations
 
 import math
 import textwrap
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Console, RenderableType
-from rich.live import Live
+from rich.console import RenderableType
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -22,14 +21,13 @@ from rltrain import words
 from rltrain.cli import columns, frame
 from rltrain.cli.columns import Column
 from rltrain.cli.frame import MOST_WIDTH, Pair
-from rltrain.cli.output import Clean
-from rltrain.cli.table import POPULATION, Facts, chosen, evaluated, is_tabular, measure, remaining
-from rltrain.verbs.history import History, Row
+from rltrain.cli.metrics import POPULATION, chosen, is_tabular, measure, remaining
+from rltrain.cli.views import LINE_SECONDS
+from rltrain.verbs.history import History, HistoryRow
 
 if TYPE_CHECKING:
     from rltrain.run.loop import Event
 
-REDRAW_SECONDS = 0.25
 HISTORY_ROWS = 20
 FRAME_LINES = 7  # besides the rows and what stands below them: the frame, headings, a rule; room for what came before
 EVALUATED, GAMES = 2, 5  # how soon these columns are left out: after the position and the first metric
@@ -37,67 +35,64 @@ SAVED = 28  # characters of where it was saved, so that what follows does not ju
 GAP = "   "
 
 
-class Scores:
-    """The last evaluation and the best, with the counts at which they were made."""
+@dataclass(frozen=True)
+class RunFacts:
+    """What a view knows of a run besides its events."""
 
-    def __init__(self) -> None:
-        self.last: tuple[float, int] | None = None
-        self.best: tuple[float, int] | None = None
+    title: str
+    folder: str
+    budget: Mapping[str, int]
+    frames_per_step: int
+    progress: Callable[[], Mapping[str, float]]  # share of the budget, elapsed_seconds, steps_per_second
+    past: Sequence[HistoryRow] = ()  # of the sessions that led here
+    note: str = ""  # what its reader should know from the start
 
-    def add(self, score: float, position: int) -> None:
-        self.last = (score, position)
-        if self.best is None or score > self.best[0]:
-            self.best = (score, position)
 
+class RunDisplay:
+    """A run, as its events tell of it."""
 
-class LiveTable:
-    """It is redrawn in place; its last state stays on the screen."""
-
-    def __init__(self, facts: Facts, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, facts: RunFacts) -> None:
         self._facts = facts
-        self._console = console
-        self._clock = clock
-        self._drawn = -math.inf
         self._history = History(HISTORY_ROWS)
-        self._scores = Scores()
+        self._last: tuple[float, int] | None = None  # the last evaluation's score, and the count at which it was made
+        self._best: tuple[float, int] | None = None
         self._saved = ""
         self._busy = ""
+        self._unsaid: Event | None = None  # a step of which the log has not told
+        self._spoke = -math.inf
         for row in facts.past:
             self._history.add(row)
             if row.score is not None:
-                self._scores.add(row.score, row.position)
-        self._live = Live(Clean(self.render()), console=console, auto_refresh=False, vertical_overflow="crop")
-        self._live.start(refresh=True)
+                self._score(row.score, row.position)
 
-    def show(self, event: Event) -> None:
+    def warnings(self, event: Event) -> Sequence[str]:
+        return [event.text] if event.kind == "warning" else []
+
+    # As a picture
+
+    def take(self, event: Event) -> bool:
         position = event.counters.get(measure(self._facts.budget), 0)
         begins = event.kind == "busy" and not self._busy
         self._busy = event.text if event.kind == "busy" else ""
         if event.kind == "step":
-            self._history.add(Row(position, dict(event.counters), dict(event.metrics)))
+            self._history.add(HistoryRow(position, dict(event.counters), dict(event.metrics)))
         elif event.kind == "eval":
-            self._scores.add(evaluated(event), position)
+            self._score(evaluated(event), position)
             past = self._history.rows[-1].metrics if self._history.rows else {}
-            self._history.add(Row(position, dict(event.counters), past, evaluated(event)))
+            self._history.add(HistoryRow(position, dict(event.counters), past, evaluated(event)))
         elif event.kind == "save":
             self._saved = event.text
-        elif event.kind == "warning":
-            self._console.print(Text(f"warning: {event.text}", style="yellow"))
-        if begins or event.kind not in ("step", "busy") or self._clock() - self._drawn >= REDRAW_SECONDS:
-            self._draw()
+        return begins or event.kind not in ("step", "busy")
 
-    def close(self) -> None:
-        self._draw()
-        self._live.stop()
+    def _score(self, score: float, position: int) -> None:
+        self._last = (score, position)
+        if self._best is None or score > self._best[0]:
+            self._best = (score, position)
 
-    def _draw(self) -> None:
-        self._drawn = self._clock()
-        self._live.update(Clean(self.render()), refresh=True)
-
-    def render(self) -> RenderableType:
-        width = min(MOST_WIDTH, self._console.width) - frame.SIDES
+    def picture(self, width: int, height: int) -> RenderableType:
+        width = min(MOST_WIDTH, width) - frame.SIDES
         present = self._present(self._history.rows[-1] if self._history.rows else None, width)
-        rows = self._history.spread(self._console.size.height - FRAME_LINES - len(present))
+        rows = self._history.spread(height - FRAME_LINES - len(present))
         parts: list[RenderableType] = [self._past(rows, width)] if rows else [Text("  starting ...", style="dim")]
         return frame.panel(
             [*parts, Rule(style="dim"), *present],
@@ -106,7 +101,7 @@ class LiveTable:
             width,
         )
 
-    def _past(self, rows: list[Row], width: int) -> Table:
+    def _past(self, rows: list[HistoryRow], width: int) -> Table:
         """The rows; where they are too wide, without the columns that are needed least."""
         metrics = chosen(rows[-1].metrics)
         unit = measure(self._facts.budget)
@@ -123,7 +118,7 @@ class LiveTable:
         shown.append(Column("evaluated", scores, EVALUATED))
         return columns.table(shown, width, expand=True, styles=["bold" if row is rows[-1] else "" for row in rows])
 
-    def _present(self, row: Row | None, width: int) -> list[RenderableType]:
+    def _present(self, row: HistoryRow | None, width: int) -> list[RenderableType]:
         """What stands below the rows, line by line."""
         progress = self._facts.progress()
         counters: Mapping[str, int] = row.counters if row else {}
@@ -141,9 +136,9 @@ class LiveTable:
         return [*self._evaluations(width), *(frame.one_line(text, width) for text in (saved, busy)), *note]
 
     def _evaluations(self, width: int) -> list[RenderableType]:
-        if self._scores.last is None or self._scores.best is None:
+        if self._last is None or self._best is None:
             return [Text("no evaluation yet", style="dim")]
-        (last, at), (best, best_at) = self._scores.last, self._scores.best
+        (last, at), (best, best_at) = self._last, self._best
         last_text, best_text = (
             f"{words.score(score)} at {words.count(when)}" for score, when in ((last, at), (best, best_at))
         )
@@ -157,9 +152,49 @@ class LiveTable:
             frame.one_line(Text.assemble(("best ", "dim"), (best_text, "bold green")), width),
         ]
 
+    # As a log
+
+    def opening(self, now: float) -> Sequence[str]:
+        note = [f"  note        {self._facts.note}"] if self._facts.note else []
+        return [f"{self._facts.title} · {self._facts.folder}", *note]
+
+    def lines(self, event: Event, now: float) -> Sequence[str]:
+        if event.kind == "step":
+            self._unsaid = event
+            return self._step(now) if now - self._spoke >= LINE_SECONDS else []
+        if event.kind == "eval":
+            return [*self._step(now), f"  evaluation  mean {words.score(evaluated(event))}{spread(event)}"]
+        return [f"  saved       {event.text}"] if event.kind == "save" else []
+
+    def closing(self, now: float) -> Sequence[str]:
+        return self._step(now)
+
+    def _step(self, now: float) -> list[str]:
+        """The line of the last step, unless it was said."""
+        if self._unsaid is None:
+            return []
+        event, self._unsaid, self._spoke = self._unsaid, None, now
+        progress = self._facts.progress()
+        unit = measure(self._facts.budget)
+        left = words.duration(remaining(progress, event.metrics))
+        parts = [
+            f"{words.count(event.counters[unit]):>11} {words.counter(unit)}",
+            f"{words.percent(progress['share']):>7}",
+            f"{words.duration(progress['elapsed_seconds'])} / {left} left",
+            f"{words.count(progress['steps_per_second'])}/s",
+        ]
+        tabular = is_tabular(event.metrics)  # its world may have no end, and so no games
+        if unit != "episodes" and "episodes" in event.counters and (event.counters["episodes"] or not tabular):
+            parts.append(f"episodes {words.count(event.counters['episodes'])}")
+        for key, (heading, form) in chosen(event.metrics).items():
+            parts.append(f"{heading} {form(event.metrics[key])}")
+        if "replay/fill" in event.metrics:
+            parts.append(f"replay {words.percent(event.metrics['replay/fill'])}")
+        return ["  ".join(parts)]
+
 
 def _of_games(
-    facts: Facts, counters: Mapping[str, int], metrics: Mapping[str, float], progress: Mapping[str, float]
+    facts: RunFacts, counters: Mapping[str, int], metrics: Mapping[str, float], progress: Mapping[str, float]
 ) -> list[Pair]:
     """What stands below the rows of a run that plays games."""
     unit = measure(facts.budget)
@@ -182,7 +217,7 @@ def _of_games(
 
 
 def _of_a_table(
-    facts: Facts, counters: Mapping[str, int], metrics: Mapping[str, float], progress: Mapping[str, float]
+    facts: RunFacts, counters: Mapping[str, int], metrics: Mapping[str, float], progress: Mapping[str, float]
 ) -> list[Pair]:
     """What stands below the rows of a run that keeps a table of values."""
     unit = measure(facts.budget)
@@ -206,7 +241,7 @@ def _of_a_table(
     ]
 
 
-def _position(facts: Facts, counters: Mapping[str, int], name: str) -> Pair:
+def _position(facts: RunFacts, counters: Mapping[str, int], name: str) -> Pair:
     """How far it is, and of how much, if there is room for both."""
     unit = measure(facts.budget)
     position, goal = words.count(counters.get(unit, 0)), facts.budget.get(unit)
@@ -228,3 +263,16 @@ def extremes(metrics: Mapping[str, float]) -> Pair:
         return Pair("best", words.score(metrics[POPULATION]), 4)
     low, high = (words.score(metrics.get(f"return/{end}")) for end in ("min", "max"))
     return Pair("min, max", f"{low}, {high}", 4, f"{low} {high}")
+
+
+def evaluated(event: Event) -> float:
+    """The score of an evaluation."""
+    return float(event.metrics["mean"])
+
+
+def spread(event: Event) -> str:
+    """± sd, min to max, where an evaluation tells them."""
+    metrics = event.metrics
+    if not {"sd", "min", "max"} <= metrics.keys():
+        return ""
+    return f"  sd {words.score(metrics['sd'])}  min {words.score(metrics['min'])}  max {words.score(metrics['max'])}"
