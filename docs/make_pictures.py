@@ -17,11 +17,11 @@ from pathlib import Path
 from rich.console import Console
 
 from rltrain import envs
-from rltrain.cli.metrics import measure
 from rltrain.cli.run_display import RunDisplay, RunFacts
 from rltrain.experiment import config
 from rltrain.run.loop import Event
 from rltrain.verbs.history import recall
+from rltrain.verbs.metrics import measure
 
 HERE = Path(__file__).parent
 HEIGHT = 36  # lines of the terminal

@@ -21,9 +21,9 @@ from rltrain import words
 from rltrain.cli import columns, frame
 from rltrain.cli.columns import Column
 from rltrain.cli.frame import MOST_WIDTH, Pair
-from rltrain.cli.metrics import POPULATION, chosen, is_tabular, measure, remaining
 from rltrain.cli.views import LINE_SECONDS
 from rltrain.verbs.history import History, HistoryRow
+from rltrain.verbs.metrics import POPULATION, chosen, is_tabular, measure, remaining
 
 if TYPE_CHECKING:
     from rltrain.run.loop import Event

@@ -209,12 +209,12 @@ def command_line() -> str:
 
 def drive(run: Run, quiet: bool) -> int:
     """Advance a run to its end or to the first signal, show it, and free its folder."""
-    from rltrain.cli.metrics import measure
     from rltrain.cli.run_display import RunDisplay, RunFacts
     from rltrain.cli.signals import stopping
     from rltrain.cli.views import view
     from rltrain.run.tables import summary_lines
     from rltrain.verbs.history import recall
+    from rltrain.verbs.metrics import measure
     from rltrain.verbs.train import state_after
     from rltrain.verbs.truth import discounts_apart
 
@@ -275,7 +275,7 @@ def picture(run: Run) -> str:
 def ending(run: Run, asked: Asked, steps: int, quiet: bool) -> list[str]:
     """What is said last: what happened in a session of so many steps, and what to type next."""
     from rltrain import words
-    from rltrain.cli.metrics import measure
+    from rltrain.verbs.metrics import measure
 
     unit = measure(run.budget)
     done = (

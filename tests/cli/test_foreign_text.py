@@ -18,11 +18,12 @@ from rltrain.cli import app, views, warned
 from rltrain.cli.errors import exit_code_of
 from rltrain.cli.output import Output, complain, console, say, say_json
 from rltrain.cli.run_display import RunDisplay, RunFacts
-from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts, SeedsMoment
-from rltrain.cli.seeds.result import EVALUATION
+from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts
 from rltrain.spelling import brief, in_one_line, shown
 from rltrain.verbs.seeds.children import Child, last_words
+from rltrain.verbs.seeds.measure import EVALUATION
 from rltrain.verbs.seeds.progress import SeedProgress, SeedRow
+from rltrain.verbs.seeds.train import SeedsMoment
 
 TITLE = "\x1b]0;owned\x07"  # sets the window's title
 HOSTILE = [

@@ -10,14 +10,16 @@ from rich.console import Console
 
 from rltrain.cli.output import Output
 from rltrain.cli.seeds import display
-from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts, SeedsMoment
-from rltrain.cli.seeds.result import measure_of, result_lines, results, solved_line
+from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts
+from rltrain.cli.seeds.result import result_lines, solved_line
 from rltrain.cli.views import LogView, view
 from rltrain.errors import InputError, OutOfMemoryError
 from rltrain.experiment import config
 from rltrain.verbs.seeds import asked
 from rltrain.verbs.seeds.children import Child, first_fault, last_words
+from rltrain.verbs.seeds.measure import measure_of, results
 from rltrain.verbs.seeds.progress import SeedProgress, SeedRow, last_row, progress
+from rltrain.verbs.seeds.train import SeedsMoment
 
 # What was asked for
 

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from rltrain.cli import metrics, run_display
+from rltrain.cli import run_display
 from rltrain.cli.output import Output
 from rltrain.cli.run_display import RunDisplay, RunFacts
 from rltrain.cli.views import LogView, ScreenView, view
 from rltrain.run.loop import Event
+from rltrain.verbs import metrics
 from rltrain.verbs.history import History, HistoryRow, recall, wider
 
 METRICS = {

@@ -8,16 +8,18 @@ import math
 import pytest
 from rich.console import Console
 
-from rltrain.cli import columns, frame, listing, metrics
+from rltrain.cli import columns, frame, listing
 from rltrain.cli.columns import Column, fitting
 from rltrain.cli.mdp.answer import Answer, AnswerTable, FactLines
 from rltrain.cli.mdp.answer import show as show_answer
 from rltrain.cli.run_display import RunDisplay, RunFacts
-from rltrain.cli.seeds import result
-from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts, SeedsMoment
+from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts
 from rltrain.cli.views import ScreenView
 from rltrain.run.loop import Event
+from rltrain.verbs import metrics
 from rltrain.verbs.seeds import progress
+from rltrain.verbs.seeds.measure import measure_of
+from rltrain.verbs.seeds.train import SeedsMoment
 
 WIDTHS = (30, 31, 40, 55, 60, 79, 80, 120, 200)
 GAMES = {"return/mean": 1234.5, "return/min": -12_060.0, "return/max": 112_340.0, "return/last": 9.0}
@@ -104,7 +106,7 @@ def test_the_table_of_several_seeds(width: int, evaluated: bool, note: str) -> N
     facts = SeedsFacts(
         "dqn on ALE/MsPacman-v5", "runs/long-name", "seeds 0 to 4, 2 at a time", {"env_steps": 10_000_000}, evaluated, 2
     )
-    moment = SeedsMoment(SEEDS, 123_456.0, result.measure_of(SEEDS), note)
+    moment = SeedsMoment(SEEDS, 123_456.0, measure_of(SEEDS), note)
     window = console(width)
     display = SeedsDisplay(facts)
     view = ScreenView(display, window, clock=lambda: 0.0)

@@ -20,15 +20,16 @@ from hypothesis import strategies as st
 from rltrain.cli import listing
 from rltrain.cli import plot as verb
 from rltrain.cli.output import Output, console
-from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts, SeedsMoment
-from rltrain.cli.seeds.result import measure_of
+from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts
 from rltrain.cli.views import LogView
 from rltrain.errors import CheckpointError, InputError
 from rltrain.run import told
 from rltrain.verbs import plot as plots
 from rltrain.verbs.history import recall
 from rltrain.verbs.saved_policy import locate
+from rltrain.verbs.seeds.measure import measure_of
 from rltrain.verbs.seeds.progress import SeedRow, progress
+from rltrain.verbs.seeds.train import SeedsMoment
 
 LEAVES = (
     st.none()

@@ -17,14 +17,16 @@ from rich.table import Table
 from rich.text import Text
 
 from rltrain import words
-from rltrain.cli import columns, frame, metrics
+from rltrain.cli import columns, frame
 from rltrain.cli.columns import Column
 from rltrain.cli.frame import Pair
-from rltrain.cli.seeds.result import Measure, interval, together
+from rltrain.cli.seeds.result import interval
 from rltrain.cli.views import LINE_SECONDS, LOG_WIDTH
 from rltrain.run.across_seeds import Across
-from rltrain.verbs.seeds.asked import share_of
+from rltrain.verbs import metrics
+from rltrain.verbs.seeds.measure import Measure, together
 from rltrain.verbs.seeds.progress import SeedRow
+from rltrain.verbs.seeds.train import SeedsMoment, share_of_row
 
 FRAME_LINES = 6  # besides the seeds and what stands below them: the frame, headings, a rule, two empty lines
 FEWEST_ROWS = 3
@@ -43,36 +45,6 @@ class SeedsFacts:
     budget: Mapping[str, int]
     evaluated: bool  # whether the config asks for evaluations
     jobs: int
-
-
-@dataclass(frozen=True)
-class SeedsMoment:
-    """How all seeds stand."""
-
-    rows: Sequence[SeedRow]
-    seconds: float  # of this command
-    measure: Measure
-    note: str = ""  # what goes on besides
-    urgent: bool = False  # to be seen at once
-    warnings: Sequence[str] = ()  # that came since the last
-
-    def share(self, budget: Mapping[str, int]) -> float:
-        """Of all work, how much is done: the mean of the seeds' shares."""
-        return sum(_share(row, budget) for row in self.rows) / len(self.rows)
-
-    def left(self, budget: Mapping[str, int], jobs: int) -> float:
-        """Seconds to go, if each seed takes as long as those that have ended, or else those that have begun."""
-        shares = [(_share(row, budget), row.progress.seconds) for row in self.rows]
-        known = [(share, seconds) for share, seconds in shares if share > 0 and math.isfinite(seconds)]
-        whole = [seconds for share, seconds in known if share == 1] or [seconds / share for share, seconds in known]
-        todo = sum(1 - share for (share, _), row in zip(shares, self.rows, strict=True) if row.state in ACTIVE)
-        return todo * sum(whole) / len(whole) / max(1, min(jobs, math.ceil(todo))) if whole else math.nan
-
-    def count(self, *states: str) -> int:
-        return sum(row.state in states for row in self.rows)
-
-
-ACTIVE = ("running", "waiting")
 
 
 class SeedsDisplay:
@@ -194,7 +166,7 @@ def seeds_table(facts: SeedsFacts, moment: SeedsMoment, most_rows: int, width: i
     made = [
         Column("seed", seeds),
         Column("state", coloured, 1, words=True, least=9),
-        numbers("done", [words.percent(_share(row, facts.budget)) for row in shown], 2),
+        numbers("done", [words.percent(share_of_row(row, facts.budget)) for row in shown], 2),
         numbers(words.counter(unit), [words.count(each.counters.get(unit, math.nan)) for each in every], 6),
     ]
     for number, (name, (heading, form)) in enumerate(known[:1] if facts.evaluated else known[:3]):
@@ -220,7 +192,3 @@ def first_rows(rows: Sequence[SeedRow], most: int) -> list[SeedRow]:
         return list(rows)
     urgent = sorted(rows, key=lambda row: URGENCY[row.state])[: most - 1]  # one line says what is left out
     return [row for row in rows if row in urgent]
-
-
-def _share(row: SeedRow, budget: Mapping[str, int]) -> float:
-    return 1.0 if row.state == "finished" else share_of(row.progress.counters, budget)

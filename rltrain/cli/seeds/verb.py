@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from rltrain import words
 from rltrain.cli.errors import keeping_crashes
 from rltrain.cli.output import Output, complain, say
-from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts, SeedsMoment
-from rltrain.cli.seeds.result import interval, measure_of, result_lines, results, solved_line, together
-from rltrain.cli.views import View, view
+from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts
+from rltrain.cli.seeds.result import interval, result_lines, solved_line
+from rltrain.cli.views import view
 from rltrain.envs import describe
 from rltrain.errors import RltrainError
-from rltrain.experiment.config import Experiment, load, parse_duration
+from rltrain.experiment.config import Experiment, load
 from rltrain.run import group as groups
 from rltrain.run.group import SeedGroup
 from rltrain.run.lock import Lock
 from rltrain.verbs.seeds import asked
 from rltrain.verbs.seeds.children import Children, first_fault, last_words
-from rltrain.verbs.seeds.progress import SeedProgress, SeedRow, progress
+from rltrain.verbs.seeds.measure import measure_of, together
+from rltrain.verbs.seeds.progress import SeedRow, progress
+from rltrain.verbs.seeds.train import SeedsMoment, SeedsTraining, unfinished
 from rltrain.verbs.truth import discounts_apart
 
-TICK_SECONDS = 0.1
-READ_SECONDS = 0.5  # between two looks into the run folders
 Reason = Literal["SIGINT", "SIGTERM", "wall"]
 STOPS: dict[Reason, str] = {"SIGINT": "Ctrl-C", "SIGTERM": "SIGTERM", "wall": "--max-wall"}
 ENDS = {  # a state, and how it is said of a seed whose process has ended
@@ -71,10 +68,7 @@ def resume_seeds(
     group: SeedGroup, overrides: Sequence[str] = (), *, jobs: int | None = None, quiet: bool = False
 ) -> int:
     """Go on with every seed that is not at its end, which overrides may have moved. Returns the exit code."""
-    with Lock(group.folder):  # a group that is in use is busy, however little memory it leaves
-        experiment = group.experiment(overrides)
-        due = [seed for seed in group.seeds if not group.finished(seed, experiment)]
-        at_once = asked.jobs_for(experiment, len(due), jobs, resumed=True) if due else 1
+    experiment, due, at_once = unfinished(group, overrides, jobs)
     if not due:
         return _nothing_to_do(group, experiment, quiet)
     return drive(group, experiment, due, at_once, quiet)
@@ -84,56 +78,46 @@ def drive(group: SeedGroup, experiment: Experiment, due: Sequence[int], jobs: in
     """Run the seeds that are due to their ends or to the first signal, and show them."""
     from rltrain.cli.signals import stopping
 
-    children = Children(group, experiment, due, jobs)
-    watch = Watch(group, experiment, children)
+    training = SeedsTraining(group, experiment, due, jobs)
+    children = training.children
     facts = _facts(group, experiment, jobs, len(due))
     note = "" if quiet else discounts_apart(experiment, describe(experiment.environment, task=experiment.task))
     if note:
         say(note)
     with keeping_crashes(group.folder), Lock(group.folder), children.pausing():
-        with stopping(watch.request_stop) as signalled:
+        with stopping(training.request_stop) as signalled:
             shown = view(SeedsDisplay(facts), Output(sys.stdout), quiet)
             try:
-                watch.attend(shown)
+                for moment in training.moments():
+                    shown.show(moment)
             finally:
                 shown.close()
-        moment = watch.moment()
+        moment = training.moment()
         code = signalled.exit_code or first_fault(children.all, children.stopping)
         for line in faults(children):
             complain(line)
-        for seed in group.seeds:
-            group.clear(seed)
-        if not any(group.begun(seed) for seed in group.seeds):
-            group.remove()
+        if not training.finish(moment):
             complain(f"no run has begun, so {group.folder} was removed")
             return code
-        folders = {seed: str(group.member(seed)) for seed in group.seeds}
-        group.write_results(results(moment.measure, moment.rows, children.all, folders, moment.seconds))
     if not quiet:
         for line in [
             *solved_line(experiment, moment.rows),
             *result_lines(moment.measure, moment.rows, experiment.run.evaluate.until),
         ]:
             say(line)
-    verdict, *advice = ending(group, moment, watch.stop, quiet)
+    verdict, *advice = ending(group, moment, training.stop, quiet)
     say(verdict)
     if not quiet:  # the verdict does not wait for the pictures
-        say(pictures(group, [seed for seed in due if group.begun(seed)]))
+        say(picture(training))
     for line in advice:
         say(line)
     return code
 
 
-def pictures(group: SeedGroup, changed: Sequence[int]) -> str:
-    """Draw the curve of each seed that went on, and all in one; the line that says where it is, or why it is not."""
-    from rltrain.report.curve import NAME
-    from rltrain.verbs.plot import plot
-
-    for seed in changed:
-        with suppress(RltrainError):  # one that has no numbers yet takes no other's picture away
-            plot([f"s{seed}"], runs_dir=group.folder)
+def picture(training: SeedsTraining) -> str:
+    """Draw all curves; the line that says where they are, or why they are not."""
     try:
-        return f"curve: {plot([str(group.folder)], group.folder / NAME).picture}"
+        return f"curve: {training.draw()}"
     except RltrainError as error:
         return f"no curve: {error}"
 
@@ -196,59 +180,3 @@ def _facts(group: SeedGroup, experiment: Experiment, jobs: int, due: int) -> See
         evaluated=experiment.run.evaluate.every is not None,
         jobs=jobs,
     )
-
-
-class Watch:
-    """Keeps the children going, looks into their folders now and then, and passes on a wish to stop."""
-
-    def __init__(self, group: SeedGroup, experiment: Experiment, children: Children) -> None:
-        self._group, self._children = group, children
-        self._begun = time.monotonic()
-        limit = experiment.run.max_wall
-        self._limit = None if limit is None else parse_duration(limit)
-        self.stop: Reason | None = None
-        self._training_since: float | None = None  # when the first of them began, after its imports
-        self._known: dict[int, SeedProgress] = {}
-
-    def request_stop(self, reason: Literal["SIGINT", "SIGTERM"]) -> None:
-        """Safe to call from a signal handler: it only sets a flag."""
-        self.stop = reason
-
-    def attend(self, shown: View[SeedsMoment]) -> None:
-        """Until nobody runs and nobody has to."""
-        looked = -READ_SECONDS
-        while True:
-            news = self._children.tend()
-            for child, _ in news:
-                self._known.pop(child.seed, None)
-            warnings = [f"seed {child.seed}: {text}" for child, said in news for text in said]
-            if news or time.monotonic() - looked >= READ_SECONDS:
-                looked = time.monotonic()
-                shown.show(replace(self.moment(), urgent=bool(news), warnings=warnings))
-            if not self._children.busy:
-                return
-            if self._limit is not None and self._is_time_up(self._limit):
-                self.stop = self.stop or "wall"
-            if self._children.out_of_time:
-                self.stop = self.stop or "wall"
-            if self.stop:
-                self._children.stop()
-            time.sleep(TICK_SECONDS)
-
-    def _is_time_up(self, limit: int) -> bool:
-        """Whether --max-wall is over, counted from the first run's beginning."""
-        if self._training_since is None:
-            if any(known.counters for known in self._known.values()):
-                self._training_since = time.monotonic()
-            return False
-        return time.monotonic() - self._training_since >= limit
-
-    def moment(self) -> SeedsMoment:
-        """How all seeds stand now. Those that do not run are read once."""
-        rows = []
-        for seed, child in self._children.all.items():
-            if child.live or seed not in self._known:
-                self._known[seed] = progress(self._group.member(seed))
-            rows.append(SeedRow(seed, child.state, self._known[seed]))
-        note = "stopping: each run saves" if self.stop and self._children.busy else ""
-        return SeedsMoment(rows, time.monotonic() - self._begun, measure_of(rows), note)

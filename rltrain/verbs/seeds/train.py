@@ -1,0 +1,142 @@
+"""The runs of several seeds, side by side: begun or gone on with, looked after, and put in order at their end."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from rltrain.errors import RltrainError
+from rltrain.experiment.config import Experiment, parse_duration
+from rltrain.report import curve
+from rltrain.run.group import SeedGroup
+from rltrain.run.lock import Lock
+from rltrain.verbs.plot import plot
+from rltrain.verbs.seeds import asked
+from rltrain.verbs.seeds.asked import share_of
+from rltrain.verbs.seeds.children import Children
+from rltrain.verbs.seeds.measure import Measure, measure_of, results
+from rltrain.verbs.seeds.progress import SeedProgress, SeedRow, progress
+
+TICK_SECONDS = 0.1
+READ_SECONDS = 0.5  # between two looks into the run folders
+ACTIVE = ("running", "waiting")
+
+
+@dataclass(frozen=True)
+class SeedsMoment:
+    """How all seeds stand."""
+
+    rows: Sequence[SeedRow]
+    seconds: float  # of this command
+    measure: Measure
+    note: str = ""  # what goes on besides
+    urgent: bool = False  # to be seen at once
+    warnings: Sequence[str] = ()  # that came since the last
+
+    def share(self, budget: Mapping[str, int]) -> float:
+        """Of all work, how much is done: the mean of the seeds' shares."""
+        return sum(share_of_row(row, budget) for row in self.rows) / len(self.rows)
+
+    def left(self, budget: Mapping[str, int], jobs: int) -> float:
+        """Seconds to go, if each seed takes as long as those that have ended, or else those that have begun."""
+        shares = [(share_of_row(row, budget), row.progress.seconds) for row in self.rows]
+        known = [(share, seconds) for share, seconds in shares if share > 0 and math.isfinite(seconds)]
+        whole = [seconds for share, seconds in known if share == 1] or [seconds / share for share, seconds in known]
+        todo = sum(1 - share for (share, _), row in zip(shares, self.rows, strict=True) if row.state in ACTIVE)
+        return todo * sum(whole) / len(whole) / max(1, min(jobs, math.ceil(todo))) if whole else math.nan
+
+    def count(self, *states: str) -> int:
+        return sum(row.state in states for row in self.rows)
+
+
+class SeedsTraining:
+    """The seeds that are `due` at work, at most `jobs` at once: `moments` looks after them, `finish` comes last."""
+
+    def __init__(self, group: SeedGroup, experiment: Experiment, due: Sequence[int], jobs: int) -> None:
+        self._group, self.due = group, due
+        self.children = Children(group, experiment, due, jobs)
+        self._begun = time.monotonic()
+        limit = experiment.run.max_wall
+        self._limit = None if limit is None else parse_duration(limit)
+        self.stop: Literal["SIGINT", "SIGTERM", "wall"] | None = None
+        self._training_since: float | None = None  # when the first of them began, after its imports
+        self._known: dict[int, SeedProgress] = {}
+
+    def request_stop(self, reason: Literal["SIGINT", "SIGTERM"]) -> None:
+        """Safe to call from a signal handler: it only sets a flag."""
+        self.stop = reason
+
+    def moments(self) -> Iterator[SeedsMoment]:
+        """Keep them going until nobody runs and nobody has to; yields now and then how they stand."""
+        looked = -READ_SECONDS
+        while True:
+            news = self.children.tend()
+            for child, _ in news:
+                self._known.pop(child.seed, None)
+            warnings = [f"seed {child.seed}: {text}" for child, said in news for text in said]
+            if news or time.monotonic() - looked >= READ_SECONDS:
+                looked = time.monotonic()
+                yield self.moment(bool(news), warnings)
+            if not self.children.busy:
+                return
+            if self._limit is not None and self._is_time_up(self._limit):
+                self.stop = self.stop or "wall"
+            if self.children.out_of_time:
+                self.stop = self.stop or "wall"
+            if self.stop:
+                self.children.stop()
+            time.sleep(TICK_SECONDS)
+
+    def _is_time_up(self, limit: int) -> bool:
+        """Whether --max-wall is over, counted from the first run's beginning."""
+        if self._training_since is None:
+            if any(known.counters for known in self._known.values()):
+                self._training_since = time.monotonic()
+            return False
+        return time.monotonic() - self._training_since >= limit
+
+    def moment(self, urgent: bool = False, warnings: Sequence[str] = ()) -> SeedsMoment:
+        """How all seeds stand now. Those that do not run are read once."""
+        rows = []
+        for seed, child in self.children.all.items():
+            if child.live or seed not in self._known:
+                self._known[seed] = progress(self._group.member(seed))
+            rows.append(SeedRow(seed, child.state, self._known[seed]))
+        note = "stopping: each run saves" if self.stop and self.children.busy else ""
+        return SeedsMoment(rows, time.monotonic() - self._begun, measure_of(rows), note, urgent, warnings)
+
+    def finish(self, moment: SeedsMoment) -> bool:
+        """Write what came of them into seeds.json. False if no run has begun: then the group's folder is removed."""
+        for seed in self._group.seeds:
+            self._group.clear(seed)
+        if not any(self._group.begun(seed) for seed in self._group.seeds):
+            self._group.remove()
+            return False
+        folders = {seed: str(self._group.member(seed)) for seed in self._group.seeds}
+        self._group.write_results(results(moment.measure, moment.rows, self.children.all, folders, moment.seconds))
+        return True
+
+    def draw(self) -> str:
+        """Draw the curve of each seed that went on, and all in one. Returns the file of that; RltrainError, why not."""
+        for seed in self.due:
+            if self._group.begun(seed):
+                with suppress(RltrainError):  # one that has no numbers yet takes no other's picture away
+                    plot([f"s{seed}"], runs_dir=self._group.folder)
+        return plot([str(self._group.folder)], self._group.folder / curve.NAME).picture
+
+
+def unfinished(group: SeedGroup, overrides: Sequence[str], jobs: int | None) -> tuple[Experiment, list[int], int]:
+    """The group's experiment with these settings, the seeds that are not at its end, and how many may run at once."""
+    with Lock(group.folder):  # a group that is in use is busy, however little memory it leaves
+        experiment = group.experiment(overrides)
+        due = [seed for seed in group.seeds if not group.finished(seed, experiment)]
+        return experiment, due, asked.jobs_for(experiment, len(due), jobs, resumed=True) if due else 1
+
+
+def share_of_row(row: SeedRow, budget: Mapping[str, int]) -> float:
+    """How much of the budget this seed has spent, 0..1."""
+    return 1.0 if row.state == "finished" else share_of(row.progress.counters, budget)
