@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -100,39 +100,27 @@ def watch(
     checkpoint: str | Path, wish: Wish, *, last: bool = False, device: str | None = None, runs_dir: Path = Path("runs")
 ) -> int:
     """Play, show, and say how each game ended. Returns the exit code: 0, or that of a signal."""
-    from rltrain import envs
     from rltrain.cli import signals
     from rltrain.cli.show import recording
     from rltrain.cli.show.caption import Subject
-    from rltrain.core import Scoring
-    from rltrain.run import protocols
-    from rltrain.run.play import play
     from rltrain.verbs import saved_policy
+    from rltrain.verbs.watch import at_play
 
     if wish.record is not None:
         recording.check(wish.record)  # before anything is read
     saved = saved_policy.read(checkpoint, runs_dir, last)
     for warning in saved.warnings:
         complain(f"warning: {warning}")
-    experiment = saved.experiment
-    settings, run = experiment.environment, experiment.run
-    way = way_of(wish, settings)
-    protocol, world, epsilon = protocols.conditions(
-        settings, wish.protocol or run.evaluate.protocol, wish.epsilon, experiment.task
-    )
-    title = f"{experiment.algorithm_name} on {settings.name}"
-    with ExitStack() as stack:
-        asked = stack.enter_context(signals.stopping(lambda reason: None))
-        env = envs.film(world, experiment.task)
-        stack.callback(env.close)
-        policy = saved_policy.policy_of(experiment, saved.loaded, device, 1)  # one observation at a time needs no more
-        score_name = policy.score_name if isinstance(policy, Scoring) else ""
-        subject = Subject(title, env.spec.action_names, score_name, wish.episodes)
-        say(shown(title))
+    way = way_of(wish, saved.experiment.environment)
+    with (
+        signals.stopping(lambda reason: None) as asked,
+        at_play(saved, wish.episodes, wish.protocol, wish.epsilon, wish.seed, device) as playing,
+    ):
+        say(shown(playing.title))
         say(shown(f"{saved.path} ({saved.chosen})"))
-        say(f"protocol {protocol}, epsilon {epsilon:g}, seed {wish.seed}")
-        moments = play(policy, env, wish.episodes, epsilon, wish.seed)
-        games = show(moments, wish, subject, env.fps, way, lambda: asked.reason is not None)
+        say(f"protocol {playing.protocol}, epsilon {playing.epsilon:g}, seed {wish.seed}")
+        subject = Subject(playing.title, playing.actions, playing.score_name, wish.episodes)
+        games = show(playing.moments, wish, subject, playing.fps, way, lambda: asked.reason is not None)
     if len(games) > 1:
         say(f"mean of {len(games)} games: {words.score(sum(game.total for game in games) / len(games))}")
     return asked.exit_code
