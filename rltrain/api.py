@@ -92,10 +92,8 @@ def stream(
     def events() -> Iterator[Event]:
         with one_thread() as sure:
             run = training.begin(experiment, Path(runs_dir), name, f"rltrain.stream({experiment.source!r})")
-            with closing(watched(run, sure)) as found:
+            with closing(watched(run, sure, picture)) as found:
                 yield from found
-            if picture:
-                training.draw(run)
 
     return events()
 
@@ -134,11 +132,15 @@ def evaluate(
 
     `run` is a result of `train`, a run's folder or name, of which the best checkpoint is taken or the `last`, or a
     checkpoint's folder. The games depend on `seed` alone, not on the training's. `protocol` None is what the run's
-    config says, `epsilon` None the protocol's share of random actions. CheckpointError, InputError.
+    config says, `epsilon` None the protocol's share of random actions. Ctrl-C raises KeyboardInterrupt.
+    CheckpointError, InputError.
     """
     with one_thread():
         saved = _saved(run, runs_dir, last)
-        return evaluations.evaluate(saved, games, protocol, epsilon, seed, device=device)
+        found = evaluations.evaluate(saved, games, protocol, epsilon, seed, device=device)
+    if found.partial:
+        raise KeyboardInterrupt(f"after {len(found.returns)} of {games} games, the short ones; nothing is kept")
+    return found
 
 
 def load(run: Place, *, last: bool = False, device: str | None = None, runs_dir: Place = "runs") -> LoadedPolicy:

@@ -19,7 +19,7 @@ EXIT_CODES: dict[Reason, int] = {"SIGINT": 130, "SIGTERM": 143}
 
 
 class Asked:
-    """What was asked for, if anything."""
+    """The signal that asked the work to stop, and when; None: nobody did."""
 
     def __init__(self) -> None:
         self.reason: Reason | None = None

@@ -26,7 +26,7 @@ from rltrain.plain_files import read_json
 from rltrain.policies import rules
 from rltrain.rng import derive
 from rltrain.run import protocols, remembered
-from rltrain.run.evaluation import Playing
+from rltrain.run.evaluation import OngoingEvaluation
 from rltrain.run.own_files import write_small
 from rltrain.run.protocols import UNLIMITED_STEPS, default_protocol
 from rltrain.version import __version__
@@ -80,7 +80,7 @@ def _mean(
     policy = rules.make(name, spec, np.random.default_rng(derive(seed, "baseline")))
     with (
         progress.phase(f"{episodes} game{'s' * (episodes > 1)}", f"the {name} policy on {settings.name}"),
-        closing(Playing(policy, settings, protocol, episodes, seed, 0.0, threads, task)) as playing,
+        closing(OngoingEvaluation(policy, settings, protocol, episodes, seed, 0.0, threads, task)) as playing,
     ):
         for played in playing.steps():
             progress.at(played, episodes, playing.env_steps, "steps")

@@ -91,7 +91,7 @@ class Evaluation:
         }
 
 
-class Playing:
+class OngoingEvaluation:
     """An evaluation under way: `steps` plays it, `result` says what its games brought so far, `close` ends it.
 
     `task` is the algorithm's: its policy sees what it saw.
@@ -175,8 +175,10 @@ def evaluate(
     threads: int = 1,
     task: str = "env",
 ) -> Evaluation:
-    """Play whole games, all of them. The arguments and errors are those of `Playing`."""
-    with contextlib.closing(Playing(policy, settings, protocol, episodes, seed, epsilon, threads, task)) as playing:
+    """Play whole games, all of them. The arguments and errors are those of `OngoingEvaluation`."""
+    with contextlib.closing(
+        OngoingEvaluation(policy, settings, protocol, episodes, seed, epsilon, threads, task)
+    ) as playing:
         for _ in playing.steps():
             pass
         return playing.result()

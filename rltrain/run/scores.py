@@ -11,14 +11,14 @@ from rltrain.core import Metrics, Policy, State
 from rltrain.experiment.config import Experiment
 from rltrain.plain_files import as_number, last_json_line
 from rltrain.rng import derive
-from rltrain.run.evaluation import Evaluation, Playing
+from rltrain.run.evaluation import Evaluation, OngoingEvaluation
 from rltrain.saved import Saved
 
 
-def games_at(step: int, experiment: Experiment, policy: Policy, threads: int) -> Playing:
+def games_at(step: int, experiment: Experiment, policy: Policy, threads: int) -> OngoingEvaluation:
     """The evaluation games of a run at a step, on seeds that depend on the run's seed and the step alone."""
     settings = experiment.run.evaluate
-    return Playing(
+    return OngoingEvaluation(
         policy,
         experiment.environment,
         settings.protocol,

@@ -11,7 +11,7 @@ from typing import Any
 from rltrain import envs, words
 from rltrain.core import Progress, Silent
 from rltrain.run import baselines, machine
-from rltrain.run.evaluation import Evaluation, Playing
+from rltrain.run.evaluation import Evaluation, OngoingEvaluation
 from rltrain.verbs import saved_policy
 from rltrain.verbs.saved_policy import SavedRun
 from rltrain.verbs.truth import ExactScore, against_truth, discounts_apart
@@ -105,7 +105,10 @@ def evaluate(
     progress = progress or Silent()
     about = (experiment.environment, protocol or experiment.run.evaluate.protocol, games, seed)
     told = words.many(games, "game"), f"{experiment.algorithm_name} on {experiment.environment.name}"
-    with progress.phase(*told), closing(Playing(policy, *about, epsilon, threads, experiment.task)) as playing:
+    with (
+        progress.phase(*told),
+        closing(OngoingEvaluation(policy, *about, epsilon, threads, experiment.task)) as playing,
+    ):
         stopped = played_out(playing, progress)
         if stopped and not playing.played:
             raise KeyboardInterrupt
@@ -134,7 +137,7 @@ def evaluate(
     )
 
 
-def played_out(playing: Playing, progress: Progress) -> bool:
+def played_out(playing: OngoingEvaluation, progress: Progress) -> bool:
     """Play all games. Returns whether Ctrl-C came between."""
     try:
         for played in playing.steps():

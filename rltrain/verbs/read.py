@@ -33,6 +33,7 @@ def read(runs: Where | Iterable[Where], table: Table = "training") -> dict[str, 
     for place in dict.fromkeys(path for each in given for path in folders_of(os.fspath(each))):
         config = told.config(place)
         numbers = reading.read(place / FILES[table], most=None)
+        numbers.pop("table", None)  # of timings: a text
         length = len(next(iter(numbers.values()), []))
         same = {"run": str(place), "algorithm": config.algorithm or "", "environment": config.environment or ""}
         columns = {name: np.full(length, text) for name, text in same.items()}

@@ -139,12 +139,21 @@ class Session:
             raise self._error
 
 
-def watched(run: Run, sure: bool) -> Generator[Event, None, None]:
-    """The events of a run. Where its products may take several threads, which is not `sure`, it is marked inexact."""
+def watched(run: Run, sure: bool, picture: bool) -> Generator[Event, None, None]:
+    """The events of a run; at its end its curve is drawn, if a `picture` is wanted and there is something to see.
+
+    Where matrix products may take several threads, so that it is not `sure` to be exact, it is marked so.
+    """
     if not sure:
         facts.write(run.folder, {**facts.read(run.folder), **facts.inexact(blas.WHY, run.counters)})
+    steps = 0
     with closing(Session(run).events()) as events:
-        yield from events
+        for event in events:
+            steps += event.kind == "step"
+            yield event
+    if picture and steps:
+        with suppress(RltrainError):  # the numbers are there without it
+            draw(run)
 
 
 def driven(run: Run, sure: bool, picture: bool) -> RunResult:
@@ -155,16 +164,13 @@ def driven(run: Run, sure: bool, picture: bool) -> RunResult:
     metrics: Mapping[str, float] = {}
     told: list[str] = []
     try:
-        with closing(watched(run, sure)) as events:
+        with closing(watched(run, sure, picture)) as events:
             for event in events:
                 if event.kind == "step":
                     metrics = event.metrics
                 elif event.kind == "warning":
                     told.append(event.text)
                     warnings.warn(event.text, stacklevel=3)  # at whoever called the function that calls this one
-        if picture and metrics:
-            with suppress(RltrainError):  # the numbers are there without it
-                draw(run)
     except KeyboardInterrupt:
         done = ", ".join(f"{words.count(value)} {words.counter(name)}" for name, value in run.counters.items())
         raise KeyboardInterrupt(f"after {done}; saved: go on with rltrain.resume({str(run.folder)!r})") from None

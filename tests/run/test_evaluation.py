@@ -12,7 +12,7 @@ from rltrain.envs.atari.settings import AtariConfig
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.policies import rules
-from rltrain.run.evaluation import Evaluation, Playing, bootstrap, evaluate
+from rltrain.run.evaluation import Evaluation, OngoingEvaluation, bootstrap, evaluate
 from rltrain.run.protocols import default_protocol
 
 CARTPOLE = EnvironmentConfig(id="CartPole-v1")
@@ -225,7 +225,7 @@ def test_a_policy_is_asked_for_whole_blocks_of_the_lanes_that_play(episodes):
 
 
 def test_what_was_played_so_far_can_be_told_at_any_time(registered):
-    playing = Playing(Always(0), EnvironmentConfig(id="ShortOrLong-v0"), None, 10, seed=1)
+    playing = OngoingEvaluation(Always(0), EnvironmentConfig(id="ShortOrLong-v0"), None, 10, seed=1)
     with pytest.raises(InputError, match="none of 10 games"):
         playing.result()
     counts = []

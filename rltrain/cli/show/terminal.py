@@ -131,7 +131,7 @@ def panel(words: Caption, depth: cells.Depth) -> list[list[Styled]]:
 
 
 def below(words: Caption) -> list[list[Styled]]:
-    """The same in two lines, where there is no room beside the picture."""
+    """The caption in two lines, where there is no room beside the picture."""
     chosen = " ".join(f"{bar.name} {bar.value}".rstrip() for bar in words.bars if bar.chosen)
     facts = "  ".join(f"{name} {value}" for name, value in words.facts)
     return [[(BOLD, words.title)], [("", "  ".join(part for part in (facts, chosen, words.note) if part))]]

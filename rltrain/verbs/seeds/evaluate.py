@@ -119,6 +119,6 @@ def across_of(seeds: Sequence[SeedScore]) -> Across | None:
 
 
 def _alike(seeds: Sequence[SeedScore]) -> tuple[SeedScore, ...]:
-    """The same games have the same baselines, which were played once."""
+    """All seeds with the baselines of the first, which were played once: the games are one and the same."""
     baselines = seeds[0].score.baselines
     return tuple(SeedScore(each.seed, replace(each.score, baselines=baselines)) for each in seeds)
