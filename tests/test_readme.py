@@ -220,7 +220,7 @@ def test_the_algorithm_of_readme_is_found_trains_and_resumes_exactly(shell: Shel
     package = shell.folder / value.split(".")[0]
     package.mkdir()
     (package / "__init__.py").touch()
-    (package / f"{name}.py").write_text(blocks("python")[0])
+    (package / f"{name}.py").write_text(next(text for text in blocks("python") if "PLUGIN" in text))
     information = shell.folder / "my_package-1.0.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")

@@ -20,8 +20,8 @@ from rich.text import Text
 from rltrain import words
 from rltrain.cli import columns, frame
 from rltrain.cli.columns import Column
+from rltrain.cli.display import LINE_SECONDS
 from rltrain.cli.frame import MOST_WIDTH, Pair
-from rltrain.cli.views import LINE_SECONDS
 from rltrain.verbs.history import History, HistoryRow
 from rltrain.verbs.metrics import POPULATION, chosen, is_tabular, measure, remaining
 
@@ -64,9 +64,6 @@ class RunDisplay:
             self._history.add(row)
             if row.score is not None:
                 self._score(row.score, row.position)
-
-    def warnings(self, event: Event) -> Sequence[str]:
-        return [event.text] if event.kind == "warning" else []
 
     # As a picture
 

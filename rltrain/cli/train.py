@@ -21,8 +21,9 @@ from rltrain.cli.output import Output, complain, say
 from rltrain.errors import DivergedError, EnvironmentFault, InputError, RltrainError
 
 if TYPE_CHECKING:
+    from rltrain.cli.display import View
     from rltrain.cli.signals import Asked
-    from rltrain.run.loop import Run
+    from rltrain.run.loop import Event, Run
 
 
 def train_command(
@@ -209,30 +210,16 @@ def command_line() -> str:
 
 def drive(run: Run, quiet: bool) -> int:
     """Advance a run to its end or to the first signal, show it, and free its folder."""
-    from rltrain.cli.run_display import RunDisplay, RunFacts
     from rltrain.cli.signals import stopping
-    from rltrain.cli.views import view
     from rltrain.run.tables import summary_lines
-    from rltrain.verbs.history import recall
-    from rltrain.verbs.metrics import measure
     from rltrain.verbs.train import state_after
-    from rltrain.verbs.truth import discounts_apart
 
-    facts = RunFacts(
-        title=f"{run.experiment.algorithm_name} on {run.experiment.environment.name}",
-        folder=str(run.folder),
-        budget=run.budget,
-        frames_per_step=run.spec.frames_per_step,
-        progress=run.progress,
-        past=recall(run.folder, run.counters, measure(run.budget)),
-        note=discounts_apart(run.experiment, run.spec),
-    )
     state: str | None = "crashed"
     steps = 0
     with keeping_crashes(run.folder):
         try:
             with stopping(run.request_stop) as asked:
-                shown = view(RunDisplay(facts), Output(sys.stdout), quiet)
+                shown = view_of(run, quiet)
                 try:
                     for event in run.advance():
                         steps += event.kind == "step"
@@ -258,6 +245,30 @@ def drive(run: Run, quiet: bool) -> int:
     for line in advice:
         say(line)
     return asked.exit_code
+
+
+def view_of(run: Run, quiet: bool) -> View[Event]:
+    """Who shows this run: on a terminal, in a log, or warnings alone, which needs none of what draws."""
+    from rltrain.cli.views import QuietView, view
+
+    stream = Output(sys.stdout)
+    if quiet:
+        return QuietView(stream)
+    from rltrain.cli.run_display import RunDisplay, RunFacts
+    from rltrain.verbs.history import recall
+    from rltrain.verbs.metrics import measure
+    from rltrain.verbs.truth import discounts_apart
+
+    facts = RunFacts(
+        title=f"{run.experiment.algorithm_name} on {run.experiment.environment.name}",
+        folder=str(run.folder),
+        budget=run.budget,
+        frames_per_step=run.spec.frames_per_step,
+        progress=run.progress,
+        past=recall(run.folder, run.counters, measure(run.budget)),
+        note=discounts_apart(run.experiment, run.spec),
+    )
+    return view(RunDisplay(facts), stream)
 
 
 def picture(run: Run) -> str:

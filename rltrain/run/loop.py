@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -41,6 +41,11 @@ class Event(NamedTuple):
     counters: Mapping[str, int]
     metrics: Mapping[str, float]
     text: str = ""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What its user should know, if that is what happened."""
+        return [self.text] if self.kind == "warning" else []
 
 
 class Run:

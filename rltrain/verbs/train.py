@@ -12,9 +12,8 @@ from pathlib import Path
 from rltrain.core import Progress
 from rltrain.errors import DiskError, DivergedError, EnvironmentFault, RltrainError
 from rltrain.experiment.config import Experiment, load
-from rltrain.report import curve
-from rltrain.run import baselines, folder
 from rltrain.run import begin as beginnings
+from rltrain.run import folder
 from rltrain.run.lock import Lock
 from rltrain.run.loop import Run
 from rltrain.verbs.cost import refuse_what_does_not_fit
@@ -46,6 +45,9 @@ def state_after(error: BaseException) -> str:
 
 def draw(run: Run, progress: Progress | None = None) -> Path:
     """Play the baselines of a finished run, and draw its curve. MissingError, InputError without numbers, DiskError."""
+    from rltrain.report import curve  # neither is for a run that leaves no picture
+    from rltrain.run import baselines
+
     if run.finished:
         with suppress(RltrainError):  # they are an ornament of the curve
             baselines.write(run.experiment, run.folder, run.threads, progress)

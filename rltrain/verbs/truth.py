@@ -10,10 +10,7 @@ from rltrain import envs
 from rltrain.core import Array, EnvSpec, Policy, Scoring
 from rltrain.errors import InputError, UncertifiedError
 from rltrain.experiment.config import Experiment
-from rltrain.mdp import pairs
-from rltrain.mdp.losses import losses
 from rltrain.mdp.model import Model
-from rltrain.mdp.solvers import bellman
 
 FEW_STATES = 50  # up to which the whole policy is named
 MOST_STATES = 200_000  # up to which its equations are solved
@@ -47,6 +44,9 @@ def against_truth(experiment: Experiment, policy: Policy) -> ExactScore | None:
     """What the policy is worth where it was trained. None where no model is known, and where a sum does not exist."""
     if experiment.task == "env":
         return None
+    from rltrain.mdp.losses import losses  # as long to load as a short run takes
+    from rltrain.mdp.solvers import bellman
+
     model = envs.model_of(experiment.environment)
     discount = experiment.algorithm.model_dump().get("gamma")
     discount = discount if discount is not None else None if model is None else model.discount
@@ -78,6 +78,8 @@ def against_truth(experiment: Experiment, policy: Policy) -> ExactScore | None:
 
 def _taken(model: Model, policy: Policy) -> Array | None:
     """[P] the probability of each pair; None where the policy takes an action that is impossible."""
+    from rltrain.mdp import pairs
+
     states = np.arange(model.num_states)[:, None]
     if isinstance(policy, Scoring) and policy.score_name == "probability":  # it draws: one draw would not be it
         return np.asarray(policy.scores(states)[model.pair_state, model.action])

@@ -18,6 +18,7 @@ from rltrain.cli import app, views, warned
 from rltrain.cli.errors import exit_code_of
 from rltrain.cli.output import Output, complain, console, say, say_json
 from rltrain.cli.run_display import RunDisplay, RunFacts
+from rltrain.cli.screen import ScreenView
 from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts
 from rltrain.spelling import brief, in_one_line, shown
 from rltrain.verbs.seeds.children import Child, last_words
@@ -231,8 +232,8 @@ def test_the_live_table_lets_no_name_of_a_metric_through(monkeypatch):
     stream = Terminal()
     progress = {"share": 0.5, "elapsed_seconds": 1.0, "steps_per_second": 1.0}
     facts = RunFacts(ALL, f"runs/{ALL}", {"env_steps": 10}, 1, lambda: progress)
-    view = views.view(RunDisplay(facts), Output(stream), quiet=False)
-    assert isinstance(view, views.ScreenView)
+    view = views.view(RunDisplay(facts), Output(stream))
+    assert isinstance(view, ScreenView)
     for kind in ("step", "warning", "save", "busy"):
         view.show(Event(kind, {"env_steps": 5, "episodes": 1}, dict.fromkeys(HOSTILE, 1.0), ALL))
     view.close()
@@ -248,13 +249,14 @@ class Event:
 
     def __init__(self, kind, counters, metrics, text):
         self.kind, self.counters, self.metrics, self.text = kind, counters, metrics, text
+        self.warnings = [text] if kind == "warning" else []
 
 
 def test_the_table_of_seeds_and_the_lines_of_their_logs_let_nothing_through(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     for stream in (Terminal(), io.StringIO()):
         facts = SeedsFacts(ALL, ALL, ALL, {"env_steps": 10}, True, 1)
-        view = views.view(SeedsDisplay(facts), Output(stream), quiet=False)
+        view = views.view(SeedsDisplay(facts), Output(stream))
         known = SeedProgress({"env_steps": 5, ALL: 3}, {ALL: 1.0, TITLE: math.nan}, 1.0, 2.0, 3.0)
         now = SeedsMoment([SeedRow(1, "running", known)], 1.0, EVALUATION, ALL, True, [f"seed 1: {ALL}"])
         view.show(now)
@@ -263,7 +265,7 @@ def test_the_table_of_seeds_and_the_lines_of_their_logs_let_nothing_through(monk
         assert shown(TITLE) in text
         assert controls(OURS.sub("", text).replace("\r", "") if stream.isatty() else text) == set()
     quiet = io.StringIO()
-    views.view(SeedsDisplay(facts), Output(quiet), quiet=True).show(now)
+    views.QuietView(Output(quiet)).show(now)
     assert controls(quiet.getvalue()) == set() and quiet.getvalue().count("\n") == 1
     said = last_words(Child(1, "failed", 1, ["\x1b[33mWARN: odd\x1b[0m", f"it says {TITLE}"]))
     assert said == "WARN: odd; it says \\x1b]0;owned\\x07"

@@ -12,7 +12,7 @@ from rltrain.cli.output import Output
 from rltrain.cli.seeds import display
 from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts
 from rltrain.cli.seeds.result import result_lines, solved_line
-from rltrain.cli.views import LogView, view
+from rltrain.cli.views import LogView, QuietView
 from rltrain.errors import InputError, OutOfMemoryError
 from rltrain.experiment import config
 from rltrain.verbs.seeds import asked
@@ -264,7 +264,7 @@ def test_lines_tell_each_beginning_and_end_and_then_the_table():
 
 def test_quiet_says_warnings_alone():
     stream = io.StringIO()
-    quiet = view(SeedsDisplay(facts()), Output(stream), quiet=True)
+    quiet = QuietView(Output(stream))
     quiet.show(moment())
     quiet.show(moment(warnings=["seed 3: beware"]))
     quiet.close()

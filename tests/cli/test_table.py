@@ -12,7 +12,8 @@ from rich.console import Console
 from rltrain.cli import run_display
 from rltrain.cli.output import Output
 from rltrain.cli.run_display import RunDisplay, RunFacts
-from rltrain.cli.views import LogView, ScreenView, view
+from rltrain.cli.screen import ScreenView
+from rltrain.cli.views import LogView, QuietView
 from rltrain.run.loop import Event
 from rltrain.verbs import metrics
 from rltrain.verbs.history import History, HistoryRow, recall, wider
@@ -153,7 +154,7 @@ def test_lines_are_spoken_every_ten_seconds_and_for_what_matters(run):
 
 def test_quiet_says_warnings_alone(run):
     stream = io.StringIO()
-    quiet = view(RunDisplay(run.facts()), Output(stream), quiet=True)
+    quiet = QuietView(Output(stream))
     for kind in ("step", "eval", "save", "warning", "end"):
         quiet.show(run.event(kind, 5, {"mean": 1.0}, "beware"))
     quiet.close()

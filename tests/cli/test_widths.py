@@ -13,8 +13,8 @@ from rltrain.cli.columns import Column, fitting
 from rltrain.cli.mdp.answer import Answer, AnswerTable, FactLines
 from rltrain.cli.mdp.answer import show as show_answer
 from rltrain.cli.run_display import RunDisplay, RunFacts
+from rltrain.cli.screen import ScreenView
 from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts
-from rltrain.cli.views import ScreenView
 from rltrain.run.loop import Event
 from rltrain.verbs import metrics
 from rltrain.verbs.seeds import progress

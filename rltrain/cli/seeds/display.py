@@ -19,9 +19,9 @@ from rich.text import Text
 from rltrain import words
 from rltrain.cli import columns, frame
 from rltrain.cli.columns import Column
+from rltrain.cli.display import LINE_SECONDS, LOG_WIDTH
 from rltrain.cli.frame import Pair
 from rltrain.cli.seeds.result import interval
-from rltrain.cli.views import LINE_SECONDS, LOG_WIDTH
 from rltrain.run.across_seeds import Across
 from rltrain.verbs import metrics
 from rltrain.verbs.seeds.measure import Measure, together
@@ -55,9 +55,6 @@ class SeedsDisplay:
         self._moment: SeedsMoment | None = None
         self._states: dict[int, str] = {}  # of which the log has told
         self._spoke = -math.inf
-
-    def warnings(self, moment: SeedsMoment) -> Sequence[str]:
-        return moment.warnings
 
     # As a picture
 

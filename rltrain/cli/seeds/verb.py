@@ -13,7 +13,7 @@ from rltrain.cli.errors import keeping_crashes
 from rltrain.cli.output import Output, complain, say
 from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts
 from rltrain.cli.seeds.result import interval, result_lines, solved_line
-from rltrain.cli.views import view
+from rltrain.cli.views import QuietView, view
 from rltrain.envs import describe
 from rltrain.errors import RltrainError
 from rltrain.experiment.config import Experiment, load
@@ -86,7 +86,8 @@ def drive(group: SeedGroup, experiment: Experiment, due: Sequence[int], jobs: in
         say(note)
     with keeping_crashes(group.folder), Lock(group.folder), children.pausing():
         with stopping(training.request_stop) as signalled:
-            shown = view(SeedsDisplay(facts), Output(sys.stdout), quiet)
+            stream = Output(sys.stdout)
+            shown = QuietView(stream) if quiet else view(SeedsDisplay(facts), stream)
             try:
                 for moment in training.moments():
                     shown.show(moment)
