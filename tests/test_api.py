@@ -205,12 +205,15 @@ def test_ctrl_c_saves_the_run_and_says_how_to_go_on(tmp_path):
     assert rltrain.resume(tmp_path / "run", more, picture=False).counters["env_steps"] > reached
 
 
-class Breaking(gymnasium.Env):
-    """A game that raises at its 50th step."""
+class OddGame(gymnasium.Env):
+    """A game that says when it is played, and raises at a step."""
 
+    played = threading.Event()
     observation_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
     action_space = gymnasium.spaces.Discrete(2)
-    steps = 0
+
+    def __init__(self, breaks_at=-1):
+        self.steps, self.breaks_at = 0, breaks_at
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -218,16 +221,19 @@ class Breaking(gymnasium.Env):
 
     def step(self, action):
         self.steps += 1
-        if self.steps == 50:
+        self.played.set()
+        if self.steps == self.breaks_at:
             raise RuntimeError("broken")
         return np.zeros(2, np.float32), 0.0, False, False, {}
 
 
+gymnasium.register("OddGame-v0", OddGame, max_episode_steps=20)
+ODD = {"algorithm": "basic", "environment": {"id": "OddGame-v0"}, "run": {"budget": {"env_steps": 500}}}
+
+
 def test_an_error_of_a_run_is_ours_and_the_folder_is_free(tmp_path):
-    gymnasium.register("Breaking-v0", Breaking, max_episode_steps=20)
-    config = {"algorithm": "basic", "environment": "Breaking-v0", "run": {"budget": {"env_steps": 500}}}
     with pytest.raises(rltrain.errors.EnvironmentFault, match="broken"):
-        rltrain.train(config, runs_dir=tmp_path, name="run")
+        rltrain.train(ODD, {"environment.kwargs.breaks_at": 50}, runs_dir=tmp_path, name="run")
     assert not is_locked(tmp_path / "run")
     assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "environment failed"
 
@@ -267,6 +273,21 @@ def test_an_evaluation_is_the_commands(run, capsys):
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(score.json()))
     assert (score.mean, len(score.returns)) == (np.mean(score.returns), 3) and score.interval == score.games.ci95
     assert repr(score).startswith("<dqn on CartPole-v1: mean ")
+
+
+def test_ctrl_c_ends_an_evaluation(tmp_path):
+    found = rltrain.train(ODD, runs_dir=tmp_path, picture=False)
+    OddGame.played.clear()
+
+    def interrupt():
+        OddGame.played.wait()
+        _thread.interrupt_main()
+
+    presser = threading.Thread(target=interrupt)
+    presser.start()
+    with pytest.raises(KeyboardInterrupt):
+        rltrain.evaluate(found, games=100_000)
+    presser.join()
 
 
 def test_a_loaded_policy_acts_on_one_observation_and_on_many(run):
