@@ -32,7 +32,7 @@ def resized(frame: Array, height: int, width: int) -> Array:
     """uint8 [H, W, 3] -> uint8 [height, width, 3]. Smaller: the mean of the area; larger: the nearest pixel."""
     rows, columns = _weights(frame.shape[0], height), _weights(frame.shape[1], width)
     mixed = np.einsum("hr,rwc->hwc", rows, frame.astype(np.float32), optimize=True)
-    return np.rint(np.einsum("wk,hkc->hwc", columns, mixed, optimize=True)).astype(np.uint8)
+    return np.asarray(np.rint(np.einsum("wk,hkc->hwc", columns, mixed, optimize=True)), np.uint8)
 
 
 @lru_cache(maxsize=16)
@@ -45,14 +45,14 @@ def _weights(old: int, new: int) -> Array:
     left = np.arange(old)
     shared = np.minimum(edges[1:, None], left + 1) - np.maximum(edges[:-1, None], left)  # [new, old] length
     shared = np.clip(shared, 0, None)
-    return (shared / shared.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(shared / shared.sum(axis=1, keepdims=True), np.float32)
 
 
 def cells(pixels: Array, depth: Depth) -> Array:
     """uint8 [2R, C, 3] -> int32 [R, C, 2], a number for the upper and the lower colour of each cell."""
     pairs = pixels.reshape(len(pixels) // 2, 2, -1, 3).swapaxes(1, 2)  # [R, C, 2, 3]
     if depth == "true":
-        return (pairs.astype(np.int32) << [16, 8, 0]).sum(axis=-1, dtype=np.int32)
+        return np.asarray((pairs.astype(np.int32) << [16, 8, 0]).sum(axis=-1), np.int32)
     if depth == "256":
         return _xterm(pairs)
     light = (pairs @ LUMA).mean(axis=-1)  # [R, C]
@@ -68,7 +68,7 @@ def _xterm(rgb: Array) -> Array:
     far = ((CUBE[level] - value) ** 2).sum(axis=-1)
     far_grey = ((GREYS[grey][..., None] - value) ** 2).sum(axis=-1)
     cube = 16 + level @ np.array([36, 6, 1])
-    return np.where(far_grey < far, 232 + grey, cube).astype(np.int32)
+    return np.asarray(np.where(far_grey < far, 232 + grey, cube), np.int32)
 
 
 def painted(now: Array, before: Array | None, row: int, column: int, depth: Depth) -> str:
