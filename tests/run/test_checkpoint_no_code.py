@@ -49,9 +49,8 @@ def offences(source: str) -> list[str]:
 MODULES = sorted(Path(rltrain.__file__).parent.rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(MODULES[0].parent)))
-def test_no_module_turns_data_into_code(path: Path) -> None:
-    assert offences(path.read_text("utf-8")) == []
+def test_no_module_turns_data_into_code() -> None:
+    assert {str(path): found for path in MODULES if (found := offences(path.read_text("utf-8")))} == {}
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ def _exists(settings: AtariConfig) -> bool:
 def _describe(settings: AtariConfig, options: EnvOptions) -> EnvSpec:
     from rltrain.envs.atari import book, vector
 
-    return (book if _is_book(settings) else vector).describe(settings, options.num_envs)
+    describe = book.describe if _is_book(settings) else vector.describe
+    return describe(settings, options.num_envs)
 
 
 def _make(settings: AtariConfig, options: EnvOptions) -> Env:

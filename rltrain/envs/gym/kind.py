@@ -37,13 +37,15 @@ def _exists(settings: EnvironmentConfig) -> bool:
 def _describe(settings: EnvironmentConfig, options: EnvOptions) -> EnvSpec:
     from rltrain.envs.gym import games, numbered
 
-    return (games if options.task == "env" else numbered).describe(settings, options.num_envs)
+    describe = games.describe if options.task == "env" else numbered.describe
+    return describe(settings, options.num_envs)
 
 
 def _make(settings: EnvironmentConfig, options: EnvOptions) -> Env:
     from rltrain.envs.gym import games, numbered
 
-    return (games if options.task == "env" else numbered).make(settings, options.num_envs)
+    make = games.make if options.task == "env" else numbered.make
+    return make(settings, options.num_envs)
 
 
 def _film(settings: EnvironmentConfig, task: str) -> Filmed:
