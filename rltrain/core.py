@@ -313,16 +313,6 @@ class Sink(Stateful, Protocol):
     def close(self) -> None: ...
 
 
-def crossed(before: int, after: int, every: int) -> bool:
-    """Whether a counter that went from `before` to `after` reached a multiple of `every` on the way."""
-    return before // every < after // every
-
-
-def reached(limits: Mapping[str, int], counters: Mapping[str, int]) -> bool:
-    """Whether a counter has come to its limit."""
-    return any(name in counters and counters[name] >= limit for name, limit in limits.items())
-
-
 def as_int64(action: Any) -> Array:
     """Actions as the [N] int64 that `Env.step` takes."""
     return np.ascontiguousarray(action, dtype=np.int64)

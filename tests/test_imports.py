@@ -1,9 +1,10 @@
-"""Who may know whom: arrows point down only. And what may not be called anywhere."""
+"""The house as ARCHITECTURE.md describes it: who may know whom, no circle, no reflection, names that are unique."""
 
 import ast
+import collections
+import tomllib
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 PACKAGE = Path(__file__).parent.parent / "rltrain"
 FLOORS = [  # from the ground up; rooms of one floor do not know each other
@@ -11,6 +12,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
         "cells",
         "words",
         "core",
+        "counters",
         "errors",
         "plain_files",
         "rng",
@@ -32,7 +34,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
     {"api", "cli"},
     {"__main__"},
 ]
-MDP_FLOORS = [  # the same within mdp, whose docstring says what each is
+MDP_FLOORS = [  # those within mdp, whose docstring says what each is
     {"model", "thresholds", "splitmix"},
     {"checks", "done", "solution"},
     {"graph", "row_checks", "terminal"},
@@ -69,19 +71,46 @@ DOORS = {
     "av": {"cli/show/recording.py"},
     "pygame": {"cli/show/picture.py", "cli/show/window.py"},
 }
+REFLECTION = {"eval", "exec", "hasattr", "vars", "torch.load", "torch.save", "np.load", "np.save"}
 OWN_GENERATORS = {"default_rng", "SeedSequence", "generate_state"}
+MOST_LINES = 320  # of a file
 FILES = sorted(PACKAGE.rglob("*.py"))
 ALGORITHMS = {path.stem for path in (PACKAGE / "algos").glob("[!_]*.py")}
 
 
+@cache
+def tree(path):
+    return ast.parse(path.read_text())
+
+
+@cache
 def imports(path):
-    """The full names that a file imports, wherever in it they stand."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """The full names that a file imports, wherever in it they stand: inside functions and for types alone too."""
+    found = []
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import hides where it goes"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+def module(path):
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def place(path):
+    return str(path.relative_to(PACKAGE))
+
+
+def room(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def floor(name, floors):
+    return next(number for number, rooms in enumerate(floors) if name in rooms)
 
 
 def owner(stem):
@@ -89,67 +118,132 @@ def owner(stem):
     return next((name for name in ALGORITHMS if stem == name or stem.startswith(f"_{name}_")), None)
 
 
-def floor(room):
-    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+def calls(path):
+    return [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_arrows_point_down(path):
-    here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] != "rltrain" or here == "__init__" or (here, parts[1]) in LAZY:
-            continue
-        if here == "algos" == parts[1] and len(parts) > 2:
-            own_or_shared = owner(parts[2]) in (owner(path.stem), None)
-            assert own_or_shared, f"{path}: an algorithm imports another: {name}"
-        below = floor(parts[1]) < floor(here) or parts[1] == here or {parts[1], here} <= GROUND
-        assert below, f"{path} imports {name}, which is not below it"
+def test_arrows_point_down():
+    up = []
+    for path in FILES:
+        here = room(path)
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] != "rltrain" or here == "__init__" or (here, parts[1]) in LAZY:
+                continue
+            below = parts[1] == here or {parts[1], here} <= GROUND or floor(parts[1], FLOORS) < floor(here, FLOORS)
+            up += [] if below else [f"{place(path)} imports {name}"]
+    assert up == []
 
 
 def test_arrows_point_down_within_mdp():
-    """Imports inside functions count: no circle of wings or files."""
-    level = {room: number for number, rooms in enumerate(MDP_FLOORS) for room in rooms}
-    for path in sorted((PACKAGE / "mdp").rglob("*.py")):
+    up = []
+    for path in (path for path in FILES if room(path) == "mdp"):
         here = path.relative_to(PACKAGE / "mdp").parts[0].removesuffix(".py")
         for name in imports(path):
             parts = name.split(".")
-            if parts[:2] == ["rltrain", "mdp"] and here != "__init__":
-                below = parts[2] == here or level[parts[2]] < level[here]
-                assert below, f"{path} imports {name}, which is not below it"
+            if parts[:2] == ["rltrain", "mdp"] and here != "__init__" and parts[2] != here:
+                down = floor(parts[2], MDP_FLOORS) < floor(here, MDP_FLOORS)
+                up += [] if down else [f"{place(path)} imports {name}"]
+    assert up == []
 
 
-def test_no_circle_of_imports_within_the_solvers_of_mdp():
-    """Wings have no floors within; files that read models are not looked at here."""
-    paths = [path for path in (PACKAGE / "mdp").rglob("*.py") if not {"files", "draw"} & set(path.parts)]
-    files = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in paths}
-    left = {
-        name: {other for found in imports(path) for other in (found, found.rpartition(".")[0]) if other in files}
-        for name, path in files.items()
+def test_no_algorithm_imports_another():
+    others = [
+        f"{place(path)} imports {name}"
+        for path in FILES
+        for name in imports(path)
+        if room(path) == "algos" and name.startswith("rltrain.algos.")
+        if owner(name.split(".")[2]) not in (owner(path.stem), None)
+    ]
+    assert others == []
+
+
+def circles():
+    """Files that import each other, by way of whatever others: strongly connected components of more than one."""
+    by_name = {module(path): path for path in FILES}
+    known = {
+        name: {
+            other
+            for found in imports(path)
+            for other in ([found] if found in by_name else [found.rpartition(".")[0]])
+            if other in by_name and other != name
+        }
+        for name, path in by_name.items()
     }
-    while leaves := [name for name, known in left.items() if not known & set(left)]:
+    while leaves := [name for name, below in known.items() if not below & known.keys()]:
         for name in leaves:
-            del left[name]
-    assert not left, f"these files import each other: {sorted(left)}"
+            del known[name]
+    above = {name for below in known.values() for name in below}
+    return sorted(name for name in known if name in above)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_heavy_packages_have_their_doors(path):
-    place = path.relative_to(PACKAGE)
-    for name in imports(path):
-        doors = next((DOORS[package] for package in DOORS if name == package or name.startswith(f"{package}.")), None)
-        assert doors is None or str(place) in doors or place.parts[0] in doors, f"{path} imports {name}"
+def test_no_circle_of_imports():
+    assert circles() == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_nothing_stored_is_ever_executed(path):
-    """No pickle in any form, no eval, no reflection by name: see the security section of the design."""
-    forbidden = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
-    assert not forbidden & {name.split(".")[0] for name in imports(path)}
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call):
+def test_heavy_packages_have_their_doors():
+    beside = [
+        f"{place(path)} imports {name}"
+        for path in FILES
+        for name in imports(path)
+        if (doors := next((DOORS[package] for package in DOORS if f"{name}.".startswith(f"{package}.")), None))
+        is not None
+        if place(path) not in doors and room(path) not in doors
+    ]
+    assert beside == []
+
+
+def test_nothing_is_found_by_reflection():
+    """What a thing may offer stands in a type, so that nobody needs to look whether it does."""
+    found = []
+    for path in FILES:
+        for node in calls(path):
             called = ast.unparse(node.func)
-            assert called not in {"eval", "exec", "hasattr", "torch.load", "torch.save", "np.load", "np.save"}, path
-            assert not called.startswith("np.random.") or called.rpartition(".")[2] in OWN_GENERATORS, (
-                f"{path}: {called} draws from the global generator"
-            )
+            if called in REFLECTION or (called == "getattr" and len(node.args) > 2):
+                found.append(f"{place(path)}:{node.lineno} calls {called}")
+    assert found == []
+
+
+def test_nothing_draws_from_the_global_generator():
+    found = [
+        f"{place(path)}:{node.lineno} calls {called}"
+        for path in FILES
+        for node in calls(path)
+        if (called := ast.unparse(node.func)).startswith("np.random.")
+        if called.rpartition(".")[2] not in OWN_GENERATORS
+    ]
+    assert found == []
+
+
+def test_no_two_public_classes_share_a_name():
+    homes = collections.defaultdict(list)
+    for path in FILES:
+        for node in tree(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes[node.name].append(place(path))
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
+def test_a_file_has_one_idea():
+    assert {place(path): size for path in FILES if (size := len(path.read_text().splitlines())) > MOST_LINES} == {}
+
+
+def test_a_docstring_stands_alone():
+    """What a tooltip shows has no neighbour that it could be the same as."""
+    leaning = [
+        f"{place(path)}: {node.name}: {text.splitlines()[0]}"
+        for path in FILES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and (text := ast.get_docstring(node))
+        if text.startswith(("The same", "Same ", "Such ", "As above", "What is asked for"))
+    ]
+    assert leaning == []
+
+
+def test_types_are_strict_for_the_whole_package():
+    settings = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["tool"]["mypy"]
+    assert settings["strict"] is True
+    loosened = [
+        key for override in settings["overrides"] for key in override if key not in ("module", "ignore_missing_imports")
+    ]
+    assert loosened == []

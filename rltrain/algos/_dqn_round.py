@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltrain.core import Array, EnvSpec, State, reached
+from rltrain.core import Array, EnvSpec, State
+from rltrain.counters import reached
 from rltrain.deep.actor import Exploration, Played
 from rltrain.deep.learner import UpdateStats
 from rltrain.saved import Saved, step_of

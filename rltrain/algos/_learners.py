@@ -17,7 +17,8 @@ from typing import Protocol
 
 import numpy as np
 
-from rltrain.core import Array, Metrics, Policy, State, reached
+from rltrain.core import Array, Metrics, Policy, State
+from rltrain.counters import reached
 from rltrain.envs.models.tabular import TabularEnv
 from rltrain.errors import DivergedError
 from rltrain.mdp.learn import q_learning, sampling

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, Field
 
-from rltrain.core import AlgorithmPlugin, Env, EnvSpec, Hardware, Metrics, Policy, State, reached
+from rltrain.core import AlgorithmPlugin, Env, EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.counters import reached
 from rltrain.envs.episodes import Episodes
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import rules

@@ -32,7 +32,8 @@ from rltrain.algos import _dqn_machine as machine
 from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos._dqn_config import DqnConfig
 from rltrain.algos._dqn_round import Round, Unit, unit_of
-from rltrain.core import Array, Env, Hardware, Metrics, Policy, State, crossed, reached
+from rltrain.core import Array, Env, Hardware, Metrics, Policy, State
+from rltrain.counters import crossed, reached
 from rltrain.deep import losses
 from rltrain.deep.actor import Exploration, Played, Players
 from rltrain.deep.device import resolve
@@ -149,8 +150,6 @@ class DQN:
     @property
     def done(self) -> bool:
         return False
-
-    # One step
 
     def pause_at(self, limits: Mapping[str, int]) -> None:
         self._limits = limits
@@ -287,7 +286,7 @@ class DQN:
         self.learner.load(saved.part("learner"))
         set_arrays(self.target, saved.part("target"))
         self.env_steps, self.updates = saved.integer("env_steps"), saved.integer("updates")
-        # At most the steps of the last round, and of one that is under way, have not been learned from.
+        # At most the steps of the last round, and of one under way, have not been learned from.
         told = max(self.config.learning_starts, self.env_steps)
         waiting = self.collect_steps * self.spec.num_envs * (2 if "unit" in saved else 1)
         self._learned_steps = saved.integer("learned_steps", max(self.config.learning_starts, told - waiting), told)

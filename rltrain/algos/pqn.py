@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 
 from rltrain.algos._pqn_config import PqnConfig
-from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step, reached
+from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step
+from rltrain.counters import reached
 from rltrain.deep import losses
 from rltrain.deep.actor import Exploration
 from rltrain.deep.device import resolve

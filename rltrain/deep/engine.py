@@ -1,8 +1,8 @@
 """How a learner of Q-values is made fast: one door to three engines, which give the same numbers.
 
-`Serial` is the specification, in plain autograd and one thread. `TwoCores` divides updates, and the play beside them,
-between two threads of a processor: equal to `Serial` but for rounding, and to the bit whatever the number of threads.
-`Cuda` records an update on a GPU and launches it whole.
+`SerialEngine` is the specification, in plain autograd and one thread. `TwoCoresEngine` divides updates, and the play
+beside them, between two threads of a processor: equal to `SerialEngine` but for rounding, and to the bit whatever the
+number of threads. `CudaEngine` records an update on a GPU and launches it whole.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import torch
 
 from rltrain.deep.actor import Players
 from rltrain.deep.device import prepare_thread
-from rltrain.deep.fast.cuda import Cuda
+from rltrain.deep.fast.cuda import CudaEngine
 from rltrain.deep.fast.helper import Helper
-from rltrain.deep.fast.playing import Round
-from rltrain.deep.fast.serial import Serial
-from rltrain.deep.fast.two_cores import TwoCores
+from rltrain.deep.fast.playing import EngineRound
+from rltrain.deep.fast.serial import SerialEngine
+from rltrain.deep.fast.two_cores import TwoCoresEngine
 from rltrain.deep.learner import Learner, Samples, UpdateStats
 from rltrain.deep.replay import Replay
 from rltrain.deep.transitions import TdTarget
@@ -33,7 +33,9 @@ class Engine(Protocol):
         """A gradient step each, in order. What comes next may be prepared while a step is not quite complete."""
         ...
 
-    def round(self, replay: Replay, td_target: TdTarget, players: Players, steps: int) -> AbstractContextManager[Round]:
+    def round(
+        self, replay: Replay, td_target: TdTarget, players: Players, steps: int
+    ) -> AbstractContextManager[EngineRound]:
         """Learn from `replay` while `players` make so many steps. After an error nothing of it runs on.
 
         td_target  Regression targets [M] of transitions; it may read only what no update of the round moves
@@ -51,5 +53,5 @@ def engine(learner: Learner, device: torch.device, *, beside: bool, threads: int
     prepare = partial(prepare_thread, device) if beside and threads > 1 else None
     helpers = [Helper("beside", prepare) for _ in range(parts)]
     if device.type == "cuda":
-        return Cuda(learner, helpers, device)
-    return TwoCores(learner, helpers) if beside or learner.working.is_image else Serial(learner)
+        return CudaEngine(learner, helpers, device)
+    return TwoCoresEngine(learner, helpers) if beside or learner.working.is_image else SerialEngine(learner)

@@ -90,7 +90,7 @@ class Experiment:
         return write(self.to_dict())
 
     def replace(self, *overrides: str) -> Experiment:
-        """The same experiment but for these overrides, checked as they are in `load`."""
+        """A copy of the experiment with these overrides, each "key=value". InputError as in `load`."""
         return loads(self.to_yaml(), self.source, overrides)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rltrain.core import crossed
+from rltrain.counters import crossed
 from rltrain.experiment.config import Experiment
 
 SAVES_A_BUDGET = 20

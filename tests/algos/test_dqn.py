@@ -14,7 +14,7 @@ from rltrain.algos.dqn import DQN, DqnConfig
 from rltrain.core import Array, Env, EnvSpec, Hardware, State, Step
 from rltrain.deep.fast import precision
 from rltrain.deep.fast.helper import Helper, Job
-from rltrain.deep.fast.two_cores import TwoCores
+from rltrain.deep.fast.two_cores import TwoCoresEngine
 from rltrain.deep.losses import munchausen_target
 from rltrain.deep.shifts import shifted
 from rltrain.deep.transitions import Batch, Transitions
@@ -379,7 +379,7 @@ def test_the_result_does_not_depend_on_who_does_what() -> None:
     for helper in (None, OneThread(eager=True), OneThread(eager=False)):
         algorithm = make(Bell(4, 7, True, image=True), **SETTINGS)
         if helper is not None:
-            algorithm.engine = TwoCores(algorithm.learner, [helper])
+            algorithm.engine = TwoCoresEngine(algorithm.learner, [helper])
         for _ in range(4):
             algorithm.step()
         states.append(digest(algorithm.save()))

@@ -12,10 +12,10 @@ from rltrain.algos.dqn import DQN, DqnConfig
 from rltrain.core import EnvSpec, Hardware, Parted, Step, joined
 from rltrain.deep.engine import engine
 from rltrain.deep.fast import cuda
-from rltrain.deep.fast.cuda import Cuda, Recorded
+from rltrain.deep.fast.cuda import CudaEngine, Recorded
 from rltrain.deep.fast.helper import Helper
-from rltrain.deep.fast.serial import Serial
-from rltrain.deep.fast.two_cores import TwoCores
+from rltrain.deep.fast.serial import SerialEngine
+from rltrain.deep.fast.two_cores import TwoCoresEngine
 from rltrain.deep.shifts import shifted, shifted_at_once
 from rltrain.rng import Streams, derive
 
@@ -100,11 +100,11 @@ def test_every_engine_learns_and_plays_what_the_serial_one_does(
 ) -> None:
     """They add in another order. "Fixed places" is the GPU's way, called on a processor."""
     plain, other = make(image, **settings), make(image, "cuda" if fast == "cuda" else "cpu", **settings)
-    plain.engine = Serial(plain.learner)
+    plain.engine = SerialEngine(plain.learner)
     if fast == "two cores":
-        other.engine = TwoCores(other.learner, [Helper("test", partial(torch.set_num_threads, 1))])
+        other.engine = TwoCoresEngine(other.learner, [Helper("test", partial(torch.set_num_threads, 1))])
     elif fast == "fixed places":
-        other.engine = Cuda(other.learner, [Helper("test", None)], torch.device("cpu"))
+        other.engine = CudaEngine(other.learner, [Helper("test", None)], torch.device("cpu"))
     for _ in range(4):
         one, two = plain.step(), other.step()
     assert plain.updates == other.updates > 10
@@ -121,8 +121,8 @@ def test_every_engine_learns_and_plays_what_the_serial_one_does(
 def test_small_networks_of_vectors_are_learned_by_the_serial_engine_to_the_bit_of_two_cores() -> None:
     """Without convolutions nothing is added in another order."""
     serial, two = make(False, double=True), make(False, double=True)
-    assert isinstance(serial.engine, Serial)
-    two.engine = TwoCores(two.learner, [Helper("none", None)])
+    assert isinstance(serial.engine, SerialEngine)
+    two.engine = TwoCoresEngine(two.learner, [Helper("none", None)])
     for _ in range(4):
         assert str(serial.step()) == str(two.step())  # what is not known yet is NaN
     for name, parameter in weights(serial).items():
@@ -131,7 +131,12 @@ def test_small_networks_of_vectors_are_learned_by_the_serial_engine_to_the_bit_o
 
 @pytest.mark.parametrize(
     ("image", "beside", "kind"),
-    [(True, True, TwoCores), (True, False, TwoCores), (False, True, TwoCores), (False, False, Serial)],
+    [
+        (True, True, TwoCoresEngine),
+        (True, False, TwoCoresEngine),
+        (False, True, TwoCoresEngine),
+        (False, False, SerialEngine),
+    ],
 )
 def test_the_door_leads_to_the_fastest_engine(image: bool, beside: bool, kind: type) -> None:
     learner = make(image).learner
@@ -205,12 +210,12 @@ def test_a_recording_gives_what_plain_calls_give(
     one = make(True, "cuda", **settings)
     for _ in range(4):
         one.step()
-    assert isinstance(one.engine, Cuda) and one.engine.updates is not None and one.engine.updates.ready
+    assert isinstance(one.engine, CudaEngine) and one.engine.updates is not None and one.engine.updates.ready
     monkeypatch.setattr(cuda, "PLAIN_CALLS", 10**9)
     other = make(True, "cuda", **settings)
     for _ in range(4):
         other.step()
-    assert isinstance(other.engine, Cuda) and other.engine.updates is not None and not other.engine.updates.ready
+    assert isinstance(other.engine, CudaEngine) and other.engine.updates is not None and not other.engine.updates.ready
     for name, parameter in weights(one).items():
         torch.testing.assert_close(weights(other)[name], parameter, rtol=0, atol=0)
 

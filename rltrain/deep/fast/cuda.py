@@ -18,7 +18,7 @@ from torch import Tensor
 from rltrain.core import Array
 from rltrain.deep.actor import Players
 from rltrain.deep.fast.helper import Helper
-from rltrain.deep.fast.playing import Round, all_played, playing
+from rltrain.deep.fast.playing import EngineRound, all_played, playing
 from rltrain.deep.fast.serial import update
 from rltrain.deep.learner import Learner, Samples, UpdateStats
 from rltrain.deep.replay import Replay
@@ -29,7 +29,7 @@ AHEAD = 2  # updates that the GPU has been given and has not done: a full queue 
 PLAIN_CALLS = 3  # before the recording: libraries and the optimiser make at first what a recording may not make
 
 
-class Cuda:
+class CudaEngine:
     """The `Engine` of a GPU."""
 
     def __init__(self, learner: Learner, helpers: Sequence[Helper], device: torch.device) -> None:
@@ -41,7 +41,7 @@ class Cuda:
         return [update(self._learner, each, learning_rate) for each in samples]
 
     @contextmanager
-    def round(self, replay: Replay, td_target: TdTarget, players: Players, steps: int) -> Iterator[Round]:
+    def round(self, replay: Replay, td_target: TdTarget, players: Players, steps: int) -> Iterator[EngineRound]:
         """`td_target`: the first one that learns is recorded, and so is that of all later rounds."""
 
         def learn(batches: Sequence[Batch], learning_rate: float) -> list[UpdateStats]:
@@ -55,7 +55,7 @@ class Cuda:
             if self.updates is not None and self.updates.ready:
                 for each in plays:  # while it is being recorded no one else may use the GPU
                     each.offer(steps)
-            yield Round(learn, partial(all_played, plays))
+            yield EngineRound(learn, partial(all_played, plays))
 
 
 class Recorded:

@@ -47,7 +47,7 @@ class Playing:
                 raise
 
 
-class Round(NamedTuple):
+class EngineRound(NamedTuple):
     """Updates from the memory as it stood at the round's start, and the environments' steps, whichever come first.
 
     learn   A gradient step for each of the batches, in order, at this learning rate, towards the targets of the

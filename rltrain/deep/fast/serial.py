@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from rltrain.deep.actor import Players
-from rltrain.deep.fast.playing import Round
+from rltrain.deep.fast.playing import EngineRound
 from rltrain.deep.learner import Learner, Samples, UpdateStats
 from rltrain.deep.replay import Replay
 from rltrain.deep.transitions import Batch, TdTarget
@@ -33,7 +33,7 @@ def update(learner: Learner, samples: Samples, learning_rate: float | Tensor) ->
     return UpdateStats(found.td_error, found.loss.detach(), found.value, norm)
 
 
-class Serial:
+class SerialEngine:
     """The `Engine` of one thread: first it learns, then it plays."""
 
     def __init__(self, learner: Learner) -> None:
@@ -43,7 +43,7 @@ class Serial:
         return [update(self._learner, each, learning_rate) for each in samples]
 
     @contextmanager
-    def round(self, replay: Replay, td_target: TdTarget, players: Players, steps: int) -> Iterator[Round]:
+    def round(self, replay: Replay, td_target: TdTarget, players: Players, steps: int) -> Iterator[EngineRound]:
         def learn(batches: Sequence[Batch], learning_rate: float) -> list[UpdateStats]:
             return self.learn(map(samples, batches), learning_rate)
 
@@ -53,4 +53,4 @@ class Serial:
                 target = td_target(drawn)
             return Samples(drawn.obs(), drawn.action, target, drawn.weight)
 
-        yield Round(learn, lambda: [players.step() for _ in range(steps)])
+        yield EngineRound(learn, lambda: [players.step() for _ in range(steps)])

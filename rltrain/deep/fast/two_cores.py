@@ -19,7 +19,7 @@ from torch import Tensor
 
 from rltrain.deep.actor import Players
 from rltrain.deep.fast.helper import Helper, Job
-from rltrain.deep.fast.playing import Playing, Round, all_played, playing
+from rltrain.deep.fast.playing import EngineRound, Playing, all_played, playing
 from rltrain.deep.fast.split_update import SplitUpdate, Submit
 from rltrain.deep.learner import Learner, Samples, UpdateStats
 from rltrain.deep.replay import Replay
@@ -29,7 +29,7 @@ AHEAD = 2  # observations and targets that the helper may be ahead of the update
 TARGET_ROWS = 64  # rows whose targets are computed at once: larger batches cost less a row
 
 
-class TwoCores:
+class TwoCoresEngine:
     """The `Engine` of a processor, for networks that are worth dividing."""
 
     def __init__(self, learner: Learner, helpers: Sequence[Helper]) -> None:
@@ -43,7 +43,7 @@ class TwoCores:
         return stats
 
     @contextmanager
-    def round(self, replay: Replay, td_target: TdTarget, players: Players, steps: int) -> Iterator[Round]:
+    def round(self, replay: Replay, td_target: TdTarget, players: Players, steps: int) -> Iterator[EngineRound]:
         with playing(self._helpers, players, steps) as plays:
             for each in plays[1:]:
                 each.offer(steps)  # their threads have nothing else to do
@@ -51,7 +51,7 @@ class TwoCores:
             def learn(batches: Sequence[Batch], learning_rate: float) -> list[UpdateStats]:
                 return self.learn(self._samples(batches, replay, td_target, plays[0]), learning_rate)
 
-            yield Round(learn, partial(all_played, plays))
+            yield EngineRound(learn, partial(all_played, plays))
 
     def _samples(
         self, batches: Sequence[Batch], replay: Replay, td_target: TdTarget, plays: Playing

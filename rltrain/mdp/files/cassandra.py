@@ -30,7 +30,7 @@ from rltrain.mdp.checks import MOST_TOLERANCE, quoted
 from rltrain.mdp.files import cassandra_out
 from rltrain.mdp.files.cassandra_in import RewardRule, Statements
 from rltrain.mdp.files.cassandra_words import MAX_LINE, Token
-from rltrain.mdp.files.loaded import KEPT_AS_WRITTEN, LoadedModel, Transitions, loaded_model
+from rltrain.mdp.files.loaded import KEPT_AS_WRITTEN, LoadedModel, TransitionRows, loaded_model
 from rltrain.mdp.files.source import Source
 from rltrain.mdp.model import Model
 from rltrain.spelling import shown
@@ -101,7 +101,7 @@ def _loaded(said: Statements, name: str) -> LoadedModel:
         said.source,
         states,
         actions,
-        Transitions(s, a, following, [_float(text) for text in texts], pays.floats()),
+        TransitionRows(s, a, following, [_float(text) for text in texts], pays.floats()),
         place=lambda row: f"{said.source}:{said.lines[int(a[row]), int(s[row])]}",
         paid={},
         written=written,

@@ -31,7 +31,7 @@ from rltrain.mdp.files.csv_out import write as write
 from rltrain.mdp.files.csv_remarks import Remarks
 from rltrain.mdp.files.csv_table import CsvTable, whole_numbers
 from rltrain.mdp.files.header import COLUMNS
-from rltrain.mdp.files.loaded import KEPT_AS_WRITTEN, LoadedModel, Transitions, loaded_model
+from rltrain.mdp.files.loaded import KEPT_AS_WRITTEN, LoadedModel, TransitionRows, loaded_model
 from rltrain.mdp.files.numerals import fraction
 from rltrain.mdp.files.source import Source
 from rltrain.mdp.files.yaml_out import STEP
@@ -165,7 +165,7 @@ class _Reader:
             self.source.text,
             states,
             actions,
-            Transitions(s, a, target, prob, reward),
+            TransitionRows(s, a, target, prob, reward),
             place=lambda row: f"{self.source.text}:{self.lines[row]}",
             paid=paid,
             written=self.written,

@@ -21,7 +21,7 @@ import numpy as np
 from rltrain.core import Array
 from rltrain.mdp.checks import MOST_TOLERANCE, Faults, quoted
 from rltrain.mdp.files.archive import Arrays, terminal_rewards
-from rltrain.mdp.files.loaded import LoadedModel, Transitions, loaded_model
+from rltrain.mdp.files.loaded import LoadedModel, TransitionRows, loaded_model
 from rltrain.mdp.files.source import Source
 from rltrain.mdp.model import Names
 from rltrain.spelling import did_you_mean, shown
@@ -140,10 +140,10 @@ class _Reader:
             arrays.fail(f"'{roles.reward}' has the shape {shape}, expected {full}, {flats[0]} or {flats[1]}")
         self.faults = Faults()
 
-    def rows(self) -> Transitions:
+    def rows(self) -> TransitionRows:
         """All transitions that are possible."""
         rewards = self.arrays.blocks(self.roles.reward, "fiu") if self.flat is None else None
-        found: list[Transitions] = []
+        found: list[TransitionRows] = []
         first = 0
         for chance in self.arrays.blocks(self.roles.chance, "fiu"):
             reward = None if rewards is None else self.sign * next(rewards).astype(np.float64)
@@ -156,9 +156,9 @@ class _Reader:
             self.arrays.fail(f"'{self.roles.chance}' has no possible action at all")
         if rewards is not None and next(rewards, None) is not None:
             self.arrays.fail(f"'{self.roles.reward}' is longer than '{self.roles.chance}'")
-        return Transitions(*(np.concatenate(column) for column in zip(*found, strict=True)))
+        return TransitionRows(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
-    def _block(self, first: int, chance: Array, reward: Array | None) -> Transitions:
+    def _block(self, first: int, chance: Array, reward: Array | None) -> TransitionRows:
         """The transitions of `chance` [block, M, S], whose pairs are (first + i, m)."""
         outer: Array = np.arange(first, first + len(chance))[:, None] + np.zeros_like(chance[0, :, 0], dtype=np.int64)
         inner: Array = np.arange(chance.shape[1]) + np.zeros_like(outer)
@@ -189,7 +189,7 @@ class _Reader:
         self.lost[s, a] = lost & ~possible
         i, m, following = np.nonzero(np.where(possible[:, :, None], chance, 0))
         pays = reward[i, m, following] if reward is not None else of_pair[i, m]
-        return Transitions(s[i, m], a[i, m], following, chance[i, m, following], pays)
+        return TransitionRows(s[i, m], a[i, m], following, chance[i, m, following], pays)
 
     def _fault(self, s: Array, a: Array, wrong: Array, rule: str) -> None:
         pairs = np.argwhere(wrong)

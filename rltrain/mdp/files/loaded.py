@@ -21,7 +21,7 @@ class LoadedModel(NamedTuple):
     costs: bool = False  # it was written with costs, which are negative rewards here
 
 
-class Transitions(NamedTuple):
+class TransitionRows(NamedTuple):
     """Rows of a file as parallel columns of one length, numbered by the names of states and actions."""
 
     state: Any  # [rows] int
@@ -35,7 +35,7 @@ def loaded_model(
     source: str,
     states: Names,
     actions: Names,
-    rows: Transitions,
+    rows: TransitionRows,
     *,
     place: Callable[[int], str],
     paid: Mapping[int, Fraction],

@@ -28,7 +28,7 @@ import numpy as np
 from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.mdp.checks import MAX_NAME, MOST_REWARD, check_start, quoted
-from rltrain.mdp.files.loaded import LoadedModel, Transitions, loaded_model
+from rltrain.mdp.files.loaded import LoadedModel, TransitionRows, loaded_model
 from rltrain.mdp.files.numerals import fraction, got, probability
 from rltrain.mdp.files.source import Source
 from rltrain.mdp.files.start import start_shares
@@ -93,7 +93,7 @@ class _Reader:
             self.source,
             tuple(self.states),
             tuple(self.actions),
-            Transitions(s, a, following, [float(number) for number in prob], [float(number) for number in reward]),
+            TransitionRows(s, a, following, [float(number) for number in prob], [float(number) for number in reward]),
             place=lambda row: f"{self.source}:{lines[row]}",
             paid={state: self.sign * pay for state, pay in self.paid.items()},
             written=(prob, reward),
