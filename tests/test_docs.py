@@ -15,6 +15,7 @@ from rltrain.experiment.settings import EvaluateConfig, RunConfig, SaveConfig
 from rltrain.mdp import files
 from rltrain.mdp.files import policy_files
 from rltrain.run.sinks import STEMS
+from rltrain.verbs.session import RunResult
 
 EVERY = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 WITH_COMMANDS = [page for page in PAGES if page.blocks("console")]
@@ -115,7 +116,9 @@ def known_settings() -> set[str]:
 def test_every_setting_that_is_named_exists(page: Page) -> None:
     named = set(re.findall(r"`((?:algorithm|environment|run)(?:\.[a-z_]+)+)(?=[`:=])", page.text))
     free = re.compile(r"(environment\.kwargs|run\.budget|run\.(?:evaluate|save)\.every)\..*")  # keys of one's own
-    assert {free.sub(r"\1", name) for name in named} <= known_settings() | WRONG_ON_PURPOSE | FILES
+    of_a_run = {*dir(RunResult), *RunResult.__annotations__}
+    results = {f"run.{name}" for name in of_a_run} if page.name == "docs/python.md" else set()  # of `run = ...`
+    assert {free.sub(r"\1", name) for name in named} <= known_settings() | WRONG_ON_PURPOSE | FILES | results
 
 
 @EVERY
