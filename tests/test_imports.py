@@ -65,7 +65,7 @@ DOORS = {
     "ale_py": {"envs"},
     "numba": {"mdp", "envs", "deep/sum_tree.py", "deep/fast/tiling.py"},
     "scipy.sparse.linalg": {"mdp/solvers/linear.py"},
-    "scipy": {"mdp", "envs/vacuum/room.py"},
+    "scipy": {"mdp", "envs/vacuum/room.py", "run/across_seeds.py"},
     "matplotlib": {"report", "mdp", "cli", "lettering.py"},
     "flint": {"mdp/exact/linear.py", "mdp/exact/rational.py"},
     "av": {"cli/show/recording.py"},

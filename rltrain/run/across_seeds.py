@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 FEWEST_FOR_IQM = 4  # of fewer, it is the mean
-HALVINGS = 60  # of the interval in which the quantile lies: far more digits than are shown
 
 
 @dataclass(frozen=True)
@@ -58,25 +57,8 @@ def interquartile_mean(scores: Sequence[float]) -> float:
     return statistics.fmean(sorted(scores)[cut : len(scores) - cut])
 
 
-def student_quantile(freedom: int, central: float = 0.95) -> float:
-    """t such that Student's distribution of so many degrees of freedom has the share `central` within -t..t."""
-    low, high = 0.0, math.pi / 2
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        if _share_within(middle, freedom) < central:
-            low = middle
-        else:
-            high = middle
-    return math.sqrt(freedom) * math.tan(low)
+def student_quantile(degrees: int, central: float = 0.95) -> float:
+    """t such that Student's distribution of `degrees` >= 1 degrees of freedom has the share `central` in -t..t."""
+    from scipy.special import stdtrit
 
-
-def _share_within(angle: float, freedom: int) -> float:
-    """P(|T| <= sqrt(freedom) tan(angle)), a finite sum: Abramowitz and Stegun 1964, 26.7.3 and 26.7.4."""
-    sine, cosine = math.sin(angle), math.cos(angle)
-    odd = freedom % 2 == 1
-    term = cosine if odd else 1.0
-    total = 0.0
-    for k in range(freedom // 2):
-        total += term
-        term *= cosine**2 * ((2 * k + 2) / (2 * k + 3) if odd else (2 * k + 1) / (2 * k + 2))
-    return 2 / math.pi * (angle + sine * total) if odd else sine * total
+    return float(stdtrit(degrees, (1 + central) / 2))
