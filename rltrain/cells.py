@@ -11,6 +11,8 @@ one where it is at least one of them and then such a character.
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 
 _RUNS = re.compile(r"'*[=+\-@\t\r]")
@@ -25,3 +27,9 @@ def guarded(name: str) -> str:
 def unguarded(cell: str) -> str:
     """The name that `guarded` made this cell of; a cell that others wrote is its own name."""
     return cell[1:] if _GUARDED.match(cell) else cell
+
+
+def table_of(text: str) -> tuple[list[str], list[list[str]]]:
+    """The names in the first line of a CSV text, and the cells of each other line. csv.Error for what is no CSV."""
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    return (list(map(unguarded, rows[0])), rows[1:]) if rows else ([], [])

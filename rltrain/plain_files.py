@@ -5,7 +5,7 @@ hole of terabytes; JSON in it may be nested until the interpreter's stack ends. 
 byte is read, and every reader says how much it will take.
 
 All faults are of two kinds, those of the system and those found here alike: OSError with the reason in `strerror`, for
-a file that cannot be read, and ValueError for a text that is not what it should be.
+a file that cannot be read, and ValueError for a text that is not what it should be. `reason` words both for a person.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TypeGuard
+
+from rltrain.spelling import described
 
 MAX_SMALL = 10_000_000  # bytes of a small JSON file: seeds.json of 1,000 seeds has 300 kB
 MAX_LINE = 1 << 20  # bytes of a line of numbers: a row of metrics has hundreds
@@ -40,32 +42,39 @@ def kind(mode: int) -> str | None:
 
 def open_plain(path: Path, *, follow: bool = False) -> BinaryIO:
     """A regular file, opened for reading. OSError for anything else, and for a symbolic link unless to `follow` it."""
-    # O_NONBLOCK: a FIFO of that name must not wait for a writer that never comes.
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     try:
-        descriptor = os.open(path, flags)
+        descriptor = descriptor_of(path, os.O_RDONLY | (0 if follow else os.O_NOFOLLOW))
     except OSError as error:
         if error.errno == errno.ELOOP and os.path.islink(path):
             raise OSError(errno.ELOOP, "a symbolic link, where a regular file belongs", str(path)) from error
         raise
-    try:
-        check_plain(descriptor, path)
-    except OSError:
-        os.close(descriptor)
-        raise
     return os.fdopen(descriptor, "rb")
 
 
-def check_plain(descriptor: int, path: Path) -> None:
-    """OSError if what was opened under this name is no regular file."""
+def descriptor_of(path: Path, flags: int) -> int:
+    """A descriptor of a regular file, opened or made by `flags` as `os.open` has them. OSError for anything else."""
+    # O_NONBLOCK: a FIFO of that name must not wait for a process at its other end that never comes.
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     found = kind(os.fstat(descriptor).st_mode)
     if found is not None:
+        os.close(descriptor)
         raise OSError(errno.EINVAL, f"{found}, where a regular file belongs", str(path))
+    return descriptor
 
 
-def read_plain(path: Path, limit: int, *, follow: bool = False) -> bytes:
+def reason(error: Exception) -> str:
+    """Why a file could not be read, for the end of a sentence, of an OSError or ValueError that a reader here raised.
+
+    It may quote the file: what is printed goes through `spelling.shown`.
+    """
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "not text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+
+
+def read_plain(path: Path, limit: int) -> bytes:
     """The bytes of a regular file. OSError if they are more than `limit`, before memory is taken."""
-    with open_plain(path, follow=follow) as file:
+    with open_plain(path) as file:
         size = os.fstat(file.fileno()).st_size
         data = b"" if size > limit else file.read(limit + 1)
     if max(size, len(data)) > limit:  # the second: it grew meanwhile
@@ -76,6 +85,14 @@ def read_plain(path: Path, limit: int, *, follow: bool = False) -> bytes:
 def read_json(path: Path, limit: int = MAX_SMALL) -> Any:
     """The JSON value in a small file. OSError if it cannot be read, ValueError if it is not JSON."""
     return parse_json(read_plain(path, limit))
+
+
+def read_object(path: Path, limit: int = MAX_SMALL) -> dict[str, Any]:
+    """The JSON object in a small file. OSError if it cannot be read, ValueError if it holds anything else."""
+    value = read_json(path, limit)
+    if not isinstance(value, dict):
+        raise ValueError(f"expected an object, found {described(value)}")
+    return value
 
 
 def parse_json(text: bytes | str) -> Any:

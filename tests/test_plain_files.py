@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from rltrain.plain_files import MAX_LINE, json_lines, last_json_line, parse_json, read_json, read_plain
+from rltrain.plain_files import (
+    MAX_LINE,
+    json_lines,
+    last_json_line,
+    open_plain,
+    parse_json,
+    read_json,
+    read_object,
+    read_plain,
+    reason,
+)
 
 
 def socket_at(path: Path) -> None:
@@ -39,13 +49,14 @@ def test_only_a_regular_file_is_read(tmp_path, words, reader):
 def test_a_device_behind_a_link_that_may_be_followed_is_refused(tmp_path):
     (tmp_path / "x").symlink_to("/dev/zero")
     with pytest.raises(OSError, match="a device, where a regular file belongs"):
-        read_plain(tmp_path / "x", 100, follow=True)
+        open_plain(tmp_path / "x", follow=True)
 
 
 def test_a_link_to_a_file_is_followed_on_request_alone(tmp_path):
     (tmp_path / "file").write_text("text")
     (tmp_path / "x").symlink_to("file")
-    assert read_plain(tmp_path / "x", 100, follow=True) == b"text"
+    with open_plain(tmp_path / "x", follow=True) as file:
+        assert file.read() == b"text"
     with pytest.raises(OSError, match="a symbolic link"):
         read_plain(tmp_path / "x", 100)
 
@@ -87,3 +98,22 @@ def test_a_line_without_an_end_ends_the_reading(tmp_path):
 def test_the_last_line_of_a_long_file_is_found_from_its_end(tmp_path):
     (tmp_path / "x").write_bytes(b'{"a":1}\n' * 2_000 + b'{"b":"' + b"y" * 20_000 + b'"}\n')
     assert last_json_line(tmp_path / "x") == {"b": "y" * 20_000}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"[1]", "expected an object, found a list"),
+        (b"null", "expected an object, found nothing"),
+        (b"\xff", "not text in UTF-8"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"x" * 200_001, "larger than 200,000 bytes"),
+        (None, "No such file or directory"),
+    ],
+)
+def test_what_is_no_object_is_refused_with_its_reason(tmp_path, content, words):
+    if content is not None:
+        (tmp_path / "x").write_bytes(content)
+    with pytest.raises((OSError, ValueError)) as caught:
+        read_object(tmp_path / "x", 200_000)
+    assert reason(caught.value) == words

@@ -74,8 +74,14 @@ class EnvironmentConfig(BaseModel):
 
     @property
     def name(self) -> str:
-        """The id, or of a model's file its name alone."""
-        return PurePath(self.id.removesuffix(".gz")).stem if self.is_model else self.id
+        """What people call the environment: see `environment_name`."""
+        return environment_name(self.id)
+
+
+def environment_name(environment_id: str) -> str:
+    """What people call an environment: its id; of a known model's file the name without folder and suffixes."""
+    is_model = environment_id.endswith(MODEL_SUFFIXES)
+    return PurePath(environment_id.removesuffix(".gz")).stem if is_model else environment_id
 
 
 class EvaluateConfig(BaseModel):

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 from rltrain.errors import InputError
-from rltrain.experiment.settings import MODEL_SUFFIXES
+from rltrain.experiment.config import leaves
+from rltrain.experiment.settings import environment_name
 from rltrain.report.reading import Record
 from rltrain.spelling import did_you_mean
 
@@ -32,7 +32,8 @@ class Group:
 
     @property
     def seeds(self) -> list[int]:
-        return [seed_of(run) for run in self.runs]
+        """The seed of each run, in their order."""
+        return [run.seed for run in self.runs]
 
 
 def group(runs: Sequence[Record], by: str = "auto") -> tuple[list[Group], list[str]]:
@@ -42,7 +43,7 @@ def group(runs: Sequence[Record], by: str = "auto") -> tuple[list[Group], list[s
     """
     if by == "none":
         return [Group(label, (run,)) for label, run in zip(_folders(runs), runs, strict=True)], []
-    configs = [flattened(run.config) for run in runs]
+    configs = [dict(leaves(run.config)) for run in runs]
     if by != "auto":
         key = _full_key(by, configs)
         return _by_key(runs, key, [config.get(key) for config in configs]), []
@@ -50,10 +51,10 @@ def group(runs: Sequence[Record], by: str = "auto") -> tuple[list[Group], list[s
     repeated = []
     for run, config in zip(runs, configs, strict=True):
         same = found.setdefault(json.dumps(_that_matters(config), sort_keys=True, default=str), {})
-        if same.setdefault(seed_of(run), run) is not run:
-            repeated.append(f"{run.folder} repeats {same[seed_of(run)].folder}: the same config and seed")
+        if same.setdefault(run.seed, run) is not run:
+            repeated.append(f"{run.folder} repeats {same[run.seed].folder}: the same config and seed")
     members = [tuple(same.values()) for same in found.values()]
-    labels = named([_that_matters(flattened(same[0].config)) for same in members])
+    labels = named([_that_matters(dict(leaves(same[0].config))) for same in members])
     if len(set(labels)) < len(labels):  # what differs is too long to be told apart
         labels = _folders([same[0] for same in members])
     return [Group(label, same) for label, same in zip(labels, members, strict=True)], repeated
@@ -65,23 +66,6 @@ def _folders(runs: Sequence[Record]) -> list[str]:
     if len(set(names)) == len(names):
         return names
     return [f"{run.folder.parent.name}/{run.folder.name}" for run in runs]
-
-
-def seed_of(run: Record) -> int:
-    return int(run.config["run"].get("seed") or 0)
-
-
-def flattened(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted keys and their values; an empty block is a value."""
-    return dict(_leaves(tree, prefix))
-
-
-def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def named(configs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -108,19 +92,13 @@ def _tells(key: str, configs: Sequence[Mapping[str, Any]]) -> bool:
 def _said(names: Mapping[str, str], config: Mapping[str, Any]) -> Iterator[str]:
     for key, name in names.items():
         if key in ALWAYS_SAID:
-            yield _called(config.get(key))
+            yield environment_name(_text(config.get(key)))
         elif key in config:
             yield f"{name.replace('_', ' ')} {_text(config[key])}"
 
 
 def _title(config: Mapping[str, Any]) -> str:
-    return f"{config['algorithm.name']} on {_called(config['environment.id'])}"
-
-
-def _called(value: Any) -> str:
-    """A name as people say it; of a model's file the name alone."""
-    text = _text(value)
-    return PurePath(text).stem if text.endswith(MODEL_SUFFIXES) else text
+    return f"{config['algorithm.name']} on {environment_name(_text(config['environment.id']))}"
 
 
 def _that_matters(config: Mapping[str, Any]) -> dict[str, Any]:

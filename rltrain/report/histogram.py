@@ -28,7 +28,7 @@ def draw(run: Record) -> Any:
     if len(returns):
         _bars(panel, returns, total)
         for name, mean in run.baselines.items():
-            if name != run.config["algorithm"].get("policy"):
+            if name != run.rule:
                 panel.axvline(
                     mean, color="black", linestyle=(0, (4, 3)), linewidth=1, label=f"{name} policy {mean:,.4g}"
                 )
@@ -36,8 +36,7 @@ def draw(run: Record) -> Any:
             panel.axvline(run.threshold, color=GREY, linestyle=":", label=f"counts as solved {run.threshold:,.4g}")
     else:
         canvas.say_nothing_yet(panel, "no game has ended yet")
-    policy = run.config["algorithm"].get("policy")
-    canvas.finish(figure, [panel], f"{policy} on {run.environment}" if policy else run.title)
+    canvas.finish(figure, [panel], f"{run.rule} on {run.environment}" if run.rule else run.title)
     panel.grid(visible=False, axis="x")
     return figure
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.errors import InputError
-from rltrain.plain_files import as_number, is_count, json_lines
+from rltrain.plain_files import as_number, is_count, json_lines, reason
 from rltrain.report import reading
 from rltrain.report.reading import Record, finite
 from rltrain.spelling import did_you_mean
@@ -126,7 +126,7 @@ def seconds(path: Path, table: str, counter: str) -> dict[int, float]:
             if row.get("table") == table and is_count(count):
                 found[count] = as_number(row.get("elapsed_seconds"))
     except OSError as error:
-        raise InputError(f"--x seconds: {path}: cannot be read: {error.strerror or error}") from error
+        raise InputError(f"--x seconds: {path}: cannot be read: {reason(error)}") from error
     return found
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from rltrain.errors import InputError
-from rltrain.experiment.settings import MODEL_SUFFIXES
-from rltrain.plain_files import as_number, is_count, json_lines, read_json
+from rltrain.experiment.settings import environment_name
+from rltrain.plain_files import as_number, is_count, json_lines, read_object, reason
 from rltrain.run import told
 from rltrain.spelling import shown
 
@@ -39,16 +39,32 @@ class Record:
 
     @property
     def algorithm(self) -> str:
+        """The algorithm's name."""
         return str(self.config["algorithm"]["name"])
 
     @property
     def environment(self) -> str:
-        """The id, or of a model's file its name alone."""
-        name = str(self.config["environment"]["id"])
-        return Path(name).stem if name.endswith(MODEL_SUFFIXES) else name
+        """What people call the environment: its id, or the name of a known model's file."""
+        return environment_name(str(self.config["environment"]["id"]))
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return int(self.config["run"].get("seed") or 0)
+
+    @property
+    def rule(self) -> str | None:
+        """The hard-coded policy that this run plays by; None for a run that learns."""
+        policy = self.config["algorithm"].get("policy")
+        return str(policy) if self.algorithm == "basic" and policy else None
+
+    def column(self, name: str) -> list[float]:
+        """A training metric, one number a row; NaN in every row where the run does not report it."""
+        return self.training.get(name, [math.nan] * len(self.training[self.counter]))
 
     @property
     def title(self) -> str:
+        """The head of the run's picture: `dqn on CartPole-v1, discount 0.99`."""
         gamma = self.config["algorithm"].get("gamma")
         discount = f", discount {gamma:g}" if isinstance(gamma, int | float) else ""
         return f"{self.algorithm} on {self.environment}{discount}"
@@ -77,7 +93,7 @@ def config_of(folder: Path) -> dict[str, Any]:
 def references(folder: Path) -> tuple[dict[str, float], float | None]:
     """The means of baselines.json by name, and the threshold; nothing where they are unknown."""
     try:
-        found = read_json(folder / "baselines.json", told.MOST_BYTES)
+        found = read_object(folder / "baselines.json", told.MOST_BYTES)
         means = {name: as_number(mean) for name, mean in list(found["baselines"].items())[:MOST_BASELINES]}
         threshold = as_number(found["reward_threshold"])
         known = {name: mean for name, mean in means.items() if math.isfinite(mean)}
@@ -125,4 +141,4 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise InputError(f"{shown(str(path))}: cannot be read: {error.strerror or error}") from error
+        raise InputError(f"{shown(str(path))}: cannot be read: {reason(error)}") from error

@@ -17,11 +17,10 @@ Lines = dict[str, float]  # a name and the return that it stands for
 def draw(run: Record) -> Any:
     """Single games as dots, the mean of the last 100 as a line, evaluations with their intervals."""
     figure, (panel,) = canvas.panels()
-    x = run.training[run.counter]
-    means = run.training.get("return/mean", [])
     _games(panel, run)
-    if finite(means):
-        canvas.line(panel, x, means, COLOURS[0], "mean of the last 100 training games")
+    canvas.line(
+        panel, run.column(run.counter), run.column("return/mean"), COLOURS[0], "mean of the last 100 training games"
+    )
     evaluations(panel, run)
     if panel.has_data():
         references(panel, run)
@@ -69,7 +68,7 @@ def evaluations(panel: Any, run: Record, counter: str | None = None) -> None:
 
 def references(panel: Any, run: Record) -> None:
     """What there is to beat, each with its name at the right end of a dashed line."""
-    known: Lines = {f"{name} policy": mean for name, mean in run.baselines.items() if name != _played(run)}
+    known: Lines = {f"{name} policy": mean for name, mean in run.baselines.items() if name != run.rule}
     if run.threshold is not None:
         known[SOLVED] = run.threshold
     dashed(panel, known)
@@ -118,8 +117,3 @@ def _name(panel: Any, text: str, place: tuple[float, float], side: str, below: b
         textcoords="offset points", ha=side, va="top" if below else "bottom", fontsize=8, zorder=5,
         bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 1},
     )  # fmt: skip
-
-
-def _played(run: Record) -> str | None:
-    """The hard-coded policy that this run itself is, if it is one."""
-    return str(run.config["algorithm"].get("policy")) if run.algorithm == "basic" else None

@@ -6,36 +6,35 @@ it the greatest error. Of sweeps the value of the start, the error and its prove
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from rltrain.report import canvas, returns
 from rltrain.report.canvas import COLOURS
-from rltrain.report.reading import Record, Series, finite
+from rltrain.report.reading import Record, finite
 
 
 def draw(run: Record) -> Any:
     """Values and errors, and a third panel where the policy was played."""
     evaluated = finite(run.evaluations.get("mean", []))
     figure, panels = canvas.panels(3 if evaluated else 2, 8 if evaluated else 6)
-    x, series = run.training[run.counter], run.training
-    if "bound" in series:
-        _sweeps(panels, x, series)
+    if "bound" in run.training:
+        _sweeps(panels, run)
     else:
-        _learners(panels, x, series)
+        _learners(panels, run)
     if evaluated:
         returns.evaluations(panels[2], run)
         returns.references(panels[2], run)
         panels[2].set_ylabel("return")
     canvas.counted(panels[-1], run.counter)
-    if "bound" not in series and run.counter == "env_steps":
+    if "bound" not in run.training and run.counter == "env_steps":
         panels[-1].set_xlabel("steps of each learner")
     canvas.finish(figure, panels, run.title)
     return figure
 
 
-def _learners(panels: list[Any], x: list[float], series: Series) -> None:
+def _learners(panels: list[Any], run: Record) -> None:
     """Q of the start's best pair, or V of the start, of each learner; below it the error of each learning rate."""
+    x, series = run.column(run.counter), run.training
     kind = "q" if "q/true" in series else "value"
     curves = [name for name in series if name.startswith(f"{kind}/") and name.count("/") == 2]
     for number, rate in enumerate(dict.fromkeys(name.split("/")[1] for name in curves)):
@@ -47,7 +46,7 @@ def _learners(panels: list[Any], x: list[float], series: Series) -> None:
         mean = [sum(values) / len(values) for values in zip(*lines, strict=True)]
         canvas.line(panels[0], x, mean, colour, f"learning rate {rate}")
         suffix = f"/{rate}" if f"error/max/{rate}" in series else ""
-        canvas.line(panels[1], x, series.get(f"error/max{suffix}", [math.nan] * len(x)), colour, "")
+        canvas.line(panels[1], x, run.column(f"error/max{suffix}"), colour, "")
         if f"error/low{suffix}" in series:
             low, high = series[f"error/low{suffix}"], series[f"error/high{suffix}"]
             panels[1].fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
@@ -58,7 +57,9 @@ def _learners(panels: list[Any], x: list[float], series: Series) -> None:
     canvas.logarithmic(panels[1], series["error/max"])
 
 
-def _sweeps(panels: list[Any], x: list[float], series: Series) -> None:
+def _sweeps(panels: list[Any], run: Record) -> None:
+    """V of the start; below it the greatest error and its proven bound, sweep by sweep."""
+    x, series = run.column(run.counter), run.training
     canvas.line(panels[0], x, series["value/start"], COLOURS[0], "V of the start")
     panels[0].set_ylabel("V of the start")
     canvas.line(panels[1], x, series["error/max"], COLOURS[4], "error")

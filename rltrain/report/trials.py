@@ -6,17 +6,16 @@ points.csv has a row for each point that was tried: its parameters, its `score` 
 from __future__ import annotations
 
 import csv
-import io
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rltrain.cells import unguarded
+from rltrain.cells import table_of
 from rltrain.core import Array
 from rltrain.errors import InputError
-from rltrain.plain_files import read_plain
+from rltrain.plain_files import read_plain, reason
 from rltrain.report import canvas, returns
 from rltrain.report.canvas import COLOURS, GREY
 from rltrain.report.reading import Record
@@ -31,6 +30,10 @@ MOST_PANELS = 12  # parameters that have one each; of more, only the best so far
 
 
 def draw(run: Record) -> Any:
+    """A matplotlib figure of points.csv: a map for two parameters, a panel each for up to 12, else the best so far.
+
+    InputError where the file cannot be read.
+    """
     names, points, score = read(run.folder / POINTS)
     if not len(score):
         figure, (panel,) = canvas.panels()
@@ -48,15 +51,12 @@ def draw(run: Record) -> Any:
 def read(path: Path) -> tuple[list[str], Array, Array]:
     """The parameters' names, their values [n, P] and scores [n]; a row that is no row of numbers is left out."""
     try:
-        text = read_plain(path, MAX_BYTES).decode()
-        rows = list(csv.reader(io.StringIO(text, newline="")))
+        head, rows = table_of(read_plain(path, MAX_BYTES).decode())
     except (OSError, ValueError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"{shown(str(path))}: cannot be read: {reason}") from error
-    head = list(map(unguarded, rows[0])) if rows else []
+        raise InputError(f"{shown(str(path))}: cannot be read: {shown(reason(error))}") from error
     if "score" not in head:
         raise InputError(f"{shown(str(path))}: its first line names no column `score`")
-    table = np.array([_numbers(row, len(head)) for row in rows[1:]]).reshape(-1, len(head))
+    table = np.array([_numbers(row, len(head)) for row in rows]).reshape(-1, len(head))
     table = table[np.isfinite(table[:, head.index("score")])]
     columns = [place for place, name in enumerate(head) if name not in MEASURED]
     return [head[place] for place in columns], table[:, columns], table[:, head.index("score")]
@@ -113,8 +113,8 @@ def _plane(run: Record, names: list[str], points: Array, score: Array) -> Any:
 
 def best_of(run: Record, names: list[str], points: Array, score: Array) -> tuple[Array, float, str]:
     """The best point [P], what it scores, and how that is known: the one that proved itself in new games, if any."""
-    champion = np.array([run.training.get(f"champion/{name}", [math.nan])[-1] for name in names])
-    value = run.training.get("return/mean", [math.nan])[-1]
+    champion = np.array([run.column(f"champion/{name}")[-1] for name in names])
+    value = run.column("return/mean")[-1]
     if np.isfinite(champion).all() and math.isfinite(value):
         return champion, value, "the best, played again"
     place = int(np.argmax(score))
@@ -162,8 +162,8 @@ def _best_so_far(panel: Any, run: Record, score: Array) -> None:
     panel.scatter(tried, score, s=5, color=GREY, alpha=0.3, linewidths=0, rasterized=True, label="a point")
     panel.step(tried, np.maximum.accumulate(score), where="post", color=COLOURS[0], linewidth=1.8, label="best so far")
     if run.counter == TRIED:
-        again = run.training.get("return/mean", [math.nan] * len(run.training[TRIED]))
-        canvas.line(panel, run.training[TRIED], again, COLOURS[4], "the best, played again", (0, (5, 2)))
+        again = run.column("return/mean")
+        canvas.line(panel, run.column(TRIED), again, COLOURS[4], "the best, played again", (0, (5, 2)))
     returns.evaluations(panel, run, TRIED)
     returns.references(panel, run)
     panel.set_ylabel("mean return")

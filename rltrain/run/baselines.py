@@ -22,7 +22,7 @@ from rltrain import envs
 from rltrain.core import Progress, Silent
 from rltrain.experiment.config import Experiment
 from rltrain.experiment.settings import EnvironmentConfig
-from rltrain.plain_files import read_json
+from rltrain.plain_files import read_object
 from rltrain.policies import rules
 from rltrain.rng import derive
 from rltrain.run import protocols, remembered
@@ -143,7 +143,7 @@ def write(experiment: Experiment, folder: Path, threads: int = 1, progress: Prog
 def _protocol_of(path: Path) -> str | None:
     """By which the games of a file were played; None where there is none that can be read."""
     try:
-        found = read_json(path)
+        found = read_object(path).get("protocol")
     except (OSError, ValueError):
         return None
-    return found.get("protocol") if isinstance(found, dict) else None
+    return found if isinstance(found, str) else None

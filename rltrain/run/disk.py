@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from rltrain.errors import DiskError
-from rltrain.plain_files import check_plain
+from rltrain.plain_files import descriptor_of
 
 PIECE = 1 << 20  # bytes a read asks for
 UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}  # odd network mounts
@@ -81,15 +81,7 @@ class RealDisk:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
     def append(self, path: Path) -> int:
-        # O_NONBLOCK: a FIFO of that name must not wait for a reader that never comes.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(path, flags, 0o666)
-        try:
-            check_plain(descriptor, path)
-        except OSError:
-            os.close(descriptor)
-            raise
-        return descriptor
+        return descriptor_of(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
 
     def truncate(self, descriptor: int, size: int) -> None:
         os.ftruncate(descriptor, size)

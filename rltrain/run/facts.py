@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rltrain.plain_files import read_json
+from rltrain.plain_files import read_object, reason
 from rltrain.run import machine
 from rltrain.run.disk import REAL, Disk
 from rltrain.run.own_files import write_small
+from rltrain.spelling import shown
 
 FILE = "run.json"
 FORMAT = 1
@@ -44,8 +45,7 @@ def resumed(
     except FileNotFoundError:
         return _lost(folder, "is missing", here, chosen, counters)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        return _lost(folder, f"cannot be used ({reason})", here, chosen, counters)
+        return _lost(folder, f"cannot be used ({shown(reason(error))})", here, chosen, counters)
     warnings, reasons = [], []
     if changed := machine.changes(facts["machine"], here):
         warnings.append(f"resumed on another machine, so not exact to the bit: {', '.join(changed)}")
@@ -62,7 +62,7 @@ def resumed(
 
 def read(folder: Path) -> dict[str, Any]:
     """What run.json says. OSError if it cannot be read, ValueError if it is not of the form that a run writes."""
-    return _checked(read_json(folder / FILE))
+    return _checked(read_object(folder / FILE))
 
 
 def write(folder: Path, facts: Mapping[str, Any], disk: Disk = REAL) -> None:
@@ -83,10 +83,8 @@ def _lost(
     return facts, [f"{folder / FILE} {what}: the run goes on, marked as not exact from here"]
 
 
-def _checked(value: Any) -> dict[str, Any]:
+def _checked(value: dict[str, Any]) -> dict[str, Any]:
     """The facts, if they are of the form that a run writes. ValueError."""
-    if not isinstance(value, dict):
-        raise ValueError("expected an object")
     for name in ("machine", "chosen"):
         part = value.get(name, {})
         if not isinstance(part, dict) or not all(isinstance(item, str) for item in part.values()):

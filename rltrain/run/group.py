@@ -21,11 +21,13 @@ from typing import Any
 
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment.config import Experiment, load
-from rltrain.plain_files import read_json
+from rltrain.plain_files import read_object, reason
 from rltrain.run import folder as folders
+from rltrain.run import told
 from rltrain.run.build import experiment_of, keep_model
 from rltrain.run.disk import disk_errors
 from rltrain.run.own_files import own_file, write_small
+from rltrain.spelling import shown
 
 CONFIG = "experiment.yaml"
 MOST_SEEDS = 1_000
@@ -71,7 +73,7 @@ class SeedGroup:
     def finished(self, seed: int, experiment: Experiment) -> bool:
         """Whether this run has come to the end that the group's configuration sets now."""
         own = self._own(seed)
-        ended = status(self.member(seed)).get("state") == "finished"
+        ended = told.status(self.member(seed)).state == "finished"
         return ended and own is not None and _end(own) == _end(experiment)
 
     def changes(self, seed: int, experiment: Experiment) -> list[str]:
@@ -160,22 +162,9 @@ def _end(experiment: Experiment) -> tuple[Any, Any]:
     return experiment.run.budget, experiment.run.evaluate.until
 
 
-def status(folder: Path) -> Mapping[str, Any]:
-    """The status.json of a run; empty if there is none."""
-    try:
-        value = read_json(folder / "status.json")
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def _read(folder: Path) -> dict[str, Any]:
     path = folder / folders.GROUP_MARKER
     try:
-        value = read_json(path)
+        return read_object(path)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise CheckpointError(f"{path}: cannot be read: {reason}") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path}: expected an object")
-    return value
+        raise CheckpointError(f"{path}: cannot be read: {shown(reason(error))}") from error

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from rltrain.errors import BusyError, CheckpointError
-from rltrain.plain_files import check_plain
+from rltrain.plain_files import descriptor_of
 from rltrain.run.disk import UNSUPPORTED, disk_errors
 from rltrain.run.own_files import own_file
 
@@ -104,11 +104,4 @@ def is_locked(folder: Path) -> bool:
 
 
 def _open_lock(folder: Path, flags: int) -> int:
-    path = folder / ".lock"
-    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
-    try:
-        check_plain(descriptor, path)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
+    return descriptor_of(folder / ".lock", flags | os.O_NOFOLLOW)

@@ -7,14 +7,12 @@ files set aside, and the logs go on without them: no run ends because of its log
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 from pathlib import Path
 from typing import Any
 
-from rltrain.cells import unguarded
+from rltrain.cells import table_of
 from rltrain.core import State
 from rltrain.plain_files import json_lines, open_plain
 from rltrain.run.disk import REAL, Disk, disk_errors, entry, replace_file
@@ -68,11 +66,8 @@ def _csv_from(path: Path, size: int, columns: list[str]) -> bytes:
 def _json_from(path: Path, size: int) -> bytes:
     """The JSON lines that tell the rows in the first `size` bytes of a CSV file."""
     with open_plain(path) as file:
-        rows = list(csv.reader(io.StringIO(file.read(size).decode("utf-8", "replace"), newline="")))
-    columns = list(map(unguarded, rows[0])) if rows else []
-    return b"".join(
-        json_line({name: _number(cell) for name, cell in zip(columns, row, strict=False)}) for row in rows[1:]
-    )
+        columns, rows = table_of(file.read(size).decode("utf-8", "replace"))
+    return b"".join(json_line({name: _number(cell) for name, cell in zip(columns, row, strict=False)}) for row in rows)
 
 
 def _number(cell: str) -> int | float | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rltrain import yaml_subset
-from rltrain.plain_files import LARGEST, is_count, read_json, read_plain
+from rltrain.plain_files import LARGEST, is_count, read_json, read_plain, reason
 from rltrain.spelling import described, shown
 
 STATUS, CONFIG = "status.json", "config.yaml"
@@ -59,7 +59,7 @@ def status(folder: Path) -> Status:
     except FileNotFoundError:
         return Status()
     except (OSError, ValueError) as error:
-        return Status(faults=(f"{STATUS}: cannot be read: {_reason(error)}",))
+        return Status(faults=(f"{STATUS}: cannot be read: {shown(reason(error))}",))
     if not isinstance(found, dict):
         return Status(faults=(f"{STATUS}: expected an object, found {described(found)}",))
     best = _value(found, "best", "an object", _is_object, faults) or {}
@@ -82,7 +82,7 @@ def config(folder: Path) -> Config:
     try:
         document = yaml_subset.read(read_plain(folder / CONFIG, MOST_BYTES).decode())
     except (OSError, ValueError) as error:
-        return Config(faults=(f"{CONFIG}: cannot be read: {_reason(error)}",))
+        return Config(faults=(f"{CONFIG}: cannot be read: {shown(reason(error))}",))
     if not isinstance(document.value, dict):
         rules = [f"{CONFIG}:{fault.line}: {shown(fault.rule)}" for fault in document.faults[:1]]
         return Config(faults=(*(rules or [f"{CONFIG}: expected settings, found {described(document.value)}"]),))
@@ -152,12 +152,3 @@ def _is_time(value: Any) -> bool:
 
 def _finite(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else float(value)
-
-
-def _reason(error: Exception) -> str:
-    """Why a file cannot be read."""
-    if isinstance(error, OSError):
-        return error.strerror or shown(str(error))
-    if isinstance(error, UnicodeDecodeError):
-        return "not text in UTF-8"
-    return shown(str(error))
