@@ -19,6 +19,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,9 @@ from rltrain.run.reading import (
     checked,
     checkpoint_names,
     file_size,
+    first_whole,
     load_path,
     name_of,
-    nothing_usable,
     order,
     read,
     read_manifest,
@@ -88,29 +89,17 @@ class Checkpoints:
             self._rotate({name, *protect})
         return name
 
-    def load(self, name: str | None = None, strict: bool = False) -> Loaded:
-        """The newest whole checkpoint, or the one of this name.
+    def load(self) -> Loaded:
+        """The newest whole checkpoint. A damaged newer one is renamed bad-… and named in `warnings`.
 
-        A damaged newer one is renamed bad-… and named in `warnings`; with `strict`, or if it was asked for by name, it
-        is a CheckpointError instead. If none is whole, none is renamed: perhaps a copy only lacks its chunks/.
+        CheckpointError if none is whole; then none is renamed: perhaps a copy only lacks its chunks/.
         """
-        names = self.names()
-        if name is not None and name not in names:
-            raise CheckpointError(f"no checkpoint {name!r} in {self._home}; there are: {', '.join(names) or 'none'}")
-        bad: dict[str, Damaged] = {}
+        folders = [self._home / name for name in reversed(self.names())]
         with disk_errors(f"cannot read the checkpoints in {self._home}"):
-            for candidate in [name] if name is not None else reversed(names):
-                try:
-                    manifest, state = read(self._disk, self._home / candidate, self._chunks)
-                except Damaged as fault:
-                    bad[candidate] = fault
-                    if strict:
-                        break
-                    continue
-                self._known = dict(manifest.blobs)
-                warnings = tuple(self._set_aside(name, fault, candidate) for name, fault in bad.items())
-                return as_loaded(candidate, manifest, state, warnings)
-        raise nothing_usable(self._home, bad)
+            name, manifest, state, bad = first_whole(self._disk, self._home, folders)
+        self._known = dict(manifest.blobs)
+        warnings = tuple(self._set_aside(worse, fault, name) for worse, fault in bad.items())
+        return as_loaded(name, manifest, state, warnings)
 
     def names(self) -> list[str]:
         """The checkpoints there are, oldest first. They may be damaged."""
@@ -139,7 +128,7 @@ class Checkpoints:
         """Removes what an earlier process was writing or removing when it was killed."""
         for path in (*self._home.glob("tmp-*"), *self._chunks.glob("tmp-*")):
             with suppress(OSError):  # it is in nobody's way
-                _remove(self._disk, path)
+                remove_tree(self._disk, path)
 
     def _write_blobs(self, blobs: Mapping[str, Blob]) -> set[str]:
         """Writes the blobs that no checkpoint has and returns their names. Afterwards `_known` has all of `blobs`."""
@@ -242,15 +231,5 @@ class Checkpoints:
 
 def _unused(path: Path) -> Path:
     """This path, or the first of path-2, path-3, … that does not exist."""
-    candidate, number = path, 1
-    while os.path.lexists(candidate):
-        number += 1
-        candidate = path.with_name(f"{path.name}-{number}")
-    return candidate
-
-
-def _remove(disk: Disk, path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        remove_tree(disk, path)
-    else:
-        disk.remove(path)
+    others = (path.with_name(f"{path.name}-{number}") for number in count(2))
+    return next(free for free in chain([path], others) if not os.path.lexists(free))

@@ -162,39 +162,29 @@ def replace_file(disk: Disk, path: Path, data: bytes | Iterable[bytes], durable:
         raise
 
 
-def remove_tree(disk: Disk, folder: Path) -> None:
-    """Removes a folder and all in it; a symbolic link is removed, not followed, also in place of the folder itself."""
-    if folder.is_symlink():
-        disk.remove(folder)
+def remove_tree(disk: Disk, path: Path) -> None:
+    """Removes a file, or a folder and all in it. A symbolic link is removed, never followed. OSError."""
+    if path.is_symlink() or not path.is_dir():
+        disk.remove(path)
         return
-    with os.scandir(folder) as entries:
-        found = sorted(entries, key=lambda item: item.name)
-    for item in found:
-        if item.is_dir(follow_symlinks=False):
-            remove_tree(disk, Path(item.path))
-        else:
-            disk.remove(Path(item.path))
-    disk.remove_folder(folder)
+    for inside in sorted(path.iterdir()):
+        remove_tree(disk, inside)
+    disk.remove_folder(path)
 
 
 def read_file(disk: Disk, path: Path, limit: int, expected: FileEntry | None = None) -> bytes:
-    """The bytes of a regular file of at most `limit` bytes, proven to be the expected ones. Raises Damaged."""
-    data = b"".join(_pieces(disk, path, limit, expected))
-    if expected is not None and hashlib.sha256(data).hexdigest() != expected.sha256:
-        raise Damaged(f"{path.name} is damaged: its sha256 differs from the manifest's")
-    return data
+    """The bytes of a regular file of at most `limit` bytes, proven to be the expected ones. Damaged or OSError."""
+    return b"".join(_pieces(disk, path, limit, expected))
 
 
 def check_file(disk: Disk, path: Path, limit: int, expected: FileEntry) -> None:
-    """As `read_file`, holding one piece at a time. Raises Damaged."""
-    digest = hashlib.sha256()
-    for piece in _pieces(disk, path, limit, expected):
-        digest.update(piece)
-    if digest.hexdigest() != expected.sha256:
-        raise Damaged(f"{path.name} is damaged: its sha256 differs from the manifest's")
+    """Proves a regular file of at most `limit` bytes to be the expected one, piece by piece. Damaged or OSError."""
+    for _ in _pieces(disk, path, limit, expected):
+        pass
 
 
 def _pieces(disk: Disk, path: Path, limit: int, expected: FileEntry | None) -> Iterator[bytes]:
+    """The bytes of a file in turn. Damaged, at the latest after the last, if they are not the expected ones."""
     try:
         descriptor = disk.open(path)
     except OSError as error:
@@ -209,13 +199,17 @@ def _pieces(disk: Disk, path: Path, limit: int, expected: FileEntry | None) -> I
             raise Damaged(f"{path.name} is damaged: {found.st_size:,} bytes where the manifest says {expected.size:,}")
         if found.st_size > limit:
             raise Damaged(f"{path.name} is damaged: {found.st_size:,} bytes, and at most {limit:,} are possible")
-        left = found.st_size
+        left, digest = found.st_size, hashlib.sha256()
         while left:
             piece = disk.read(descriptor, min(PIECE, left))
             if not piece:
                 raise Damaged(f"{path.name} became shorter while it was read")
             left -= len(piece)
+            if expected is not None:
+                digest.update(piece)
             yield piece
+        if expected is not None and digest.hexdigest() != expected.sha256:
+            raise Damaged(f"{path.name} is damaged: its sha256 differs from the manifest's")
     except OSError as error:
         if error.errno == errno.EIO:  # a bad sector; other errors say nothing about the file
             raise Damaged(f"{path.name}: {os.strerror(errno.EIO)}") from error

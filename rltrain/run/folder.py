@@ -110,7 +110,7 @@ def clear_unbegun(folder: Path, *, remove: bool = False) -> None:
             return
         for entry in sorted(folder.iterdir(), key=lambda path: path.name == FORKING):  # what says so goes last
             if entry.name != ".lock" or remove:
-                remove_tree(REAL, entry) if entry.is_dir() else REAL.remove(entry)
+                remove_tree(REAL, entry)
         if remove:
             folder.rmdir()
 

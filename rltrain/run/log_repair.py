@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,5 @@ def _replaced(disk: Disk, path: Path, data: bytes, source: str | None) -> str:
 
 def _unused(path: Path) -> Path:
     """metrics-edited-1.csv, or the first such name that is free."""
-    number = 1
-    while os.path.lexists(aside := path.with_name(f"{path.stem}-edited-{number}{path.suffix}")):
-        number += 1
-    return aside
+    names = (path.with_name(f"{path.stem}-edited-{number}{path.suffix}") for number in count(1))
+    return next(free for free in names if not os.path.lexists(free))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -43,25 +43,39 @@ class Loaded:
         return {name: counters.integer(name) for name in counters}
 
 
-def load_path(path: Path, disk: Disk = REAL) -> Loaded:
+def load_path(path: Path) -> Loaded:
     """A checkpoint folder anywhere, or the newest whole checkpoint of a run folder. Changes nothing, needs no lock.
 
-    Blobs are looked for in ../../chunks. Raises CheckpointError.
+    Its blobs lie in ../../chunks. CheckpointError if nothing is whole, DiskError if it cannot be read.
     """
     folder = path.resolve()
     home = folder / "checkpoints"
     candidates = [home / name for name in reversed(checkpoint_names(home))] if own_folder(home) else [folder]
-    bad: dict[str, Damaged] = {}
     with disk_errors(f"cannot read {path}"):
-        for candidate in candidates:
-            try:
-                manifest, state = read(disk, candidate, candidate.parent.parent / "chunks")
-            except Damaged as fault:
-                bad[candidate.name] = fault
-                continue
-            warnings = (f"{name} is damaged: {fault}; went on with {candidate.name}" for name, fault in bad.items())
-            return as_loaded(candidate.name, manifest, state, tuple(warnings))
-    raise nothing_usable(path, bad)
+        name, manifest, state, bad = first_whole(REAL, path, candidates)
+    warnings = (f"{worse} is damaged: {fault}; went on with {name}" for worse, fault in bad.items())
+    return as_loaded(name, manifest, state, tuple(warnings))
+
+
+def first_whole(
+    disk: Disk, where: Path, folders: Iterable[Path]
+) -> tuple[str, Manifest, dict[str, Any], dict[str, Damaged]]:
+    """The first of these checkpoint folders that is whole: its name, manifest, state, and what is wrong with others.
+
+    OSError, or CheckpointError, which names `where` and every fault, if none is whole.
+    """
+    bad: dict[str, Damaged] = {}
+    for folder in folders:
+        try:
+            manifest, state = read(disk, folder, folder.parent.parent / "chunks")
+        except Damaged as fault:
+            bad[folder.name] = fault
+            continue
+        return folder.name, manifest, state, bad
+    if not bad:
+        raise CheckpointError(f"no checkpoint in {where}: the run was stopped before its first save")
+    lines = [f"no usable checkpoint in {where}", *(f"  {name}: {fault}" for name, fault in bad.items())]
+    raise CheckpointError("\n".join(lines))
 
 
 def read(
@@ -127,13 +141,6 @@ def as_loaded(name: str, manifest: Manifest, state: State, warnings: tuple[str, 
     untrusted = Saved(state, folder=f"{name}/")
     meta = Saved(manifest.meta, path="meta/", folder=f"{name}/", tree="MANIFEST.json")
     return Loaded(name, manifest.step, untrusted, meta, manifest.versions, warnings)
-
-
-def nothing_usable(where: Path, bad: Mapping[str, Damaged]) -> CheckpointError:
-    """The error that says why nothing could be loaded."""
-    if not bad:
-        return CheckpointError(f"no checkpoint in {where}: the run was stopped before its first save")
-    return CheckpointError("\n".join([f"no usable checkpoint in {where}", *(f"  {n}: {f}" for n, f in bad.items())]))
 
 
 def checkpoint_names(home: Path) -> list[str]:

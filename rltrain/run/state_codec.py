@@ -28,7 +28,6 @@ MAX_JSON = 2 << 20  # bytes; a hostile text of this size, all empty lists, costs
 MAX_ARRAYS = 2 << 30  # that are no blobs: of networks of a hundred million parameters, with targets and moments
 MAX_HEADER = 4 << 20  # of a safetensors file: about 40,000 arrays
 MAX_BLOB = 512 << 20  # decompressed
-DTYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64"
 _BY_NAME = {  # as safetensors calls them
     "BOOL": np.bool_,
     "I8": np.int8,
@@ -43,7 +42,7 @@ _BY_NAME = {  # as safetensors calls them
     "F32": np.float32,
     "F64": np.float64,
 }
-_DTYPES = {np.dtype(name) for name in DTYPES.split()}
+DTYPES = tuple(np.dtype(kind) for kind in _BY_NAME.values())  # that are kept
 
 
 def split(state: State) -> tuple[bytes, bytes, dict[str, Blob]]:
@@ -158,8 +157,10 @@ def _refuse_constant(name: str) -> Any:
 def pack_arrays(arrays: Mapping[str, Array]) -> bytes:
     """Arrays as a safetensors file. Raises TypeError on a dtype that it does not keep."""
     for path, array in arrays.items():
-        if array.dtype not in _DTYPES:
-            raise TypeError(f"array {path}: dtype {array.dtype.str} cannot be saved; only {DTYPES} can")
+        if array.dtype not in DTYPES:
+            raise TypeError(
+                f"array {path}: dtype {array.dtype.str} cannot be saved; only {' '.join(map(str, DTYPES))} can"
+            )
     # asarray, since safetensors reads memory in a row, and ascontiguousarray would turn shape () into (1,).
     return safetensors.numpy.save({path: np.asarray(array, order="C") for path, array in arrays.items()})
 

@@ -63,7 +63,7 @@ def flip(path: Path, offset: int = -1) -> None:
 # Round trip
 
 leaves = st.none() | st.booleans() | st.integers(-(2**130), 2**130) | st.floats() | st.text()
-leaves |= hnp.arrays(st.sampled_from(state_codec.DTYPES.split()), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0))
+leaves |= hnp.arrays(st.sampled_from(state_codec.DTYPES), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0))
 keys = st.text().filter(lambda key: not key.startswith("$"))
 trees = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3))
 
@@ -133,7 +133,7 @@ def test_the_newest_are_kept_and_their_chunks(tmp_path: Path) -> None:
     assert store.names() == ["ckpt-000000000010", "ckpt-000000000011"]
     assert chunk_files(tmp_path) == ["replay-10", "replay-11", "replay-9"]
     for name, step in zip(store.names(), (10, 11), strict=True):
-        assert_is(store.load(name).state, step)
+        assert_is(load_path(tmp_path / "checkpoints" / name).state, step)
         assert store.verify(name) == []
 
 
@@ -256,17 +256,6 @@ def test_all_faults_are_told(three: Checkpoints, tmp_path: Path) -> None:
     faults = three.verify(name)
     for fault, file in zip(faults, ("state.json", "arrays.safetensors", "chunks/replay-3-"), strict=True):
         assert fault.startswith(file)
-
-
-def test_strict_and_named_loads_go_nowhere_else(three: Checkpoints, tmp_path: Path) -> None:
-    flip(tmp_path / "checkpoints" / "ckpt-000000000003" / "state.json")
-    for arguments in ({"strict": True}, {"name": "ckpt-000000000003"}):
-        with pytest.raises(CheckpointError, match=r"ckpt-000000000003: state\.json is damaged"):
-            three.load(**arguments)
-    assert len(three.names()) == 3
-    assert_is(three.load("ckpt-000000000001").state, 1)
-    with pytest.raises(CheckpointError, match="there are: ckpt-000000000001"):
-        three.load("ckpt-000000000004")
 
 
 def test_if_none_is_whole_none_is_renamed(three: Checkpoints, tmp_path: Path) -> None:
