@@ -20,7 +20,7 @@ _GUARDED = re.compile(r"'+[=+\-@\t\r]")
 
 
 def guarded(name: str) -> str:
-    """A name as a cell that nobody runs."""
+    """A name as the text of a cell that no spreadsheet runs."""
     return "'" + name if _RUNS.match(name) else name
 
 

@@ -19,7 +19,10 @@ MOST_LINES = 30
 
 @contextmanager
 def as_it_stands(figure: Any) -> Iterator[None]:
-    """Around the saving of a figure. The numbers at the axes, which matplotlib itself writes, stay formulas: 10³."""
+    """Around the saving of a matplotlib figure: its texts are drawn letter by letter, long ones cut.
+
+    The numbers at the axes, which matplotlib itself writes, stay formulas: 10³.
+    """
     for text in _texts(figure):
         text.set_parse_math(False)
         text.set_usetex(False)

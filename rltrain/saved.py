@@ -28,10 +28,10 @@ LONGEST = 60  # characters of a value in a message
 
 
 class Saved(dict[str, Any]):
-    """A mapping within a saved state that knows its place. A `load` begins with `Saved.of(state)`.
+    """A mapping within a saved state that knows its place in the checkpoint. A `load` begins with `Saved.of(state)`.
 
     It is the dict that was saved, but that a missing key is a CheckpointError. Its methods give the value of a key,
-    checked.
+    or raise a CheckpointError that names the key, the value and the rule.
     """
 
     def __init__(self, values: Mapping[str, Any], path: str = "", folder: str = "", tree: str = "state.json") -> None:
@@ -43,7 +43,7 @@ class Saved(dict[str, Any]):
 
     @classmethod
     def of(cls, state: State) -> Saved:
-        """The state itself if its place is known; else as the whole of a state."""
+        """A state as `Saved`: unchanged if it is one, else as the root of a checkpoint's state. CheckpointError."""
         if isinstance(state, Saved):
             return state
         if not isinstance(state, Mapping):
@@ -54,7 +54,7 @@ class Saved(dict[str, Any]):
         self.refuse(key, "missing")
 
     def refuse(self, key: str, rule: str) -> NoReturn:
-        """CheckpointError for a key; `rule` says what it is and what it must be."""
+        """Raise the CheckpointError for a key's value; `rule` says what it is and what it must be."""
         file = self._arrays if isinstance(self.get(key), np.ndarray) else self._tree
         raise CheckpointError(f"{self._folder}{file}: {self._path}{key}: {rule} ({WHY})")
 
@@ -81,7 +81,7 @@ class Saved(dict[str, Any]):
         return self[key] is not None
 
     def with_values(self, values: Mapping[str, Any]) -> Saved:
-        """Other values in the same place, such as a share of these."""
+        """A mapping of other values, such as a part of these, that errors place where this one is."""
         return Saved(values, self._path, self._folder, self._tree)
 
     def blob(self, key: str, name: str, most: int) -> Saved:
@@ -174,7 +174,7 @@ class Saved(dict[str, Any]):
         own[...] = self.like(key, own, low, high, finite)
 
     def fill_list(self, key: str, own: Sequence[Array], low: float | None = None) -> None:
-        """Write a saved list of arrays over those of `own`, each as `fill` does."""
+        """Write the saved list of a key over the arrays of `own`; each must be of the dtype and shape of its own."""
         listed = self.listed(key, len(own))
         for number, array in enumerate(own):
             listed.fill(str(number), array, low)
@@ -195,26 +195,26 @@ class Saved(dict[str, Any]):
 
 
 def step_of(saved: Saved, spec: EnvSpec) -> Step:
-    """What the environments of this spec said last."""
-    lanes = (spec.num_envs,)
+    """The last step [N] of N environments of this spec."""
+    each = (spec.num_envs,)
     return Step(
-        obs=saved.array("obs", spec.obs_dtype, (*lanes, *spec.obs_shape)),
-        reward=saved.array("reward", ANY_FLOAT, lanes),
-        discount=saved.array("discount", ANY_FLOAT, lanes, 0, 1),
-        first=saved.array("first", "bool", lanes),
-        last=saved.array("last", "bool", lanes),
+        obs=saved.array("obs", spec.obs_dtype, (*each, *spec.obs_shape)),
+        reward=saved.array("reward", ANY_FLOAT, each),
+        discount=saved.array("discount", ANY_FLOAT, each, 0, 1),
+        first=saved.array("first", "bool", each),
+        last=saved.array("last", "bool", each),
     )
 
 
-def check_lanes(saved: Saved, key: str, lanes: int, axis: int = 0) -> None:
-    """CheckpointError, which says so, for an array that was saved with another number of environments."""
+def check_num_envs(saved: Saved, key: str, num_envs: int, axis: int = 0) -> None:
+    """CheckpointError if an array, whose `axis` counts environments, was saved with another number of them."""
     value = saved[key]
-    if isinstance(value, np.ndarray) and value.ndim > axis and value.shape[axis] != lanes:
-        saved.refuse(key, f"saved with {value.shape[axis]} environments, now {lanes}")
+    if isinstance(value, np.ndarray) and value.ndim > axis and value.shape[axis] != num_envs:
+        saved.refuse(key, f"saved with {value.shape[axis]} environments, now {num_envs}")
 
 
 def seed_of(saved: Saved, begun: bool) -> int | None:
-    """An environment's seed. None if it was saved before its first reset; one that has `begun` takes no such state."""
+    """An environment's seed; None if it was saved before its first reset, which one that has `begun` refuses."""
     if not saved.given("seed") and not begun:
         return None
     return saved.integer("seed", 0, MAX_SEED)
@@ -222,7 +222,7 @@ def seed_of(saved: Saved, begun: bool) -> int | None:
 
 @contextmanager
 def loading(name: str) -> Iterator[None]:
-    """Around the loading of the state of checkpoint `name`: whatever stumbles over it is a CheckpointError."""
+    """Around code that loads the state of checkpoint `name`: what a wrong value raises becomes a CheckpointError."""
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:

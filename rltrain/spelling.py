@@ -41,20 +41,20 @@ def shown(text: str) -> str:
 
 
 def shown_lines(text: str) -> str:
-    """Text of several lines as `shown`; line ends and tabs stay."""
+    """Text of several lines that any UTF-8 terminal prints as it stands, whoever wrote it; line ends and tabs stay."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else shown(c) for c in text)
 
 
 def brief(text: str, most: int) -> str:
-    """Text as `shown`, in at most so many characters."""
+    """Text in one printable line, as `shown` makes it, cut to at most `most` characters."""
     text = shown(text[: most + 1])
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def in_one_line(text: str, most: int = 500) -> str:
-    """What a library or a process said, as one line without its colours, cut where it is long."""
+    """The message of a library or a process as one printable line, without colours, of at most `most` characters."""
     line = shown(" ".join(_COLOURS.sub("", text[: 20 * most]).split()))
     return line if len(line) <= most else line[: most - 3] + "..."
 

@@ -22,7 +22,7 @@ _HINTS = {errno.ENOSPC: "free some space", errno.EDQUOT: "your quota is used up:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write, which becomes `path` if the block ends well and leaves no trace if it does not. DiskError."""
+    """A binary file to write, which becomes `path` if the block ends well and leaves no trace if not. DiskError."""
     with replacing_name(path) as aside, open(aside, "r+b") as file:
         yield file
         file.flush()
@@ -31,7 +31,10 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def replacing_name(path: Path) -> Iterator[Path]:
-    """The name of a new, empty file beside `path`, for writers that open it themselves; then as `replacing`."""
+    """The name of a new, empty file beside `path`, for libraries that open it themselves.
+
+    It becomes `path` if the block ends well and leaves no trace if not. DiskError.
+    """
     aside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.tmp")
     try:
         os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666))
@@ -45,7 +48,7 @@ def replacing_name(path: Path) -> Iterator[Path]:
 
 
 def refused(path: Path, error: OSError) -> DiskError:
-    """What the disk said to writing this file."""
+    """The error for a file that the disk refused to write: the reason, and what to do about a full disk."""
     hint = _HINTS.get(error.errno or 0)
     what = f"{shown(str(path))}: cannot be written: {error.strerror or error}"
     return DiskError(what + (f"; {hint}" if hint else ""))

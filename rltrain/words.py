@@ -70,7 +70,7 @@ def duration(seconds: float) -> str:
 
 
 def spell(seconds: float) -> str:
-    """0.4 s, 12 s, then as `duration`: for a sentence, where 0:00 would say nothing"""
+    """0.4 s, 12 s, 8:07, 1:02:03: a duration within a sentence, where 0:00 would say nothing"""
     return (
         f"{max(seconds, 0.1):.1f} s" if seconds < 9.95 else f"{seconds:.0f} s" if seconds < 59.5 else duration(seconds)
     )

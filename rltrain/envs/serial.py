@@ -17,7 +17,7 @@ from rltrain.core import Array, EnvSpec, State, Step, as_int64
 from rltrain.envs.journal import Journal, fingerprint
 from rltrain.errors import CheckpointError, DivergedError
 from rltrain.rng import derive, derive_run
-from rltrain.saved import MAX_COUNT, Saved, check_lanes, seed_of
+from rltrain.saved import MAX_COUNT, Saved, check_num_envs, seed_of
 
 AHEAD = 128  # episodes whose seeds are derived at once
 
@@ -100,7 +100,7 @@ class Serial:
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
-        check_lanes(saved, "episode", self.spec.num_envs)
+        check_num_envs(saved, "episode", self.spec.num_envs)
         self._episode = saved.like("episode", self._episode, 0, MAX_COUNT)
         self._seed = seed_of(saved, begun=self._seed is not None)
         self._journal.load(saved.part("journal"))

@@ -1,4 +1,7 @@
-"""The paper that every picture is drawn on: its size, fonts and colours, and how it reaches the disk."""
+"""What all pictures of runs share: size, fonts and colours, legends, and how a figure reaches the disk.
+
+A panel is a matplotlib Axes; a figure is one column of panels over a common x axis.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from rltrain.whole_files import replacing
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito 2008: for all eyes
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (6, 2, 1, 2)))  # where there are more lines than colours
-ROW = 0.19  # inches of a row of that legend
+LEGEND_ROW = 0.19  # inches of a row of the legend below a picture
 GREY = "#555555"
 FORMATS = ("png", "svg", "pdf")
 WIDTH = 8.0  # inches
@@ -28,7 +31,7 @@ SETTINGS = {
 
 
 def panels(count: int = 1, height: float = 4.2) -> tuple[Any, list[Any]]:
-    """A figure of so many panels, one below another, that share their x axis. MissingError without matplotlib."""
+    """A figure, `height` inches high, and its `count` panels from top to bottom. MissingError without matplotlib."""
     try:
         import matplotlib
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -42,12 +45,12 @@ def panels(count: int = 1, height: float = 4.2) -> tuple[Any, list[Any]]:
 
 
 def colour(number: int) -> tuple[str, Any]:
-    """The colour and the dashes of line number 0, 1, 2, ...: no two of the first 24 are alike."""
+    """The colour and the dash pattern of line `number`, from 0: no two of the first 24 are alike."""
     return COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)]
 
 
 def finish(figure: Any, drawn: Sequence[Any], title: str, below: bool = False) -> None:
-    """What all pictures share: the title, a quiet frame, legends in the panels or, where they would cover, `below`."""
+    """Add the title, the grid, and the legends: in each panel or, for legends that would hide lines, one `below`."""
     for panel in drawn:
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(alpha=0.25)
@@ -63,18 +66,18 @@ def finish(figure: Any, drawn: Sequence[Any], title: str, below: bool = False) -
             entries.values(), entries.keys(), loc="outside lower left", ncols=columns, frameon=False, fontsize=9
         )
         width, height = figure.get_size_inches()
-        figure.set_size_inches(width, height + ROW * -(-len(entries) // columns))
+        figure.set_size_inches(width, height + LEGEND_ROW * -(-len(entries) // columns))
     drawn[0].set_title(title, loc="left", fontweight="bold", wrap=True)
 
 
-def counted(panel: Any, counter: str) -> None:
-    """Name the x axis after a counter."""
+def label_counter(panel: Any, counter: str) -> None:
+    """Label the x axis of a panel with a counter's name, and write its numbers as 1,000,000."""
     panel.set_xlabel(COUNTERS.get(counter, counter))
     panel.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
 
 
 def line(panel: Any, x: Sequence[float], y: Sequence[float], colour: str, label: str, dashes: Any = "-") -> None:
-    """A line through the finite points; a single one would be invisible, and is a dot."""
+    """Draw a line through the points (x, y) of which both are numbers. A single one would be invisible: it is a dot."""
     points = [(a, b) for a, b in zip(x, y, strict=True) if a == a and b == b]
     marker = {"marker": "o", "markersize": 5} if len(points) == 1 else {}
     if points:
@@ -82,20 +85,20 @@ def line(panel: Any, x: Sequence[float], y: Sequence[float], colour: str, label:
 
 
 def logarithmic(panel: Any, values: Sequence[float]) -> None:
-    """A logarithmic y axis, if there is anything that has a logarithm."""
+    """Make the y axis logarithmic, if any of the values to be drawn is positive."""
     if any(value > 0 for value in values):
         panel.set_yscale("log")
 
 
-def say_nothing_yet(panel: Any, text: str) -> None:
-    """Words in place of a line, where there is none."""
+def placeholder(panel: Any, text: str) -> None:
+    """Write `text` in the middle of a panel that has nothing to draw yet, without ticks."""
     panel.set_xticks([])
     panel.set_yticks([])
     panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center", va="center", color=GREY)
 
 
 def suffix_of(path: Path) -> str:
-    """The format that a file's name asks for. InputError if it is none of ours."""
+    """The format that a picture's file name asks for: png, svg or pdf. InputError for any other."""
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
         raise InputError(f"{shown(str(path))}: a picture's name ends in {', '.join(f'.{name}' for name in FORMATS)}")
@@ -103,7 +106,7 @@ def suffix_of(path: Path) -> str:
 
 
 def write(figure: Any, path: Path) -> Path:
-    """Put the picture on the disk, whole or not at all. DiskError."""
+    """Write a figure to `path` in the format of its suffix, whole or not at all. InputError or DiskError."""
     import matplotlib
 
     suffix = suffix_of(path)

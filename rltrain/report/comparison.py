@@ -8,7 +8,7 @@ from typing import Any
 
 from rltrain.report import canvas, measures, returns, spread
 from rltrain.report.canvas import GREY
-from rltrain.report.groups import Group
+from rltrain.report.groups import PlotGroup
 from rltrain.report.measures import Curve
 
 FAINT_LINES = 10  # seeds of a group that are also drawn one by one
@@ -16,8 +16,11 @@ MOST_DOTS = 60  # evaluations of a line that are also shown as points
 Curves = Mapping[Path, Curve]
 
 
-def draw(groups: Sequence[Group], curves: Curves, x: str, y: str, smooth: int = 1) -> Any:
-    """The picture. `curves` has one for each run's folder."""
+def draw(groups: Sequence[PlotGroup], curves: Curves, x: str, y: str, smooth: int = 1) -> Any:
+    """The matplotlib figure of metric `y` over counter `x`; `curves` maps each run's folder to its points.
+
+    smooth   over how many points each y is the mean, for the label
+    """
     figure, (panel,) = canvas.panels(height=4.6)
     bands: dict[str, None] = {}
     evaluated = y.startswith("eval")
@@ -34,7 +37,7 @@ def draw(groups: Sequence[Group], curves: Curves, x: str, y: str, smooth: int = 
             panel.plot([], [], color=colour, linestyle=dashes, label=f"{group.label} ({_count(group)}, apart)")
             continue
         panel.fill_between(band.x, band.low, band.high, color=colour, alpha=0.18, linewidth=0)
-        bands[spread.said(len(found))] = None
+        bands[spread.interval_name(len(found))] = None
         _line(
             panel,
             Curve(band.x, band.mean),
@@ -49,13 +52,13 @@ def draw(groups: Sequence[Group], curves: Curves, x: str, y: str, smooth: int = 
         canvas.logarithmic(panel, [value for curve in curves.values() for value in curve.y])
     _references(panel, groups, y)
     panel.set_ylabel(measures.described(y, smooth))
-    canvas.counted(panel, x)
+    canvas.label_counter(panel, x)
     canvas.finish(figure, [panel], title(groups), below=True)
     return figure
 
 
-def title(groups: Sequence[Group]) -> str:
-    """What all runs have in common."""
+def title(groups: Sequence[PlotGroup]) -> str:
+    """`dqn on CartPole-v1`: the algorithm and the environment, each if all runs share it."""
     algorithms = {run.algorithm for group in groups for run in group.runs}
     environments = {run.environment for group in groups for run in group.runs}
     one = algorithms.pop() if len(algorithms) == 1 else ""
@@ -69,12 +72,12 @@ def _line(panel: Any, curve: Curve, colour: str, dashes: Any, label: str, dotted
     panel.plot(*curve, color=colour, linestyle=dashes, linewidth=1.8, label=label, **marker)
 
 
-def _count(group: Group) -> str:
+def _count(group: PlotGroup) -> str:
     count, seeds = len(group.runs), set(group.seeds)
     return f"{count} seeds" if len(seeds) == count else f"{count} runs"
 
 
-def _references(panel: Any, groups: Sequence[Group], y: str) -> None:
+def _references(panel: Any, groups: Sequence[PlotGroup], y: str) -> None:
     """Baselines and threshold, where returns of one environment are drawn."""
     runs = [run for group in groups for run in group.runs]
     if y not in measures.SCORES or len({run.environment for run in runs}) > 1:

@@ -23,14 +23,17 @@ NAME = "curve.png"
 
 
 def draw(folder: Path, target: Path | None = None) -> Path:
-    """Draw runs/X/curve.png, or `target`. MissingError without matplotlib, InputError without numbers, DiskError."""
+    """Draw a run's picture to curve.png in its folder, or to `target`, and return its path.
+
+    MissingError without matplotlib, InputError for a run without numbers or another suffix, DiskError.
+    """
     path = target or folder / NAME
     canvas.suffix_of(path)
     return canvas.write(figure(reading.load(folder)), path)
 
 
 def figure(run: Record) -> Any:
-    """The picture that suits this run, as matplotlib has it."""
+    """The matplotlib figure of a run, chosen by what the run holds; see the module."""
     if (run.folder / trials.POINTS).is_file():
         return trials.draw(run)
     if "population/best" in run.training:

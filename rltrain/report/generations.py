@@ -26,6 +26,6 @@ def draw(run: Record) -> Any:
     returns.evaluations(panel, run, counter)
     returns.references(panel, run)
     panel.set_ylabel("return")
-    canvas.counted(panel, counter)
+    canvas.label_counter(panel, counter)
     canvas.finish(figure, [panel], run.title, below=True)
     return figure

@@ -24,8 +24,8 @@ LONGEST = 70  # characters of a label
 
 
 @dataclass(frozen=True)
-class Group:
-    """Runs that are drawn as one line, and its name in the legend."""
+class PlotGroup:
+    """Runs that a comparison draws as one line, with a band over their seeds, and its name in the legend."""
 
     label: str
     runs: tuple[Record, ...]
@@ -36,13 +36,13 @@ class Group:
         return [run.seed for run in self.runs]
 
 
-def group(runs: Sequence[Record], by: str = "auto") -> tuple[list[Group], list[str]]:
-    """The runs in groups, in the order given, and the names of those left out because they repeat another.
+def group(runs: Sequence[Record], by: str = "auto") -> tuple[list[PlotGroup], list[str]]:
+    """The runs in groups, in the order given, and a line on each that is left out because it repeats another.
 
     by: auto, none (each run alone), or a config key whose values make the groups. InputError for an unknown key.
     """
     if by == "none":
-        return [Group(label, (run,)) for label, run in zip(_folders(runs), runs, strict=True)], []
+        return [PlotGroup(label, (run,)) for label, run in zip(_folders(runs), runs, strict=True)], []
     configs = [dict(leaves(run.config)) for run in runs]
     if by != "auto":
         key = _full_key(by, configs)
@@ -57,11 +57,11 @@ def group(runs: Sequence[Record], by: str = "auto") -> tuple[list[Group], list[s
     labels = named([_that_matters(dict(leaves(same[0].config))) for same in members])
     if len(set(labels)) < len(labels):  # what differs is too long to be told apart
         labels = _folders([same[0] for same in members])
-    return [Group(label, same) for label, same in zip(labels, members, strict=True)], repeated
+    return [PlotGroup(label, same) for label, same in zip(labels, members, strict=True)], repeated
 
 
 def _folders(runs: Sequence[Record]) -> list[str]:
-    """The name of each run's folder, with that of the folder around it where names repeat."""
+    """The name of each run's folder, preceded by that of the folder around it where names repeat."""
     names = [run.folder.name for run in runs]
     if len(set(names)) == len(names):
         return names
@@ -69,7 +69,7 @@ def _folders(runs: Sequence[Record]) -> list[str]:
 
 
 def named(configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A label for each flat config, made of what differs between them; of one config, what it is."""
+    """A label for each config, {dotted key: value}: the settings that differ; `dqn on CartPole-v1` of a single one."""
     if len(configs) == 1:
         return [_title(configs[0])]
     keys = [key for key in dict.fromkeys(key for config in configs for key in config) if _tells(key, configs)]
@@ -110,12 +110,12 @@ def _within(key: str, blocks: Iterable[str]) -> bool:
     return any(key == block or key.startswith(f"{block}.") for block in blocks)
 
 
-def _by_key(runs: Sequence[Record], key: str, values: Sequence[Any]) -> list[Group]:
+def _by_key(runs: Sequence[Record], key: str, values: Sequence[Any]) -> list[PlotGroup]:
     found: dict[str, list[Record]] = {}
     for run, value in zip(runs, values, strict=True):
         found.setdefault(_text(value), []).append(run)
     name = "" if key in ALWAYS_SAID else f"{key.rpartition('.')[2].replace('_', ' ')} "
-    return [Group(_cut(f"{name}{value}"), tuple(same)) for value, same in found.items()]
+    return [PlotGroup(_cut(f"{name}{value}"), tuple(same)) for value, same in found.items()]
 
 
 def _full_key(given: str, configs: Sequence[Mapping[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""The picture of a policy that learns nothing: how often each return was, and mean, sd, min and max.
+"""The picture of a policy that learns nothing: the histogram of its returns, with mean, sd, min and max.
 
 A bin is as wide as Freedman and Diaconis 1981 have it, 2 IQR / n^(1/3), and a whole number wide for whole returns.
 """
@@ -19,7 +19,7 @@ MOST_BINS = 80
 
 
 def draw(run: Record) -> Any:
-    """Every game of the run, however long it was."""
+    """The matplotlib figure of the returns of all games of a run, however many there were."""
     figure, (panel,) = canvas.panels()
     rows = reading.read(run.folder / "metrics.jsonl", ("episodes", "return/last"), most=None)
     returns, total = games_of(rows)
@@ -35,14 +35,17 @@ def draw(run: Record) -> Any:
         if run.threshold is not None and run.threshold <= returns.max():
             panel.axvline(run.threshold, color=GREY, linestyle=":", label=f"counts as solved {run.threshold:,.4g}")
     else:
-        canvas.say_nothing_yet(panel, "no game has ended yet")
+        canvas.placeholder(panel, "no game has ended yet")
     canvas.finish(figure, [panel], f"{run.rule} on {run.environment}" if run.rule else run.title)
     panel.grid(visible=False, axis="x")
     return figure
 
 
 def games_of(rows: reading.Series) -> tuple[Array, int]:
-    """The return of the game that each row ended, and how many games there were. A row may end none."""
+    """Returns [n] of the games that ended, and the count of all games, of the columns `episodes` and `return/last`.
+
+    A row is a training step, which may end no game, or several of which it holds the last.
+    """
     episodes = np.array(rows.get("episodes", []))
     last = np.array(rows.get("return/last", [math.nan] * len(episodes)))
     ended = np.diff(episodes, prepend=0) > 0
@@ -52,7 +55,7 @@ def games_of(rows: reading.Series) -> tuple[Array, int]:
 
 
 def bins(returns: Array) -> Array:
-    """The edges of the bins of returns [n], n >= 1."""
+    """The edges [k + 1] of the k bins of returns [n], n >= 1; of whole returns they lie halfway between."""
     low, high = float(returns.min()), float(returns.max())
     quarters = np.quantile(returns, [0.25, 0.75])
     width = 2 * float(quarters[1] - quarters[0]) / len(returns) ** (1 / 3)

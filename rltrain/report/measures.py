@@ -1,4 +1,4 @@
-"""What is drawn against what: `--x` and `--y` as two columns of a run.
+"""The axes of a comparison: `--x` and `--y` as two columns of a run.
 
 x    a counter of the run, or `seconds` that it trained for
 y    return: the mean of the last training games · eval: the mean of an evaluation · eval/median and the like
@@ -20,9 +20,9 @@ from rltrain.report import reading
 from rltrain.report.reading import Record, finite
 from rltrain.spelling import did_you_mean
 
-SCORES = ("eval", "return", "population/best")  # the first that all runs have is drawn, where nothing is asked for
-OTHERS = ("error/max", "bound", "value/start")  # of tables and sweeps
-DECREASING = ("error", "bound", "change", "regret")  # what learning makes small
+SCORES = ("eval", "return", "population/best")  # without --y the first that all runs have is drawn
+OTHERS = ("error/max", "bound", "value/start")  # of tabular algorithms, for want of a score
+DECREASING = ("error", "bound", "change", "regret")  # first parts of metrics that learning makes small
 TABLES = {"train": "metrics.jsonl", "eval": "eval.jsonl"}
 
 
@@ -34,7 +34,7 @@ class Curve(NamedTuple):
 
 
 def choose_x(runs: Sequence[Record], asked: str | None) -> str:
-    """The x axis that all runs share. InputError if there is none, or not the one that was asked for."""
+    """The counter that is the x axis of all runs: `asked`, or the first that they share. InputError if one lacks it."""
     counters = {run.folder: reading.counters_of(run.folder / TABLES["train"]) for run in runs}
     if asked == "seconds":
         return asked
@@ -52,7 +52,7 @@ def choose_x(runs: Sequence[Record], asked: str | None) -> str:
 
 
 def choose_y(runs: Sequence[Record], asked: str | None) -> str:
-    """What is drawn of all runs. InputError if one of them does not have it."""
+    """The metric that is the y axis of all runs: `asked`, or the first that they share. InputError if one lacks it."""
     if asked is None:
         for name in (*SCORES, *OTHERS):
             if all(_has(run, name) for run in runs):
@@ -67,7 +67,7 @@ def choose_y(runs: Sequence[Record], asked: str | None) -> str:
 
 
 def values(run: Record, y: str) -> Array:
-    """All finite values of a measure [n], in their order."""
+    """All finite values [n] of the metric `y`, as they were measured. InputError if the file cannot be read."""
     table, column = _column(y)
     rows = reading.read(run.folder / TABLES[table], (column,), most=None)
     found = np.array(rows.get(column, []), dtype=np.float64)
@@ -75,7 +75,7 @@ def values(run: Record, y: str) -> Array:
 
 
 def better(y: str) -> Callable[[Array], float] | None:
-    """max for scores, min for errors; None where neither is known to be better."""
+    """The function of values [n] that gives the best one: max for scores, min for errors; None where it is unknown."""
     if y in SCORES or y in ("eval/median", "eval/min", "eval/max"):
         return lambda values: float(values.max())
     if y.split("/")[0] in DECREASING:
@@ -84,7 +84,10 @@ def better(y: str) -> Callable[[Array], float] | None:
 
 
 def curve(run: Record, x: str, y: str, smooth: int = 1) -> Curve:
-    """The finite points of a run, each y the mean of the last `smooth` ones, thinned evenly at the end."""
+    """The finite points of a run, each y the mean of the last `smooth` ones; of long runs an even sample of them.
+
+    InputError if a file cannot be read.
+    """
     table, column = _column(y)
     path = run.folder / TABLES[table]
     names = {run.counter, column} | ({x} if x != "seconds" else set())
@@ -118,7 +121,10 @@ def smoothed(values: Array, window: int) -> Array:
 
 
 def seconds(path: Path, table: str, counter: str) -> dict[int, float]:
-    """When each count was reached, in seconds of training. Of a count that was reached again after a kill, the last."""
+    """{count: seconds of training until it was reached} from timings.jsonl, for rows of `table`. InputError.
+
+    A count that was reached again after a kill has the time of its last row.
+    """
     found: dict[int, float] = {}
     try:
         for row in json_lines(path):
@@ -131,7 +137,7 @@ def seconds(path: Path, table: str, counter: str) -> dict[int, float]:
 
 
 def described(y: str, smooth: int = 1) -> str:
-    """The y axis in words."""
+    """The label of the y axis of metric `y`."""
     said = {"eval": "return in evaluation", "return": "return in training"}.get(y, y)
     return said if smooth <= 1 else f"{said}\nmean of the last {smooth:,} points"
 

@@ -1,4 +1,4 @@
-"""What a run folder says, as columns of numbers: its config, training, evaluations and baselines.
+"""A run folder as columns of numbers: its config, training, evaluations and baselines.
 
 Long files are thinned evenly while they are read, so that a picture of a run of any length costs the same memory.
 """
@@ -27,7 +27,7 @@ COUNTERS = {"env_steps": "steps", "seconds": "seconds of training"}  # how peopl
 
 @dataclass(frozen=True)
 class Record:
-    """A run as its folder tells it."""
+    """A run as its files say it is; none of them is trusted to be as a run writes it."""
 
     folder: Path
     config: Mapping[str, Any]
@@ -71,7 +71,7 @@ class Record:
 
 
 def load(folder: Path) -> Record:
-    """The run in this folder. InputError if it has no config or no numbers yet."""
+    """The run in this folder. InputError if its config is not one that a run wrote, or it has no numbers yet."""
     config = config_of(folder)
     counter = next(iter(config["run"]["budget"]))
     training = read(folder / "metrics.jsonl")
@@ -82,7 +82,7 @@ def load(folder: Path) -> Record:
 
 
 def config_of(folder: Path) -> dict[str, Any]:
-    """The complete configuration. InputError if the file is not one that a run wrote."""
+    """The complete configuration of a run, nested blocks. InputError if config.yaml is not one that a run wrote."""
     found = told.config(folder)
     if found.value is None or found.faults:
         rule = "not the complete configuration that a run writes"
@@ -91,7 +91,7 @@ def config_of(folder: Path) -> dict[str, Any]:
 
 
 def references(folder: Path) -> tuple[dict[str, float], float | None]:
-    """The means of baselines.json by name, and the threshold; nothing where they are unknown."""
+    """{baseline: mean return} of baselines.json, and the return that counts as solved; empty and None if unknown."""
     try:
         found = read_object(folder / "baselines.json", told.MOST_BYTES)
         means = {name: as_number(mean) for name, mean in list(found["baselines"].items())[:MOST_BASELINES]}
@@ -103,7 +103,11 @@ def references(folder: Path) -> tuple[dict[str, float], float | None]:
 
 
 def read(path: Path, only: Collection[str] | None = None, most: int | None = MOST_POINTS) -> Series:
-    """The columns of a file of JSON lines, or `only` these; no more than 2 `most` + 1 rows. A torn line is left out."""
+    """The columns of a file of JSON lines, or `only` these; torn lines are left out. Empty without the file.
+
+    most   more than twice as many rows are thinned evenly, and the last one kept; None: every row
+    InputError if the file cannot be read.
+    """
     rows: list[dict[str, Any]] = []
     last: dict[str, Any] | None = None
     stride = 1
@@ -125,13 +129,13 @@ def read(path: Path, only: Collection[str] | None = None, most: int | None = MOS
 
 
 def counters_of(path: Path) -> list[str]:
-    """The names of the whole numbers in a file's first row: its counters. Measurements are written as floats."""
+    """The counters of a file of JSON lines: the whole numbers in its first row. Metrics are written as floats."""
     first = next(_rows(path), {})
     return [name for name, value in islice(first.items(), MOST_COLUMNS) if is_count(value)]
 
 
 def finite(values: Collection[float]) -> bool:
-    """Whether there is anything to draw."""
+    """Whether any of the values is a finite number, so that there is something to draw."""
     return any(map(math.isfinite, values))
 
 

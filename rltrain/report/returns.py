@@ -10,12 +10,12 @@ from rltrain.report.canvas import COLOURS, GREY
 from rltrain.report.reading import Record, finite
 
 SOLVED = "counts as solved at"
-FARTHEST = 10  # times what the learner's own numbers take, for a line to be shown among them
-Lines = dict[str, float]  # a name and the return that it stands for
+FARTHEST = 10  # heights of the learner's own curve: a line farther from it than this is only named at the edge
+Returns = dict[str, float]  # of what a run is compared with, by name
 
 
 def draw(run: Record) -> Any:
-    """Single games as dots, the mean of the last 100 as a line, evaluations with their intervals."""
+    """The matplotlib figure of a run: games as dots, the mean of the last 100 as a line, evaluations with intervals."""
     figure, (panel,) = canvas.panels()
     _games(panel, run)
     canvas.line(
@@ -25,9 +25,9 @@ def draw(run: Record) -> Any:
     if panel.has_data():
         references(panel, run)
     else:
-        canvas.say_nothing_yet(panel, "no game has ended yet")
+        canvas.placeholder(panel, "no game has ended yet")
     panel.set_ylabel("return")
-    canvas.counted(panel, run.counter)
+    canvas.label_counter(panel, run.counter)
     canvas.finish(figure, [panel], run.title, below=True)
     return figure
 
@@ -53,7 +53,7 @@ def _games(panel: Any, run: Record) -> None:
 
 
 def evaluations(panel: Any, run: Record, counter: str | None = None) -> None:
-    """The evaluations as points with the 95 % interval of their games, over a counter, else the budget's."""
+    """Draw the evaluations as points with the 95 % interval of their games, over `counter` or that of the budget."""
     found, counter = run.evaluations, counter or run.counter
     if not finite(found.get("mean", [])) or counter not in found:
         return
@@ -67,17 +67,18 @@ def evaluations(panel: Any, run: Record, counter: str | None = None) -> None:
 
 
 def references(panel: Any, run: Record) -> None:
-    """What there is to beat, each with its name at the right end of a dashed line."""
-    known: Lines = {f"{name} policy": mean for name, mean in run.baselines.items() if name != run.rule}
+    """Draw the baselines and the return that counts as solved as dashed lines with their names."""
+    known: Returns = {f"{name} policy": mean for name, mean in run.baselines.items() if name != run.rule}
     if run.threshold is not None:
         known[SOLVED] = run.threshold
     dashed(panel, known)
 
 
-def dashed(panel: Any, known: Lines) -> None:
-    """Dashed lines across the panel, named at their right end; names that would touch share a place.
+def dashed(panel: Any, known: Returns) -> None:
+    """Draw dashed lines across a panel, named at their right ends; names that would touch share a place.
 
-    A line so far away that it would flatten what was learned is told at the edge beyond which it lies.
+    A line so far away that the curves would look flat beside it is not drawn: it is named at the edge beyond which
+    it lies.
     """
     low, high = panel.get_ylim()
     widest = FARTHEST * (high - low)

@@ -1,4 +1,4 @@
-"""Several seeds as one line and a band.
+"""Several seeds as one curve with a band around it.
 
     n >= 3    mean ± t(n - 1, 0.975) sd / sqrt(n)    the 95 % interval of the mean (Student 1908); sd divides by n - 1
     n = 2     from the lower to the higher: of two seeds an interval says nothing
@@ -33,8 +33,8 @@ class Band(NamedTuple):
 
 
 def band(curves: Sequence[Curve]) -> Band | None:
-    """Curves of one group together; None where they have no place in common."""
-    placed = together(curves)
+    """The mean of the curves of several seeds, and its band; None where the curves have no x in common."""
+    placed = aligned(curves)
     if placed is None:
         return None
     x, values, measured = placed
@@ -43,7 +43,7 @@ def band(curves: Sequence[Curve]) -> Band | None:
 
 
 def interval(values: Array) -> tuple[Array, Array]:
-    """The ends [m] of the band over n seeds, values [n, m]."""
+    """The ends, low [m] and high [m], of the band over the values [n, m] of n seeds; values [n] give two numbers."""
     count = len(values)
     if count < FEWEST:
         return values.min(axis=0), values.max(axis=0)
@@ -52,8 +52,8 @@ def interval(values: Array) -> tuple[Array, Array]:
     return mean - reach, mean + reach
 
 
-def together(curves: Sequence[Curve]) -> tuple[Array, Array, bool] | None:
-    """Places x [m], the values [n, m] of n curves there, and whether they were measured there.
+def aligned(curves: Sequence[Curve]) -> tuple[Array, Array, bool] | None:
+    """Points x [m] that n curves have in common, their values [n, m], and whether these were measured there.
 
     Curves whose points go in pairs, as evaluations of one cadence do, keep them. Others are interpolated linearly
     between where the last of them begins and the first one ends: outside, the mean would be of other seeds.
@@ -76,8 +76,8 @@ def together(curves: Sequence[Curve]) -> tuple[Array, Array, bool] | None:
     return places, np.array([np.interp(places, curve.x, curve.y) for curve in curves]), False
 
 
-def said(count: int) -> str:
-    """What the band is, for a legend."""
+def interval_name(count: int) -> str:
+    """What the band over `count` seeds is, for a legend."""
     return (
         "95 % interval of the mean over seeds (Student's t)"
         if count >= FEWEST

@@ -14,7 +14,7 @@ from rltrain.report.reading import Record, finite
 
 
 def draw(run: Record) -> Any:
-    """Values and errors, and a third panel where the policy was played."""
+    """The matplotlib figure of a tabular algorithm: values, errors, and returns where its policy was played."""
     evaluated = finite(run.evaluations.get("mean", []))
     figure, panels = canvas.panels(3 if evaluated else 2, 8 if evaluated else 6)
     if "bound" in run.training:
@@ -25,7 +25,7 @@ def draw(run: Record) -> Any:
         returns.evaluations(panels[2], run)
         returns.references(panels[2], run)
         panels[2].set_ylabel("return")
-    canvas.counted(panels[-1], run.counter)
+    canvas.label_counter(panels[-1], run.counter)
     if "bound" not in run.training and run.counter == "env_steps":
         panels[-1].set_xlabel("steps of each learner")
     canvas.finish(figure, panels, run.title)

@@ -37,7 +37,7 @@ def draw(run: Record) -> Any:
     names, points, score = read(run.folder / POINTS)
     if not len(score):
         figure, (panel,) = canvas.panels()
-        canvas.say_nothing_yet(panel, "nothing has been tried yet")
+        canvas.placeholder(panel, "nothing has been tried yet")
         canvas.finish(figure, [panel], run.title)
     elif len(names) == 2:
         figure = _plane(run, names, points, score)
@@ -49,7 +49,10 @@ def draw(run: Record) -> Any:
 
 
 def read(path: Path) -> tuple[list[str], Array, Array]:
-    """The parameters' names, their values [n, P] and scores [n]; a row that is no row of numbers is left out."""
+    """The names of P parameters, their values [n, P] and the scores [n] of points.csv. InputError.
+
+    A row that is not one of numbers, as a kill may leave the last, is left out.
+    """
     try:
         head, rows = table_of(read_plain(path, MAX_BYTES).decode())
     except (OSError, ValueError, csv.Error) as error:
@@ -63,7 +66,7 @@ def read(path: Path) -> tuple[list[str], Array, Array]:
 
 
 def grid_of(x: Array, y: Array, score: Array) -> tuple[Array, Array, Array] | None:
-    """x [n], y [n], score [n] as axes [X], [Y] and scores [Y, X] if the points fill a grid, each place once."""
+    """x [n], y [n], score [n] as axes [X], [Y] and scores [Y, X]; None unless they are a full grid, each point once."""
     across, column = np.unique(x, return_inverse=True)
     up, row = np.unique(y, return_inverse=True)
     if len(across) * len(up) != len(x) or min(len(across), len(up)) < 2:
@@ -112,7 +115,7 @@ def _plane(run: Record, names: list[str], points: Array, score: Array) -> Any:
 
 
 def best_of(run: Record, names: list[str], points: Array, score: Array) -> tuple[Array, float, str]:
-    """The best point [P], what it scores, and how that is known: the one that proved itself in new games, if any."""
+    """The best point [P], its score, and what that is: of the champion in new games, else of the best trial."""
     champion = np.array([run.column(f"champion/{name}")[-1] for name in names])
     value = run.column("return/mean")[-1]
     if np.isfinite(champion).all() and math.isfinite(value):
@@ -167,7 +170,7 @@ def _best_so_far(panel: Any, run: Record, score: Array) -> None:
     returns.evaluations(panel, run, TRIED)
     returns.references(panel, run)
     panel.set_ylabel("mean return")
-    canvas.counted(panel, "points tried")
+    canvas.label_counter(panel, "points tried")
 
 
 def _tried(score: Array) -> str:

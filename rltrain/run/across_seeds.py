@@ -1,4 +1,4 @@
-"""What the scores of several training seeds say together.
+"""Statistics over the scores of several training seeds.
 
     mean ± t(n - 1, 0.975) sd / sqrt(n)     the 95 % interval of the mean, Student 1908; sd divides by n - 1
     IQM                                     the mean of the middle half, Agarwal et al. 2021 (rliable)
@@ -20,7 +20,7 @@ FEWEST_FOR_IQM = 4  # of fewer, it is the mean
 
 @dataclass(frozen=True)
 class Across:
-    """n >= 1 scores together. None where n is too small to tell."""
+    """Statistics of the scores of n >= 1 seeds; None where n is too small for one."""
 
     n: int
     mean: float
@@ -32,12 +32,12 @@ class Across:
     max: float
 
     def json(self) -> dict[str, Any]:
-        """All of it as JSON has it."""
+        """The fields by name, as JSON writes them."""
         return {**asdict(self), "ci95": None if self.ci95 is None else list(self.ci95)}
 
 
 def across(scores: Sequence[float]) -> Across | None:
-    """The scores of n seeds together; None of none. All must be finite."""
+    """The statistics of the scores of n seeds, all of them finite; None for n = 0."""
     n = len(scores)
     if n == 0:
         return None
@@ -52,7 +52,7 @@ def across(scores: Sequence[float]) -> Across | None:
 
 
 def interquartile_mean(scores: Sequence[float]) -> float:
-    """The mean without the lowest and the highest floor(n / 4)."""
+    """IQM: the mean of n >= 1 scores without the lowest and the highest floor(n / 4)."""
     cut = len(scores) // 4
     return statistics.fmean(sorted(scores)[cut : len(scores) - cut])
 

@@ -85,7 +85,7 @@ def _restore(run: Run, written: Experiment) -> None:
         run.warnings.append("no checkpoint yet: the run starts from its beginning")
         return
     loaded = run.checkpoints.load()
-    run.warnings += [*loaded.warnings, *edits.told(run.folder, loaded.meta, written)]
+    run.warnings += [*loaded.warnings, *edits.check(run.folder, loaded.meta, written)]
     run.clock.go_on(loaded.meta)
     with loading(loaded.name):
         run.load(loaded.state)

@@ -24,7 +24,7 @@ from typing import NamedTuple, Protocol
 from rltrain.errors import DiskError
 from rltrain.plain_files import descriptor_of
 
-PIECE = 1 << 20  # bytes a read asks for
+PIECE = 1 << 20  # bytes that a read asks for, so that a large file never lies in memory whole
 UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}  # odd network mounts
 _NOT_A_FILE = {errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.ENAMETOOLONG}
 _ELSEWHERE = "make the folder writable, or choose another with --runs-dir"
@@ -39,7 +39,7 @@ _HINTS = {
 
 
 class Damaged(Exception):
-    """A file is not what was written. Holds every fault found, one text each."""
+    """A file of a checkpoint is not what was written. `faults` has a line for each thing that is wrong."""
 
     def __init__(self, *faults: str) -> None:
         super().__init__("; ".join(faults))
@@ -47,14 +47,14 @@ class Damaged(Exception):
 
 
 class FileEntry(NamedTuple):
-    """What a manifest knows of a file."""
+    """The size and the hash by which a manifest knows a file."""
 
     size: int  # bytes
     sha256: str
 
 
 class Disk(Protocol):
-    """One method a system call. Each raises OSError as the system does."""
+    """The system calls that change or read a run's files, a method each; all raise OSError as the system does."""
 
     def make_folder(self, path: Path) -> None: ...
     def create(self, path: Path) -> int: ...  # a descriptor for writing; the file must be new
@@ -72,7 +72,7 @@ class Disk(Protocol):
 
 
 class RealDisk:
-    """The operating system."""
+    """`Disk` by the operating system."""
 
     def make_folder(self, path: Path) -> None:
         os.mkdir(path)
@@ -127,7 +127,7 @@ REAL = RealDisk()
 
 
 def entry(data: bytes) -> FileEntry:
-    """What a manifest says of these bytes."""
+    """Size and hash of these bytes, for a manifest."""
     return FileEntry(len(data), hashlib.sha256(data).hexdigest())
 
 

@@ -37,7 +37,7 @@ class Edit(NamedTuple):
 
 
 def since(meta: Mapping[str, Any], written: Experiment) -> list[Edit]:
-    """What differs between a checkpoint's settings and those of `written`. Nothing for checkpoints that keep none."""
+    """The settings that differ between a checkpoint's manifest and `written`; none if the manifest has no settings."""
     before, now = _settings(meta, written)
     # A setting that one of them lacks has been added since, or removed, by another version.
     return [Edit(key, before[key], now[key]) for key in before if key in now and before[key] != now[key]]
@@ -64,14 +64,14 @@ def _leaves(tree: Mapping[str, Any]) -> dict[str, Any]:
     return others | {"environment.kwargs": flow(dict(sorted(arguments.items())))}
 
 
-def kept(experiment: Experiment) -> dict[str, Any]:
-    """What a checkpoint's manifest holds of the configuration."""
+def recorded(experiment: Experiment) -> dict[str, Any]:
+    """What a manifest records of the configuration: config, its YAML, and model, the sha256 of a model's file."""
     model = model_hash(experiment)
     return {"config": experiment.to_yaml(), **({"model": model} if model else {})}
 
 
-def told(folder: Path, meta: Mapping[str, Any], written: Experiment) -> list[str]:
-    """What a person should know of edits that may be made. InputError for others."""
+def check(folder: Path, meta: Mapping[str, Any], written: Experiment) -> list[str]:
+    """A warning for each edit of config.yaml that a resumed run takes. InputError if there is one that it does not."""
     found = since(meta, written)
     refused = [str(edit) for edit in found if edit.refused]
     if refused:
@@ -88,7 +88,7 @@ def told(folder: Path, meta: Mapping[str, Any], written: Experiment) -> list[str
 
 
 def model_hash(experiment: Experiment) -> str | None:
-    """The sha256 of the model's file; None where there is none."""
+    """The sha256, in hex, of the file of a known model; None for other environments. DiskError."""
     if not experiment.environment.is_model:
         return None
     path, digest = Path(experiment.environment.id), hashlib.sha256()

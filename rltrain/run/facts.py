@@ -23,7 +23,11 @@ FORMAT = 1
 
 
 def begun(command: str, here: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, Any]:
-    """The facts of a run that begins. `here` is `machine.facts`; `chosen` what was left to the machine, by name."""
+    """What run.json says of a run that begins.
+
+    here     `machine.facts` of this machine
+    chosen   {setting: choice} for each setting that was left to the machine
+    """
     facts: dict[str, Any] = {"format": FORMAT, "command": command, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
     facts["machine"] = dict(here)
     if chosen:
@@ -36,7 +40,7 @@ def begun(command: str, here: Mapping[str, str], chosen: Mapping[str, str]) -> d
 def resumed(
     folder: Path, here: Mapping[str, str], chosen: Mapping[str, str], counters: Mapping[str, int]
 ) -> tuple[dict[str, Any] | None, list[str]]:
-    """The facts of a run that goes on with these counters, None if they stay as they are, and what a person is told.
+    """What run.json says of a run that goes on at these counters, None if it stays as it is; and a line per warning.
 
     A run that was exact to the bit and goes on elsewhere says from here on: exact false, why, exact_until. It stays so.
     """
@@ -61,17 +65,17 @@ def resumed(
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """What run.json says. OSError if it cannot be read, ValueError if it is not of the form that a run writes."""
+    """The contents of run.json. OSError if it cannot be read, ValueError if it is not of the form that a run writes."""
     return _checked(read_object(folder / FILE))
 
 
 def write(folder: Path, facts: Mapping[str, Any], disk: Disk = REAL) -> None:
-    """Write run.json. DiskError."""
+    """Write run.json, whole or not at all. DiskError."""
     write_small(folder / FILE, json.dumps(facts, indent=2) + "\n", disk)
 
 
 def inexact(why: str, counters: Mapping[str, int]) -> dict[str, Any]:
-    """What run.json says of a run that is exact to the bit up to these counters, and why no further."""
+    """The part of run.json that says up to which counters a run is exact to the bit, and why no further."""
     return {"exact": False, "why": why, "exact_until": dict(counters)}
 
 

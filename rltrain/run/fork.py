@@ -24,7 +24,9 @@ EVENTS = "events"
 
 
 def fork(run: Path, overrides: Sequence[str], runs_dir: Path, name: str, command: str) -> Path:
-    """The folder of a new run, ready to be resumed. InputError, CheckpointError or DiskError; then none is left behind.
+    """Make a run from the newest checkpoint of another. Returns its folder, ready to be resumed.
+
+    InputError, CheckpointError, BusyError or DiskError; then no folder is left behind.
 
     overrides   as for a new run: whatever the state can be loaded into
     """
@@ -43,7 +45,7 @@ def fork(run: Path, overrides: Sequence[str], runs_dir: Path, name: str, command
                 known = facts.begun(command, here, {}) | {"forked": origin}
                 facts.write(new, known | facts.inexact(f"forked from {run} at {loaded.name}", loaded.counters))
                 keep_model(experiment, new)
-                meta = {**loaded.meta, **edits.kept(experiment)}
+                meta = {**loaded.meta, **edits.recorded(experiment)}
                 # Logs of other packages' sinks stay where they are; such sinks of the new run begin anew.
                 ours = {name: part for name, part in loaded.state.part("sinks").items() if name in OURS}
                 Checkpoints(new, experiment.run.save.keep).save(loaded.step, {**loaded.state, "sinks": ours}, meta)

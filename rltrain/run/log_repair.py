@@ -24,9 +24,10 @@ _WHOLE = re.compile(r"-?[0-9]+")
 
 
 def mend(folder: Path, sinks: State, disk: Disk = REAL) -> tuple[State, list[str]]:
-    """The sinks' state with which the logs in the folder agree, and a warning for each file that was mended. DiskError.
+    """Mend the logs of a run folder. Returns the sinks' state that they agree with, and a warning a mended file.
 
-    sinks    as a checkpoint holds it: {"jsonl": {table: size and hash}, "csv": {table: the same and columns}}
+    sinks    as a checkpoint holds it: {"jsonl": {table: size and hash}, "csv": {table: size, hash and columns}}
+    DiskError if a log cannot be set aside or written.
     """
     state: dict[str, Any] = {name: dict(part) for name, part in sinks.items()}
     warnings: list[str] = []

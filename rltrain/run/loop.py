@@ -63,7 +63,7 @@ class Run:
         self.scores = RunScores(run.evaluate.until)
         self.clock = WallClock(run.max_wall)
         self._status = StatusFile(folder, disk)
-        self._kept = edits.kept(self.experiment)  # in each checkpoint, so that an edit of config.yaml is seen
+        self._kept = edits.recorded(self.experiment)  # in each checkpoint, so that an edit of config.yaml is seen
         self._plugin = registry.plugin(self.experiment.algorithm_name)
         self.warnings = [*doubts(self.experiment, self.spec), *self._plugin.warnings(self.algorithm)]  # not yet told
         self.new_facts: dict[str, Any] | None = None  # for run.json, once a step is made that is not exact

@@ -16,7 +16,7 @@ PACKAGES = ("rltrain", "numpy", "numba", "torch", "gymnasium", "ale-py")
 
 
 def facts(threads: int, device: str) -> dict[str, str]:
-    """Name -> value. Two runs of one configuration are equal to the bit where these are equal, on a CPU."""
+    """Versions, platform, processor, threads, device by name. Where all are equal, runs on a CPU are, to the bit."""
     return {
         "python": platform.python_version(),
         **{package: _version(package) for package in PACKAGES},
@@ -28,9 +28,9 @@ def facts(threads: int, device: str) -> dict[str, str]:
 
 
 def device(experiment: Experiment) -> str:
-    """Where a run computes: what `run.device` says, "auto" resolved. Only where an algorithm may use a GPU is it asked.
+    """cpu or cuda: where a run computes, with `run.device: auto` resolved.
 
-    The others need no torch.
+    torch is loaded to look for a GPU only if the algorithm can use one.
     """
     name = experiment.run.device
     if name != "auto":
@@ -43,7 +43,7 @@ def device(experiment: Experiment) -> str:
 
 
 def changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """What differs, as "torch 2.12.0 -> 2.13.0"; empty if a resumed run is exact."""
+    """The facts that differ, as "torch 2.12.0 -> 2.13.0"; empty if a run that goes on here stays exact."""
     return [f"{name} {then.get(name, '-')} -> {now[name]}" for name in now if then.get(name) != now[name]]
 
 

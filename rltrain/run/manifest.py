@@ -39,6 +39,7 @@ class BlobEntry(NamedTuple):
 
     @classmethod
     def of(cls, name: str, content: FileEntry, raw_size: int) -> BlobEntry:
+        """The entry of a blob whose file has this content. ValueError for a name that no file may have."""
         if not _BLOB_NAME.fullmatch(name):
             raise ValueError(f"blob name {name!r}: only a-z, 0-9 and -, at most 80 characters")
         return cls(f"{name}-{content.sha256[:16]}.bin", content.size, content.sha256, raw_size)
@@ -55,6 +56,7 @@ class Manifest:
     blobs: Mapping[str, BlobEntry]
 
     def to_bytes(self) -> bytes:
+        """The manifest's file. ValueError if it would be larger than MAX_MANIFEST."""
         body = state_codec.dump_json(
             {
                 "format": FORMAT,
@@ -72,7 +74,7 @@ class Manifest:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Manifest:
-        """Raises Damaged, or CheckpointError on a whole manifest of a later format."""
+        """The manifest in a file. Damaged if it is not what was written, CheckpointError if of a later format."""
         wrapped = _WRAPPED.fullmatch(data)
         if wrapped is None or hashlib.sha256(wrapped[2]).hexdigest() != wrapped[1].decode():
             raise Damaged("MANIFEST.json is damaged: its own sha256 does not hold")

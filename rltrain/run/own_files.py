@@ -1,4 +1,4 @@
-"""What a run keeps beside its checkpoints: small files replaced whole, files that grow, folders, copies.
+"""The files of a run beside its checkpoints: small ones that are replaced whole, ones that grow, folders, copies.
 
 Whatever a stranger put into the folder, nothing outside it is created, changed or deleted: a symbolic link in place of
 a folder is refused by name, one in place of a file is never followed, and a file that has a second name elsewhere is

@@ -81,7 +81,10 @@ def first_whole(
 def read(
     disk: Disk, folder: Path, chunks: Path, prove: Collection[str] | None = None
 ) -> tuple[Manifest, dict[str, Any]]:
-    """A checkpoint, every hash proven; with `prove`, only those blobs'. Raises Damaged with all faults."""
+    """Manifest and state of a checkpoint folder, all hashes proven; with `prove`, those of no other blobs.
+
+    Damaged, with every fault found, or OSError. Blobs are read from `chunks` when the state's owner asks for them.
+    """
     manifest, _ = read_manifest(disk, folder)
     faults: list[str] = []
     tree, packed = FILES
@@ -116,7 +119,7 @@ def read(
 
 
 def read_manifest(disk: Disk, folder: Path) -> tuple[Manifest, bytes]:
-    """The manifest, proven by its own hash, and its bytes. Raises Damaged."""
+    """The manifest of a checkpoint folder, proven by its own hash, and its bytes. Raises Damaged, OSError."""
     if folder.is_symlink() or not folder.is_dir():
         raise Damaged(f"{folder} is not a folder")
     data = read_file(disk, folder / "MANIFEST.json", MAX_MANIFEST)
@@ -137,14 +140,14 @@ def _read_blob(disk: Disk, chunks: Path, blob: BlobEntry) -> dict[str, Array]:
 
 
 def as_loaded(name: str, manifest: Manifest, state: State, warnings: tuple[str, ...]) -> Loaded:
-    """What `read` found, as callers see it."""
+    """A checkpoint that `read` found whole, for those who load it."""
     untrusted = Saved(state, folder=f"{name}/")
     meta = Saved(manifest.meta, path="meta/", folder=f"{name}/", tree="MANIFEST.json")
     return Loaded(name, manifest.step, untrusted, meta, manifest.versions, warnings)
 
 
 def checkpoint_names(home: Path) -> list[str]:
-    """The checkpoints in a folder, oldest first. They may be damaged."""
+    """The names of the checkpoints in a folder, oldest first. They may be damaged. DiskError."""
     if not own_folder(home):
         return []
     with disk_errors(f"cannot read {home}"):
@@ -152,12 +155,12 @@ def checkpoint_names(home: Path) -> list[str]:
 
 
 def order(name: str) -> tuple[int, int]:
-    """(step, copy), by which names sort from old to new."""
+    """(step, copy) of a checkpoint's name: names sort by it from old to new. CheckpointError for any other name."""
     return int(checked(name)[5:17]), int(name[18:] or 1)
 
 
 def checked(name: str) -> str:
-    """The name, if it is one of a checkpoint. Raises CheckpointError."""
+    """This name. CheckpointError unless it is one that a checkpoint may have."""
     if not NAME.fullmatch(name):
         raise CheckpointError(f"{name[:100]!r} is not a checkpoint's name, such as ckpt-000000012345")
     return name

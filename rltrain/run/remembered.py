@@ -1,4 +1,4 @@
-"""Numbers worth keeping between commands: small JSON files in the user's cache folder, each named by what it answers.
+"""A cache of numbers between commands: small JSON files in the user's cache folder, each named by its question.
 
 `$XDG_CACHE_HOME/rltrain`, else `~/.cache/rltrain` (XDG Base Directory Specification). A cache is only a shortcut: what
 cannot be read, or is not the answer to exactly this question, is not there; what cannot be written is not kept.
@@ -22,7 +22,7 @@ MOST_BYTES = 1 << 16  # of a file: far more than one holds
 
 
 def folder() -> Path | None:
-    """Where they are kept; None where the user has no home."""
+    """The cache folder; None where the user has no home. It need not exist."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     if os.path.isabs(base):  # the specification: relative ones are to be ignored
         return Path(base) / "rltrain"
@@ -33,7 +33,7 @@ def folder() -> Path | None:
 
 
 def recall(kind: str, question: Mapping[str, Any]) -> Any:
-    """The answer to a question of a kind; None if none was kept."""
+    """The JSON value that `keep` was given for this kind and question; None if there is none."""
     path = _path(kind, question)
     if path is None:
         return None
@@ -47,7 +47,7 @@ def recall(kind: str, question: Mapping[str, Any]) -> Any:
 
 
 def keep(kind: str, question: Mapping[str, Any], answer: Any) -> None:
-    """Remember an answer, if that is possible."""
+    """Remember a JSON value as the answer to a question, if the disk allows."""
     path = _path(kind, question)
     if path is None:
         return

@@ -70,7 +70,7 @@ def split(state: State) -> tuple[bytes, bytes, dict[str, Blob]]:
 
 
 def join(text: bytes, arrays: Mapping[str, Array], blob: Callable[[str], Blob]) -> dict[str, Any]:
-    """The state that `split` was given, of its text and its arrays; `blob` finds one by its name. Raises Damaged."""
+    """The state behind a JSON text and its arrays, as `split` made them; `blob` finds one by name. Raises Damaged."""
 
     def find(tag: str, value: Any) -> Any:
         if tag == "$array" and isinstance(value, str) and value in arrays:
@@ -86,7 +86,7 @@ def join(text: bytes, arrays: Mapping[str, Array], blob: Callable[[str], Blob]) 
 
 
 def encode(value: Any) -> Any:
-    """A tree without arrays as JSON values. Raises TypeError."""
+    """A tree of dicts, lists and plain values as JSON values, floats exact. TypeError for arrays and blobs."""
 
     def refuse(leaf: Any, path: str) -> Any:
         raise TypeError(f"at {path}: {type(leaf).__qualname__} cannot be saved here")
@@ -138,12 +138,12 @@ def _escaped(key: str) -> str:
 
 
 def dump_json(value: Any) -> bytes:
-    """Compact ASCII JSON; the same value gives the same bytes."""
+    """A JSON value as compact ASCII text; equal values, in one order of keys, give equal bytes."""
     return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 def parse_json(text: bytes, what: str) -> Any:
-    """The value of a JSON text, however it was made. Raises Damaged."""
+    """The value of a JSON text that anyone may have made; `what` names it in the message. Raises Damaged."""
     try:
         return json.loads(text.decode("ascii"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:  # ValueError: also bad ASCII and numbers of over 4,300 digits
@@ -210,7 +210,7 @@ def _check_header(size: int, first: bytes) -> None:
 
 
 def most_packed(raw_size: int) -> int:
-    """Bytes that so many take when compressed, at most: what zlib cannot shrink it lengthens, by 0.03 % at most."""
+    """The most bytes that `raw_size` bytes take when compressed: zlib lengthens what it cannot shrink, by 0.03 %."""
     return min(raw_size, MAX_BLOB) + (1 << 20)
 
 

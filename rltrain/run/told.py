@@ -27,7 +27,7 @@ Faults = list[str]
 
 @dataclass(frozen=True)
 class Status:
-    """What a run last wrote of its own state; None and empty where it is not known."""
+    """The contents of status.json, unverified: None and empty where a value is missing or not as a run writes it."""
 
     state: str | None = None
     counters: Mapping[str, int] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Config:
-    """The configuration of a run, and of it what every run has; None and empty where it is not known."""
+    """The contents of config.yaml, unverified: None and empty where a value is missing or not as a run writes it."""
 
     value: Mapping[str, Any] | None = None
     algorithm: str | None = None
@@ -52,7 +52,7 @@ class Config:
 
 
 def status(folder: Path) -> Status:
-    """The status.json of a run. One that is not there yet is no fault."""
+    """Read the status.json of a run. A file that is not there yet is no fault."""
     faults: Faults = []
     try:
         found = read_json(folder / STATUS, MOST_BYTES)
@@ -77,7 +77,7 @@ def status(folder: Path) -> Status:
 
 
 def config(folder: Path) -> Config:
-    """The config.yaml of a run."""
+    """Read the config.yaml of a run. A missing or broken file, or value, is a line in `faults`."""
     faults: Faults = []
     try:
         document = yaml_subset.read(read_plain(folder / CONFIG, MOST_BYTES).decode())

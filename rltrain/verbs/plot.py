@@ -17,7 +17,7 @@ from rltrain.errors import DiskError, InputError, RltrainError
 from rltrain.experiment.config import load
 from rltrain.report import canvas, comparison, curve, measures, reading, spread
 from rltrain.report import groups as grouping
-from rltrain.report.groups import Group
+from rltrain.report.groups import PlotGroup
 from rltrain.report.reading import Record
 from rltrain.run import baselines, folder
 from rltrain.spelling import shown
@@ -152,7 +152,7 @@ def with_baselines(record: Record, progress: Progress | None = None) -> Record:
     return replace(record, baselines=means, threshold=threshold)
 
 
-def score_of(group: Group, y: str | None) -> GroupScore:
+def score_of(group: PlotGroup, y: str | None) -> GroupScore:
     """What a group scored in the metric `y`. Of one run the interval is that of its games."""
     score = GroupScore(group.label, [str(run.folder) for run in group.runs], group.seeds)
     if y is None:
@@ -164,7 +164,7 @@ def score_of(group: Group, y: str | None) -> GroupScore:
     score = replace(score, last=float(last.mean()), best=best)
     if len(last) > 1:
         low, high = (float(end) for end in spread.interval(last))
-        return replace(score, low=low, high=high, interval=spread.said(len(last)))
+        return replace(score, low=low, high=high, interval=spread.interval_name(len(last)))
     if y == "eval":
         low, high = (group.runs[0].evaluations.get(f"ci95/{end}", [math.nan])[-1] for end in ("low", "high"))
         return replace(score, low=low, high=high, interval="95 % interval of the mean over its games")

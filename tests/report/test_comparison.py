@@ -159,12 +159,12 @@ def test_the_band_is_students_interval() -> None:
 
 
 def test_curves_are_brought_together_where_all_are_known() -> None:
-    x, values, measured = spread.together(
+    x, values, measured = spread.aligned(
         [Curve(np.array([0.0, 10]), np.array([0.0, 10])), Curve(np.array([4.0, 6, 20]), np.array([1.0, 1, 1]))]
     )  # type: ignore[misc]
     assert (x.tolist(), measured) == ([4, 6, 10], False)
     assert values.tolist() == [[4, 6, 10], [1, 1, 1]]
-    assert spread.together([Curve(np.arange(3.0), np.ones(3)), Curve(np.arange(0), np.arange(0))]) is None
+    assert spread.aligned([Curve(np.arange(3.0), np.ones(3)), Curve(np.arange(0), np.arange(0))]) is None
 
 
 def test_evaluations_of_one_cadence_keep_their_pairs() -> None:
@@ -172,7 +172,7 @@ def test_evaluations_of_one_cadence_keep_their_pairs() -> None:
         Curve(np.array([1000.0, 2003]), np.array([1.0, 2])),
         Curve(np.array([1005.0, 2001]), np.array([3.0, 8])),
     )
-    x, values, measured = spread.together([one, other])  # type: ignore[misc]
+    x, values, measured = spread.aligned([one, other])  # type: ignore[misc]
     assert (x.tolist(), measured) == ([1002.5, 2002], True)
     assert values.tolist() == [[1, 2], [3, 8]]
 

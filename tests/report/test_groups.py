@@ -20,7 +20,7 @@ def record(run_folder: Any) -> Any:
     return make
 
 
-def names(found: list[groups.Group]) -> list[tuple[str, list[str]]]:
+def names(found: list[groups.PlotGroup]) -> list[tuple[str, list[str]]]:
     return [(group.label, [run.folder.name for run in group.runs]) for group in found]
 
 

@@ -58,12 +58,12 @@ def edit(path: Path, before: str, after: str) -> None:
 def test_settings_that_another_version_added_or_took_away_are_named() -> None:
     """A checkpoint of before one was added is of a run with its default; one that is gone is in no config.yaml."""
     experiment = config.loads(CARTPOLE, "test.yaml")
-    kept = edits.kept(experiment)["config"]
+    kept = edits.recorded(experiment)["config"]
     older = kept.replace("  games_per_update: 2\n", "  batch: 7\n")
     assert older != kept
-    assert edits.told(Path("x"), {"config": kept}, experiment) == []
-    assert edits.told(Path("x"), {}, experiment) == []  # one that keeps no settings
-    assert edits.told(Path("x"), {"config": older}, experiment) == [
+    assert edits.check(Path("x"), {"config": kept}, experiment) == []
+    assert edits.check(Path("x"), {}, experiment) == []  # one that keeps no settings
+    assert edits.check(Path("x"), {"config": older}, experiment) == [
         "settings that were added since the checkpoint: algorithm.games_per_update: 2",
         "settings that were taken away since the checkpoint: algorithm.batch: 7",
     ]
@@ -131,7 +131,7 @@ def test_a_checkpoint_that_keeps_no_settings_is_resumed(run):
 def test_an_argument_of_any_name_is_kept_and_an_edit_of_it_is_seen():
     text = 'algorithm: reinforce\nenvironment: {id: FrozenLake-v1, kwargs: {x: {"$blob": 1, "é": [.nan, null]}}}\n'
     experiment = config.loads(text, "test.yaml")
-    meta = state_codec.decode(json.loads(state_codec.dump_json(state_codec.encode(edits.kept(experiment)))))
+    meta = state_codec.decode(json.loads(state_codec.dump_json(state_codec.encode(edits.recorded(experiment)))))
     assert edits.since(meta, experiment) == []
     (edit,) = edits.since(meta, experiment.replace('environment.kwargs.x={"$blob": 2}'))
     assert edit.key == "environment.kwargs" and edit.refused

@@ -16,7 +16,7 @@ from rltrain.core import Array, State, Step, joined
 from rltrain.envs.atari.settings import AtariConfig
 from rltrain.envs.atari.vector import Atari, check_frames
 from rltrain.envs.journal import fingerprint
-from rltrain.saved import Saved, check_lanes
+from rltrain.saved import Saved, check_num_envs
 
 LEAST_ENVS = 32  # below, a half keeps too few cores busy
 
@@ -61,7 +61,7 @@ class Halves:
 
     def load(self, state: State) -> None:
         saved, n = Saved.of(state), self._size
-        check_lanes(saved, "life", 2 * n)
+        check_num_envs(saved, "life", 2 * n)
         journal = saved.part("journal")
         life = saved.array("life", "int64", (2 * n,))
         actions = journal.array("actions", np.min_scalar_type(self.spec.num_actions - 1), (None,))

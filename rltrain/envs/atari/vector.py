@@ -33,7 +33,7 @@ from rltrain.envs.atari.settings import MAX_FRAMES, AtariConfig
 from rltrain.envs.journal import Journal, fingerprint
 from rltrain.errors import CheckpointError
 from rltrain.rng import derive
-from rltrain.saved import MAX_COUNT, Saved, check_lanes, seed_of
+from rltrain.saved import MAX_COUNT, Saved, check_num_envs, seed_of
 
 
 class Atari:
@@ -157,7 +157,7 @@ class Atari:
     def replay(self, state: State) -> None:
         """Every environment's journal: all end together, and a shorter one starts late. Thousands of steps a second."""
         saved = Saved.of(state)
-        check_lanes(saved, "life", self.spec.num_envs)
+        check_num_envs(saved, "life", self.spec.num_envs)
         self._life = saved.like("life", self._life, 0, MAX_COUNT)
         self._seed = seed_of(saved, begun=self._seed is not None)
         if self._seed is None:

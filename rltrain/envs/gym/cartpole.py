@@ -16,7 +16,7 @@ import numpy as np
 from rltrain.core import Array, EnvSpec, State, Step, as_int64
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import plain, restore
-from rltrain.saved import ANY_INTEGER, Saved, check_lanes
+from rltrain.saved import ANY_INTEGER, Saved, check_num_envs
 
 NATIVE = ("CartPole-v0", "CartPole-v1")
 SIDE_BY_SIDE = 128  # games that an evaluation plays at once: another one costs next to nothing
@@ -76,7 +76,7 @@ class Vector:
         env, saved, count = self._env, Saved.of(state), self.spec.num_envs
         if not saved.given("state") and env.state is None:  # before the first reset
             return
-        check_lanes(saved, "state", count, axis=1)
+        check_num_envs(saved, "state", count, axis=1)
         places = saved.array("state", "float64", (4, count))
         steps = saved.array("steps", ANY_INTEGER, (count,), 0, self.spec.max_episode_steps or 2**31 - 2)
         first = saved.array("first", "bool", (count,))

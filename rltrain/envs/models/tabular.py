@@ -13,7 +13,7 @@ import numpy as np
 from rltrain.core import Array, Env, EnvSpec, State, Stateful, Step, as_int64
 from rltrain.mdp.files import LoadedModel
 from rltrain.mdp.model import Model
-from rltrain.saved import MAX_COUNT, Saved, check_lanes
+from rltrain.saved import MAX_COUNT, Saved, check_num_envs
 
 
 class TabularEnv(Env, Protocol):
@@ -117,7 +117,7 @@ class Tabular:
 
     def load(self, state: State) -> None:
         saved, own = Saved.of(state), self._walks
-        check_lanes(saved, "state", self.spec.num_envs)
+        check_num_envs(saved, "state", self.spec.num_envs)
         saved.fill("stream", own.stream)
         saved.fill("state", own.state, 0, self.num_states - 1)
         saved.fill("age", own.age, 0, self.spec.max_episode_steps or MAX_COUNT)

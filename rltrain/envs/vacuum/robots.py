@@ -17,7 +17,7 @@ from rltrain.envs.vacuum.layouts import VacuumOptions
 from rltrain.envs.vacuum.units import CELL, TOTAL, WALL
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import derive
-from rltrain.saved import MAX_COUNT, Saved, check_lanes, seed_of
+from rltrain.saved import MAX_COUNT, Saved, check_num_envs, seed_of
 
 
 class Robots:
@@ -122,7 +122,7 @@ class Vacuum:
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
-        check_lanes(saved, "episode", self.spec.num_envs)
+        check_num_envs(saved, "episode", self.spec.num_envs)
         self._seed = seed_of(saved, begun=self._seed is not None)
         self._episode = saved.like("episode", self._episode, 0, MAX_COUNT)
         self._last = saved.like("last", self._last)
