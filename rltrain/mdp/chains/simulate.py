@@ -28,7 +28,6 @@ UNINTERRUPTED = 1 << 24  # steps of the compiled way that Ctrl-C waits for, unle
 RECORDED = 1 << 20  # steps that are kept at once
 STEP_SECONDS, MOVE_SECONDS = 1e-4, 2e-7  # what the plain way takes for a step of a portion, and of one episode
 COMPILE_SECONDS = 1.5  # plain work that is worth loading the compiled code
-T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)  # Student's t, 1 to 10 degrees
 
 
 class Tables(NamedTuple):
@@ -182,23 +181,16 @@ def _way(episodes: int, steps: int, compiled: bool | None) -> Callable[..., None
 
 
 def spread(values: Array) -> Spread:
-    """The mean of independent numbers and how sure it is."""
+    """The mean of independent numbers [n], its standard error and 95 % interval; n = 1 has the mean alone."""
+    from scipy.special import stdtrit
+
     count, mean = len(values), float(np.mean(values))
     if count < 2:
         return Spread(mean, np.nan, np.nan, np.nan, np.nan)
     sd = float(np.std(values, ddof=1))
     error = sd / count**0.5
-    reach = _student(count - 1) * error
+    reach = float(stdtrit(count - 1, 0.975)) * error
     return Spread(mean, sd, error, mean - reach, mean + reach)
-
-
-def _student(degrees: int) -> float:
-    """The 97.5 % quantile of Student's t (Fisher and Cornish 1960: an expansion in 1 / degrees)."""
-    if degrees <= len(T_95):
-        return T_95[degrees - 1]
-    z, n = 1.959963984540054, float(degrees)
-    first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    return z + first / n + second / n**2 + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384 / n**3
 
 
 def tabulate(model: Model, policy: Array, start: Array | None = None) -> Tables:
