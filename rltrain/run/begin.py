@@ -89,7 +89,7 @@ def _restore(run: Run, written: Experiment) -> None:
     run.clock.go_on(loaded.meta)
     with loading(loaded.name):
         run.load(loaded.state)
-    run.warnings += other_versions.told(loaded.name, loaded.state, run.save())
+    run.warnings += other_versions.warnings(loaded.name, loaded.state, run.save())
     run.scores.recall(run.folder)
     _look_at_machine(run)
 

@@ -117,6 +117,7 @@ class Run:
 
     @property
     def counters(self) -> Mapping[str, int]:
+        """How far the run is: {counter: count}, as the algorithm counts."""
         return self.algorithm.counters
 
     @property
@@ -126,6 +127,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
+        """Whether the budget is spent, the algorithm is done, or an evaluation reached run.evaluate.until."""
         spent = any(self.counters[name] >= limit for name, limit in self.budget.items())
         return self.scores.solved or self.algorithm.done or spent
 
@@ -135,7 +137,7 @@ class Run:
         With a `max_wall` also wall_seconds_left: of this session.
         """
         share = max(self.counters[name] / limit for name, limit in self.budget.items())
-        return {"share": min(1.0, share), **self.clock.told()}
+        return {"share": min(1.0, share), **self.clock.progress()}
 
     def close(self, state: str | None = None) -> None:
         """Free the folder and its reserve. `state` goes to status.json: diverged, crashed, disk, environment failed."""
@@ -163,26 +165,27 @@ class Run:
     def _evaluate(self) -> Iterator[Event]:
         """Play evaluation games. Given up when a stop is requested: the resumed run plays them anew."""
         many = self.experiment.run.evaluate.episodes
-        games, told = f"{many} game{'s' if many > 1 else ''}", 0
+        games, announced = f"{many} game{'s' if many > 1 else ''}", 0
         yield Event("busy", self.counters, {}, f"evaluating: {games}")
         step = self.counters[self.primary]
         with contextlib.closing(games_at(step, self.experiment, self.algorithm.policy(), self.threads)) as playing:
             for played in playing.steps():
                 if self.stop is not None:
                     return
-                if played != told:
-                    told = played
+                if played != announced:
+                    announced = played
                     yield Event("busy", self.counters, {}, f"evaluating: {played} of {games}")
             metrics = self.scores.evaluated(playing.result(), step)
         yield from self._record("eval", metrics)
         yield Event("eval", self.counters, metrics)
 
     def _write_status(self, state: str, at_once: bool = False) -> None:
-        self._status.write(state, self.counters, self.scores.told(), at_once=at_once)
+        self._status.write(state, self.counters, self.scores.summary(), at_once=at_once)
 
     # Remembering
 
     def save(self) -> State:
+        """All that changes between two steps: the state of a checkpoint."""
         return {
             "algorithm": self.algorithm.save(),
             "rng": self.rng.save(),
@@ -191,6 +194,7 @@ class Run:
         }
 
     def load(self, state: State) -> None:
+        """Go back to a state. CheckpointError for what does not fit; no log is touched then."""
         saved = Saved.of(state)
         self.algorithm.load(saved.part("algorithm"))
         self.rng.load(saved.part("rng"))

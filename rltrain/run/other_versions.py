@@ -1,4 +1,4 @@
-"""What a checkpoint of another version lacks, or holds in vain: said in a line, and no reason to stop.
+"""Warnings about parts that a checkpoint of another version lacks, or holds in vain: no reason to stop.
 
 `save` and `load` are mirror images, so a state that was loaded and saved again has the keys that it had. A key that
 only the new one has belongs to a part that was added since: its `load` found nothing and it starts fresh. A key that
@@ -13,8 +13,8 @@ from typing import Any
 from rltrain.core import State
 
 
-def told(name: str, saved: State, now: State) -> list[str]:
-    """A line on what was added since checkpoint `name`, and one on what is gone; `now`: `saved`, loaded and saved."""
+def warnings(name: str, saved: State, now: State) -> list[str]:
+    """A line on parts added since checkpoint `name`, one on those that are gone; `now`: `saved`, loaded and saved."""
     # What a sink remembers of its files is its own affair: it is only asked whether it is there.
     before, after = ({**state, "sinks": dict.fromkeys(state["sinks"])} for state in (saved, now))
     added, gone = _only_in(after, before), _only_in(before, after)

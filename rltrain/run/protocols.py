@@ -17,14 +17,17 @@ UNLIMITED_STEPS = 10_000
 
 
 def default_protocol(settings: EnvironmentConfig) -> str:
-    """nature for Atari as Mnih et al. 2015 prepare it, the config's own environment for all else."""
+    """The protocol where a config names none: nature for Atari with that preprocessing, else training."""
     return kinds.default_protocol(settings)
 
 
 def conditions(
     settings: EnvironmentConfig, protocol: str | None, epsilon: float | None, task: str = "env"
 ) -> tuple[str, EnvironmentConfig, float]:
-    """The protocol's name, the environment in which its games are played, and epsilon. InputError as `evaluate`."""
+    """The protocol's name, the environment in which its games are played, and epsilon in 0..1.
+
+    None: the default of the environment's kind, and of the protocol. InputError for a value that does not fit.
+    """
     if epsilon is not None and not 0 <= epsilon <= 1:
         raise InputError(f"epsilon: {epsilon} is not a chance; from 0 to 1")
     protocol = protocol or default_protocol(settings)
@@ -46,13 +49,13 @@ def conditions(
 def fields(
     protocol: str, played: EnvironmentConfig, spec: EnvSpec, epsilon: float, episodes: int
 ) -> dict[str, str | int | float | None]:
-    """What a protocol came to, by name, to be printed. None where the environment has no such thing."""
-    told, limit = kinds.of(played.id).conditions(played), spec.max_episode_steps
+    """The rules of the games in nine fields, to be printed; None where the environment has no such rule."""
+    rules, limit = kinds.of(played.id).conditions(played), spec.max_episode_steps
     return {
         "name": protocol,
-        "noop_max": told.get("noop_max"),
-        "repeat_action_probability": told.get("repeat_action_probability"),
-        "lives": told.get("lives"),
+        "noop_max": rules.get("noop_max"),
+        "repeat_action_probability": rules.get("repeat_action_probability"),
+        "lives": rules.get("lives"),
         "actions": spec.num_actions,
         "frame_skip": spec.frames_per_step,
         "max_frames": None if limit is None else limit * spec.frames_per_step,

@@ -34,13 +34,13 @@ class Recorder:
                 sink.write(table, counters, metrics)
             except DiskError as error:
                 faults.append(error)
-        told = bool(faults) and not self._waiting
+        is_news = bool(faults) and not self._waiting
         self._waiting = bool(faults)
         finite = {name: value if math.isfinite(value) else None for name, value in timing.items()}
         with contextlib.suppress(OSError):
             line = json.dumps({**counters, **finite, "table": table}) + "\n"
             append(self._folder / "timings.jsonl", line, self._disk)
-        return f"{faults[0]}; training goes on, the numbers are kept in memory and written later" if told else None
+        return f"{faults[0]}; training goes on, the numbers are kept in memory and written later" if is_news else None
 
     def flush(self) -> None:
         """Before a checkpoint that holds `save()`. DiskError."""
@@ -48,6 +48,7 @@ class Recorder:
             sink.flush()
 
     def save(self) -> State:
+        """The state of each sink by its name."""
         return {name: sink.save() for name, sink in self.sinks.items()}
 
     def load(self, state: State) -> list[str]:

@@ -45,12 +45,12 @@ class RunScores:
         return self._until is not None and self.best is not None and self.best["score"] >= self._until
 
     def trained(self, metrics: Metrics) -> None:
-        """Take in a row of the training."""
+        """Take in a row of training metrics, of which return/mean is the score of a run that is never evaluated."""
         mean = metrics.get("return/mean", math.nan)
         self._training = mean if math.isfinite(mean) else self._training
 
     def evaluated(self, result: Evaluation, step: int) -> Metrics:
-        """Take in an evaluation that was made at this step. Returns its row."""
+        """Take in an evaluation that was made at `step`, the count of the primary counter. Returns its metrics."""
         metrics = {"mean": result.mean, "sd": result.sd, "min": result.min, "max": result.max, "median": result.median}
         metrics |= {"ci95/low": result.ci95[0], "ci95/high": result.ci95[1], "episodes": float(len(result.returns))}
         self.last, self.due = metrics, False
@@ -58,15 +58,17 @@ class RunScores:
             self.best = {"score": result.mean, "step": step}
         return metrics
 
-    def told(self) -> dict[str, Any]:
-        """What status.json says of them."""
+    def summary(self) -> dict[str, Any]:
+        """score, scored (what it is of: evaluation or training) and best, as status.json has them."""
         scored = "evaluation" if self.last else "training"
         return {"score": self.last["mean"] if self.last else self._training, "scored": scored, "best": self.best}
 
     def save(self) -> State:
+        """The evaluations so far, and whether one is due: part of a run's state."""
         return {"best": self.best, "last_evaluation": self.last, "evaluation_due": self.due}
 
     def load(self, state: State) -> None:
+        """Go back to the evaluations of a state. CheckpointError."""
         saved = Saved.of(state)
         self.best = self.last = None
         if saved.given("best"):

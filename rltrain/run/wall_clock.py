@@ -31,7 +31,7 @@ class WallClock:
         self._started = self._saved_at = time.monotonic()
 
     def row(self, steps: int) -> None:
-        """So many steps of the environments, or sweeps, have been made."""
+        """Take in that `steps` of the environments, or sweeps, have been made in all, for the speed."""
         self._recent = [*self._recent[-WINDOW:], (time.monotonic(), steps)]
 
     def saved(self, began: float) -> None:
@@ -41,7 +41,7 @@ class WallClock:
 
     @property
     def is_over(self) -> bool:
-        """Whether the session has had its time."""
+        """Whether this session has lasted as long as `max_wall` allows."""
         return self._limit is not None and time.monotonic() - self._started >= self._limit
 
     @property
@@ -51,10 +51,10 @@ class WallClock:
 
     @property
     def elapsed_seconds(self) -> float:
-        """Of all sessions."""
+        """Seconds that the run has taken, in all sessions together."""
         return self._before + time.monotonic() - self._started
 
-    def told(self) -> dict[str, float]:
+    def progress(self) -> dict[str, float]:
         """elapsed_seconds of all sessions, steps_per_second lately, and with a limit wall_seconds_left of this one."""
         speed = float("nan")
         if len(self._recent) > 1:
@@ -66,11 +66,11 @@ class WallClock:
         return found | {"wall_seconds_left": max(0.0, self._limit - (time.monotonic() - self._started))}
 
     def meta(self) -> dict[str, float]:
-        """What a checkpoint's manifest keeps of it."""
+        """What a checkpoint's manifest records: elapsed_seconds and save_seconds."""
         return {"elapsed_seconds": self.elapsed_seconds, "save_seconds": self._saving}
 
     def go_on(self, meta: Saved) -> None:
-        """Go on from a checkpoint's manifest."""
+        """Go on from what a checkpoint's manifest recorded. CheckpointError."""
         self._before = meta.number("elapsed_seconds", 0, MAX_SECONDS)
         timed = "save_seconds" in meta  # checkpoints of before 2026-12 do not say it
         self._saving = meta.number("save_seconds", 0, MAX_SECONDS) if timed else 0.0

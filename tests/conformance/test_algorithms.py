@@ -65,9 +65,9 @@ def test_a_state_that_was_loaded_and_saved_again_has_the_keys_that_it_had(name: 
     other.load(saved["algorithm"])
     others_rng.load(saved["rng"])
     again = {"algorithm": other.save(), "rng": others_rng.save(), "sinks": {}}
-    assert other_versions.told("it", saved, again) == []
+    assert other_versions.warnings("it", saved, again) == []
     older = {**saved, "algorithm": {key: saved["algorithm"][key] for key in list(saved["algorithm"])[1:]}}
-    assert len(other_versions.told("it", older, again)) == 1
+    assert len(other_versions.warnings("it", older, again)) == 1
 
 
 @pytest.mark.parametrize("name", PLUGINS)
