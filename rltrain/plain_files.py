@@ -36,7 +36,7 @@ _KINDS = (
 
 
 def kind(mode: int) -> str | None:
-    """What a file of this `st_mode` is, in words; None for a regular file."""
+    """A file's type, of its `st_mode`, in words such as `a FIFO`; None for a regular file."""
     return next((words for test, words in _KINDS if test(mode)), None)
 
 
@@ -139,10 +139,10 @@ def last_json_line(path: Path, most: int = 1 << 24) -> dict[str, Any]:
 
 
 def is_count(value: Any) -> TypeGuard[int]:
-    """Whether a value is a whole number as counters are."""
+    """Whether a value is an int (no bool) from 0 to 2^63 - 1, as counters are."""
     return type(value) is int and 0 <= value < MOST_COUNT
 
 
 def as_number(value: Any) -> float:
-    """A measurement; NaN for what is none: text, true, nothing, infinity, and numbers that nothing measured has."""
+    """A value as a float; NaN for what is no measurement: text, a bool, None, infinity, and numbers beyond LARGEST."""
     return float(value) if type(value) in (int, float) and -LARGEST <= value <= LARGEST else math.nan

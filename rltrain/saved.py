@@ -61,7 +61,7 @@ class Saved(dict[str, Any]):
     # Parts
 
     def part(self, key: str) -> Saved:
-        """The mapping of a key."""
+        """The mapping of a key. CheckpointError if the value is no mapping."""
         value = self[key]
         if not isinstance(value, Saved):
             self.refuse(key, f"{_said(value)}; must be a mapping")
@@ -102,14 +102,17 @@ class Saved(dict[str, Any]):
     # Single values
 
     def integer(self, key: str, low: int = 0, high: int = MAX_COUNT) -> int:
-        """A whole number from low to high; by default a count."""
+        """The int of a key, from low to high; by default a count."""
         value = self[key]
         if type(value) is not int or not low <= value <= high:
             self.refuse(key, f"{_said(value)}; must be a whole number from {low} to {high}")
         return value
 
     def number(self, key: str, low: float = -math.inf, high: float = math.inf, finite: bool = True) -> float:
-        """A float from low to high. One that is not `finite` may be infinite, or NaN if there is no limit."""
+        """The number of a key as a float, from low to high.
+
+        Unless it must be `finite` it may be infinite, and NaN if neither low nor high is given.
+        """
         value = self[key]
         if type(value) not in (int, float) or (type(value) is int and abs(value) > 2**53):
             self.refuse(key, f"{_said(value)}; must be a number")
@@ -119,14 +122,14 @@ class Saved(dict[str, Any]):
         return float(value)
 
     def flag(self, key: str) -> bool:
-        """True or False."""
+        """The bool of a key."""
         value = self[key]
         if type(value) is not bool:
             self.refuse(key, f"{_said(value)}; must be true or false")
         return value
 
     def text(self, key: str, among: Sequence[str] = ()) -> str:
-        """A string; one of `among` if there are any."""
+        """The string of a key; one of `among` if there are any."""
         value = self[key]
         if type(value) is not str or (among and value not in among):
             wanted = f"one of {', '.join(among)}" if among else "text"

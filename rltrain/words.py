@@ -1,4 +1,4 @@
-"""How numbers are written for people."""
+"""How numbers are written for people. A docstring shows what its function gives."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ WRITTEN_OUT = 1e15  # from here on numbers are written with an exponent, so that
 
 
 def count(value: float) -> str:
-    """1,234,567"""
+    """A count with its thousands apart: 1,234,567; `-` for NaN."""
     if abs(value) >= WRITTEN_OUT:
         return f"{value:.3g}"
     return "-" if math.isnan(value) else f"{value:,.0f}"
 
 
 def many(number: int, what: str) -> str:
-    """1 state, 1,000 states"""
+    """A count of things, in the singular or the plural: 1 state, 1,000 states."""
     return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def counter(name: str) -> str:
-    """A counter's name for people."""
+    """A counter's name for people: steps for env_steps, any other as it is."""
     return {"env_steps": "steps"}.get(name, name)
 
 
 def number(value: float | None) -> str:
-    """At most seven characters and a sign, for what a run shows: 4.7e-04, 0.0123, 12.34, 1,234, 1.2e+07."""
+    """A metric in at most seven characters and a sign: 4.7e-04, 0.0123, 12.34, 1,234, 1.2e+07; `-` for none."""
     if value is None or math.isnan(value):
         return "-"
     if value == 0:
@@ -38,7 +38,7 @@ def number(value: float | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """0.675"""
+    """A share of one with three decimals: 0.675; `-` for none."""
     return "-" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
@@ -54,12 +54,12 @@ def score(value: float | None) -> str:
 
 
 def percent(fraction: float) -> str:
-    """43.2 %"""
+    """A fraction of one in percent: 43.2 %; `-` for NaN."""
     return "-" if math.isnan(fraction) else f"{100 * fraction:.1f} %"
 
 
 def duration(seconds: float) -> str:
-    """8:07, 1:02:03, 3 d 04:05"""
+    """Seconds as a clock shows them: 8:07, 1:02:03, 3 d 04:05; `-` for what is no time."""
     if not abs(seconds) < WRITTEN_OUT:
         return "-"
     minutes, rest = divmod(max(0, round(seconds)), 60)
@@ -70,14 +70,14 @@ def duration(seconds: float) -> str:
 
 
 def spell(seconds: float) -> str:
-    """0.4 s, 12 s, 8:07, 1:02:03: a duration within a sentence, where 0:00 would say nothing"""
+    """Seconds within a sentence, where 0:00 would say nothing: 0.4 s, 12 s, 8:07, 1:02:03."""
     return (
         f"{max(seconds, 0.1):.1f} s" if seconds < 9.95 else f"{seconds:.0f} s" if seconds < 59.5 else duration(seconds)
     )
 
 
 def size(count_of_bytes: float) -> str:
-    """7.1 GB, 383 MB, in powers of ten as disks are sold"""
+    """Bytes in powers of ten, as disks are sold: 7.1 GB, 383 MB."""
     for unit in ("B", "kB", "MB", "GB"):
         if abs(count_of_bytes) < 999.5:
             whole = unit == "B" or abs(count_of_bytes) >= 99.95
@@ -87,7 +87,7 @@ def size(count_of_bytes: float) -> str:
 
 
 def age(seconds: float | None) -> str:
-    """4 s, 12 min, 3 h, 5 d"""
+    """How long ago, from seconds, in one unit: 4 s, 12 min, 3 h, 5 d; `-` where it is not known."""
     if seconds is None:
         return "-"
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):

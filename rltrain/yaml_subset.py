@@ -19,13 +19,13 @@ MAX_DEPTH = 50
 MAX_FAULTS = 50  # a text with more is no config
 MAX_DIGITS = 100  # of a whole number
 
-Path = tuple[str | int, ...]  # of a value: keys and list indices from the root
+KeyPath = tuple[str | int, ...]  # of a value: keys and list indices from the root
 
 
 class Fault(NamedTuple):
-    """One thing that is wrong, and where."""
+    """One thing that is wrong with a text: the value, the line and the rule that it breaks."""
 
-    path: Path
+    path: KeyPath
     line: int  # from 1
     rule: str
 
@@ -35,11 +35,11 @@ class Document:
     """What a text says (dict, list, str, int, float, bool, None), the line of every path, and what is wrong."""
 
     value: Any = None
-    lines: dict[Path, int] = field(default_factory=dict)
-    texts: dict[Path, str] = field(default_factory=dict)  # of every scalar, as written: `0.10`, `1/3`, `012`
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+    texts: dict[KeyPath, str] = field(default_factory=dict)  # of every scalar, as written: `0.10`, `1/3`, `012`
     faults: list[Fault] = field(default_factory=list)
-    quoted: set[Path] = field(default_factory=set)  # scalars in quotes, or in a block of text
-    quoted_keys: set[Path] = field(default_factory=set)  # paths whose last key is in quotes
+    quoted: set[KeyPath] = field(default_factory=set)  # scalars in quotes, or in a block of text
+    quoted_keys: set[KeyPath] = field(default_factory=set)  # paths whose last key is in quotes
 
 
 _NULL = {"", "~", "null", "Null", "NULL"}
@@ -61,7 +61,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read(text: str) -> Document:
-    """The document in `text`, with every fault that it has. After a fault of syntax `value` is None."""
+    """Read a YAML text, with every fault that it has. After a fault of syntax `value` is None. Raises nothing."""
     document = Document()
     text = text.removeprefix("\ufeff")  # a byte order mark
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
@@ -112,7 +112,7 @@ class _Walk:
             raise _Stop(Fault((), after.start_mark.line + 1, "a second document; a file holds one"))
         return value
 
-    def _node(self, event: Any, path: Path) -> Any:
+    def _node(self, event: Any, path: KeyPath) -> Any:
         line = event.start_mark.line + 1
         self.lines.setdefault(path, line)
         if len(path) > MAX_DEPTH:
@@ -130,7 +130,7 @@ class _Walk:
             return self._list(path)
         return self._scalar(event, path)
 
-    def _mapping(self, path: Path) -> dict[str, Any]:
+    def _mapping(self, path: KeyPath) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             line = event.start_mark.line + 1
@@ -152,13 +152,13 @@ class _Walk:
                 mapping[key] = value
         return mapping
 
-    def _list(self, path: Path) -> list[Any]:
+    def _list(self, path: KeyPath) -> list[Any]:
         items: list[Any] = []
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
             items.append(self._node(event, (*path, len(items))))
         return items
 
-    def _scalar(self, event: Any, path: Path) -> Any:
+    def _scalar(self, event: Any, path: KeyPath) -> Any:
         text: str = event.value
         line = event.start_mark.line + 1
         if _SURROGATE.search(text):
@@ -170,7 +170,7 @@ class _Walk:
             return text
         return resolve(text)
 
-    def _fault(self, path: Path, line: int, rule: str) -> None:
+    def _fault(self, path: KeyPath, line: int, rule: str) -> None:
         self.faults.append(Fault(path, line, rule))
         if len(self.faults) == MAX_FAULTS:
             raise _Stop(Fault((), line, "too many faults; the rest was not read"))

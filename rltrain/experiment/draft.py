@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from rltrain.errors import InputError
 from rltrain.spelling import shown
-from rltrain.yaml_subset import MAX_BYTES, MAX_DEPTH, MAX_FAULTS, Path, read
+from rltrain.yaml_subset import MAX_BYTES, MAX_DEPTH, MAX_FAULTS, KeyPath, read
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Draft:
     def __init__(self, text: str, source: str, shorthand: Mapping[str, str]) -> None:
         self.shorthand = shorthand
         self.tree: dict[str, Any] = {}
-        self.places: dict[Path, Place] = {}
+        self.places: dict[KeyPath, Place] = {}
         self.faults: list[tuple[int, str]] = []
         self._overrides = 0
-        self._broken: list[Path] = []  # one fault a place: what follows from it would be noise
+        self._broken: list[KeyPath] = []  # one fault a place: what follows from it would be noise
 
         document = read(text)
         self.places = {path: Place(line, f"{shown(source)}:{line}") for path, line in document.lines.items()}
@@ -51,7 +51,7 @@ class Draft:
     def override(self, text: str) -> None:
         """Apply `key.sub=value`; the value is YAML. Settings beside it stay; a block as a value replaces the block."""
         key, equals, written = text.partition("=")
-        path: Path = tuple(key.split("."))
+        path: KeyPath = tuple(key.split("."))
         self._overrides += 1
         order = MAX_BYTES + self._overrides  # after every line
         place = Place(order, f"command line: {shown(text)}", key)
@@ -76,13 +76,13 @@ class Draft:
             del self.places[old]
         self.places |= {path + inner: place for inner in ((), *document.lines)}
 
-    def where(self, path: Path) -> Place:
+    def where(self, path: KeyPath) -> Place:
         """Where this value was written, or else the block that it belongs in."""
         while path not in self.places:
             path = path[:-1]
         return self.places[path]
 
-    def fault(self, path: Path, rule: str) -> None:
+    def fault(self, path: KeyPath, rule: str) -> None:
         """Note what is wrong with the value at this path."""
         self._fault(path, self.where(path), rule)
 
@@ -91,7 +91,7 @@ class Draft:
         lines = [line for _, line in sorted(self.faults, key=lambda fault: fault[0])]
         raise InputError("\n".join(lines))
 
-    def _fault(self, path: Path, place: Place, rule: str, hides: bool = True) -> None:
+    def _fault(self, path: KeyPath, place: Place, rule: str, hides: bool = True) -> None:
         if any(broken == path[: len(broken)] for broken in self._broken):
             return
         if hides:
@@ -103,6 +103,6 @@ class Draft:
             self.raise_faults()
 
 
-def dotted(path: Path) -> str:
+def dotted(path: KeyPath) -> str:
     """`algorithm.hidden[1]` for ("algorithm", "hidden", 1)."""
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).removeprefix(".")

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from rltrain.spelling import described, did_you_mean, nearest, shown
-from rltrain.yaml_subset import Path
+from rltrain.yaml_subset import KeyPath
 
 _EXPECTED = {
     "int_type": "a whole number",
@@ -47,9 +47,9 @@ _BOUNDS = {
 
 def sentences(
     error: ValidationError, model: type[BaseModel], data: Mapping[str, Any], elsewhere: Mapping[str, str]
-) -> Iterator[tuple[Path, str]]:
+) -> Iterator[tuple[KeyPath, str]]:
     """(path in `data`, rule broken) for every value that `model` refuses. `elsewhere`: where a stray key belongs."""
-    found: dict[Path, list[ErrorDetails]] = {}
+    found: dict[KeyPath, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
         found.setdefault(_path(details, data), []).append(details)
     inner = {path[:length] for path in found for length in range(len(path))}
@@ -59,7 +59,7 @@ def sentences(
             yield path, _sentence(path, several, model, data, elsewhere)
 
 
-def fields_at(model: type[BaseModel], path: Path) -> dict[str, str]:
+def fields_at(model: type[BaseModel], path: KeyPath) -> dict[str, str]:
     """The settings that may stand at this place of the model, with their descriptions; empty where any name may."""
     models = [model]
     for key in path:
@@ -75,7 +75,7 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(argument)
 
 
-def _path(details: ErrorDetails, data: Any) -> Path:
+def _path(details: ErrorDetails, data: Any) -> KeyPath:
     """The error's place in the data: pydantic's own, less the names of union branches."""
     path: list[str | int] = []
     for index, key in enumerate(details["loc"]):
@@ -89,7 +89,7 @@ def _path(details: ErrorDetails, data: Any) -> Path:
 
 
 def _sentence(
-    path: Path, several: Sequence[ErrorDetails], model: type[BaseModel], data: Any, elsewhere: Mapping[str, str]
+    path: KeyPath, several: Sequence[ErrorDetails], model: type[BaseModel], data: Any, elsewhere: Mapping[str, str]
 ) -> str:
     broken = [_broken(path, details, model, elsewhere) for details in several if not _expected(details)]
     if broken:  # a branch that takes this type says more than those that do not
@@ -107,7 +107,7 @@ def _expected(details: ErrorDetails) -> str:
     return _EXPECTED.get(details["type"], "")
 
 
-def _broken(path: Path, details: ErrorDetails, model: type[BaseModel], elsewhere: Mapping[str, str]) -> str:
+def _broken(path: KeyPath, details: ErrorDetails, model: type[BaseModel], elsewhere: Mapping[str, str]) -> str:
     kind = details["type"]
     if kind == "extra_forbidden":
         key = str(path[-1])
@@ -137,7 +137,7 @@ def _hint(value: Any, several: Sequence[ErrorDetails]) -> str:
     return f"; did you mean '{found}'?" if found else ""
 
 
-def at(data: Any, path: Path) -> Any:
+def at(data: Any, path: KeyPath) -> Any:
     """The value at this path of nested dicts and lists."""
     for key in path:
         data = data[key]

@@ -21,7 +21,7 @@ from rltrain.mdp.files.csv_table import CsvTable
 from rltrain.mdp.files.numerals import probability
 from rltrain.mdp.files.start import start_shares
 from rltrain.mdp.model import Names
-from rltrain.yaml_subset import Path
+from rltrain.yaml_subset import KeyPath
 
 _REMARK = re.compile(r"#\s*(name|discount|start|states|actions)\s*:")
 NEAR = 1_000  # states among which the one that was meant is looked for
@@ -69,7 +69,7 @@ class Remarks:
         if "start" not in self:
             return None
 
-        def fail(path: Path, rule: str) -> NoReturn:
+        def fail(path: KeyPath, rule: str) -> NoReturn:
             self.fail("start", f"start: {rule}")
 
         numbers = {name: number for number, name in enumerate(states)}

@@ -9,7 +9,7 @@ from typing import Any
 from rltrain.mdp.checks import quoted
 from rltrain.mdp.files.numerals import got, probability
 from rltrain.spelling import did_you_mean
-from rltrain.yaml_subset import Document, Path
+from rltrain.yaml_subset import Document, KeyPath
 
 KEY = "start"
 
@@ -19,7 +19,7 @@ def start_shares(
     said: Any,
     states: Mapping[str, int],
     near: Sequence[str],
-    fault: Callable[[Path, str], None],
+    fault: Callable[[KeyPath, str], None],
 ) -> list[Fraction]:
     """[S] the probability of each state to be the first; `said` is the document's value of `start`.
 

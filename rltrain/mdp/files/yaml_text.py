@@ -36,7 +36,7 @@ from rltrain.mdp.files.yaml_out import REWARD, STEP, TERMINAL, split
 from rltrain.mdp.files.yaml_out import write as write
 from rltrain.mdp.files.yaml_tree import YamlTree
 from rltrain.spelling import described, did_you_mean
-from rltrain.yaml_subset import Path
+from rltrain.yaml_subset import KeyPath
 
 KEYS = ("name", "discount", "values", "start", "actions", "states", "chain")
 _MOST_REWARD = Fraction(f"{MOST_REWARD:g}")  # as it is printed: the float is a little less
@@ -145,7 +145,7 @@ class _Reader:
                 self.fault(("actions", place), f"{quoted(name)} is listed twice")
             self.actions.setdefault(name, len(self.actions))
 
-    def _state(self, path: Path, said: Any, chain: bool) -> bool:
+    def _state(self, path: KeyPath, said: Any, chain: bool) -> bool:
         """The rows of a state; whether it is terminal."""
         state = self.states[str(path[-1])]
         if isinstance(said, str) and self._is_terminal(path, state):
@@ -173,7 +173,7 @@ class _Reader:
                 self._successors((*path, action), state, number, said[action], own)
         return False
 
-    def _is_terminal(self, path: Path, state: int) -> bool:
+    def _is_terminal(self, path: KeyPath, state: int) -> bool:
         """Whether a state's text says `terminal`, with a reward or not; the reward is kept."""
         text = self.text(path)
         word, reward = (text, None) if text in self.states else split(text)
@@ -183,7 +183,7 @@ class _Reader:
             self.paid[state] = self._reward(path, reward)
         return True
 
-    def _is_own_reward(self, path: Path, said: Any) -> bool:
+    def _is_own_reward(self, path: KeyPath, said: Any) -> bool:
         """Whether the key `reward` of a state is R(s), and no action of that name."""
         text = self.text(path)
         bare = path not in self.tree.document.quoted_keys
@@ -197,7 +197,7 @@ class _Reader:
             self.fault(path, f"a number, and a state of that name: write {REWARD} without quotes, or {{{text}: 1}}")
         return text not in self.states and fraction(text) is not None
 
-    def _successors(self, path: Path, state: int, action: int, said: Any, own: Fraction) -> None:
+    def _successors(self, path: KeyPath, state: int, action: int, said: Any, own: Fraction) -> None:
         """The rows of a state and an action: a name, or a block of names and probabilities. `own`: R(s)."""
         if not isinstance(said, dict):
             text = self.text(path)
@@ -223,11 +223,11 @@ class _Reader:
                 continue
             self._row(place, state, action, name, prob, own + self._reward(place, reward))
 
-    def _is_name_here(self, path: Path) -> bool:
+    def _is_name_here(self, path: KeyPath) -> bool:
         """Whether a key that is a word is a state's name here: in quotes, where there is such a state."""
         return path in self.tree.document.quoted_keys and str(path[-1]) in self.states
 
-    def _target(self, path: Path, text: str) -> tuple[str, str | None]:
+    def _target(self, path: KeyPath, text: str) -> tuple[str, str | None]:
         """The state that a text leads to, and the reward written behind it."""
         if path in self.tree.document.quoted and text in self.states:
             return text, None
@@ -240,13 +240,13 @@ class _Reader:
             self.fault(path, f"may be the state {quoted(text)}, or {quoted(target)} and a reward; put names in quotes")
         return text, None
 
-    def _row(self, path: Path, state: int, action: int, target: str, prob: Fraction, reward: Fraction) -> None:
+    def _row(self, path: KeyPath, state: int, action: int, target: str, prob: Fraction, reward: Fraction) -> None:
         number = self.states.get(target)
         if number is None:
             return self.fault(path, f"unknown state {quoted(target)}{did_you_mean(target, self.states)}")
         self.rows.append((state, action, number, prob, reward, self.tree.line(path)))
 
-    def _reward(self, path: Path, text: str | None) -> Fraction:
+    def _reward(self, path: KeyPath, text: str | None) -> Fraction:
         if text is None:
             return Fraction(0)
         value = fraction(text)

@@ -9,7 +9,7 @@ from rltrain.mdp.checks import Faults, quoted
 from rltrain.mdp.files.numerals import got
 from rltrain.mdp.files.yaml_out import REWARD
 from rltrain.spelling import described, shown
-from rltrain.yaml_subset import Path
+from rltrain.yaml_subset import KeyPath
 
 
 class YamlTree:
@@ -27,11 +27,11 @@ class YamlTree:
         self.stop_if_any()
         self.value: dict[str, Any] = value
 
-    def text(self, path: Path) -> str:
+    def text(self, path: KeyPath) -> str:
         """A scalar as it was written; empty where there is none."""
         return self.document.texts.get(path, "")
 
-    def said(self, path: Path) -> str:
+    def said(self, path: KeyPath) -> str:
         """What stands at a path, for a message."""
         if path in self.document.texts:
             return got(self.text(path))
@@ -40,17 +40,17 @@ class YamlTree:
             value = value[key]
         return described(value)
 
-    def line(self, path: Path) -> int:
+    def line(self, path: KeyPath) -> int:
         """The line of a path, or of the nearest part around it."""
         while path not in self.document.lines and path:
             path = path[:-1]
         return self.document.lines.get(path, 1)
 
-    def fault(self, path: Path, rule: str) -> None:
+    def fault(self, path: KeyPath, rule: str) -> None:
         """Keep what is wrong at a path."""
         self.add(self.line(path), path, rule)
 
-    def add(self, line: int, path: Path, rule: str) -> None:
+    def add(self, line: int, path: KeyPath, rule: str) -> None:
         """Keep what is wrong in a line; `path` names it in the message."""
         self.found.append((line, f"{self.source}:{line}: {_where(path)}{rule}"))
 
@@ -62,7 +62,7 @@ class YamlTree:
         faults.stop_if_any()
 
 
-def _where(path: Path) -> str:
+def _where(path: KeyPath) -> str:
     """`state 's0', action 'a0', next 's1': ` of a path into `states`; the key itself of any other."""
     if not path:
         return ""
