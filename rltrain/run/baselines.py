@@ -25,7 +25,7 @@ from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.plain_files import read_object
 from rltrain.policies import rules
 from rltrain.rng import derive
-from rltrain.run import protocols, remembered
+from rltrain.run import answer_cache, protocols
 from rltrain.run.evaluation import OngoingEvaluation
 from rltrain.run.own_files import write_small
 from rltrain.run.protocols import UNLIMITED_STEPS, default_protocol
@@ -53,7 +53,7 @@ def means(
     """
     names: list[rules.Name] = ["random", *rules.names_for(settings.id)[:1]]
     question = _question(settings, protocol, episodes, seed, task)
-    found = None if question is None else _numbers(remembered.recall("baselines", question), names)
+    found = None if question is None else _numbers(answer_cache.recall("baselines", question), names)
     if found is not None:
         return found
     begun = time.monotonic()
@@ -61,7 +61,7 @@ def means(
         name: _mean(name, settings, protocol, episodes, seed, threads, task, progress or Silent()) for name in names
     }
     if question is not None and time.monotonic() - begun >= worth_seconds and all(map(math.isfinite, played.values())):
-        remembered.keep("baselines", question, played)
+        answer_cache.keep("baselines", question, played)
     return played
 
 

@@ -8,7 +8,7 @@ A save writes new files only, syncs each, reads them back, and gives them their 
 written over. Only then are older checkpoints, and chunks that none of them needs, removed. So at every moment what was
 the newest checkpoint is whole, or the next one is.
 
-Who calls `Checkpoints` holds the run's `lock.Lock`; `load_path` only reads and needs none.
+Who calls `Checkpoints` holds the run's `lock.Lock`; `reading.load_path` only reads and needs none.
 
 Source: Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014, for what must be synced before what.
 """
@@ -37,14 +37,11 @@ from rltrain.run.reading import (
     checkpoint_names,
     file_size,
     first_whole,
-    load_path,
     name_of,
     order,
     read,
     read_manifest,
 )
-
-__all__ = ["Checkpoints", "Loaded", "load_path", "versions"]
 
 
 class Checkpoints:

@@ -12,7 +12,7 @@ import pytest
 
 from rltrain.experiment import config
 from rltrain.experiment.settings import EnvironmentConfig
-from rltrain.run import baselines, remembered
+from rltrain.run import answer_cache, baselines
 
 CARTPOLE = "algorithm: dqn\nenvironment: CartPole-v1\nrun: {{seed: {seed}}}\n"
 
@@ -197,4 +197,4 @@ def test_what_a_run_folder_says_is_not_believed(cache: Path, tmp_path: Path) -> 
     (tmp_path / baselines.FILE).write_text('{"protocol": "training", "baselines": {"random": 1e9, "angle": 1e9}}')
     written(CARTPOLE.format(seed=1), tmp_path)
     assert max(means().values()) < 500
-    assert remembered.folder() == cache.parent
+    assert answer_cache.folder() == cache.parent

@@ -18,8 +18,10 @@ from hypothesis.extra import numpy as hnp
 from rltrain.core import Blob
 from rltrain.errors import CheckpointError, DiskError
 from rltrain.run import state_codec
-from rltrain.run.checkpoint import Checkpoints, load_path, versions
+from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.disk import Damaged
+from rltrain.run.manifest import versions
+from rltrain.run.reading import load_path
 
 
 @pytest.fixture

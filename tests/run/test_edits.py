@@ -12,7 +12,7 @@ from rltrain.cli.train import fork_run
 from rltrain.errors import InputError
 from rltrain.experiment import config
 from rltrain.run import begin, edits, state_codec
-from rltrain.run.checkpoint import load_path
+from rltrain.run.reading import load_path
 from rltrain.verbs.check import check_run
 
 CARTPOLE = """

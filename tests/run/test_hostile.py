@@ -24,8 +24,9 @@ import pytest
 
 from rltrain.errors import CheckpointError
 from rltrain.run import state_codec
-from rltrain.run.checkpoint import Checkpoints, load_path
+from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.disk import Damaged
+from rltrain.run.reading import load_path
 
 NAME = "ckpt-000000000001"
 ARRAYS = state_codec.pack_arrays({"/w": np.arange(3)})
