@@ -17,11 +17,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from rltrain import registry
 from rltrain.core import EnvironmentKind
 from rltrain.errors import InputError, MissingError
 from rltrain.experiment.settings import EnvironmentConfig
-from rltrain.registry import TASKS
-from rltrain.spelling import in_one_line
 
 GROUP = "rltrain.environments"
 FIRST = ("atari", "models", "vacuum")  # ours, told by the form of an id
@@ -40,15 +39,7 @@ def load(name: str) -> Kind:
         found: Kind = importlib.import_module(f"rltrain.envs.{name}.kind").KIND
         return found
     point = _others()[name]
-    what = f"environment kind '{name}' ({point.value})"
-    try:
-        brought = point.load()
-    except ModuleNotFoundError as error:
-        raise MissingError(f"{what} needs the module '{error.name}', which is not installed") from error
-    except Exception as error:  # another package's module may do anything when it is imported
-        said = in_one_line(f"{type(error).__name__}: {error}", 200)
-        raise InputError(f"{what} cannot be loaded: {said}") from error
-    return _checked(brought, what)
+    return _checked(registry.loaded(point, "environment kind"), f"environment kind '{name}' ({point.value})")
 
 
 def of(env_id: str) -> Kind:
@@ -161,8 +152,8 @@ def _checked(found: object, what: str) -> Kind:
     strict = isinstance(settings, type) and issubclass(settings, EnvironmentConfig) and _is_strict(settings)
     if not strict:
         raise InputError(f"{what}: settings must extend experiment.settings.EnvironmentConfig, with its model_config")
-    if not found.tasks or not set(found.tasks) <= set(TASKS):
-        raise InputError(f"{what}: tasks must be some of {', '.join(TASKS)}, are {found.tasks!r}")
+    if not found.tasks or not set(found.tasks) <= set(registry.TASKS):
+        raise InputError(f"{what}: tasks must be some of {', '.join(registry.TASKS)}, are {found.tasks!r}")
     hooks: dict[str, object] = {
         "handles": found.handles,
         "ids": found.ids,
@@ -176,9 +167,7 @@ def _checked(found: object, what: str) -> Kind:
         **{member: hook for member, hook in (("exists", found.exists), ("film", found.film)) if hook is not None},
         **{f"protocols['{protocol}']": rules for protocol, rules in found.protocols.items()},
     }
-    for member, hook in hooks.items():
-        if not callable(hook):
-            raise InputError(f"{what}: {member} must be a function, is {hook!r}")
+    registry.check_functions(what, hooks)
     return found
 
 

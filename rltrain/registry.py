@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -72,14 +72,18 @@ def plugin(name: str) -> AlgorithmPlugin:
         found = point.load()
     else:
         point = _point(ALGORITHMS, "algorithm", name)
-        found = _loaded(point, "algorithm")
+        found = loaded(point, "algorithm")
     return _checked(found, f"algorithm '{name}' ({point.value})")
 
 
 def sink(name: str) -> Callable[[Path], Sink]:
-    """What makes the sink of this name of another package. InputError, MissingError as `plugin`."""
+    """A function from a run's folder to the sink of this name, which another package brings.
+
+    InputError with the nearest name for an unknown one, and for one that breaks the contract; MissingError for a
+    package that is not installed.
+    """
     point = _point(SINKS, "sink", name)
-    made = _loaded(point, "sink")
+    made = loaded(point, "sink")
     if not callable(made):
         raise InputError(f"sink '{name}' ({point.value}): must name a function from a run's folder to a sink")
 
@@ -110,8 +114,11 @@ def _point(group: str, kind: str, name: str) -> EntryPoint:
     return found[name]
 
 
-def _loaded(point: EntryPoint, kind: str) -> Any:
-    """What another package's entry point names. MissingError, or InputError for whatever else goes wrong there."""
+def loaded(point: EntryPoint, kind: str) -> Any:
+    """The object that another package's entry point names; `kind` says what it is to be, for messages.
+
+    MissingError for a module that is not installed, InputError for whatever else goes wrong in the package.
+    """
     what = f"{kind} '{point.name}'"
     try:
         return point.load()
@@ -155,10 +162,15 @@ def _checked(found: Any, what: str) -> AlgorithmPlugin:
     }
     if found.load_policy is not None:
         hooks["load_policy"] = found.load_policy
-    for member, hook in hooks.items():
-        if not callable(hook):
-            raise InputError(f"{what}: {member} must be a function, is {hook!r}")
+    check_functions(what, hooks)
     return found
+
+
+def check_functions(what: str, members: Mapping[str, object]) -> None:
+    """InputError, which begins with `what`, if one of the members of a plugged-in object is no function."""
+    for member, function in members.items():
+        if not callable(function):
+            raise InputError(f"{what}: {member} must be a function, is {function!r}")
 
 
 def _counts(value: Any) -> bool:

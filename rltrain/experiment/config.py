@@ -90,7 +90,7 @@ class Experiment:
         return write(self.to_dict())
 
     def replace(self, *overrides: str) -> Experiment:
-        """A copy of the experiment with these overrides, each "key=value". InputError as in `load`."""
+        """This experiment with `key.sub=value` overrides applied and checked. InputError."""
         return loads(self.to_yaml(), self.source, overrides)
 
 

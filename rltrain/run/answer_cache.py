@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rltrain.errors import DiskError
-from rltrain.plain_files import read_json
+from rltrain.plain_files import read_object
 from rltrain.whole_files import replacing
 
 MOST_BYTES = 1 << 16  # of a file: far more than one holds
@@ -38,12 +38,12 @@ def recall(kind: str, question: Mapping[str, Any]) -> Any:
     if path is None:
         return None
     try:
-        found = read_json(path, MOST_BYTES)
+        found = read_object(path, MOST_BYTES)
     except (OSError, ValueError):
         return None
     # As JSON has it: a tuple was written as a list.
     asked = json.loads(json.dumps(question))
-    return found.get("answer") if isinstance(found, dict) and found.get("question") == asked else None
+    return found.get("answer") if found.get("question") == asked else None
 
 
 def keep(kind: str, question: Mapping[str, Any], answer: Any) -> None:

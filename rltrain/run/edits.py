@@ -38,7 +38,10 @@ class Edit(NamedTuple):
 
 def since(meta: Mapping[str, Any], written: Experiment) -> list[Edit]:
     """The settings that differ between a checkpoint's manifest and `written`; none if the manifest has no settings."""
-    before, now = _settings(meta, written)
+    return _edits(*_settings(meta, written))
+
+
+def _edits(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Edit]:
     # A setting that one of them lacks has been added since, or removed, by another version.
     return [Edit(key, before[key], now[key]) for key in before if key in now and before[key] != now[key]]
 
@@ -72,13 +75,13 @@ def recorded(experiment: Experiment) -> dict[str, Any]:
 
 def check(folder: Path, meta: Mapping[str, Any], written: Experiment) -> list[str]:
     """A warning for each edit of config.yaml that a resumed run takes. InputError if there is one that it does not."""
-    found = since(meta, written)
+    before, now = _settings(meta, written)
+    found = _edits(before, now)
     refused = [str(edit) for edit in found if edit.refused]
     if refused:
         head = f"{folder / 'config.yaml'} was edited since the checkpoint; a resumed run keeps its settings"
         hint = f"put them back, or go on with them in a run of its own: rltrain resume {folder} --fork NAME"
         raise InputError("\n".join([f"{head}:", *refused, hint]))
-    before, now = _settings(meta, written)
     lines = [f"config.yaml was edited: {edit}" for edit in found]
     for what, some, others in (("added", now, before), ("taken away", before, now)):
         named = [f"{key}: {some[key]!r}" for key in some if key not in others and not config.is_safe(key)]
