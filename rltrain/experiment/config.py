@@ -28,6 +28,7 @@ from rltrain.experiment.settings import (
     SaveConfig,
     parse_duration,
 )
+from rltrain.plain_files import reason
 from rltrain.spelling import described, did_you_mean, nearest, shown
 from rltrain.yaml_subset import MAX_BYTES, flow, write
 
@@ -296,8 +297,7 @@ def _text(path: Path) -> str:
         line = raw.count(b"\n", 0, error.start) + 1
         raise InputError(f"{place}:{line}: not UTF-8 text: the byte 0x{raw[error.start]:02x}") from error
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"{place}: cannot be read: {reason}") from error
+        raise InputError(f"{place}: cannot be read: {reason(error)}") from error
 
 
 def _near_file(path: Path) -> str:

@@ -28,7 +28,7 @@ from typing import IO, cast
 from rltrain import yaml_subset
 from rltrain.errors import InputError
 from rltrain.mdp.files.header import begins_as_rows
-from rltrain.plain_files import open_plain
+from rltrain.plain_files import open_plain, reason
 from rltrain.spelling import nearest, shown
 
 STANDARD_INPUT = "-"
@@ -125,8 +125,7 @@ def _regular(path: Path, suffixes: Collection[str]) -> IO[bytes]:
     except (FileNotFoundError, NotADirectoryError):
         raise missing(path, suffixes) from None
     except (OSError, ValueError) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or str(error)
-        raise InputError(f"{shown(str(path))}: cannot be read: {reason}") from error
+        raise InputError(f"{shown(str(path))}: cannot be read: {reason(error)}") from error
 
 
 def missing(path: Path, suffixes: Collection[str]) -> InputError:
