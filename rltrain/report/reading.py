@@ -15,7 +15,7 @@ from typing import Any
 from rltrain.errors import InputError
 from rltrain.experiment.settings import environment_name
 from rltrain.plain_files import as_number, is_count, json_lines, read_object, reason
-from rltrain.run import told
+from rltrain.run import unverified
 from rltrain.spelling import shown
 
 MOST_COLUMNS = 1_000  # of a file: ours have dozens
@@ -83,7 +83,7 @@ def load(folder: Path) -> Record:
 
 def config_of(folder: Path) -> dict[str, Any]:
     """The complete configuration of a run, nested blocks. InputError if config.yaml is not one that a run wrote."""
-    found = told.config(folder)
+    found = unverified.config(folder)
     if found.value is None or found.faults:
         rule = "not the complete configuration that a run writes"
         raise InputError(f"{shown(str(folder))}: {rule}: {found.faults[0]}")
@@ -93,7 +93,7 @@ def config_of(folder: Path) -> dict[str, Any]:
 def references(folder: Path) -> tuple[dict[str, float], float | None]:
     """{baseline: mean return} of baselines.json, and the return that counts as solved; empty and None if unknown."""
     try:
-        found = read_object(folder / "baselines.json", told.MOST_BYTES)
+        found = read_object(folder / "baselines.json", unverified.MOST_BYTES)
         means = {name: as_number(mean) for name, mean in list(found["baselines"].items())[:MOST_BASELINES]}
         threshold = as_number(found["reward_threshold"])
         known = {name: mean for name, mean in means.items() if math.isfinite(mean)}

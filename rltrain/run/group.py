@@ -23,7 +23,7 @@ from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment.config import Experiment, load
 from rltrain.plain_files import read_object, reason
 from rltrain.run import folder as folders
-from rltrain.run import told
+from rltrain.run import unverified
 from rltrain.run.build import experiment_of, keep_model
 from rltrain.run.disk import disk_errors
 from rltrain.run.own_files import own_file, write_small
@@ -73,7 +73,7 @@ class SeedGroup:
     def finished(self, seed: int, experiment: Experiment) -> bool:
         """Whether this run has come to the end that the group's configuration sets now."""
         own = self._own(seed)
-        ended = told.status(self.member(seed)).state == "finished"
+        ended = unverified.status(self.member(seed)).state == "finished"
         return ended and own is not None and _end(own) == _end(experiment)
 
     def changes(self, seed: int, experiment: Experiment) -> list[str]:

@@ -1,4 +1,4 @@
-"""status.json: what a run says of its own state, for `rltrain list`. `told` reads it."""
+"""status.json: what a run says of its own state, for `rltrain list`. `unverified` reads it."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rltrain import registry
 from rltrain.experiment.settings import MODEL_SUFFIXES
-from rltrain.run import folder, told
+from rltrain.run import folder, unverified
 from rltrain.run.lock import is_locked
 
 
@@ -50,7 +50,7 @@ def runs(runs_dir: Path) -> list[RunSummary]:
 
 def run_summary(run: Path, name: str, now: float) -> RunSummary:
     """What the files in a run folder say at `now`, Unix time. Nothing is raised for what they hold."""
-    config, status = told.config(run), told.status(run)
+    config, status = unverified.config(run), unverified.status(run)
     state = status.state
     if is_locked(run):
         state = "running"

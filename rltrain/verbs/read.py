@@ -13,7 +13,7 @@ import numpy as np
 from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.report import reading
-from rltrain.run import folder, told
+from rltrain.run import folder, unverified
 from rltrain.spelling import shown
 
 FILES = {"training": "metrics.jsonl", "evaluations": "eval.jsonl", "timings": "timings.jsonl"}
@@ -31,7 +31,7 @@ def read(runs: Where | Iterable[Where], table: Table = "training") -> dict[str, 
     given = [runs] if isinstance(runs, str | os.PathLike) else list(runs)
     tables = []
     for place in dict.fromkeys(path for each in given for path in folders_of(os.fspath(each))):
-        config = told.config(place)
+        config = unverified.config(place)
         numbers = reading.read(place / FILES[table], most=None)
         numbers.pop("table", None)  # of timings: a text
         length = len(next(iter(numbers.values()), []))

@@ -12,7 +12,7 @@ from rltrain.core import Array, Hardware, Policy, Scoring
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment.config import Experiment, load
 from rltrain.rng import Streams
-from rltrain.run import build, edits, folder, machine, told
+from rltrain.run import build, edits, folder, machine, unverified
 from rltrain.run.reading import Loaded, load_path
 from rltrain.saved import loading
 
@@ -61,7 +61,7 @@ def locate(checkpoint: str, runs_dir: Path, last: bool) -> tuple[Path, str]:
     run = folder.find(runs_dir, checkpoint)
     if last:
         return run, "the newest, as asked for with --last"
-    step = told.status(run).best_step
+    step = unverified.status(run).best_step
     if step is None:
         return run, "the newest: never evaluated while it trained"
     found = run / "checkpoints" / f"ckpt-{step:012d}"

@@ -23,7 +23,7 @@ from rltrain.cli.output import Output, console
 from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts
 from rltrain.cli.views import LogView
 from rltrain.errors import CheckpointError, InputError
-from rltrain.run import told
+from rltrain.run import unverified
 from rltrain.verbs import plot as plots
 from rltrain.verbs.history import recall
 from rltrain.verbs.saved_policy import locate
@@ -196,15 +196,15 @@ def test_each_fault_names_the_file_the_key_the_value_and_the_rule(
 ) -> None:
     (tmp_path / "config.yaml").write_text(json.dumps(files_of("returns")["config.yaml"]))
     (tmp_path / file).write_text(text)
-    faults = [*told.config(tmp_path).faults, *told.status(tmp_path).faults]
+    faults = [*unverified.config(tmp_path).faults, *unverified.status(tmp_path).faults]
     assert any(fault.startswith(said) for fault in faults), faults
 
 
 def test_a_run_as_rltrain_writes_it_has_no_faults_and_one_without_a_status_neither(tmp_path: Path) -> None:
     write(tmp_path, files_of("returns"))
-    assert told.status(tmp_path).faults == told.config(tmp_path).faults == ()
+    assert unverified.status(tmp_path).faults == unverified.config(tmp_path).faults == ()
     (tmp_path / "status.json").unlink()
-    assert told.status(tmp_path) == told.Status()
+    assert unverified.status(tmp_path) == unverified.UnverifiedStatus()
 
 
 def test_points_of_a_search_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:

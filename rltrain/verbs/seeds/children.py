@@ -20,7 +20,7 @@ from types import FrameType
 from rltrain.errors import DivergedError
 from rltrain.experiment.config import Experiment
 from rltrain.plain_files import open_plain
-from rltrain.run import told
+from rltrain.run import unverified
 from rltrain.run.disk import REAL, disk_errors
 from rltrain.run.group import SeedGroup
 from rltrain.run.own_files import open_tail
@@ -162,7 +162,7 @@ def interpreter() -> list[str]:
 def state_after(code: int, folder: Path) -> SeedState:
     """What became of a run whose process ended so."""
     if code == 0:
-        return "finished" if told.status(folder).state == "finished" else "stopped"
+        return "finished" if unverified.status(folder).state == "finished" else "stopped"
     if code in STOPPED:
         return "stopped"
     return "diverged" if code == DivergedError.exit_code else "failed"

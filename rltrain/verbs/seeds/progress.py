@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rltrain.plain_files import as_number, is_count, last_json_line
-from rltrain.run import told
+from rltrain.run import unverified
 
 SeedState = Literal["waiting", "running", "finished", "stopped", "diverged", "failed"]
 
@@ -36,7 +36,7 @@ class SeedRow:
 
 def progress(folder: Path) -> SeedProgress:
     """Of the run in this folder. What cannot be read is left out."""
-    step, best = last_row(folder / "metrics.jsonl"), told.status(folder).best_score
+    step, best = last_row(folder / "metrics.jsonl"), unverified.status(folder).best_score
     evaluated = as_number(last_row(folder / "eval.jsonl").get("mean"))
     scores = [score for score in (math.nan if best is None else best, evaluated) if math.isfinite(score)]
     return SeedProgress(

@@ -1,8 +1,8 @@
-"""What a run folder tells of itself, taken from status.json and config.yaml without belief.
+"""status.json and config.yaml of a run folder that nobody vouches for.
 
 The folder may be somebody else's, half written, or edited by hand. So every value is looked at before it is used, and
-what is not as a run writes it is left out and told: a fault is a line that names the file, the key, what stands there
-and what belongs there. Nothing here raises for what a file holds.
+what is not as a run writes it is left out and reported: a fault is a line that names the file, the key, what stands
+there and what belongs there. Nothing here raises for what a file holds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Faults = list[str]
 
 
 @dataclass(frozen=True)
-class Status:
+class UnverifiedStatus:
     """The contents of status.json, unverified: None and empty where a value is missing or not as a run writes it."""
 
     state: str | None = None
@@ -40,7 +40,7 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Config:
+class UnverifiedConfig:
     """The contents of config.yaml, unverified: None and empty where a value is missing or not as a run writes it."""
 
     value: Mapping[str, Any] | None = None
@@ -51,20 +51,20 @@ class Config:
     faults: tuple[str, ...] = ()
 
 
-def status(folder: Path) -> Status:
+def status(folder: Path) -> UnverifiedStatus:
     """Read the status.json of a run. A file that is not there yet is no fault."""
     faults: Faults = []
     try:
         found = read_json(folder / STATUS, MOST_BYTES)
     except FileNotFoundError:
-        return Status()
+        return UnverifiedStatus()
     except (OSError, ValueError) as error:
-        return Status(faults=(f"{STATUS}: cannot be read: {shown(reason(error))}",))
+        return UnverifiedStatus(faults=(f"{STATUS}: cannot be read: {shown(reason(error))}",))
     if not isinstance(found, dict):
-        return Status(faults=(f"{STATUS}: expected an object, found {described(found)}",))
+        return UnverifiedStatus(faults=(f"{STATUS}: expected an object, found {described(found)}",))
     best = _value(found, "best", "an object", _is_object, faults) or {}
     updated = _value(found, "updated", "seconds since 1970", _is_time, faults)
-    return Status(
+    return UnverifiedStatus(
         state=_value(found, "state", "a word", _is_text, faults),
         counters=_counts(found, "counters", faults),
         score=_finite(_value(found, "score", "a number", _is_number, faults)),
@@ -76,16 +76,17 @@ def status(folder: Path) -> Status:
     )
 
 
-def config(folder: Path) -> Config:
+def config(folder: Path) -> UnverifiedConfig:
     """Read the config.yaml of a run. A missing or broken file, or value, is a line in `faults`."""
     faults: Faults = []
     try:
         document = yaml_subset.read(read_plain(folder / CONFIG, MOST_BYTES).decode())
     except (OSError, ValueError) as error:
-        return Config(faults=(f"{CONFIG}: cannot be read: {shown(reason(error))}",))
+        return UnverifiedConfig(faults=(f"{CONFIG}: cannot be read: {shown(reason(error))}",))
     if not isinstance(document.value, dict):
-        rules = [f"{CONFIG}:{fault.line}: {shown(fault.rule)}" for fault in document.faults[:1]]
-        return Config(faults=(*(rules or [f"{CONFIG}: expected settings, found {described(document.value)}"]),))
+        rules = [f":{fault.line}: {shown(fault.rule)}" for fault in document.faults[:1]]
+        rule = rules[0] if rules else f": expected settings, found {described(document.value)}"
+        return UnverifiedConfig(faults=(f"{CONFIG}{rule}",))
     found = document.value
     faults += [f"line {fault.line}: {shown(fault.rule)}" for fault in document.faults[:1]]
     blocks = {name: _value(found, name, "a block of settings", _is_object, faults) or {} for name in _BLOCKS}
@@ -95,7 +96,7 @@ def config(folder: Path) -> Config:
     if not budget and not faults:
         faults.append("run.budget: expected what ends the run, found nothing")
     seed = _value(blocks["run"], "seed", "a whole number", is_count, faults, "run.") or 0
-    return Config(found, name, world, budget, seed, tuple(f"{CONFIG}: {fault}" for fault in faults))
+    return UnverifiedConfig(found, name, world, budget, seed, tuple(f"{CONFIG}: {fault}" for fault in faults))
 
 
 _BLOCKS = ("algorithm", "environment", "run")
