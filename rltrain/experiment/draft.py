@@ -17,7 +17,7 @@ from rltrain.yaml_subset import MAX_BYTES, MAX_DEPTH, MAX_FAULTS, KeyPath, read
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value was written."""
+    """Where a value was written, for messages and their order."""
 
     order: int  # of the messages: lines, then overrides
     text: str  # "configs/x.yaml:7" or "command line: algorithm.gamma=2"
@@ -25,7 +25,12 @@ class Place:
 
 
 class Draft:
-    """The tree of one config. `shorthand` maps a block to the key that a bare word in its place stands for."""
+    """One config as it was written: `tree`, its blocks before any check, and where each value stands.
+
+    text        YAML, whose faults are noted
+    source      what messages call it
+    shorthand   {block: key}: the key that a bare word in the place of the block stands for
+    """
 
     def __init__(self, text: str, source: str, shorthand: Mapping[str, str]) -> None:
         self.shorthand = shorthand
@@ -83,7 +88,7 @@ class Draft:
         return self.places[path]
 
     def fault(self, path: KeyPath, rule: str) -> None:
-        """Note what is wrong with the value at this path."""
+        """Note which rule the value at this path breaks. InputError, with all faults, once there are MAX_FAULTS."""
         self._fault(path, self.where(path), rule)
 
     def raise_faults(self) -> NoReturn:

@@ -48,7 +48,10 @@ _BOUNDS = {
 def sentences(
     error: ValidationError, model: type[BaseModel], data: Mapping[str, Any], elsewhere: Mapping[str, str]
 ) -> Iterator[tuple[KeyPath, str]]:
-    """(path in `data`, rule broken) for every value that `model` refuses. `elsewhere`: where a stray key belongs."""
+    """(path in `data`, rule broken) for every value of `data` that `model` refused with this error.
+
+    elsewhere   {key: dotted key}: where a key belongs that stands in the wrong block
+    """
     found: dict[KeyPath, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
         found.setdefault(_path(details, data), []).append(details)

@@ -13,7 +13,7 @@ from rltrain.experiment.settings import EnvironmentConfig, RunConfig
 
 
 def schema() -> dict[str, Any]:
-    """The schema: every algorithm that can be loaded, every setting with its bounds and description."""
+    """The JSON Schema (2020-12) of configs: every algorithm that can be loaded, every setting with its bounds."""
     configs: dict[str, type[BaseModel]] = {}
     for name in registry.names():
         try:
@@ -31,10 +31,11 @@ def schema() -> dict[str, Any]:
         environment["description"] += f" {added['description']}"
     choices: list[dict[str, Any]] = [{"enum": list(configs), "description": "an algorithm with its defaults"}]
     for name, model in configs.items():
-        own = definitions[references[model, "validation"]["$ref"].rpartition("/")[2]]
+        block = definitions[references[model, "validation"]["$ref"].rpartition("/")[2]]
         named = {"name": {"const": name, "description": registry.summary(name)}}
-        required = ["name", *own.get("required", [])]
-        choices.append({**own, "title": name, "properties": named | own.get("properties", {}), "required": required})
+        required = ["name", *block.get("required", [])]
+        properties = named | block.get("properties", {})
+        choices.append({**block, "title": name, "properties": properties, "required": required})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "rltrain experiment",
