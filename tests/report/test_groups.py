@@ -50,8 +50,10 @@ def test_of_two_algorithms_the_names_are_enough(record: Any) -> None:
 
 
 def test_a_model_is_called_by_its_name(record: Any) -> None:
-    found, _ = groups.group([record("a", environment="configs/mdp/book.yaml"), record("b", environment="my/robot.npz")])
-    assert [group.label for group in found] == ["book", "robot"]
+    models = ("configs/mdp/book.yaml", "my/robot.npz", "my/maze.yaml.gz")
+    runs = [record(str(number), environment=model) for number, model in enumerate(models)]
+    assert [group.label for group in groups.group(runs)[0]] == ["book", "robot", "maze"]
+    assert [run.environment for run in runs] == ["book", "robot", "maze"]
 
 
 def test_the_same_seed_again_is_no_second_sample(record: Any) -> None:
@@ -95,3 +97,9 @@ def test_labels_that_say_the_same_give_way_to_names(record: Any) -> None:
     long = ["x" * 80 + end for end in "ab"]
     found, _ = groups.group([record("a", hidden=long[0]), record("b", hidden=long[1])])
     assert [group.label for group in found] == ["a", "b"]
+
+
+def test_a_metric_that_a_run_does_not_report_is_a_column_of_nan(record: Any) -> None:
+    run = record("a")
+    assert run.column("return/mean") == [1.0]
+    assert [value != value for value in run.column("loss/td")] == [True]
