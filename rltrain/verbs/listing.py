@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rltrain import registry
-from rltrain.experiment.settings import MODEL_SUFFIXES
+from rltrain.experiment.settings import environment_name
 from rltrain.run import folder, unverified
 from rltrain.run.lock import is_locked
 
@@ -59,7 +59,7 @@ def run_summary(run: Path, name: str, now: float) -> RunSummary:
     return RunSummary(
         name=name,
         algorithm=config.algorithm,
-        environment=environment_name(config.environment),
+        environment=None if config.environment is None else environment_name(config.environment),
         state=state,
         counters=dict(status.counters),
         budget=dict(config.budget),
@@ -69,8 +69,3 @@ def run_summary(run: Path, name: str, now: float) -> RunSummary:
         age_seconds=None if status.updated is None else max(0.0, now - status.updated),
         faults=[*config.faults, *status.faults],
     )
-
-
-def environment_name(given: str | None) -> str | None:
-    """The id, or of a model's file its name alone."""
-    return Path(given).stem if given is not None and given.endswith(MODEL_SUFFIXES) else given
