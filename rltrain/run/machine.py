@@ -6,11 +6,11 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from rltrain import registry
 from rltrain.experiment.config import Experiment
+from rltrain.version import installed
 
 PACKAGES = ("rltrain", "numpy", "numba", "torch", "gymnasium", "ale-py")
 
@@ -19,7 +19,7 @@ def facts(threads: int, device: str) -> dict[str, str]:
     """Versions, platform, processor, threads, device by name. Where all are equal, runs on a CPU are, to the bit."""
     return {
         "python": platform.python_version(),
-        **{package: _version(package) for package in PACKAGES},
+        **{package: installed(package) or "-" for package in PACKAGES},
         "platform": f"{sys.platform} {platform.machine()}",
         "processor": _processor(),
         "threads": str(threads),
@@ -50,13 +50,6 @@ def changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 def cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "-"
 
 
 def _processor() -> str:

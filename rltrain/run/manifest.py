@@ -7,7 +7,6 @@ unseen. A checkpoint without it was never finished.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import platform
 import re
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 from rltrain.errors import CheckpointError
 from rltrain.run import state_codec
 from rltrain.run.disk import Damaged, FileEntry
-from rltrain.version import __version__
+from rltrain.version import __version__, installed
 
 FORMAT = 1
 FILES = ("state.json", "arrays.safetensors")
@@ -125,10 +124,6 @@ def _hash(value: Any) -> str:
 @cache
 def versions() -> Mapping[str, str]:
     """The versions that may change a result to the bit: of Python, rltrain and the packages found."""
-    found = {"python": platform.python_version(), "rltrain": __version__}
-    for package in ("numpy", "torch", "gymnasium", "ale-py", "safetensors"):
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    known = {"python": platform.python_version(), "rltrain": __version__}
+    found = {package: installed(package) for package in ("numpy", "torch", "gymnasium", "ale-py", "safetensors")}
+    return known | {package: version for package, version in found.items() if version is not None}
