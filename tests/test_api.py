@@ -263,6 +263,53 @@ def test_a_run_that_another_holds_is_busy(tmp_path, run):
             rltrain.resume("held", runs_dir=tmp_path)
 
 
+def test_a_thread_that_outlives_the_main_thread_trains_to_the_end(tmp_path):
+    lines = (
+        "import threading, rltrain\n"
+        f"given = dict(overrides={SHORT}, runs_dir={str(tmp_path)!r}, name='run', picture=False)\n"
+        "threading.Thread(target=rltrain.train, args=('dqn_cartpole',), kwargs=given).start()"
+    )
+    in_a_process(["-c", lines], tmp_path)
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "finished"
+    assert rltrain.check(tmp_path / "run").checkpoints
+
+
+@pytest.mark.parametrize("daemon", [True, False])
+def test_a_run_that_is_at_work_when_the_process_ends_is_saved(tmp_path, daemon):
+    endless = {**SHORT, "run.budget": {"env_steps": 10_000_000}}
+    lines = (
+        "import sys, threading, rltrain\n"
+        f"events = rltrain.stream('dqn_cartpole', {endless}, runs_dir={str(tmp_path)!r}, name='run', picture=False)\n"
+        "learnt = threading.Event()\n"
+        "def work():\n    for event in events:\n        if event.kind == 'step': learnt.set()\n"
+        + ("threading.Thread(target=work, daemon=True).start()\nlearnt.wait()\n" if daemon else "")
+        + ("" if daemon else "for event in events:\n    if event.kind == 'step': sys.exit()\n")
+    )
+    in_a_process(["-W", "ignore", "-c", lines], tmp_path)
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "interrupted"
+    assert rltrain.check(tmp_path / "run").checkpoints and not is_locked(tmp_path / "run")
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+def test_a_forked_child_neither_holds_the_run_nor_ends_it(tmp_path):
+    events = rltrain.stream("dqn_cartpole", SHORT, runs_dir=tmp_path, name="run", picture=False)
+    next(event for event in events if event.kind == "step")
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            events.close()
+            os.close(writing)
+            os.read(reading, 1)  # until its parent says so
+        finally:
+            os._exit(0)
+    assert is_locked(tmp_path / "run")
+    events.close()
+    went_on = rltrain.resume("run", runs_dir=tmp_path, picture=False)  # it is free, though the child lives
+    os.close(writing)
+    assert os.waitpid(child, 0)[1] == 0 and went_on.finished
+
+
 # Policies and numbers
 
 
@@ -316,15 +363,6 @@ def test_numbers_of_different_runs_are_columns_of_one_length(tmp_path, run):
     assert len(rltrain.read([run, tmp_path / "other"])["run"]) == len(columns["run"])
     with pytest.raises(rltrain.errors.InputError, match="no run there"):
         rltrain.read(tmp_path / "none")
-
-
-def test_configs_and_runs_are_checked(run):
-    report = rltrain.check("dqn_cartpole", {"environment.num_envs": 3})
-    assert (report.num_envs, report.algorithm, report.ok) == (3, "dqn", True)
-    assert rltrain.check(run).ok
-    state = next(run.folder.glob("checkpoints/*/state.json"))
-    state.write_text(state.read_text() + " ")
-    assert not rltrain.check(run.folder).ok
 
 
 # Known models

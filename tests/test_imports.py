@@ -21,6 +21,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
         "yaml_subset",
         "whole_files",
         "lettering",
+        "side_by_side",
         "version",
     },
     {"registry", "kinds"},

@@ -6,12 +6,15 @@ Long files are thinned evenly while they are read, so that a picture of a run of
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.experiment.settings import environment_name
 from rltrain.plain_files import as_number, is_count, json_lines, read_object, reason
@@ -132,6 +135,12 @@ def counters_of(path: Path) -> list[str]:
     """The counters of a file of JSON lines: the whole numbers in its first row. Metrics are written as floats."""
     first = next(_rows(path), {})
     return [name for name, value in islice(first.items(), MOST_COLUMNS) if is_count(value)]
+
+
+def column(values: Sequence[float], counts: bool) -> Array:
+    """[n] int64 of a counter, -1 where a row lacks it; float64 of a metric."""
+    found = np.array(values, np.float64)
+    return np.where(np.isnan(found), -1, found).astype(np.int64) if counts else found
 
 
 def finite(values: Collection[float]) -> bool:

@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from rltrain import side_by_side
 from rltrain.core import Blob, State
 from rltrain.errors import CheckpointError, DiskError
 from rltrain.run import machine, state_codec
@@ -131,12 +131,13 @@ class Checkpoints:
         """Writes the blobs that no checkpoint has and returns their names. Afterwards `_known` has all of `blobs`."""
         fresh: dict[str, BlobEntry] = {}
         missing = [blob for name, blob in blobs.items() if not self._has(name)]
-        with ThreadPoolExecutor(machine.cores()) as pool:  # compression frees Python's lock
-            for i in range(0, len(missing), machine.cores()):  # few at a time: what cannot be shrunk must not pile up
-                some = missing[i : i + machine.cores()]
-                for blob, (data, raw_size) in zip(some, pool.map(state_codec.pack_blob, some), strict=True):
-                    fresh[blob.name] = BlobEntry.of(blob.name, entry(data), raw_size)
-                    replace_file(self._disk, self._chunks / fresh[blob.name].file, data)
+        cores = machine.cores()
+        for i in range(0, len(missing), cores):  # few at a time: what cannot be shrunk must not pile up
+            some = missing[i : i + cores]
+            packed = side_by_side.each(state_codec.pack_blob, some, cores)  # compression frees Python's lock
+            for blob, (data, raw_size) in zip(some, packed, strict=True):
+                fresh[blob.name] = BlobEntry.of(blob.name, entry(data), raw_size)
+                replace_file(self._disk, self._chunks / fresh[blob.name].file, data)
         if fresh:
             self._disk.sync_folder(self._chunks)
             self._known |= fresh

@@ -9,6 +9,7 @@ import fcntl
 import os
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -49,6 +50,8 @@ class Lock:
         """Ends the lock; a second call does nothing."""
         # The file stays: were it removed, two processes could each lock a file of that name.
         if self._descriptor >= 0:
+            with suppress(OSError):  # a mount without locks
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # a child that was forked meanwhile has the file open too
             os.close(self._descriptor)
             self._descriptor = -1
 

@@ -3,21 +3,27 @@
 It is advanced in a thread of its own. So Ctrl-C, which Python raises in the main thread and anywhere, never falls into
 the middle of a step: the step that is under way is finished, the run is saved, and then KeyboardInterrupt goes on. No
 signal handler is installed, and it works in any thread of a program.
+
+The thread is a plain daemon, no `concurrent.futures` executor: those refuse work as soon as the main thread has come
+to its end, while the threads that it began still train. A run that is at work when the process ends is saved by atexit.
 """
 
 from __future__ import annotations
 
+import atexit
 import base64
+import concurrent.futures.thread  # noqa: F401  # torch loads it, which fails once the main thread has ended
 import html
 import math
+import os
 import warnings
-from collections.abc import Generator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from queue import SimpleQueue
+from threading import Lock, Thread
 
 from rltrain import words
 from rltrain.core import Array
@@ -98,28 +104,63 @@ class RunResult:
 
 
 class Session:
-    """A run that is at work, in a thread of its own, until it ends or whoever watches leaves."""
+    """A run that is at work, in a thread of its own, until it ends, whoever watches leaves, or the process ends."""
 
     def __init__(self, run: Run) -> None:
         self._run, self._advance = run, run.advance()
         self._error: BaseException | None = None
-        self._worker = ThreadPoolExecutor(1, "rltrain")
+        self._process, self._left = os.getpid(), False
+        self._worker = Thread(target=self._work, name="rltrain", daemon=True)
+        self._asked: SimpleQueue[tuple[Callable[[], Event | None], Future[Event | None]]] = SimpleQueue()
+        self._lock = Lock()
+        self._ending: Future[Event | None] | None = None  # the last that is asked of the thread
 
     def events(self) -> Generator[Event, None, None]:
         """What happens in the run. Whoever leaves before its end, by Ctrl-C too, leaves it saved and closed.
 
         A second Ctrl-C does not wait for that; it goes on in its thread.
         """
+        self._worker.start()
         try:
-            while (event := self._worker.submit(self._next).result()) is not None:
+            atexit.register(self._leave)
+            while (event := self._ask(self._next).result()) is not None:
                 yield event._replace(counters=dict(event.counters), metrics=dict(event.metrics))
         except (GeneratorExit, KeyboardInterrupt):
             self._run.request_stop("SIGINT")
             raise
         finally:
-            ended = self._worker.submit(self._end)
-            self._worker.shutdown(wait=False)
-            ended.result()
+            self._finish()
+
+    def _leave(self) -> None:
+        """The process ends while the run is at work. Its thread stays: torch aborts where one ends as Python does."""
+        self._left = True
+        self._run.request_stop("SIGINT")
+        self._finish()
+
+    def _finish(self) -> None:
+        """End the run, and wait for it. A forked child has no part in it: it has neither the thread nor the lock."""
+        if os.getpid() == self._process:
+            self._ask(self._end, last=True).result()
+
+    def _ask(self, work: Callable[[], Event | None], last: bool = False) -> Future[Event | None]:
+        """Have it done by the thread. After the last nothing else is: whoever asks gets the same answer."""
+        with self._lock:
+            if self._ending is not None:
+                return self._ending
+            answer: Future[Event | None] = Future()
+            self._asked.put((work, answer))
+            self._ending = answer if last else None
+            return answer
+
+    def _work(self) -> None:
+        while True:
+            work, answer = self._asked.get()
+            try:
+                answer.set_result(work())
+            except BaseException as error:
+                answer.set_exception(error)
+            if answer is self._ending and not self._left:
+                return
 
     def _next(self) -> Event | None:
         try:
@@ -134,6 +175,7 @@ class Session:
                 pass
         except BaseException as error:
             self._error = error
+        atexit.unregister(self._leave)
         self._run.close(None if self._error is None else state_after(self._error))
         if self._error is not None:  # also one that came while Ctrl-C did
             raise self._error
@@ -191,4 +233,4 @@ def driven(run: Run, sure: bool, picture: bool) -> RunResult:
 def _columns(path: Path) -> dict[str, Array]:
     counters = reading.counters_of(path)
     found = reading.read(path, most=None)
-    return {name: np.array(values, np.int64 if name in counters else np.float64) for name, values in found.items()}
+    return {name: reading.column(values, name in counters) for name, values in found.items()}

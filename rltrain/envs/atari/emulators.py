@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from ale_py.vector_env import AtariVectorEnv
 
+from rltrain import side_by_side
 from rltrain.core import Array
 
 
@@ -82,8 +82,8 @@ class Apart:
             found: tuple[Array, dict[str, Array]] = self._each[chosen[number]].reset(seed=seeds[number : number + 1])
             return found
 
-        with ThreadPoolExecutor(self._threads) as pool:  # a seeded reset takes 0.1 s, and frees Python's lock
-            said = list(pool.map(begin, range(len(chosen))))
+        # A seeded reset takes 0.1 s, and frees Python's lock.
+        said = side_by_side.each(begin, range(len(chosen)), self._threads)
         if which.all():
             nothing = np.zeros(len(which), dtype=bool)
             obs, lives = (np.concatenate(rows) for rows in ([obs for obs, _ in said], [i["lives"] for _, i in said]))

@@ -7,11 +7,11 @@ keeps its number, from which its seeds are drawn, and what is saved is the same.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 
+from rltrain import side_by_side
 from rltrain.core import Array, State, Step, joined
 from rltrain.envs.atari.settings import AtariConfig
 from rltrain.envs.atari.vector import Atari, check_frames
@@ -38,10 +38,7 @@ class Halves:
 
     def _both(self, call: Callable[[Atari, int], Step]) -> Step:
         """What both say, asked at once: emulators free Python's lock."""
-        with ThreadPoolExecutor(1) as pool:
-            other = pool.submit(call, self.parts[1], 1)
-            steps = [call(self.parts[0], 0), other.result()]
-        return joined(steps)
+        return joined(side_by_side.each(lambda i: call(self.parts[i], i), range(2), 2))
 
     def close(self) -> None:
         for half in self.parts:
