@@ -363,6 +363,28 @@ def test_numbers_of_different_runs_are_columns_of_one_length(tmp_path, run):
     assert len(rltrain.read([run, tmp_path / "other"])["run"]) == len(columns["run"])
     with pytest.raises(rltrain.errors.InputError, match="no run there"):
         rltrain.read(tmp_path / "none")
+    with pytest.raises(rltrain.errors.InputError, match="table: 'train' is unknown; one of training, evaluations"):
+        rltrain.read(run, "train")
+
+
+def test_rows_that_lack_a_counter_and_odd_folders_are_read(tmp_path):
+    odd = tmp_path / "run[1]"
+    odd.mkdir()
+    (odd / "config.yaml").write_text("algorithm: {name: mine}\n")
+    (odd / "metrics.jsonl").write_text('{"updates": 1, "run": 7}\n{"loss": 0.5}\n{"updates": null}\n')
+    for given in (odd, str(odd), tmp_path / "*"):
+        columns = rltrain.read(given)
+        assert list(columns["updates"]) == [1, -1, -1] and columns["updates"].dtype == np.int64
+        assert set(columns["run"]) == {str(odd)}
+
+
+def test_configs_and_runs_are_checked(run):
+    report = rltrain.check("dqn_cartpole", {"environment.num_envs": 3})
+    assert (report.num_envs, report.algorithm, report.ok) == (3, "dqn", True)
+    assert rltrain.check(run).ok
+    state = next(run.folder.glob("checkpoints/*/state.json"))
+    state.write_text(state.read_text() + " ")
+    assert not rltrain.check(run.folder).ok
 
 
 # Known models

@@ -14,7 +14,7 @@ from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.report import reading
 from rltrain.run import folder, unverified
-from rltrain.spelling import shown
+from rltrain.spelling import described, shown
 
 FILES = {"training": "metrics.jsonl", "evaluations": "eval.jsonl", "timings": "timings.jsonl"}
 Table = Literal["training", "evaluations", "timings"]
@@ -28,7 +28,11 @@ def read(runs: Where | Iterable[Where], table: Table = "training") -> dict[str, 
     `run`, `algorithm` and `environment` are texts, `seed` and the counters int64, metrics float64. A metric that a run
     lacks is NaN, a counter -1. InputError for what is no run.
     """
-    given = [runs] if isinstance(runs, str | os.PathLike) else list(runs)
+    given = list(runs) if isinstance(runs, Iterable) and not isinstance(runs, str | os.PathLike) else [runs]
+    if wrong := [each for each in given if not isinstance(each, str | os.PathLike)]:
+        raise InputError(f"runs: expected folders or patterns of folders, got {described(wrong[0])}")
+    if table not in FILES:
+        raise InputError(f"table: {described(table)} is unknown; one of {', '.join(FILES)}")
     tables = []
     for place in dict.fromkeys(path for each in given for path in folders_of(os.fspath(each))):
         config = unverified.config(place)
@@ -39,7 +43,8 @@ def read(runs: Where | Iterable[Where], table: Table = "training") -> dict[str, 
         columns = {name: np.full(length, text) for name, text in same.items()}
         columns["seed"] = np.full(length, config.seed, np.int64)
         counters = reading.counters_of(place / FILES[table])
-        columns |= {k: np.array(v, np.int64 if k in counters else np.float64) for k, v in numbers.items()}
+        numbers = {name: values for name, values in numbers.items() if name not in columns}
+        columns |= {name: reading.column(values, name in counters) for name, values in numbers.items()}
         tables.append((length, columns))
     names = dict.fromkeys(name for _, columns in tables for name in columns)
     kinds = {name: next(columns[name].dtype for _, columns in tables if name in columns) for name in names}
@@ -54,12 +59,14 @@ def read(runs: Where | Iterable[Where], table: Table = "training") -> dict[str, 
 def folders_of(given: str) -> list[Path]:
     """The run folders that a path or a pattern means, s2 before s10. InputError if there is none."""
     places = (
-        [Path(path) for path in sorted(glob.glob(given))] if any(sign in given for sign in "*?[") else [Path(given)]
+        [Path(path) for path in sorted(glob.glob(given))]
+        if any(sign in given for sign in "*?[") and not os.path.isdir(given)
+        else [Path(given)]
     )
     found = []
     for place in places:
-        inside = [marker.parent for marker in place.glob(f"*/{folder.MARKER}")]
-        own = (place / folder.MARKER).is_file()
+        inside = [marker.parent for marker in place.glob(f"*/{folder.MARKER}")] if os.path.isdir(place) else []
+        own = os.path.isfile(place / folder.MARKER)
         found += [place] if own else sorted(inside, key=lambda member: (len(member.name), member.name))
     if not found:
         raise InputError(f"{shown(given)}: no run there; a run is a folder with a {folder.MARKER}")
