@@ -16,6 +16,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.experiment.config import Experiment, loads
@@ -24,7 +26,7 @@ from rltrain.mdp.model import Model
 from rltrain.run import folder, group
 from rltrain.run.blas import one_thread
 from rltrain.run.loop import Event
-from rltrain.spelling import shown
+from rltrain.spelling import described, shown
 from rltrain.verbs import check as checks
 from rltrain.verbs import evaluate as evaluations
 from rltrain.verbs import read as columns
@@ -200,7 +202,7 @@ def solve(
     InputError for what makes no sense together, and where no finite answer exists.
     """
     with one_thread():
-        return solved(model, settings or {}, discount, method, epsilon, exact, average, horizon)
+        return solved(model, plain(settings or {}), discount, method, epsilon, exact, average, horizon)
 
 
 def experiment_of(
@@ -212,8 +214,8 @@ def experiment_of(
         return config.replace(*changes)
     if isinstance(config, Mapping):
         return loads(_written("config", write, config), "config", changes)
-    text = os.fspath(config)
-    if "\n" in text or (": " in text and not Path(text).exists()):
+    text = _text("config", config)
+    if "\n" in text or text.lstrip().startswith("{") or (": " in text and not os.path.exists(text)):
         return loads(text, "config", changes)
     return load_config(_file(text), changes)
 
@@ -226,6 +228,11 @@ def settings_of(overrides: Overrides, seed: int | None = None, max_wall: str | i
     """
     if isinstance(overrides, str):
         raise InputError(f"overrides: {shown(overrides)!r} is one text; write a list of them, or a mapping")
+    if not isinstance(overrides, Mapping):
+        overrides = list(overrides) if isinstance(overrides, Iterable) else [overrides]
+        if wrong := [text for text in overrides if not isinstance(text, str)]:
+            rule = "expected a mapping, or texts such as 'algorithm.gamma=0.95'"
+            raise InputError(f"overrides: {rule}, got {described(wrong[0])}")
     given: dict[str, Any] = {}
     for key, value in overrides.items() if isinstance(overrides, Mapping) else ():
         inside = key in BLOCKS and isinstance(value, Mapping)
@@ -233,33 +240,61 @@ def settings_of(overrides: Overrides, seed: int | None = None, max_wall: str | i
     if seed is not None:
         given["run.seed"] = seed
     if max_wall is not None:
-        given["run.max_wall"] = f"{max_wall}s" if isinstance(max_wall, int) else max_wall
-    texts = [] if isinstance(overrides, Mapping) else list(overrides)
+        seconds = plain(max_wall)
+        given["run.max_wall"] = f"{seconds}s" if type(seconds) is int else seconds
+    texts = [] if isinstance(overrides, Mapping) else overrides
     return [*texts, *(f"{key}={_written(key, flow, value)}" for key, value in given.items())]
+
+
+def plain(value: Any) -> Any:
+    """A value as YAML knows it: a scalar of numpy's is Python's, a path a text, within lists and mappings too."""
+    match value:
+        case np.generic():
+            return value.item()
+        case os.PathLike():
+            return os.fspath(value)
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case Mapping():
+            return {plain(key): plain(item) for key, item in value.items()}
+    return value
 
 
 def _written(key: str, form: Callable[[Any], str], value: Any) -> str:
     try:
-        return form(value)
-    except TypeError as error:
+        return form(plain(value))
+    except (TypeError, RecursionError) as error:
         raise InputError(f"{key}: {error}; numbers, texts, lists and mappings have one") from error
+
+
+def _text(what: str, given: Any) -> str:
+    """A path, or a name or text, as text."""
+    if not isinstance(given, str | os.PathLike):
+        raise InputError(f"{what}: expected a path or a text, got {described(given)}")
+    return os.fspath(given)
 
 
 def _file(text: str) -> Path:
     """The config's file: as it is given, or of this name in configs/, here or beside the package."""
     named = [home / f"{text}.yaml" for home in (Path("configs"), CONFIGS)]
-    return next((path for path in (Path(text), *named) if path.is_file()), Path(text))
+    return next((path for path in (Path(text), *named) if os.path.isfile(path)), Path(text))
 
 
 def _is_config(target: Place, runs_dir: Path) -> bool:
     text = os.fspath(target)
-    is_run = (runs_dir / text).is_dir() or Path(text).is_dir()
-    return "\n" in text or ": " in text or checks.is_config(text, runs_dir) or (not is_run and _file(text).is_file())
+    is_run = os.path.isdir(runs_dir / text) or os.path.isdir(text)
+    return (
+        "\n" in text
+        or text.lstrip().startswith("{")
+        or ": " in text
+        or checks.is_config(text, runs_dir)
+        or (not is_run and os.path.isfile(_file(text)))
+    )
 
 
 def _alone(run: Place, runs_dir: Place) -> str:
     """The run that is meant. InputError for the folder of several seeds."""
-    text = os.fspath(run)
+    text = _text("run", run)
     several = group.find(Path(runs_dir), text)
     if several is not None:
         raise InputError(

@@ -127,8 +127,39 @@ def test_overrides_are_a_mapping_or_texts_and_go_through_the_command_lines_check
     ):
         with pytest.raises(rltrain.errors.InputError, match=rule):
             api.experiment_of("dqn_cartpole", bad)
+    for wrong in (None, 5, [5], [("algorithm.gamma", 0.9)], b"algorithm.gamma=0.9"):
+        with pytest.raises(rltrain.errors.InputError, match="overrides: expected a mapping, or texts such as"):
+            api.experiment_of("dqn_cartpole", wrong)
     with pytest.raises(rltrain.errors.InputError, match="no such file; did you mean"):
         rltrain.train(ROOT / "configs" / "dqn_cartpol.yaml")
+
+
+def test_numbers_of_numpy_and_paths_are_settings_as_pythons_are(tmp_path):
+    wanted = api.experiment_of("dqn_cartpole", {"algorithm.gamma": 0.5, "run.budget": {"env_steps": 9}}, 3, 90)
+    given = {"algorithm.gamma": np.float32(0.5), "run.budget": {"env_steps": np.int64(9)}}
+    assert api.experiment_of("dqn_cartpole", given, np.arange(9)[3], np.int64(90)) == wanted
+    assert api.experiment_of(wanted.to_dict() | {"run": {"seed": np.uint8(4)}}).run.seed == 4
+    assert api.experiment_of("dqn_cartpole", {"algorithm.gamma": np.float64(0.1)}).algorithm.gamma == 0.1
+    model = ROOT / "configs" / "mdp" / "book.yaml"
+    assert api.experiment_of({"algorithm": "viter", "environment": model}).environment.id == str(model)
+    lake = rltrain.solve("FrozenLake-v1", {"is_slippery": np.bool_(False)}, discount=1)
+    assert lake.value["0,0"] == pytest.approx(1)
+
+
+def test_a_config_in_one_line_is_a_text_however_long_and_what_is_none_is_refused():
+    wanted = load(ROOT / "configs" / "dqn_cartpole.yaml")
+    for separators in ((", ", ": "), (",", ":")):
+        line = json.dumps(wanted.to_dict(), separators=separators)
+        assert len(line) > 255 and api.experiment_of(line) == wanted and rltrain.check(line).ok
+    endless = {"algorithm": "dqn", "environment": "CartPole-v1"}
+    endless["run"] = endless
+    for wrong in (None, 5, b"dqn_cartpole", [1], "a" * 5_000, "a: " * 5_000, endless):
+        with pytest.raises(rltrain.errors.InputError):
+            api.experiment_of(wrong)
+    for function in (rltrain.evaluate, rltrain.load, rltrain.resume, rltrain.check, rltrain.read):
+        for wrong in ("a" * 5_000, None, 5, b"run"):
+            with pytest.raises(rltrain.errors.InputError):
+                function(wrong)
 
 
 # Runs

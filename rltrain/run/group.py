@@ -12,6 +12,7 @@ The configuration is copied when the group begins, so a file that is edited mean
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -123,9 +124,9 @@ def find(runs_dir: Path, given: str | Path) -> SeedGroup | None:
     name = str(given)
     candidates = [runs_dir / name] if folders.NAME.fullmatch(name) else []
     for path in [*candidates, Path(name)]:
-        if (path / folders.MARKER).is_file():
+        if os.path.isfile(path / folders.MARKER):  # False, not an error, for a name that is too long
             return None
-        if (path / folders.GROUP_MARKER).is_file():
+        if os.path.isfile(path / folders.GROUP_MARKER):
             return read(path)
     return None
 

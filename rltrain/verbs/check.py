@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -78,8 +79,8 @@ class RunReport:
 def is_config(target: str, runs_dir: Path) -> bool:
     """A file, or what is called like one, is a config; a folder or a run's name is not."""
     path = Path(target)
-    return path.is_file() or (
-        path.suffix in (".yaml", ".yml") and not path.is_dir() and not (runs_dir / target).is_dir()
+    return os.path.isfile(path) or (
+        path.suffix in (".yaml", ".yml") and not os.path.isdir(path) and not os.path.isdir(runs_dir / target)
     )
 
 
@@ -118,7 +119,7 @@ def check_config(experiment: Experiment, runs_dir: Path) -> ConfigReport:
 def check_run(run: str, runs_dir: Path) -> RunReport:
     """Every checkpoint of a run, or the one that is given by its folder, with the faults that it has."""
     path = Path(run)
-    if path.is_dir() and (path / "MANIFEST.json").exists():
+    if os.path.isfile(path / "MANIFEST.json"):
         home, wanted = path.resolve().parent.parent, [path.resolve().name]
     else:
         home, wanted = folder.find(runs_dir, run), []

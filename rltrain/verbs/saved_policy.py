@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,7 +55,7 @@ def read(checkpoint: str | Path, runs_dir: Path, last: bool = False) -> SavedRun
 def locate(checkpoint: str, runs_dir: Path, last: bool) -> tuple[Path, str]:
     """The checkpoint folder that is meant, and why; the run's own folder stands for its newest whole checkpoint."""
     path = Path(checkpoint)
-    if path.is_dir() and not (path / folder.MARKER).exists():
+    if os.path.isdir(path) and not (path / folder.MARKER).exists():
         if (path / "MANIFEST.json").exists():
             return path, "as asked for"
         raise InputError(f"{path} is neither a run (no {folder.MARKER}) nor a checkpoint (no MANIFEST.json)")
