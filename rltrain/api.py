@@ -70,7 +70,7 @@ def train(
     """
     experiment = experiment_of(config, overrides, seed, max_wall)
     with one_thread() as sure:
-        run = training.begin(experiment, Path(runs_dir), name, f"rltrain.train({experiment.source!r})")
+        run = training.begin(experiment, Path(runs_dir).absolute(), name, f"rltrain.train({experiment.source!r})")
         return driven(run, sure, picture)
 
 
@@ -93,7 +93,7 @@ def stream(
 
     def events() -> Iterator[Event]:
         with one_thread() as sure:
-            run = training.begin(experiment, Path(runs_dir), name, f"rltrain.stream({experiment.source!r})")
+            run = training.begin(experiment, Path(runs_dir).absolute(), name, f"rltrain.stream({experiment.source!r})")
             with closing(watched(run, sure, picture)) as found:
                 yield from found
 
@@ -114,7 +114,7 @@ def resume(
     depends that is learned, such as {"run.budget": {"env_steps": 200_000}}. Ctrl-C and errors are as of `train`;
     BusyError while another process works in the folder, CheckpointError where no checkpoint is whole.
     """
-    place = folder.find(Path(runs_dir), _alone(run, runs_dir))
+    place = folder.find(Path(runs_dir), _alone(run, runs_dir)).absolute()
     with one_thread() as sure:
         return driven(training.resume(place, settings_of(overrides, max_wall=max_wall)), sure, picture)
 
@@ -137,6 +137,7 @@ def evaluate(
     config says, `epsilon` None the protocol's share of random actions. Ctrl-C raises KeyboardInterrupt.
     CheckpointError, InputError.
     """
+    games, seed = _whole("games", games, 1), _whole("seed", seed, 0)
     with one_thread():
         saved = _saved(run, runs_dir, last)
         found = evaluations.evaluate(saved, games, protocol, epsilon, seed, device=device)
@@ -201,6 +202,8 @@ def solve(
 
     InputError for what makes no sense together, and where no finite answer exists.
     """
+    if horizon is not None:
+        horizon = _whole("horizon", horizon, 1)
     with one_thread():
         return solved(model, plain(settings or {}), discount, method, epsilon, exact, average, horizon)
 
@@ -265,6 +268,13 @@ def _written(key: str, form: Callable[[Any], str], value: Any) -> str:
         return form(plain(value))
     except (TypeError, RecursionError) as error:
         raise InputError(f"{key}: {error}; numbers, texts, lists and mappings have one") from error
+
+
+def _whole(what: str, value: Any, least: int) -> int:
+    number = plain(value)
+    if type(number) is not int or number < least:
+        raise InputError(f"{what}: expected a whole number of at least {least}, got {described(number)}")
+    return number
 
 
 def _text(what: str, given: Any) -> str:

@@ -236,6 +236,21 @@ def test_ctrl_c_saves_the_run_and_says_how_to_go_on(tmp_path):
     assert rltrain.resume(tmp_path / "run", more, picture=False).counters["env_steps"] > reached
 
 
+def test_a_run_stays_in_its_folder_though_the_working_folder_changes(tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for event in rltrain.stream("dqn_cartpole", SHORT, name="watched", picture=False):
+        if event.kind == "step":
+            monkeypatch.chdir(tmp_path / "other")
+    assert rltrain.check(tmp_path / "runs" / "watched").checkpoints
+    monkeypatch.chdir(tmp_path)
+    found = rltrain.train("dqn_cartpole", SHORT, name="run", picture=False)
+    assert repr(found).endswith(", runs/run>")
+    monkeypatch.chdir(tmp_path / "other")
+    assert rltrain.resume(found, picture=False).folder == found.folder == tmp_path / "runs" / "run"
+    assert len(found.training["env_steps"]) and list((tmp_path / "other").iterdir()) == []
+
+
 class OddGame(gymnasium.Env):
     """A game that says when it is played, and raises at a step."""
 
@@ -351,6 +366,10 @@ def test_an_evaluation_is_the_commands(run, capsys):
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(score.json()))
     assert (score.mean, len(score.returns)) == (np.mean(score.returns), 3) and score.interval == score.games.ci95
     assert repr(score).startswith("<dqn on CartPole-v1: mean ")
+    assert rltrain.evaluate(run, np.int64(3), seed=np.uint8(4)) == score
+    for wrong in ({"games": 0}, {"games": 2.0}, {"games": "2"}, {"games": True}, {"seed": -1}, {"seed": None}):
+        with pytest.raises(rltrain.errors.InputError, match="expected a whole number of at least"):
+            rltrain.evaluate(run, **wrong)
 
 
 def test_ctrl_c_ends_an_evaluation(tmp_path):

@@ -40,7 +40,7 @@ TOLD = ("return/mean", "error/max", "bound", "loss/td")  # metrics that the text
 class RunResult:
     """A run as a session left it. It may be given wherever a run's folder may."""
 
-    folder: Path
+    folder: Path  # absolute: the run is found though the working folder changes
     title: str  # algorithm and environment
     counters: Mapping[str, int]  # how far it is: env_steps, episodes, updates, ...
     metrics: Mapping[str, float]  # of the session's last step: return/mean, loss/td, ...; NaN where not known
@@ -73,6 +73,10 @@ class RunResult:
         path = self.folder / curve.NAME
         return path if path.is_file() else curve.draw(self.folder)
 
+    def _shown(self) -> str:
+        """The folder as seen from the working folder."""
+        return str(self.folder.relative_to(Path.cwd()) if self.folder.is_relative_to(Path.cwd()) else self.folder)
+
     def _rows(self) -> dict[str, str]:
         rows = {words.counter(name): words.count(value) for name, value in self.counters.items()}
         rows |= {
@@ -85,11 +89,11 @@ class RunResult:
 
     def __repr__(self) -> str:
         rows = self._rows()
-        return f"<{self.title}, {rows.pop('state')}: {', '.join(f'{k} {v}' for k, v in rows.items())}, {self.folder}>"
+        return f"<{self.title}, {rows.pop('state')}: {', '.join(f'{k} {v}' for k, v in rows.items())}, {self._shown()}>"
 
     def _repr_html_(self) -> str:
         """For a notebook: the last numbers as a table, and the curve."""
-        cells = {**self._rows(), "folder": str(self.folder)}
+        cells = {**self._rows(), "folder": self._shown()}
         if self.warnings:
             cells["warnings"] = "; ".join(self.warnings)
         rows = "".join(
