@@ -35,17 +35,23 @@ def _exists(settings: EnvironmentConfig) -> bool:
 
 
 def _describe(settings: EnvironmentConfig, options: EnvOptions) -> EnvSpec:
-    from rltrain.envs.gym import games, numbered
+    if options.task != "env":
+        from rltrain.envs.gym import numbered
 
-    describe = games.describe if options.task == "env" else numbered.describe
-    return describe(settings, options.num_envs)
+        return numbered.describe(settings, options.num_envs)
+    from rltrain.envs.gym import games
+
+    return games.describe(settings, options.num_envs)
 
 
 def _make(settings: EnvironmentConfig, options: EnvOptions) -> Env:
-    from rltrain.envs.gym import games, numbered
+    if options.task != "env":
+        from rltrain.envs.gym import numbered
 
-    make = games.make if options.task == "env" else numbered.make
-    return make(settings, options.num_envs)
+        return numbered.make(settings, options.num_envs)
+    from rltrain.envs.gym import games
+
+    return games.make(settings, options.num_envs)
 
 
 def _film(settings: EnvironmentConfig, task: str) -> Filmed:
