@@ -5,10 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
@@ -32,7 +32,6 @@ algorithm: {{name: qlearn, learners: 2}}
 environment: {{id: {ROOT / "configs/mdp/book.yaml"}, max_episode_steps: 50}}
 run: {{budget: {{env_steps: 20000}}}}
 """
-SECONDS = 300.0  # that nothing here should need, on however busy a machine
 
 
 @pytest.fixture
@@ -69,7 +68,8 @@ def begun(place):
     yield begin
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 def outcome(run):
@@ -82,13 +82,6 @@ def outcome(run):
 
 def results(group):
     return json.loads((group / "seeds.json").read_text())["results"]
-
-
-def wait_for(condition):
-    end = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(("config", "seeds", "model"), [("c.yaml", (3, 1), False), ("book.yaml", (7,), True)])
@@ -153,18 +146,18 @@ def test_what_cannot_be_built_is_said_once_and_leaves_nothing_behind(rltrain, pl
 
 def test_a_killed_child_is_told_from_those_that_finish(begun, place):
     process = begun("train", "long.yaml", "--seeds", "2", "--jobs", "2", "--name", "g", "-q")
-    wait_for((place / "runs/g/s0/metrics.jsonl").exists)
+    wait_for((place / "runs/g/s0/metrics.jsonl").exists, process)
     os.kill(int((place / "runs/g/s0/.lock").read_text().split()[0]), signal.SIGKILL)
-    out, _ = process.communicate(timeout=SECONDS)
+    out, _ = process.communicate()
     assert process.returncode == 137, out
     assert "seed 0 failed (exit code -9)" in out and "killed by SIGKILL" in out and "1 finished, 1 failed" in out
 
 
 def test_ctrl_c_saves_all_and_the_resumed_runs_end_the_same(begun, rltrain, place):
     process = begun("train", "long.yaml", "--seeds", "2", "--jobs", "1", "--name", "g", "-q")
-    wait_for((place / "runs/g/s0/metrics.jsonl").exists)
+    wait_for((place / "runs/g/s0/metrics.jsonl").exists, process)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=SECONDS)
+    out, _ = process.communicate()
     assert process.returncode == 130, out
     assert "of 2 seeds 1 stopped and saved, 1 not begun" in out and "go on with: rltrain resume runs/g" in out
     assert not is_locked(place / "runs/g/s0") and not (place / "runs/g/s1").exists()
@@ -177,16 +170,16 @@ def test_ctrl_c_saves_all_and_the_resumed_runs_end_the_same(begun, rltrain, plac
 
 def test_sigterm_stops_all_and_is_told_by_the_exit_code(begun, place):
     process = begun("train", "long.yaml", ENDLESS, "--seeds", "2", "--jobs", "2", "--name", "g", "-q")
-    wait_for(lambda: all((place / f"runs/g/s{seed}/metrics.jsonl").exists() for seed in (0, 1)))
+    wait_for(lambda: all((place / f"runs/g/s{seed}/metrics.jsonl").exists() for seed in (0, 1)), process)
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=SECONDS)
+    out, _ = process.communicate()
     assert process.returncode == 143 and "stopped by SIGTERM after" in out and "2 stopped and saved" in out, out
 
 
 def test_a_killed_parent_leaves_no_child(begun, place):
     process = begun("train", "long.yaml", ENDLESS, "--seeds", "2", "--jobs", "2", "--name", "g", "-q")
     members = [place / "runs/g" / name for name in ("s0", "s1")]
-    wait_for(lambda: all((member / "metrics.jsonl").exists() for member in members))
+    wait_for(lambda: all((member / "metrics.jsonl").exists() for member in members), process)
     process.kill()
     wait_for(lambda: not any(map(is_locked, members)))
     for member in members:
@@ -197,13 +190,13 @@ def test_a_killed_parent_leaves_no_child(begun, place):
 
 def test_a_time_limit_is_one_of_the_whole_command(begun, place):
     process = begun("train", "long.yaml", ENDLESS, "--seeds", "3", "-j", "2", "--max-wall", "2s")
-    out, _ = process.communicate(timeout=SECONDS)
+    out, _ = process.communicate()
     assert process.returncode == 0 and "stopped by --max-wall after" in out and "1 not begun" in out
 
 
 def test_a_group_has_room_for_one_command(begun, rltrain, place):
-    begun("train", "long.yaml", ENDLESS, "--seeds", "2", "--name", "g")
-    wait_for((place / "runs/g/s0/metrics.jsonl").exists)
+    process = begun("train", "long.yaml", ENDLESS, "--seeds", "2", "--name", "g")
+    wait_for((place / "runs/g/s0/metrics.jsonl").exists, process)
     code, _, err = rltrain("resume", "g")
     assert code == 5 and "runs/g is in use by process" in err
     code, _, err = rltrain("train", "long.yaml", "--seeds", "2", "--name", "g")

@@ -5,9 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
+from waiting import wait_for
 
 from rltrain import registry
 from rltrain.cli import app, listing
@@ -311,11 +311,9 @@ def test_a_signal_saves_stops_and_says_how_to_go_on(place, sent, code):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     metrics = place / "runs/r/metrics.jsonl"
-    begun = time.monotonic()
-    while not (metrics.exists() and metrics.stat().st_size) and time.monotonic() - begun < 60:
-        time.sleep(0.02)
+    wait_for(lambda: metrics.exists() and metrics.stat().st_size, process)
     process.send_signal(sent)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate()
     assert process.returncode == code
     assert "stopped by" in out and "go on with: rltrain resume runs/r" in out.splitlines()[-1]
     assert json.loads((place / "runs/r/status.json").read_text())["state"] == "interrupted"
@@ -342,11 +340,10 @@ def test_ctrl_c_during_an_evaluation_stops_it_and_the_resumed_run_plays_it(rltra
     command = [sys.executable, "-m", "rltrain", "train", "c.yaml", "run.evaluate.episodes=90000", "--name", "r"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    metrics, begun = place / "runs/r/metrics.jsonl", time.monotonic()
-    while not (metrics.exists() and metrics.read_text().count("\n") == 10) and time.monotonic() - begun < 60:
-        time.sleep(0.02)
+    metrics = place / "runs/r/metrics.jsonl"
+    wait_for(lambda: metrics.exists() and metrics.read_text().count("\n") == 10, process)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate()
     assert process.returncode == 130 and "stopped by Ctrl-C after 10 episodes" in out
     assert not (place / "runs/r/eval.jsonl").exists()
     assert out.count("saved  ") == 1  # at the end, though a save was due, and it was stopped

@@ -3,11 +3,9 @@
 import os
 import pty
 import re
-import select
 import signal
 import subprocess
 import sys
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -157,14 +155,13 @@ class Session:
         os.close(slave)
         self.master, self.text = master, ""
 
-    def until(self, words, seconds=60.0):
-        end = time.monotonic() + seconds
-        while words not in self.text and time.monotonic() < end:
-            if select.select([self.master], [], [], 0.1)[0]:
-                try:
-                    self.text += os.read(self.master, 65536).decode(errors="replace")
-                except OSError:  # the other side has gone
-                    break
+    def until(self, words):
+        """Read until these words have come, or the command has ended without them."""
+        while words not in self.text:
+            try:
+                self.text += os.read(self.master, 65536).decode(errors="replace")
+            except OSError:  # the other side has gone
+                break
         assert words in self.text, self.text[-2000:]
 
     def end(self):
@@ -176,7 +173,7 @@ class Session:
             if not data:
                 break
             self.text += data.decode(errors="replace")
-        _, err = self.process.communicate(timeout=30)
+        _, err = self.process.communicate()
         os.close(self.master)
         return self.process.returncode, err.decode()
 

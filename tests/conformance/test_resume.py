@@ -121,7 +121,7 @@ def rltrain(*arguments: str, cwd: Path) -> subprocess.Popen[bytes]:
 
 
 def finish(process: subprocess.Popen[bytes]) -> None:
-    out, _ = process.communicate(timeout=300)
+    out, _ = process.communicate()
     assert process.returncode == 0, out.decode()
 
 
@@ -236,7 +236,7 @@ def test_a_signal_saves_and_the_resumed_run_ends_the_same(number: int, code: int
     while process.poll() is None and not (metrics.exists() and metrics.stat().st_size):
         time.sleep(0.02)
     process.send_signal(number)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate()
     assert process.returncode == code, out.decode()
     assert "resume" in out.decode()
     steps = [json.loads(line)["env_steps"] for line in metrics.read_text().splitlines()]
@@ -252,7 +252,7 @@ def test_two_processes_on_one_run(tmp_path: Path) -> None:
     while process.poll() is None and not metrics.exists():
         time.sleep(0.02)
     second = rltrain("resume", "one", cwd=tmp_path)
-    out, _ = second.communicate(timeout=60)
+    out, _ = second.communicate()
     assert second.returncode == 5, out.decode()
     assert str(process.pid) in out.decode()
     finish(process)
@@ -269,7 +269,7 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_is_used(tmp_pat
     data[len(data) // 2] ^= 1
     arrays.write_bytes(data)
     process = rltrain("resume", "damaged", cwd=tmp_path)
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate()
     assert process.returncode == 0, out.decode()
     assert newest.name in out.decode()
     compare(tmp_path / "runs" / "whole", damaged)
