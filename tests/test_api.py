@@ -273,7 +273,13 @@ class OddGame(gymnasium.Env):
         return np.zeros(2, np.float32), 0.0, False, False, {}
 
 
-gymnasium.register("OddGame-v0", OddGame, max_episode_steps=20)
+@pytest.fixture(autouse=True)
+def odd_game():
+    gymnasium.register("OddGame-v0", OddGame, max_episode_steps=20)
+    yield
+    del gymnasium.registry["OddGame-v0"]
+
+
 ODD = {"algorithm": "basic", "environment": {"id": "OddGame-v0"}, "run": {"budget": {"env_steps": 500}}}
 
 

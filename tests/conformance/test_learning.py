@@ -27,6 +27,7 @@ def test_dqn_solves_cartpole(seed: int, tmp_path: Path) -> None:
     assert result["mean"] >= 475
 
 
+@pytest.mark.slow
 def test_dqn_is_on_its_way_on_cartpole(tmp_path: Path) -> None:
     """A fifth of the config's budget: far above random play, whose mean is 22."""
     config = str(ROOT / "configs" / "dqn_cartpole.yaml")

@@ -203,6 +203,7 @@ def test_a_killed_run_in_a_world_of_its_own(name: str, tmp_path: Path) -> None:
     prove(config, tmp_path, kills=3, seed=3)
 
 
+@pytest.mark.slow
 def test_dqn_on_sticky_pacman_with_life_loss_and_priorities(tmp_path: Path) -> None:
     config = tmp_path / "pacman.yaml"
     config.write_text(PACMAN)
@@ -216,6 +217,7 @@ def test_many_kills(name: str, seed: int, tmp_path: Path) -> None:
     prove(config_of(name, tmp_path), tmp_path, kills=8, seed=100 + seed)
 
 
+@pytest.mark.slow
 def test_saving_often_changes_nothing(tmp_path: Path) -> None:
     config = config_of("dqn", tmp_path)
     for name, every in (("often", 256), ("never", 10**9)):
@@ -259,7 +261,7 @@ def test_two_processes_on_one_run(tmp_path: Path) -> None:
 
 
 def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_is_used(tmp_path: Path) -> None:
-    config = config_of("dqn", tmp_path)
+    config = config_of("reinforce", tmp_path)
     finish(rltrain("train", str(config), "--name", "whole", cwd=tmp_path))
     finish(rltrain("train", str(config), "--name", "damaged", cwd=tmp_path))
     damaged = tmp_path / "runs" / "damaged"
