@@ -156,14 +156,17 @@ def load(run: Place, *, last: bool = False, device: str | None = None, runs_dir:
         return LoadedPolicy(_saved(run, runs_dir, last), device)
 
 
-def read(runs: Place | Iterable[Place], table: columns.Table = "training") -> dict[str, Array]:
+def read(
+    runs: Place | Iterable[Place], table: columns.Table = "training", *, runs_dir: Place = "runs"
+) -> dict[str, Array]:
     """The numbers of runs as columns of one length: `pandas.DataFrame(rltrain.read("runs/*"))`.
 
-    `runs` are folders, or patterns such as "runs/dqn-*"; a folder with the runs of several seeds stands for all of
-    them. `table` is "training" (a row a step), "evaluations", or "timings". The columns `run`, `algorithm` and
-    `environment` are texts, `seed` and counters int64 (-1: the run lacks it), metrics float64 (NaN). InputError.
+    `runs` are folders, names of runs in `runs_dir`, or patterns such as "runs/dqn-*"; a folder with the runs of several
+    seeds stands for all of them. `table` is "training" (a row a step), "evaluations", or "timings". The columns `run`,
+    `algorithm` and `environment` are texts, `seed` and counters int64 (-1: the run lacks it), metrics float64 (NaN).
+    InputError.
     """
-    return columns.read(runs, table)
+    return columns.read(runs, table, Path(runs_dir))
 
 
 def check(target: Config, overrides: Overrides = (), *, runs_dir: Place = "runs") -> ConfigReport | RunReport:

@@ -423,6 +423,17 @@ def test_numbers_of_different_runs_are_columns_of_one_length(tmp_path, run):
         rltrain.read(run, "train")
 
 
+@pytest.mark.parametrize("obs", ["left", [[0.0], [0.0, 1.0]], {"x": 1}, [10**400] * 4])
+def test_what_is_no_observation_is_an_input_error(run, obs):
+    with pytest.raises(rltrain.errors.InputError, match="^obs: "):
+        rltrain.load(run).act(obs)
+
+
+def test_a_run_is_read_by_its_name_too(run):
+    by_name = rltrain.read(run.folder.name, runs_dir=run.folder.parent)
+    assert by_name["env_steps"].tolist() == rltrain.read(run.folder)["env_steps"].tolist()
+
+
 def test_rows_that_lack_a_counter_and_odd_folders_are_read(tmp_path):
     odd = tmp_path / "run[1]"
     odd.mkdir()

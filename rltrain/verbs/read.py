@@ -21,12 +21,12 @@ Table = Literal["training", "evaluations", "timings"]
 Where = str | os.PathLike[str]
 
 
-def read(runs: Where | Iterable[Where], table: Table = "training") -> dict[str, Array]:
+def read(runs: Where | Iterable[Where], table: Table = "training", runs_dir: Path = Path("runs")) -> dict[str, Array]:
     """A table of all these runs as columns [n], one entry a row of each run in turn.
 
-    `runs` are folders or patterns of folders; one that holds the runs of several seeds stands for them. The columns
-    `run`, `algorithm` and `environment` are texts, `seed` and the counters int64, metrics float64. A metric that a run
-    lacks is NaN, a counter -1. InputError for what is no run.
+    `runs` are folders, names of runs in `runs_dir`, or patterns of folders; one that holds the runs of several seeds
+    stands for them. The columns `run`, `algorithm` and `environment` are texts, `seed` and the counters int64, metrics
+    float64. A metric that a run lacks is NaN, a counter -1. InputError for what is no run.
     """
     given = list(runs) if isinstance(runs, Iterable) and not isinstance(runs, str | os.PathLike) else [runs]
     if wrong := [each for each in given if not isinstance(each, str | os.PathLike)]:
@@ -34,7 +34,7 @@ def read(runs: Where | Iterable[Where], table: Table = "training") -> dict[str, 
     if table not in FILES:
         raise InputError(f"table: {described(table)} is unknown; one of {', '.join(FILES)}")
     tables = []
-    for place in dict.fromkeys(path for each in given for path in folders_of(os.fspath(each))):
+    for place in dict.fromkeys(path for each in given for path in folders_of(os.fspath(each), runs_dir)):
         config = unverified.config(place)
         numbers = reading.read(place / FILES[table], most=None)
         numbers.pop("table", None)  # of timings: a text
@@ -56,12 +56,12 @@ def read(runs: Where | Iterable[Where], table: Table = "training") -> dict[str, 
     }
 
 
-def folders_of(given: str) -> list[Path]:
-    """The run folders that a path or a pattern means, s2 before s10. InputError if there is none."""
+def folders_of(given: str, runs_dir: Path) -> list[Path]:
+    """The run folders that a path, a name or a pattern means, s2 before s10. InputError if there is none."""
     places = (
         [Path(path) for path in sorted(glob.glob(given))]
         if any(sign in given for sign in "*?[") and not os.path.isdir(given)
-        else [Path(given)]
+        else [path if (path := Path(given)).exists() else runs_dir / given]
     )
     found = []
     for place in places:

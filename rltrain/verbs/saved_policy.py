@@ -142,7 +142,10 @@ class LoadedPolicy:
 
     def _batch(self, obs: Any) -> tuple[Array, bool]:
         """[N, *obs_shape], and whether it was one observation."""
-        given = np.asarray(obs, self.obs_dtype)
+        try:
+            given = np.asarray(obs, self.obs_dtype)
+        except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # torch: RuntimeError
+            raise InputError(f"obs: no array of {self.obs_dtype}: {error}") from error
         if self.obs_shape == (1,) and given.ndim == 0:  # the number of a state
             given = given[None]
         if given.shape == self.obs_shape:
