@@ -425,7 +425,7 @@ def test_numbers_of_different_runs_are_columns_of_one_length(tmp_path, run):
 
 @pytest.mark.parametrize("obs", ["left", [[0.0], [0.0, 1.0]], {"x": 1}, [10**400] * 4])
 def test_what_is_no_observation_is_an_input_error(run, obs):
-    with pytest.raises(rltrain.errors.InputError, match="^obs: "):
+    with pytest.raises(rltrain.errors.InputError, match=r"^obs: "):
         rltrain.load(run).act(obs)
 
 
