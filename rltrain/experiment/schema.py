@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic.json_schema import models_json_schema
 
 from rltrain import kinds, registry
@@ -17,10 +18,13 @@ def schema() -> dict[str, Any]:
     configs: dict[str, type[BaseModel]] = {}
     for name in registry.names():
         try:
-            configs[name] = registry.plugin(name).config
+            config = registry.plugin(name).config
         except (InputError, MissingError):  # another package's broken algorithm is left out
             continue
-    own = list(dict.fromkeys(kind.settings for kind in kinds.all_kinds() if kind.settings is not EnvironmentConfig))
+        if _has_schema(config):
+            configs[name] = config
+    of_kinds = dict.fromkeys(kind.settings for kind in kinds.all_kinds() if kind.settings is not EnvironmentConfig)
+    own = [settings for settings in of_kinds if _has_schema(settings)]
     models: list[type[BaseModel]] = [EnvironmentConfig, *own, RunConfig, *configs.values()]
     references, joined = models_json_schema([(model, "validation") for model in models], ref_template="#/$defs/{model}")
     definitions = joined["$defs"]
@@ -28,7 +32,8 @@ def schema() -> dict[str, Any]:
     for settings in own:  # a block is of one kind; an editor is told of all its keys
         added = definitions.pop(references[settings, "validation"]["$ref"].rpartition("/")[2])
         environment["properties"] |= added["properties"]
-        environment["description"] += f" {added['description']}"
+        if "description" in added:  # of a class that has a docstring
+            environment["description"] += f" {added['description']}"
     choices: list[dict[str, Any]] = [{"enum": list(configs), "description": "an algorithm with its defaults"}]
     for name, model in configs.items():
         block = definitions[references[model, "validation"]["$ref"].rpartition("/")[2]]
@@ -49,3 +54,12 @@ def schema() -> dict[str, Any]:
         },
         "$defs": definitions,
     }
+
+
+def _has_schema(model: type[BaseModel]) -> bool:
+    """Whether JSON can hold all that may be set; a function among the settings of another package cannot be written."""
+    try:
+        model.model_json_schema()
+    except PydanticInvalidForJsonSchema:
+        return False
+    return True

@@ -195,3 +195,40 @@ def test_a_kind_that_is_none_stops_nobody_and_is_named_where_its_ids_are_missed(
         MissingError, match=f"no environment is called 'mine/Own-v0'.*environment kind '{name}'.*{words}"
     ):
         envs.describe(config("mine/Own-v0"))
+
+
+BARE = """
+from collections.abc import Callable
+
+from rltrain.core import EnvironmentKind
+from rltrain.experiment.settings import EnvironmentConfig
+
+
+class Settings(EnvironmentConfig):
+    wind: float = 0.1
+
+
+KIND = EnvironmentKind(
+    title="bare",
+    form="Bare/…",
+    settings=Settings,
+    handles=lambda env_id: env_id.startswith("Bare/"),
+    ids=lambda: ("Bare/One-v0",),
+    describe=lambda settings, options: None,
+    make=lambda settings, options: None,
+)
+"""
+
+
+def test_settings_without_a_docstring_are_in_the_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind_in(tmp_path, "bare", BARE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "wind" in schema.schema()["$defs"]["EnvironmentConfig"]["properties"]
+
+
+def test_settings_that_json_cannot_hold_are_left_out_of_the_schema(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind_in(tmp_path, "calling", BARE.replace("wind: float = 0.1", "wind: Callable[[], float] = float"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "wind" not in schema.schema()["$defs"]["EnvironmentConfig"]["properties"]
