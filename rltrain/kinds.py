@@ -11,20 +11,24 @@ import contextlib
 import difflib
 import importlib
 import importlib.metadata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from typing import Any
 
 from pydantic import BaseModel
 
 from rltrain import registry
-from rltrain.core import EnvironmentKind
-from rltrain.errors import InputError, MissingError
+from rltrain.core import EnvironmentKind, EnvSpec
+from rltrain.errors import EnvironmentFault, InputError, MissingError
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.guard import Guarded, Rule, entries, has, lines
 
 GROUP = "rltrain.environments"
 FIRST = ("atari", "models", "vacuum")  # ours, told by the form of an id
 LAST = "gym"  # every other id
+ENV = ("spec", "reset", "step", "save", "load", "close")  # what an environment must have
+FILM = ("spec", "fps", "reset", "step", "frame", "state", "close")
 Kind = EnvironmentKind[Any]
 
 
@@ -39,12 +43,13 @@ def load(name: str) -> Kind:
         found: Kind = importlib.import_module(f"rltrain.envs.{name}.kind").KIND
         return found
     point = _others()[name]
-    return _checked(registry.loaded(point, "environment kind"), f"environment kind '{name}' ({point.value})")
+    what = f"environment kind '{name}' ({point.value})"
+    return _guarded(_checked(registry.loaded(point, "environment kind"), what), what)
 
 
 def of(env_id: str) -> Kind:
-    """The kind that this id is of."""
-    return next(kind for kind in _readable() if kind.handles(env_id))
+    """The kind that this id is of. One of another package that cannot say is passed over."""
+    return next(kind for kind in _readable() if _handles(kind, env_id))
 
 
 def all_kinds() -> list[Kind]:
@@ -68,7 +73,26 @@ def own_keys(kind: Kind) -> list[str]:
 
 def ids() -> list[str]:
     """Every id that `rltrain list` shows, sorted. Some need a package that is not installed."""
-    return sorted({name for kind in all_kinds() for name in kind.ids()})
+    return sorted({name for kind in all_kinds() for name in listed(kind)})
+
+
+def listed(kind: Kind) -> Sequence[str]:
+    """The ids of a kind that can be listed: none of one that fails to say them, which must break no list."""
+    try:
+        return kind.ids()
+    except EnvironmentFault:
+        return ()
+
+
+def broken(env_id: str) -> list[str]:
+    """What is wrong with kinds of other packages that cannot be loaded, or cannot say whether this id is theirs."""
+    found = []
+    for name in _others():
+        try:
+            load(name).handles(env_id)
+        except (InputError, MissingError, EnvironmentFault) as error:
+            found.append(str(error))
+    return found
 
 
 def check(settings: EnvironmentConfig) -> Kind:
@@ -81,8 +105,9 @@ def check(settings: EnvironmentConfig) -> Kind:
     if settings.id in kind.ids() if kind.exists is None else kind.exists(settings):
         return kind
     if kind is load(LAST):  # nothing in the id says of which kind it was meant to be
-        raise unknown(settings.id, ids(), _broken())
-    raise unknown(settings.id, kind.ids())
+        raise unknown(settings.id, ids(), broken(settings.id))
+    also = [f"an id of this form is taken by {kind.handles.what}"] if isinstance(kind.handles, Guarded) else []
+    raise unknown(settings.id, kind.ids(), also)
 
 
 def default_protocol(settings: EnvironmentConfig) -> str:
@@ -127,15 +152,11 @@ def _readable() -> Iterator[Kind]:
     yield load(LAST)
 
 
-def _broken() -> list[str]:
-    """What is wrong with the kinds of other packages that cannot be loaded."""
-    found = []
-    for name in _others():
-        try:
-            load(name)
-        except (InputError, MissingError) as error:
-            found.append(str(error))
-    return found
+def _handles(kind: Kind, env_id: str) -> bool:
+    try:
+        return kind.handles(env_id)
+    except EnvironmentFault:
+        return False
 
 
 def _others() -> dict[str, EntryPoint]:
@@ -152,8 +173,12 @@ def _checked(found: object, what: str) -> Kind:
     strict = isinstance(settings, type) and issubclass(settings, EnvironmentConfig) and _is_strict(settings)
     if not strict:
         raise InputError(f"{what}: settings must extend experiment.settings.EnvironmentConfig, with its model_config")
-    if not found.tasks or not set(found.tasks) <= set(registry.TASKS):
+    if not isinstance(found.tasks, tuple) or not found.tasks or not set(found.tasks) <= set(registry.TASKS):
         raise InputError(f"{what}: tasks must be some of {', '.join(registry.TASKS)}, are {found.tasks!r}")
+    if type(found.title) is not str or type(found.form) is not str:
+        raise InputError(f"{what}: title and form must be texts, are {found.title!r} and {found.form!r}")
+    if not isinstance(found.protocols, Mapping) or not all(type(protocol) is str for protocol in found.protocols):
+        raise InputError(f"{what}: protocols must be a dict of names and functions, is {found.protocols!r}")
     hooks: dict[str, object] = {
         "handles": found.handles,
         "ids": found.ids,
@@ -169,6 +194,59 @@ def _checked(found: object, what: str) -> Kind:
     }
     registry.check_functions(what, hooks)
     return found
+
+
+def _guarded(found: Kind, what: str) -> Kind:
+    """The kind of another package with its functions guarded: what they raise is an EnvironmentFault that names it."""
+
+    def of(member: str, hook: Callable[..., Any], wanted: str = "", fits: Rule = lambda _: True) -> Any:
+        return Guarded(what, member, hook, EnvironmentFault, wanted, fits)
+
+    known = ("training", *found.protocols)
+    flag: tuple[str, Rule] = ("True or False", _is_flag)
+    return replace(
+        found,
+        handles=of("handles", found.handles, *flag),
+        ids=of("ids", found.ids, "a list of ids", lines),
+        exists=None if found.exists is None else of("exists", found.exists, *flag),
+        describe=of("describe", found.describe, "a core.EnvSpec", _is_spec),
+        make=of("make", found.make, f"an object with {', '.join(ENV)}, see core.Env", has(*ENV)),
+        film=None
+        if found.film is None
+        else of("film", found.film, f"an object with {', '.join(FILM)}, see core.Filmed", has(*FILM)),
+        model=of("model", found.model),
+        side_by_side=of("side_by_side", found.side_by_side, "a whole number from 1", _is_count),
+        protocols={
+            protocol: of(f"protocols['{protocol}']", rules, "settings and epsilon", _are_rules)
+            for protocol, rules in found.protocols.items()
+        },
+        default_protocol=of(
+            "default_protocol", found.default_protocol, f"one of {', '.join(known)}", lambda answer: answer in known
+        ),
+        conditions=of("conditions", found.conditions, "a dict", entries(object)),
+        decided_by=of(
+            "decided_by",
+            found.decided_by,
+            "a tuple of packages or None",
+            lambda answer: answer is None or lines(answer),
+        ),
+    )
+
+
+def _is_flag(answer: Any) -> bool:
+    return type(answer) is bool
+
+
+def _is_count(answer: Any) -> bool:
+    return type(answer) is int and answer >= 1
+
+
+def _is_spec(answer: Any) -> bool:
+    return isinstance(answer, EnvSpec)
+
+
+def _are_rules(answer: Any) -> bool:
+    return isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[0], EnvironmentConfig)
 
 
 def _is_strict(settings: type[BaseModel]) -> bool:

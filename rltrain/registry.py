@@ -12,21 +12,28 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel
 
-from rltrain.core import AlgorithmPlugin, Sink
-from rltrain.errors import InputError, MissingError
+from rltrain import guard
+from rltrain.core import AlgorithmPlugin, Metrics, Sink, State, Table
+from rltrain.errors import DiskError, InputError, MissingError
 from rltrain.spelling import did_you_mean, in_one_line
 
 ALGORITHMS = "rltrain.algorithms"
 SINKS = "rltrain.sinks"
 TASKS = ("env", "tabular", "mdp")  # learns from any environment, from numbered states, from a known model
+ALGORITHM_MEMBERS = ("counters", "done", "step", "policy", "save", "load")
+OWN_TABLES = ("metrics", "eval")  # files of a run that no table of an algorithm takes the place of
 SINK_MEMBERS = ("write", "flush", "save", "load", "close")
 MAX_ENVS = 1024  # as in a config
 
@@ -73,7 +80,9 @@ def plugin(name: str) -> AlgorithmPlugin:
     else:
         point = _point(ALGORITHMS, "algorithm", name)
         found = loaded(point, "algorithm")
-    return _checked(found, f"algorithm '{name}' ({point.value})")
+    what = f"algorithm '{name}' ({point.value})"
+    checked = _checked(found, what)
+    return checked if name in ours else _guarded(checked, what)
 
 
 def sink(name: str) -> Callable[[Path], Sink]:
@@ -87,15 +96,49 @@ def sink(name: str) -> Callable[[Path], Sink]:
     if not callable(made):
         raise InputError(f"sink '{name}' ({point.value}): must name a function from a run's folder to a sink")
 
+    what = f"sink '{name}' ({point.value})"
+
     def make(folder: Path) -> Sink:
-        found = made(folder)
+        found = guard.Guarded(what, "making it", made, InputError)(folder)
         lacking = [member for member in SINK_MEMBERS if member not in dir(found)]
         if lacking:
-            raise InputError(f"sink '{name}' ({point.value}): what it makes lacks {', '.join(lacking)} of core.Sink")
-        sink: Sink = found
+            raise InputError(f"{what}: what it makes lacks {', '.join(lacking)} of core.Sink")
+        sink: Sink = GuardedSink(what, found)
         return sink
 
     return make
+
+
+class GuardedSink:
+    """A sink of another package. What its disk refuses is a DiskError, all else an InputError that names it."""
+
+    def __init__(self, what: str, sink: Sink) -> None:
+        self._what, self._sink = what, sink
+
+    def write(self, table: Table, counters: Mapping[str, int], metrics: Metrics) -> None:
+        self._call("write", partial(self._sink.write, table, counters, metrics))
+
+    def flush(self) -> None:
+        self._call("flush", self._sink.flush)
+
+    def save(self) -> State:
+        rule: dict[str, Any] = {"wanted": "a mapping", "fits": lambda answer: isinstance(answer, Mapping)}
+        state: State = self._call("save", self._sink.save, **rule)
+        return state
+
+    def load(self, state: State) -> None:
+        self._sink.load(state)  # what it stumbles over is the checkpoint's: `saved.loading`
+
+    def close(self) -> None:
+        self._call("close", self._sink.close)
+
+    def _call(self, member: str, function: Callable[..., Any], **rule: Any) -> Any:
+        try:
+            return guard.Guarded(self._what, member, function, InputError, **rule)()
+        except InputError as error:
+            if isinstance(error.__cause__, OSError):
+                raise DiskError(str(error)) from error.__cause__
+            raise
 
 
 def _our_algorithms() -> dict[str, Path]:
@@ -124,7 +167,7 @@ def loaded(point: EntryPoint, kind: str) -> Any:
         return point.load()
     except ModuleNotFoundError as error:
         raise MissingError(f"{what} needs the module '{error.name}', which is not installed") from error
-    except Exception as error:  # whoever wrote the package: no plugin of another may break the program
+    except (Exception, SystemExit) as error:  # whoever wrote the package: no plugin of another may break the program
         said = in_one_line(f"{type(error).__name__}: {error}", 200)
         raise InputError(f"{what} ({point.value}) cannot be loaded: {said}") from error
 
@@ -175,3 +218,31 @@ def check_functions(what: str, members: Mapping[str, object]) -> None:
 
 def _counts(value: Any) -> bool:
     return type(value) is int and value >= 1
+
+
+def _guarded(found: AlgorithmPlugin, what: str) -> AlgorithmPlugin:
+    """A plugin of another package, its hooks guarded; `load_policy` stumbles over checkpoints, see `saved.loading`."""
+
+    def of(member: str, hook: Callable[..., Any], wanted: str, fits: guard.Rule) -> Any:
+        return guard.Guarded(what, member, hook, InputError, wanted, fits)
+
+    made = f"an object with {', '.join(ALGORITHM_MEMBERS)}, see core.Algorithm"
+    return replace(
+        found,
+        make=of("make", found.make, made, guard.has(*ALGORITHM_MEMBERS)),
+        doubts=of("doubts", found.doubts, "a list of lines", guard.lines),
+        cost=of("cost", found.cost, "a dict of names and whole numbers", guard.entries(int)),
+        chosen=of("chosen", found.chosen, "a dict of names and texts", guard.entries(str)),
+        warnings=of("warnings", found.warnings, "a list of lines", guard.lines),
+        tables=of("tables", found.tables, "a dict of tables, each of columns [n]; names [a-z0-9_-]", _are_tables),
+        summary_lines=of("summary_lines", found.summary_lines, "a list of lines", guard.lines),
+    )
+
+
+def _are_tables(answer: Any) -> bool:
+    """Whether these are tables of columns of one length, each to a file NAME.csv that is not one of the run's own."""
+    if not guard.entries(Mapping)(answer):
+        return False
+    named = all(re.fullmatch(r"[a-z0-9_-]{1,60}", name) and name not in OWN_TABLES for name in answer)
+    shapes = [[np.shape(column) for column in columns.values()] for columns in answer.values()]
+    return named and all(len(shape) == 1 and shape == each[0] for each in shapes for shape in each)

@@ -14,6 +14,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
         "core",
         "counters",
         "errors",
+        "guard",
         "plain_files",
         "rng",
         "saved",

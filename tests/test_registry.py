@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rltrain import registry
-from rltrain.errors import InputError, MissingError
+from rltrain.errors import DiskError, InputError, MissingError
 from rltrain.experiment import schema
 
 COMPLETE = '''"""Plays at random.
@@ -146,3 +146,57 @@ def test_names_and_lines_import_no_algorithm() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("member", "function", "message"),
+    [
+        ("doubts", "lambda *_: [].pop()", "doubts failed: IndexError: pop from empty list (plugins_complete.py, line"),
+        ("doubts", "lambda *_: 'one text'", "doubts must give a list of lines, and gave 'one text'"),
+        ("cost", "lambda *_: None", "cost must give a dict of names and whole numbers, and gave None"),
+        ("warnings", "lambda *_: exit(3)", "warnings failed: SystemExit: 3"),
+        ("tables", "lambda *_: {'../out': {'x': [1]}}", "tables must give a dict of tables"),
+        ("tables", "lambda *_: {'metrics': {'x': [1]}}", "tables must give a dict of tables"),
+        ("tables", "lambda *_: {'t': {'x': [1], 'y': [1, 2]}}", "tables must give a dict of tables"),
+        ("make", "lambda *_: None", "make must give an object with counters, done, step, policy, save, load"),
+    ],
+)
+def test_a_hook_that_fails_is_an_error_that_names_its_entry_point(
+    package: Path, member: str, function: str, message: str
+) -> None:
+    text = COMPLETE.replace("make=Algorithm", f"**{{'make': Algorithm, '{member}': {function}}}")
+    (package / "plugins_complete.py").write_text(text)
+    sys.modules.pop("plugins_complete", None)
+    hooks = {"make": 4, "doubts": 3, "cost": 2, "warnings": 1, "tables": 3}  # and how many arguments each has
+    with pytest.raises(InputError) as error:
+        getattr(registry.plugin("plug-complete"), member)(*range(hooks[member]))
+    sys.modules.pop("plugins_complete", None)
+    assert str(error.value).startswith(f"algorithm 'plug-complete' (plugins_complete:PLUGIN): {message}")
+
+
+def test_a_module_that_ends_the_process_is_an_error(package: Path) -> None:
+    (package / "plugins_broken.py").write_text("raise SystemExit(3)")
+    with pytest.raises(InputError, match="cannot be loaded: SystemExit: 3"):
+        registry.plugin("plug-broken")
+
+
+def test_what_the_disk_refuses_a_sink_is_a_disk_error_and_all_else_names_the_sink(package: Path) -> None:
+    (package / "plugins-1.0.dist-info" / "entry_points.txt").write_text(f"[{registry.SINKS}]\npail = pails:Pail\n")
+    (package / "pails.py").write_text(
+        "class Pail:\n"
+        "    def __init__(self, folder): pass\n"
+        "    def write(self, table, counters, metrics): raise OSError(28, 'No space left on device')\n"
+        "    def flush(self): raise KeyError('x')\n"
+        "    def save(self): return None\n"
+        "    def load(self, state): pass\n"
+        "    def close(self): pass\n"
+    )
+    sink = registry.sink("pail")(package)
+    with pytest.raises(DiskError, match="No space left on device"):
+        sink.write("train", {}, {})
+    with pytest.raises(
+        InputError, match=r"sink 'pail' \(pails:Pail\): flush failed: KeyError: 'x' \(pails.py, line 4\)"
+    ):
+        sink.flush()
+    with pytest.raises(InputError, match="save must give a mapping, and gave None"):
+        sink.save()

@@ -115,11 +115,13 @@ def _show_environments(printer: Console, names: list[str]) -> None:
     """Gymnasium's names, and a paragraph for each kind whose ids all stand in a namespace of their own."""
     from rltrain import kinds
 
-    apart = {kind.title: sorted(kind.ids()) for kind in kinds.all_kinds() if "/…" in kind.form}
+    apart = {kind.title: sorted(kinds.listed(kind)) for kind in kinds.all_kinds() if "/…" in kind.form}
     others = newest([name for name in names if not any(name in own for own in apart.values())])
     say("environments: Gymnasium's (the newest version of each; some need an extra package)")
     _show_words(printer, others)
     for title, own in apart.items():
+        if not own:
+            continue
         space, version = f"{own[0].partition('/')[0]}/", f"-v{own[0].rpartition('-v')[2]}"
         say(f"and {len(own)} {title} games, as {space}NAME{version}")
         _show_words(printer, [name.removeprefix(space).removesuffix(version) for name in own])

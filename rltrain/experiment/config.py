@@ -217,8 +217,10 @@ def _environment_model(draft: Draft, block: dict[str, Any]) -> type[EnvironmentC
     own = list(EnvironmentConfig.model_fields) if kind is None else kinds.own_keys(kind)
     for key in [key for key in block if key not in own]:
         owners = " and ".join(f"{other.title} ids ({other.form})" for other in kinds.with_key(key))
-        if not owners:
-            continue  # a key of none, which its model refuses
+        if not owners:  # a key of none, which its model refuses; or of a kind that should be there
+            for fault in kinds.broken(str(name)):
+                draft.fault(("environment", "id"), fault)
+            continue
         del block[key]
         if kind is not None:
             takes = f"{kind.title} ids take {', '.join(own)}"

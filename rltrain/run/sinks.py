@@ -176,7 +176,7 @@ def check(asked: Sequence[str]) -> None:
         try:
             registry.sink(name)
         except RltrainError as error:
-            hint = "install the package that brings it, or leave it out of run.sinks"
+            hint = "mend or install the package that brings it, or leave it out of run.sinks"
             raise type(error)(f"run.sinks: {error}; {hint}") from error
 
 

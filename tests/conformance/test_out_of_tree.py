@@ -140,7 +140,7 @@ def test_a_run_whose_sink_is_not_installed_any_more_can_be_evaluated_and_go_on_w
     monkeypatch.setattr(sys, "path", [path for path in sys.path if "out-of-tree" not in path])
     assert rltrain("eval", "--checkpoint", "x", "--episodes", "2", "--json") == 0
     assert rltrain("resume", "x", "run.budget.episodes=14") == 2
-    assert "install the package that brings it, or leave it out of run.sinks" in capsys.readouterr().err
+    assert "mend or install the package that brings it, or leave it out of run.sinks" in capsys.readouterr().err
     assert rltrain("resume", "x", "run.budget.episodes=14", "run.sinks=[]") == 0
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from rltrain import envs, kinds
+from rltrain.cli.listing import _show_environments
 from rltrain.core import Env
-from rltrain.errors import InputError, MissingError
+from rltrain.errors import EnvironmentFault, InputError, MissingError
 from rltrain.experiment import schema
 from rltrain.experiment.config import loads
 from rltrain.experiment.settings import EnvironmentConfig
@@ -232,3 +234,51 @@ def test_settings_that_json_cannot_hold_are_left_out_of_the_schema(
     kind_in(tmp_path, "calling", BARE.replace("wind: float = 0.1", "wind: Callable[[], float] = float"))
     monkeypatch.syspath_prepend(str(tmp_path))
     assert "wind" not in schema.schema()["$defs"]["EnvironmentConfig"]["properties"]
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "message"),
+    [
+        ("lambda settings, options: None,\n    make", "3,\n    make", "describe must be a function"),
+        ('title="bare"', "title=3", "title and form must be texts"),
+        ('form="Bare/…"', 'form="Bare/…", tasks="env"', "tasks must be some of env, tabular, mdp"),
+        ('form="Bare/…"', 'form="Bare/…", protocols=[]', "protocols must be a dict of names and functions"),
+    ],
+)
+def test_a_kind_that_breaks_the_contract_is_named_where_its_keys_are_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str, other: str, message: str
+) -> None:
+    assert own in BARE
+    kind_in(tmp_path, "odd_kind", BARE.replace(own, other))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "odd_kind", raising=False)
+    with pytest.raises(InputError) as error:
+        loads("algorithm: basic\nenvironment: {id: Bare/One-v0, wind: 0.2}\n", "x.yaml")
+    assert f"environment.id: environment kind 'odd_kind' (odd_kind:KIND): {message}" in str(error.value)
+
+
+def test_a_kind_that_cannot_say_its_ids_breaks_no_list_and_no_other_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing = BARE.replace('env_id.startswith("Bare/")', "[].pop()").replace('("Bare/One-v0",)', "None")
+    kind_in(tmp_path, "mute", failing)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "CartPole-v1" in kinds.ids()
+    assert kinds.of("CartPole-v1").title == "Gymnasium"
+    _show_environments(Console(), kinds.ids())
+    assert "bare" not in capsys.readouterr().out
+    with pytest.raises(MissingError, match=r"mute.*handles failed: IndexError: pop from empty list \(mute.py, line"):
+        kinds.check(EnvironmentConfig(id="Bare/One-v0"))
+
+
+def test_what_a_function_of_a_kind_raises_is_the_fault_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind_in(tmp_path, "empty", BARE.replace("make=lambda settings, options: None", "make=lambda *_: {}['x']"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    settings = config("Bare/One-v0")
+    with pytest.raises(EnvironmentFault, match=r"'empty' \(empty:KIND\): make failed: KeyError: 'x' \(empty.py, line"):
+        envs.make(settings)
+    with pytest.raises(EnvironmentFault, match=r"describe must give a core\.EnvSpec, and gave None"):
+        envs.describe(settings)
+    assert kinds.of("Bare/One-v0") == kinds.of("Bare/One-v0")
