@@ -115,6 +115,11 @@ def default_protocol(settings: EnvironmentConfig) -> str:
     return of(settings.id).default_protocol(settings)
 
 
+def protocols() -> list[str]:
+    """The names of all rules that an evaluation may be played by, sorted."""
+    return sorted({"training", *(protocol for kind in all_kinds() for protocol in kind.protocols)})
+
+
 def with_protocol(protocol: str) -> list[Kind]:
     """The kinds whose games are scored by these rules."""
     return [kind for kind in all_kinds() if protocol in kind.protocols]

@@ -14,8 +14,7 @@ from rltrain import errors, kinds, registry
 from rltrain.cli import app
 from rltrain.cli.signals import EXIT_CODES
 from rltrain.experiment import config
-from rltrain.experiment.settings import EnvironmentConfig, EvaluateConfig, RunConfig, SaveConfig
-from rltrain.run.protocols import PROTOCOLS
+from rltrain.experiment.settings import PROTOCOLS, EnvironmentConfig, EvaluateConfig, RunConfig, SaveConfig
 
 COMMANDS, CONFIGS = page("docs/commands.md"), page("docs/configs.md")
 ALGORITHMS, ENVIRONMENTS = page("docs/algorithms.md"), page("docs/environments.md")

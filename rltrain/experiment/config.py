@@ -123,7 +123,7 @@ def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
     algorithm = _validated(draft, "algorithm", models["algorithm"], blocks, elsewhere) if plugin else None
     environment = _validated(draft, "environment", world, blocks, elsewhere)
     run = _validated(draft, "run", RunConfig, blocks, elsewhere)
-    if environment and run and run.evaluate.protocol not in (None, "training"):
+    if run and run.evaluate.protocol not in (None, "training"):
         _check_protocol(draft, environment, str(run.evaluate.protocol))
     if environment and environment.is_model:
         found = _model_file(Path(environment.id), Path(source).parent)
@@ -229,10 +229,16 @@ def _environment_model(draft: Draft, block: dict[str, Any]) -> type[EnvironmentC
     return model
 
 
-def _check_protocol(draft: Draft, environment: EnvironmentConfig, protocol: str) -> None:
-    """Rules that this kind of environment does not know are a fault."""
+def _check_protocol(draft: Draft, environment: EnvironmentConfig | None, protocol: str) -> None:
+    """Rules that no kind of environment knows, or this one does not, are a fault."""
     able = kinds.with_protocol(protocol)
-    if kinds.of(environment.id) not in able:
+    if not able:
+        *most, last = [f"'{name}'" for name in kinds.protocols()]
+        near = nearest(protocol, kinds.protocols())
+        hint = f"; did you mean '{near}'?" if near else ""
+        rule = f"expected {', '.join(most)} or {last}, got {described(protocol)}{hint}"
+        draft.fault(("run", "evaluate", "protocol"), rule)
+    elif environment and kinds.of(environment.id) not in able:
         whose = " and ".join(f"{kind.title} ids ({kind.form})" for kind in able)
         draft.fault(("run", "evaluate", "protocol"), f"'{protocol}' is for {whose} only; write training")
 

@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePath
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from rltrain.spelling import described
 
 STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)  # every Config's `model_config`
 
-PROTOCOLS = ("nature", "sticky", "training")  # rules of evaluation
+PROTOCOLS = ("nature", "sticky", "training")  # rules of evaluation; kinds of other packages may have more
 _MODELS = (".yaml", ".yml", ".npz", ".csv", ".mdp", ".pomdp")
 MODEL_SUFFIXES = (*_MODELS, *(f"{suffix}.gz" for suffix in _MODELS))  # of files that hold a known model
 Count = Annotated[int, Field(ge=1, le=10**15)]
@@ -96,7 +105,7 @@ class EvaluateConfig(BaseModel):
     until: float | None = Field(
         default=None, description="the run ends once the mean of an evaluation reaches this; null: at its budget alone"
     )
-    protocol: Literal["nature", "sticky", "training"] | None = Field(
+    protocol: Annotated[str, WithJsonSchema({"enum": list(PROTOCOLS), "type": "string"})] | None = Field(
         default=None,
         description="rules of the evaluation; null: nature for Atari, training (the config's own environment) else",
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from rltrain import envs, kinds
 from rltrain.core import EnvSpec
 from rltrain.errors import InputError
-from rltrain.experiment.settings import PROTOCOLS, EnvironmentConfig
+from rltrain.experiment.settings import EnvironmentConfig
 
 UNLIMITED_STEPS = 10_000
 
@@ -31,8 +31,8 @@ def conditions(
     if epsilon is not None and not 0 <= epsilon <= 1:
         raise InputError(f"epsilon: {epsilon} is not a chance; from 0 to 1")
     protocol = protocol or default_protocol(settings)
-    if protocol not in PROTOCOLS:
-        raise InputError(f"protocol: '{protocol}' is unknown; one of {', '.join(PROTOCOLS)}")
+    if protocol not in kinds.protocols():
+        raise InputError(f"protocol: '{protocol}' is unknown; one of {', '.join(kinds.protocols())}")
     own = kinds.of(settings.id).protocols
     if protocol in own:
         played, usual = own[protocol](settings)

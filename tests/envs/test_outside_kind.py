@@ -19,6 +19,7 @@ from rltrain.errors import EnvironmentFault, InputError, MissingError
 from rltrain.experiment import schema
 from rltrain.experiment.config import loads
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.run import protocols
 
 PACKAGE = Path(__file__).parents[1] / "fixtures" / "corridor"
 CONFIG = """
@@ -204,6 +205,7 @@ from collections.abc import Callable
 
 from rltrain.core import EnvironmentKind
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.run import protocols
 
 
 class Settings(EnvironmentConfig):
@@ -282,3 +284,18 @@ def test_what_a_function_of_a_kind_raises_is_the_fault_of_the_environment(
     with pytest.raises(EnvironmentFault, match=r"describe must give a core\.EnvSpec, and gave None"):
         envs.describe(settings)
     assert kinds.of("Bare/One-v0") == kinds.of("Bare/One-v0")
+
+
+def test_the_protocols_of_a_kind_are_taken_by_a_config_and_by_an_evaluation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is the kind's default: then it stands in the config of every run, which must be readable again."""
+    calm = 'form="Bare/…", protocols={"calm": lambda settings: (settings, 0.25)}, default_protocol=lambda _: "calm"'
+    kind_in(tmp_path, "calmed", BARE.replace('form="Bare/…"', calm))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    experiment = loads("algorithm: basic\nenvironment: Bare/One-v0\n", "x.yaml")
+    assert experiment.run.evaluate.protocol == "calm"
+    assert loads(experiment.to_yaml(), "x.yaml") == experiment
+    assert protocols.conditions(experiment.environment, "calm", None) == ("calm", experiment.environment, 0.25)
+    with pytest.raises(InputError, match=r"'calm' is for bare ids \(Bare/…\) only; write training"):
+        loads(experiment.to_yaml(), "x.yaml", ["environment.id=CartPole-v1", "environment.wind=null"])
