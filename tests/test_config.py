@@ -303,6 +303,9 @@ def test_a_choice_is_named_with_the_nearest() -> None:
         "command line: run.evaluate.protocol=natur: "
         "expected 'nature', 'sticky' or 'training', got 'natur'; did you mean 'nature'?"
     ]
+    assert refused(SMALL, "run.evaluate.protocol=3") == [
+        "command line: run.evaluate.protocol=3: expected 'nature', 'sticky' or 'training', got 3"
+    ]
 
 
 def test_the_file_and_an_override_get_the_same_rule() -> None:

@@ -93,6 +93,12 @@ def environment_name(environment_id: str) -> str:
     return PurePath(environment_id.removesuffix(".gz")).stem if is_model else environment_id
 
 
+def _protocol(value: object) -> object:
+    if value is not None and not isinstance(value, str):  # whether a kind has one of this name: `config`
+        raise ValueError(f"expected 'nature', 'sticky' or 'training', got {described(value)}")
+    return value
+
+
 class EvaluateConfig(BaseModel):
     """When the learner is measured, and how."""
 
@@ -105,7 +111,11 @@ class EvaluateConfig(BaseModel):
     until: float | None = Field(
         default=None, description="the run ends once the mean of an evaluation reaches this; null: at its budget alone"
     )
-    protocol: Annotated[str, WithJsonSchema({"enum": list(PROTOCOLS), "type": "string"})] | None = Field(
+    protocol: Annotated[
+        str | None,
+        BeforeValidator(_protocol),
+        WithJsonSchema({"anyOf": [{"enum": list(PROTOCOLS), "type": "string"}, {"type": "null"}]}),
+    ] = Field(
         default=None,
         description="rules of the evaluation; null: nature for Atari, training (the config's own environment) else",
     )

@@ -24,8 +24,8 @@ class Film:
         self._subject, self._scale, self._bars = subject, scale, bars
 
     def show(self, moment: Moment) -> None:
-        assert moment.frame is not None
-        shown = picture.enlarged(moment.frame, self._scale or picture.enlargement(len(moment.frame)))
+        frame = picture.checked(moment.frame)
+        shown = picture.enlarged(frame, self._scale or picture.enlargement(len(frame)))
         if self._bars:
             shown = picture.beside(shown, caption(self._subject, moment))
         shown = picture.even(shown)

@@ -9,13 +9,23 @@ import numpy as np
 
 from rltrain.cli.show.caption import Caption
 from rltrain.core import Array
-from rltrain.errors import MissingError
+from rltrain.errors import EnvironmentFault, InputError, MissingError
 
 LEAST_HEIGHT = 400  # pixels of a picture, where nobody says how much to enlarge
 PANEL = 260  # pixels of the words beside it
 MARGIN = 14
 LARGE, SMALL = 18, 15  # heights of letters
 BACK, TEXT, FAINT, BAR, CHOSEN = (22, 24, 30), (235, 235, 235), (140, 145, 155), (70, 110, 170), (255, 190, 70)
+
+
+def checked(frame: Array | None) -> Array:
+    """A frame uint8 [H, W, 3] of a game. InputError where there is none, EnvironmentFault for anything else."""
+    if frame is None:
+        raise InputError("the environment has no picture of this game, so it cannot be shown")
+    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        gave = f"{frame.dtype} {list(frame.shape)}" if isinstance(frame, np.ndarray) else type(frame).__name__
+        raise EnvironmentFault(f"the environment's picture must be uint8 [height, width, 3], and is {gave}")
+    return frame
 
 
 def pygame() -> Any:

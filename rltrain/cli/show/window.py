@@ -26,8 +26,8 @@ class Window:
         self._size = (0, 0)
 
     def show(self, moment: Moment) -> None:
-        assert moment.frame is not None
-        shown = picture.enlarged(moment.frame, self._scale or picture.enlargement(len(moment.frame)))
+        frame = picture.checked(moment.frame)
+        shown = picture.enlarged(frame, self._scale or picture.enlargement(len(frame)))
         if self._bars:
             shown = picture.beside(shown, caption(self._subject, moment))
         size = (shown.shape[1], shown.shape[0])
