@@ -112,7 +112,7 @@ class DQN:
         self._build()
 
         self.env_steps = self.updates = 0
-        self._learned_steps = config.learning_starts  # environment steps up to which updates were made
+        self._learned_until = config.learning_starts  # environment steps up to which updates were made
         self._unit = Unit()
         self._limits: Mapping[str, int] = {}
         self.players.go_on_from(env.reset(derive(rng.seed, "train")))
@@ -182,11 +182,12 @@ class DQN:
             if current.left and reached(self._limits, self.counters):
                 return False
         plan = self._plan(current.before if self.overlap else self.env_steps)
-        with self.engine.round(self.replay, self.td_target, self.players, current.left) as beside:
+        # Gradient steps down `loss` towards `td_target`, one a batch, while the players make the steps that are left.
+        with self.engine.round(self.replay, self.td_target, self.players, current.left) as engine_round:
             batches = self._draw(plan)
-            stats = beside.learn(batches, plan.learning_rate)  # gradient steps down `loss`, one a batch
+            stats = engine_round.learn(batches, plan.learning_rate)
             self._learned(batches, stats)
-            played = beside.played()
+            played = engine_round.played()
         for each in played:
             self._count(each)
         for each in (*current.held, *played):
@@ -235,8 +236,8 @@ class DQN:
 
     def _plan(self, env_steps: int) -> schedules.UpdatePlan:
         """The updates that so many environment steps are due and have not had."""
-        plan = schedules.plan(self.config, env_steps, self._learned_steps)
-        self._learned_steps = max(self._learned_steps, env_steps)
+        plan = schedules.plan(self.config, env_steps, self._learned_until)
+        self._learned_until = max(self._learned_until, env_steps)
         return plan if self.replay.ready else plan._replace(updates=0)
 
     def _draw(self, plan: schedules.UpdatePlan) -> list[Batch]:
@@ -267,7 +268,7 @@ class DQN:
             "target": arrays(self.target),
             "env_steps": self.env_steps,
             "updates": self.updates,
-            "learned_steps": self._learned_steps,
+            "learned_steps": self._learned_until,
             "auto_scale": self.rewards.auto,
             "now": self.players.now._asdict(),
             "episodes": self.episodes.save(),
@@ -289,7 +290,7 @@ class DQN:
         # At most the steps of the last round, and of one under way, have not been learned from.
         told = max(self.config.learning_starts, self.env_steps)
         waiting = self.collect_steps * self.spec.num_envs * (2 if "unit" in saved else 1)
-        self._learned_steps = saved.integer("learned_steps", max(self.config.learning_starts, told - waiting), told)
+        self._learned_until = saved.integer("learned_steps", max(self.config.learning_starts, told - waiting), told)
         if "auto_scale" in saved:  # earlier versions had no such scale
             self.rewards.load(saved)
         self.players.go_on_from(step_of(saved.part("now"), self.spec))

@@ -325,7 +325,7 @@ def test_an_automatic_scale_makes_the_first_rewards_ones_and_then_stays() -> Non
     algorithm.step()
     assert algorithm.rewards.auto is not None and 1 / 20 < algorithm.rewards.auto < 1
     algorithm.replay._reward[:] = 7.0
-    before, algorithm._learned_steps = algorithm.rewards.auto, algorithm.env_steps - 100
+    before, algorithm._learned_until = algorithm.rewards.auto, algorithm.env_steps - 100
     batch = algorithm._draw(algorithm._plan(algorithm.env_steps))[0]
     whole = batch.discount == 0.25  # two rewards and a bootstrap
     assert whole.any()
