@@ -295,14 +295,9 @@ def _file(text: str) -> Path:
 
 def _is_config(target: Place, runs_dir: Path) -> bool:
     text = os.fspath(target)
-    is_run = os.path.isdir(runs_dir / text) or os.path.isdir(text)
-    return (
-        "\n" in text
-        or text.lstrip().startswith("{")
-        or ": " in text
-        or checks.is_config(text, runs_dir)
-        or (not is_run and os.path.isfile(_file(text)))
-    )
+    if "\n" in text or text.lstrip().startswith("{") or ": " in text or checks.is_config(text, runs_dir):
+        return True
+    return not (os.path.isdir(runs_dir / text) or os.path.isdir(text)) and os.path.isfile(_file(text))
 
 
 def _alone(run: Place, runs_dir: Place) -> str:

@@ -61,7 +61,7 @@ def folders_of(given: str, runs_dir: Path) -> list[Path]:
     places = (
         [Path(path) for path in sorted(glob.glob(given))]
         if any(sign in given for sign in "*?[") and not os.path.isdir(given)
-        else [path if (path := Path(given)).exists() else runs_dir / given]
+        else [Path(given) if os.path.exists(given) else runs_dir / given]
     )
     found = []
     for place in places:
