@@ -128,10 +128,13 @@ class OngoingEvaluation:
         """Play one step of every lane that has games left, and say how many games are over; until all are."""
         lanes = self._env.spec.num_envs
         total, length = np.zeros(lanes), np.zeros(lanes, dtype=np.int64)
+        # Asked once: to hold an object against a protocol takes longer than a step of a small game.
+        retiring = self._env if isinstance(self._env, Retiring) else None
+        row_block = self._policy.row_block if isinstance(self._policy, RowByRow) else None
         step = self._env.reset(derive(self.seed, "games"))
         while self._due.any():
             playing = self._due > 0
-            action = _asked(self._policy, step.obs, playing)
+            action = _asked(self._policy, step.obs, playing, row_block)
             if self._epsilon > 0:  # drawn for all lanes: what one draws does not depend on who still plays
                 random = self._stream.random(lanes) < self._epsilon
                 action = np.where(random, self._stream.integers(self._env.spec.num_actions, size=lanes), action)
@@ -144,8 +147,8 @@ class OngoingEvaluation:
                 self._games[lane].append(Game(float(total[lane]), int(length[lane]), bool(step.discount[lane] > 0)))
             self._due[ended] -= 1
             done = ended & (self._due == 0)
-            if isinstance(self._env, Retiring) and done.any() and self._due.any():
-                self._env.retire(done)
+            if retiring is not None and done.any() and self._due.any():
+                retiring.retire(done)
             yield self.played
 
     @property
@@ -196,19 +199,20 @@ def bootstrap(returns: Array, seed: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _asked(policy: Policy, obs: Array, playing: Array) -> Array:
+def _asked(policy: Policy, obs: Array, playing: Array, row_block: int | None) -> Array:
     """Actions [N] of a policy for obs [N, *obs]. Where it goes row by row, only as many rows as are wanted are asked.
+
+    `row_block` is that of `core.RowByRow`; None: the policy goes by whole batches.
 
     Those are the first lanes that play, filled up to whole blocks, and the lanes after the last whole block: so the
     action of a lane is to the bit what it would be among all.
     """
     lanes = len(playing)
-    if not isinstance(policy, RowByRow) or lanes < 2 * policy.row_block:
+    if row_block is None or lanes < 2 * row_block:
         return policy.act(obs)
-    block = policy.row_block
-    whole = lanes - lanes % block
+    whole = lanes - lanes % row_block
     wanted = np.flatnonzero(playing[:whole])
-    number = max(1, -(-len(wanted) // block)) * block
+    number = max(1, -(-len(wanted) // row_block)) * row_block
     rest = np.flatnonzero(~playing[:whole])[: number - len(wanted)]
     if len(wanted) + len(rest) == whole:
         return policy.act(obs)
