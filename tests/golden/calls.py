@@ -13,7 +13,7 @@ FILES = {  # models, policies and configs of strangers, right and wrong
     "mixed.yaml": "s0: {a0: 0.5, a2: 0.5}\ns1: a2\ns2: a1\n",
     "foreign.yaml": "s0: a7\ns1: a2\n",
     "syntax.yaml": "algorithm: {name: dqn\n",
-    "tiny.yaml": "algorithm: {name: basic, policy: angle}\nenvironment: CartPole-v1\nrun: {budget: {episodes: 20}}\n",
+    "tiny.yaml": "algorithm: {name: basic, policy: angle}\nenvironment: CartPole-v1\nrun: {budget: {episodes: 20}, save: {every: {episodes: 1000}}}\n",
     "unknown.yaml": "algorithm: {name: dqm}\nenvironment: CartPole-v1\n",
     "code.yaml": "algorithm: !!python/object/apply:os.system [ls]\n",
 }
@@ -203,10 +203,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "ls runs",
     ),
     "run_table": (
-        "train configs/qlearn_book.yaml --name table run.budget.env_steps=20000",
+        "train configs/qlearn_book.yaml --name table run.budget.env_steps=20000 run.save.every.env_steps=20000",
         "eval table --episodes 20",
         "check table",
-        "train configs/book/viter.yaml --name sweeps",
+        "train configs/book/viter.yaml --name sweeps run.save.every.sweeps=1000",
         "ls runs/table",
     ),
     "check": (
