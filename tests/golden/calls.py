@@ -13,7 +13,10 @@ FILES = {  # models, policies and configs of strangers, right and wrong
     "mixed.yaml": "s0: {a0: 0.5, a2: 0.5}\ns1: a2\ns2: a1\n",
     "foreign.yaml": "s0: a7\ns1: a2\n",
     "syntax.yaml": "algorithm: {name: dqn\n",
-    "tiny.yaml": "algorithm: {name: basic, policy: angle}\nenvironment: CartPole-v1\nrun: {budget: {episodes: 20}, save: {every: {episodes: 1000}}}\n",
+    "tiny.yaml": (
+        "algorithm: {name: basic, policy: angle}\nenvironment: CartPole-v1\n"
+        "run: {budget: {episodes: 20}, save: {every: {episodes: 1000}}}\n"
+    ),
     "unknown.yaml": "algorithm: {name: dqm}\nenvironment: CartPole-v1\n",
     "code.yaml": "algorithm: !!python/object/apply:os.system [ls]\n",
 }
