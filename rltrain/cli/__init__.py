@@ -18,8 +18,9 @@ from rltrain.cli.mdp import app as mdp_app
 from rltrain.cli.output import open_missing_streams
 from rltrain.cli.plot import plot_command
 from rltrain.cli.progress import line
+from rltrain.cli.resume import resume_command
 from rltrain.cli.schema import schema_command
-from rltrain.cli.train import resume_command, train_command
+from rltrain.cli.train import train_command
 from rltrain.cli.warned import say_warnings_in_lines
 from rltrain.cli.watch import watch_command
 from rltrain.errors import OutOfMemoryError

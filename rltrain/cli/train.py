@@ -1,29 +1,23 @@
-"""`rltrain train` and `rltrain resume`: run an experiment until its budget is spent or someone asks it to stop.
+"""`rltrain train`: run an experiment until its budget is spent or someone asks it to stop.
 
 What users of RL Baselines3 Zoo and CleanRL are used to type means the same here: -n, --env-id, -i, -f, -P, -params.
 """
 
 from __future__ import annotations
 
-import re
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from rltrain.cli import signals
-from rltrain.cli.errors import keeping_crashes
+from rltrain.cli.drive import command_line, drive
 from rltrain.cli.options import Jobs, MaxWall, Overrides, ProgressFlag, QuietFlag, RunsDir, Steps, WithInput
-from rltrain.cli.output import Output, complain, say
-from rltrain.errors import DivergedError, EnvironmentFault, InputError, RltrainError
-
-if TYPE_CHECKING:
-    from rltrain.cli.display import View
-    from rltrain.cli.signals import Asked
-    from rltrain.run.loop import Event, Run
+from rltrain.cli.output import say
+from rltrain.cli.overrides import as_overrides, sorted_out
+from rltrain.cli.resume import go_on
+from rltrain.errors import InputError
 
 
 def train_command(
@@ -89,68 +83,6 @@ def train_command(
     raise typer.Exit(train(config, settings, runs_dir=runs_dir, name=name, quiet=quiet))
 
 
-def resume_command(
-    run: Annotated[str, typer.Argument(help="A run's name or folder.")],
-    overrides: Overrides = None,
-    total_timesteps: Steps = None,
-    runs_dir: RunsDir = Path("runs"),
-    max_wall: MaxWall = None,
-    jobs: Jobs = None,
-    fork: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Go on in a new run of this name, where any setting may change.")
-    ] = None,
-    quiet: QuietFlag = False,
-    progress: ProgressFlag = False,
-    stop_with_input: WithInput = False,
-) -> None:
-    """Go on with a run from its newest good checkpoint: the same folder, the same curve, nothing repeated."""
-    if stop_with_input:
-        signals.stop_with_input()
-    flags = as_overrides(total_timesteps, None, None, None, max_wall)
-    if fork is not None:
-        raise typer.Exit(fork_run(run, fork, [*(overrides or []), *flags], runs_dir=runs_dir, quiet=quiet, jobs=jobs))
-    raise typer.Exit(go_on(run, [*(overrides or []), *flags], runs_dir=runs_dir, quiet=quiet, jobs=jobs))
-
-
-def sorted_out(words: Sequence[str], params: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The config among the words that are no options, and the overrides. After `-params` a word may be k:v too.
-
-    >>> sorted_out(["batch_size:64", "c.yaml", "run.seed=3"], ["gamma:0.9"])
-    ('c.yaml', ['algorithm.gamma=0.9', 'algorithm.batch_size=64', 'run.seed=3'])
-    """
-    config: str | None = None
-    overrides = [_as_override(param) for param in params]
-    for word in words:
-        if params and re.match(r"[A-Za-z_][\w.]*:", word) and "=" not in word and not Path(word).exists():
-            overrides.append(_as_override(word))
-        elif config is None and ("=" not in word or Path(word).is_file()):
-            config = word
-        else:  # also a second word without "=": the config's reader says what is wrong with it
-            overrides.append(word)
-    return config, overrides
-
-
-def _as_override(param: str) -> str:
-    key, colon, value = param.partition(":")
-    if not colon:
-        raise InputError(f"-params {param}: expected KEY:VALUE, such as learning_rate:1e-3")
-    return f"{key if '.' in key else f'algorithm.{key}'}={value}"
-
-
-def as_overrides(
-    total_timesteps: str | None, env: str | None, seed: str | None, device: str | None, max_wall: str | None
-) -> list[str]:
-    """Options that are settings, as the dotted overrides that they stand for; so they are checked as those are."""
-    options = {
-        "run.budget.env_steps": total_timesteps,
-        "environment.id": env,
-        "run.seed": seed,
-        "run.device": device,
-        "run.max_wall": max_wall,
-    }
-    return [f"{key}={value}" for key, value in options.items() if value is not None]
-
-
 def train(
     config: str | Path, overrides: Sequence[str] = (), *, runs_dir: Path, name: str | None = None, quiet: bool = False
 ) -> int:
@@ -159,152 +91,3 @@ def train(
     from rltrain.verbs.train import begin
 
     return drive(begin(load(config, overrides), runs_dir, name, command_line()), quiet)
-
-
-def go_on(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool, jobs: int | None) -> int:
-    """Go on with a run, or with the runs of several seeds that lie together. Returns the exit code."""
-    from rltrain.run import group
-
-    found = group.find(runs_dir, run)
-    if found is not None:
-        from rltrain.cli.seeds.verb import resume_seeds
-
-        return resume_seeds(found, overrides, jobs=jobs, quiet=quiet)
-    if jobs is not None:
-        raise InputError(f"--jobs {jobs}: {run} is one run; it is for those of several seeds (train --seeds)")
-    return resume_run(run, overrides, runs_dir=runs_dir, quiet=quiet)
-
-
-def resume_run(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool = False) -> int:
-    """Go on with a run. Returns the exit code."""
-    from rltrain.run import folder
-    from rltrain.verbs.train import resume
-
-    found = folder.find(runs_dir, run)
-    with keeping_crashes(found):
-        resumed = resume(found, overrides)
-    return drive(resumed, quiet)
-
-
-def fork_run(
-    run: str, name: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool = False, jobs: int | None = None
-) -> int:
-    """Go on with a copy of a run, with other settings. Returns the exit code."""
-    from rltrain.run import folder, group
-    from rltrain.run.fork import fork
-
-    if not folder.NAME.fullmatch(name):
-        raise InputError(f"--fork {name[:100]!r}: a run's name is {folder.NAME_RULE}")
-    if jobs is not None or group.find(runs_dir, run) is not None:
-        raise InputError(f"--fork {name}: it is for one run; name one of {run}, such as {run}/s0")
-    found = folder.find(runs_dir, run)
-    with keeping_crashes(found):
-        new = fork(found, overrides, runs_dir, name, command_line())
-    return resume_run(str(new), runs_dir=runs_dir, quiet=quiet)
-
-
-def command_line() -> str:
-    """What was typed, for run.json."""
-    return shlex.join(["rltrain", *sys.argv[1:]])
-
-
-def drive(run: Run, quiet: bool) -> int:
-    """Advance a run to its end or to the first signal, show it, and free its folder."""
-    from rltrain.cli.signals import stopping
-    from rltrain.run.tables import summary_lines
-    from rltrain.verbs.train import state_after
-
-    state: str | None = "crashed"
-    steps = 0
-    with keeping_crashes(run.folder):
-        try:
-            with stopping(run.request_stop) as asked:
-                shown = view_of(run, quiet)
-                try:
-                    for event in run.advance():
-                        steps += event.kind == "step"
-                        shown.show(event)
-                finally:
-                    shown.close()
-            state = None
-        except RltrainError as error:
-            state = state_after(error)
-            if not isinstance(error, DivergedError):
-                mended = "when the environment is mended, " if isinstance(error, EnvironmentFault) else ""
-                complain(f"{mended}go on from the last checkpoint with: rltrain resume {run.folder}")
-            raise
-        finally:
-            run.close(state)
-    verdict, *advice = ending(run, asked, steps, quiet)
-    say(verdict)
-    if run.finished and not quiet:
-        for line in summary_lines(run.experiment, run.spec, run.algorithm):
-            say(line)
-    if steps and not quiet:  # the verdict does not wait for the picture
-        say(picture(run))
-    for line in advice:
-        say(line)
-    return asked.exit_code
-
-
-def view_of(run: Run, quiet: bool) -> View[Event]:
-    """Who shows this run: on a terminal, in a log, or warnings alone, which needs none of what draws."""
-    from rltrain.cli.views import QuietView, view
-
-    stream = Output(sys.stdout)
-    if quiet:
-        return QuietView(stream)
-    from rltrain.cli.run_display import RunDisplay, RunFacts
-    from rltrain.verbs.history import recall
-    from rltrain.verbs.metrics import measure
-    from rltrain.verbs.truth import discounts_apart
-
-    facts = RunFacts(
-        title=f"{run.experiment.algorithm_name} on {run.experiment.environment.name}",
-        folder=str(run.folder),
-        budget=run.budget,
-        frames_per_step=run.spec.frames_per_step,
-        progress=run.progress,
-        past=recall(run.folder, run.counters, measure(run.budget)),
-        note=discounts_apart(run.experiment, run.spec),
-    )
-    return view(RunDisplay(facts), stream)
-
-
-def picture(run: Run) -> str:
-    """Play the baselines of a finished run and draw its curve; the line that says where it is, or why it is not."""
-    from rltrain.cli.progress import line
-    from rltrain.verbs.train import draw
-
-    try:
-        with line.over("drawing the curve"):
-            return f"curve: {draw(run, line)}"
-    except RltrainError as error:
-        return f"no curve: {error}"
-
-
-def ending(run: Run, asked: Asked, steps: int, quiet: bool) -> list[str]:
-    """What is said last: what happened in a session of so many steps, and what to type next."""
-    from rltrain import words
-    from rltrain.verbs.metrics import measure
-
-    unit = measure(run.budget)
-    done = (
-        f"{words.count(run.counters[unit])} {words.counter(unit)} in {words.spell(run.progress()['elapsed_seconds'])}"
-    )
-    if not run.finished:
-        why = {"SIGINT": "Ctrl-C", "SIGTERM": "SIGTERM", None: "--max-wall"}[asked.reason]
-        return [f"stopped by {why} after {done}, and saved", f"go on with: rltrain resume {run.folder}"]
-    best = ""
-    if run.scores.best is not None:
-        found = run.scores.best
-        best = f", best evaluation {words.score(found['score'])} at {words.count(found['step'])}"
-    if not steps:
-        more = f"run.budget.{unit}={2 * run.counters[unit]}"
-        if run.scores.solved:
-            more = f"run.evaluate.until=null {more}"
-        why = "run.evaluate.until" if run.scores.solved else "its budget"
-        return [f"nothing to do: {done}, as {why} says", f"train on with: rltrain resume {run.folder} {more}"]
-    what = "solved" if run.scores.solved else "finished"
-    finished = f"{what}: {done}{best}, in {run.folder}"
-    return [finished] if quiet else [finished, f"next: rltrain eval --checkpoint {run.folder}"]

@@ -8,7 +8,7 @@ import pytest
 
 from rltrain.cli.check import run_lines
 from rltrain.cli.evaluate import eval_command
-from rltrain.cli.train import fork_run
+from rltrain.cli.resume import fork_run
 from rltrain.errors import InputError
 from rltrain.experiment import config
 from rltrain.run import begin, edits, state_codec

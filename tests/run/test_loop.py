@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rltrain.algos import basic
-from rltrain.cli.train import resume_run
+from rltrain.cli.resume import resume_run
 from rltrain.core import Policy
 from rltrain.errors import BusyError, CheckpointError, DiskError, InputError, MissingError
 from rltrain.experiment import config

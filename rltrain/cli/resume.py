@@ -1,0 +1,81 @@
+"""`rltrain resume`: go on with a run, with the runs of several seeds, or with a copy of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rltrain.cli import signals
+from rltrain.cli.drive import command_line, drive
+from rltrain.cli.errors import keeping_crashes
+from rltrain.cli.options import Jobs, MaxWall, Overrides, ProgressFlag, QuietFlag, RunsDir, Steps, WithInput
+from rltrain.cli.overrides import as_overrides
+from rltrain.errors import InputError
+
+
+def resume_command(
+    run: Annotated[str, typer.Argument(help="A run's name or folder.")],
+    overrides: Overrides = None,
+    total_timesteps: Steps = None,
+    runs_dir: RunsDir = Path("runs"),
+    max_wall: MaxWall = None,
+    jobs: Jobs = None,
+    fork: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Go on in a new run of this name, where any setting may change.")
+    ] = None,
+    quiet: QuietFlag = False,
+    progress: ProgressFlag = False,
+    stop_with_input: WithInput = False,
+) -> None:
+    """Go on with a run from its newest good checkpoint: the same folder, the same curve, nothing repeated."""
+    if stop_with_input:
+        signals.stop_with_input()
+    flags = as_overrides(total_timesteps, None, None, None, max_wall)
+    if fork is not None:
+        raise typer.Exit(fork_run(run, fork, [*(overrides or []), *flags], runs_dir=runs_dir, quiet=quiet, jobs=jobs))
+    raise typer.Exit(go_on(run, [*(overrides or []), *flags], runs_dir=runs_dir, quiet=quiet, jobs=jobs))
+
+
+def go_on(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool, jobs: int | None) -> int:
+    """Go on with a run, or with the runs of several seeds that lie together. Returns the exit code."""
+    from rltrain.run import group
+
+    found = group.find(runs_dir, run)
+    if found is not None:
+        from rltrain.cli.seeds.verb import resume_seeds
+
+        return resume_seeds(found, overrides, jobs=jobs, quiet=quiet)
+    if jobs is not None:
+        raise InputError(f"--jobs {jobs}: {run} is one run; it is for those of several seeds (train --seeds)")
+    return resume_run(run, overrides, runs_dir=runs_dir, quiet=quiet)
+
+
+def resume_run(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool = False) -> int:
+    """Go on with a run. Returns the exit code."""
+    from rltrain.run import folder
+    from rltrain.verbs.train import resume
+
+    found = folder.find(runs_dir, run)
+    with keeping_crashes(found):
+        resumed = resume(found, overrides)
+    return drive(resumed, quiet)
+
+
+def fork_run(
+    run: str, name: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool = False, jobs: int | None = None
+) -> int:
+    """Go on with a copy of a run, with other settings. Returns the exit code."""
+    from rltrain.run import folder, group
+    from rltrain.run.fork import fork
+
+    if not folder.NAME.fullmatch(name):
+        raise InputError(f"--fork {name[:100]!r}: a run's name is {folder.NAME_RULE}")
+    if jobs is not None or group.find(runs_dir, run) is not None:
+        raise InputError(f"--fork {name}: it is for one run; name one of {run}, such as {run}/s0")
+    found = folder.find(runs_dir, run)
+    with keeping_crashes(found):
+        new = fork(found, overrides, runs_dir, name, command_line())
+    return resume_run(str(new), runs_dir=runs_dir, quiet=quiet)
