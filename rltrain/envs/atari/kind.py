@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rltrain.core import Env, EnvironmentKind, EnvOptions, EnvSpec, Filmed
+from rltrain.envs.atari import old_ids
 from rltrain.envs.atari.settings import MAX_FRAMES, AtariConfig
 from rltrain.errors import InputError
 
@@ -22,7 +23,7 @@ Rules = tuple[AtariConfig, float]
 
 
 def _handles(env_id: str) -> bool:
-    return env_id.startswith("ALE/")
+    return env_id.startswith("ALE/") or old_ids.meaning(env_id) is not None
 
 
 def _ids() -> Sequence[str]:
@@ -35,6 +36,9 @@ def _exists(settings: AtariConfig) -> bool:
     from rltrain.envs.atari import roms
 
     if settings.id not in roms.games():
+        old = old_ids.meaning(settings.id)
+        if old is not None and old.id in roms.games():
+            raise InputError(old_ids.explained(settings.id, old))
         return False
     roms.rom_path(settings.id)  # MissingError where its file is not what it should be
     return True

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import gymnasium
 
-from rltrain.errors import InputError, MissingError
-
-LEGACY_ENTRY = "ale_py.env:AtariEnv"  # what the old ids (MsPacman-v0, PongNoFrameskip-v4) are registered with
+from rltrain.envs.atari import old_ids
+from rltrain.errors import MissingError
 
 
 def games() -> dict[str, str]:
@@ -38,18 +37,7 @@ def rom_path(game_id: str) -> Path:
 
 def is_atari(env_id: str, entry_point: object) -> bool:
     """Whether a registered id is of a game, by its name of today or an old one."""
-    return env_id.startswith("ALE/") or entry_point == LEGACY_ENTRY
-
-
-def refuse_old(env_id: str) -> None:
-    """InputError for a registered id of the years before `ALE/NAME-v5`, with the one that is meant."""
-    spec = gymnasium.registry.get(env_id)
-    if spec is not None and spec.entry_point == LEGACY_ENTRY:
-        modern = f"ALE/{env_id.rsplit('-', 1)[0].removesuffix('NoFrameskip')}-v5"  # of MsPacmanNoFrameskip-v4
-        raise InputError(
-            f"environment.id: {env_id!r} is an old Atari id; write {modern!r}: frame skip, sticky "
-            "actions and no-ops are settings here"
-        )
+    return env_id.startswith("ALE/") or entry_point == old_ids.ENTRY
 
 
 def register() -> None:

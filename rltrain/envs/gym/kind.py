@@ -28,10 +28,8 @@ def _exists(settings: EnvironmentConfig) -> bool:
 
     from rltrain.envs.atari import roms
 
-    if settings.id not in gymnasium.registry:
-        roms.register()
-    roms.refuse_old(settings.id)
-    return settings.id in gymnasium.registry
+    spec = gymnasium.registry.get(settings.id)
+    return spec is not None and not roms.is_atari(settings.id, spec.entry_point)
 
 
 def _describe(settings: EnvironmentConfig, options: EnvOptions) -> EnvSpec:
