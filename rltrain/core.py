@@ -7,14 +7,13 @@ returns is the whole state.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-import numpy as np
 from numpy.typing import NDArray
+
+from rltrain.spaces import Actions, Discrete, Form, Part
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -54,33 +53,7 @@ class Step(NamedTuple):
     discount: Array  # [N] float32, 0 where the task ended, 1 otherwise: a time limit keeps 1
     first: Array  # [N] bool, obs opens an episode: no transition leads here
     last: Array  # [N] bool, the episode stops here, for either reason
-
-
-class Progress(Protocol):
-    """Is told how far a long piece of work is. What works prints nothing, and does the same if nobody listens."""
-
-    def phase(self, what: str, about: str = "") -> AbstractContextManager[None]:
-        """While open, this is what goes on; `about` says more of it, for whoever has room."""
-        ...
-
-    def at(self, done: float, total: float, spent: float = math.nan, unit: str = "") -> None:
-        """So much of the phase is done, and so many units of work were spent on it, which tell the speed."""
-        ...
-
-
-class Silent:
-    """Nobody listens."""
-
-    def phase(self, what: str, about: str = "") -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def at(self, done: float, total: float, spent: float = math.nan, unit: str = "") -> None:
-        pass
-
-
-def joined(steps: Sequence[Step]) -> Step:
-    """Environments side by side."""
-    return steps[0] if len(steps) == 1 else Step(*(np.concatenate(column) for column in zip(*steps, strict=True)))
+    mask: Array | None = None  # [N, spec.actions.mask_width] bool, what can be done at obs; None: everything
 
 
 @dataclass(frozen=True)
@@ -91,8 +64,7 @@ class EnvSpec:
     obs_shape: tuple[int, ...]  # of one observation, without N: (4, 84, 84), (4,)
     obs_dtype: str  # "uint8" or "float32"
     frame_stack: int  # k > 1: obs is k frames [k, H, W], oldest first, zeros before the episode; 1: no stack
-    num_actions: int
-    action_names: tuple[str, ...]
+    actions: Actions
     num_envs: int
     frames_per_step: int  # emulator frames that one agent step spans
     max_episode_steps: int | None  # in agent steps
@@ -102,6 +74,26 @@ class EnvSpec:
     discount: float | None = None  # that a known model states; it is the default of every algorithm's `gamma`
     endless: bool = False  # no episode ever ends: a known model without terminal states, and no limit of steps
     warnings: tuple[str, ...] = ()  # of how a known model was read from its file: costs minimised, sums divided
+    parts: tuple[Part, ...] = ()  # of obs [N, width], where the environment names several
+    masked: bool = False  # every Step has a mask
+
+    @property
+    def is_image(self) -> bool:
+        """Whether obs is a picture, [C, H, W]: uint8, or float32 from 0 to 1."""
+        return len(self.obs_shape) == 3
+
+    @property
+    def num_actions(self) -> int:
+        """Of a `Discrete` space. An algorithm that takes no other declares so in its plugin, and is given no other."""
+        assert isinstance(self.actions, Discrete)
+        return self.actions.n
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """Of a `Discrete` space, whose names may be numbers; of others nothing."""
+        if not isinstance(self.actions, Discrete):
+            return ()
+        return self.actions.names or tuple(map(str, range(self.actions.n)))
 
 
 class Env(Stateful, Protocol):
@@ -110,7 +102,7 @@ class Env(Stateful, Protocol):
     spec: EnvSpec
 
     def reset(self, seed: int) -> Step: ...
-    def step(self, action: Array) -> Step: ...  # action [N] int64, 0 <= action < spec.num_actions
+    def step(self, action: Array) -> Step: ...  # action [N, *spec.actions.shape], as `spaces` says
     def close(self) -> None: ...
 
 
@@ -198,7 +190,7 @@ class EnvironmentKind(Generic[Settings]):
 class Policy(Protocol):
     """Frozen behaviour, for evaluation, video and export."""
 
-    def act(self, obs: Array) -> Array: ...  # [N, *obs] -> [N] int64
+    def act(self, obs: Array, mask: Array | None = None) -> Array: ...  # [N, *obs] -> [N, *spec.actions.shape]
 
 
 @runtime_checkable
@@ -272,6 +264,7 @@ class AlgorithmPlugin:
     budget: Mapping[str, int]  # where a config sets none: a counter and its limit
     num_envs: int = 1  # environments side by side, where a config does not say
     task: Literal["env", "tabular", "mdp"] = "env"  # the world: any `Env`, one of numbered states, a `mdp.model.Model`
+    actions: tuple[Form, ...] = ("discrete",)  # spaces of actions that it can learn to choose from
     on_gpu: bool = False  # it computes on `hardware.device`, by torch: "auto" is then a GPU where there is one
 
     # Before it is made: (settings, spec, budget) -> what makes nothing be learned, a line each with key and remedy;
@@ -311,8 +304,3 @@ class Sink(Stateful, Protocol):
         ...
 
     def close(self) -> None: ...
-
-
-def as_int64(action: Any) -> Array:
-    """Actions as the [N] int64 that `Env.step` takes."""
-    return np.ascontiguousarray(action, dtype=np.int64)

@@ -31,6 +31,7 @@ from rltrain.spelling import did_you_mean, in_one_line
 
 ALGORITHMS = "rltrain.algorithms"
 SINKS = "rltrain.sinks"
+FORMS = ("discrete", "multi_discrete", "continuous")  # of spaces of actions
 TASKS = ("env", "tabular", "mdp")  # learns from any environment, from numbered states, from a known model
 ALGORITHM_MEMBERS = ("counters", "done", "step", "policy", "save", "load")
 OWN_TABLES = ("metrics", "eval")  # files of a run that no table of an algorithm takes the place of
@@ -192,6 +193,8 @@ def _checked(found: Any, what: str) -> AlgorithmPlugin:
         raise InputError(f"{what}: budget must be a dict of a counter and its limit, a whole number, is {budget!r}")
     if not _counts(found.num_envs) or found.num_envs > MAX_ENVS:
         raise InputError(f"{what}: num_envs must be a whole number from 1 to {MAX_ENVS}, is {found.num_envs!r}")
+    if not isinstance(found.actions, tuple) or not found.actions or not set(found.actions) <= set(FORMS):
+        raise InputError(f"{what}: actions must be some of {', '.join(FORMS)}, are {found.actions!r}")
     if type(found.on_gpu) is not bool:
         raise InputError(f"{what}: on_gpu must be True or False, is {found.on_gpu!r}")
     hooks = {

@@ -197,6 +197,11 @@ class Saved(dict[str, Any]):
             self.refuse(key, f"{_said(value[at].item())}{place}; {rule}")
 
 
+def step_state(step: Step) -> State:
+    """A step as a state; what `step_of` reads."""
+    return {name: column for name, column in step._asdict().items() if column is not None}
+
+
 def step_of(saved: Saved, spec: EnvSpec) -> Step:
     """The last step [N] of N environments of this spec."""
     each = (spec.num_envs,)
@@ -206,6 +211,7 @@ def step_of(saved: Saved, spec: EnvSpec) -> Step:
         discount=saved.array("discount", ANY_FLOAT, each, 0, 1),
         first=saved.array("first", "bool", each),
         last=saved.array("last", "bool", each),
+        mask=saved.array("mask", "bool", (*each, spec.actions.mask_width)) if spec.masked else None,
     )
 
 

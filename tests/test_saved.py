@@ -9,6 +9,7 @@ from rltrain.core import Blob, EnvSpec
 from rltrain.errors import CheckpointError, DivergedError
 from rltrain.rng import Streams
 from rltrain.saved import ANY_FLOAT, ANY_INTEGER, Saved, loading, seed_of, step_of
+from rltrain.spaces import Discrete
 
 STATE = {
     "count": 5,
@@ -94,7 +95,7 @@ def test_an_environment_that_has_begun_takes_no_state_of_one_that_has_not() -> N
 
 
 def test_a_step_is_one_of_its_environments() -> None:
-    spec = EnvSpec("E", (2,), "float32", 1, 2, ("a", "b"), 3, 1, None, None)
+    spec = EnvSpec("E", (2,), "float32", 1, Discrete(2, ("a", "b")), 3, 1, None, None)
     step = {
         "obs": np.zeros((3, 2), np.float32),
         "reward": np.zeros(3),

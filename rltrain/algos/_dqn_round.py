@@ -17,7 +17,7 @@ from rltrain.core import Array, EnvSpec, State
 from rltrain.counters import reached
 from rltrain.deep.actor import Exploration, Played
 from rltrain.deep.learner import UpdateStats
-from rltrain.saved import Saved, step_of
+from rltrain.saved import Saved, step_of, step_state
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Round:
             "plan": self.plan._asdict(),
             "at": self.at,
             "held": [
-                {"now": step._asdict(), "action": action, "then": next_step._asdict()}
+                {"now": step_state(step), "action": action, "then": step_state(next_step)}
                 for step, action, next_step in self.held
             ],
         }

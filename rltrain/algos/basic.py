@@ -20,7 +20,7 @@ from rltrain.envs.episodes import Episodes
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import rules
 from rltrain.rng import Streams, derive
-from rltrain.saved import Saved, step_of
+from rltrain.saved import Saved, step_of, step_state
 
 MAX_STEPS = 1_000  # of every environment, in one `step`: games may be long
 
@@ -116,7 +116,7 @@ class HardCoded:
             "games": self._games,
             "waiting": list(self._waiting),
             "returns": [self._mean, self._squares, self._min, self._max],
-            "now": self._now._asdict(),
+            "now": step_state(self._now),
             "episodes": self.episodes.save(),
             "env": self.env.save(),
             **({"played": self._played} if self.paused else {}),

@@ -46,7 +46,7 @@ from rltrain.deep.rewards import RewardScale
 from rltrain.deep.transitions import Batch, Transitions
 from rltrain.envs.episodes import Episodes
 from rltrain.rng import Streams, derive
-from rltrain.saved import Saved, step_of
+from rltrain.saved import Saved, step_of, step_state
 
 
 def act(network: QNetwork, obs: Tensor, explored: Exploration) -> Array:
@@ -270,7 +270,7 @@ class DQN:
             "updates": self.updates,
             "learned_steps": self._learned_until,
             "auto_scale": self.rewards.auto,
-            "now": self.players.now._asdict(),
+            "now": step_state(self.players.now),
             "episodes": self.episodes.save(),
             "replay": self.replay.save(),
             "env": self.env.save(),

@@ -32,7 +32,7 @@ from rltrain.deep.networks import PIXEL, QNetwork, high_of, parameter_count, sha
 from rltrain.deep.rewards import RewardScale
 from rltrain.envs.episodes import Episodes
 from rltrain.rng import Streams, derive
-from rltrain.saved import Saved, step_of
+from rltrain.saved import Saved, step_of, step_state
 
 
 class Rollout(NamedTuple):
@@ -236,7 +236,7 @@ class PQN:
             "env_steps": self.env_steps,
             "updates": self.updates,
             "auto_scale": self.rewards.auto,
-            "now": self.now._asdict(),
+            "now": step_state(self.now),
             "episodes": self.episodes.save(),
             "env": self.env.save(),
             **({} if self._begun is None else {"begun": self._begun.save()}),

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from rltrain.core import Array, Env, EnvSpec, Parted, Step, joined
+from rltrain.core import Array, Env, EnvSpec, Parted, Step
 from rltrain.deep.networks import QNetwork
+from rltrain.steps import joined
 
 
 class Played(NamedTuple):
@@ -93,8 +94,9 @@ class Players:
 
     def go_on_from(self, step: Step) -> None:
         """`step`: what all environments said last."""
-        for actor, *columns in zip(self.actors, *map(self._by_part, step), strict=True):
-            actor.now = Step(*columns)
+        columns = {name: self._by_part(column) for name, column in step._asdict().items() if column is not None}
+        for part, actor in enumerate(self.actors):
+            actor.now = Step(**{name: each[part] for name, each in columns.items()})
 
     def begin_round(self, network: QNetwork, plan: Exploration) -> None:
         """The steps from now on are made with this network, and with these random actions, [K, N]."""

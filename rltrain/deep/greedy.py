@@ -42,7 +42,7 @@ class Greedy:
         self.network, self.device = network, device
         self.row_block = NEVER if device.type == "cuda" else ROW_BLOCK
 
-    def act(self, obs: Array) -> Array:
+    def act(self, obs: Array, mask: Array | None = None) -> Array:
         return self._values(obs).argmax(1).cpu().numpy()
 
     def scores(self, obs: Array) -> Array:

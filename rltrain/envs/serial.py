@@ -8,12 +8,12 @@ A learner that keeps a table takes its steps one by one: `Solo` is one such game
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
-from rltrain.core import Array, EnvSpec, State, Step, as_int64
+from rltrain.core import Array, EnvSpec, State, Step
 from rltrain.envs.journal import Journal, fingerprint
 from rltrain.errors import CheckpointError, DivergedError
 from rltrain.rng import derive, derive_run
@@ -25,8 +25,13 @@ AHEAD = 128  # episodes whose seeds are derived at once
 class SeededGame(Protocol):
     """One game. A seeded reset forgets all that went before."""
 
+    @property
+    def mask(self) -> Array | None: ...  # [mask_width] bool, what can be done now; asked where `spec.masked`
+
     def reset(self, seed: int) -> Array: ...  # obs [*obs]
-    def step(self, action: int) -> tuple[Array, float, float, bool]: ...  # obs, reward, discount, last
+    def step(
+        self, action: Any
+    ) -> tuple[Array, float, float, bool]: ...  # int, or [*action] -> obs, reward, discount, last
     def close(self) -> None: ...
 
 
@@ -38,10 +43,11 @@ class Serial:
         self._games = games
         self._seed: int | None = None
         self._episode = np.zeros(spec.num_envs, dtype=np.int64)
-        self._journal = Journal(spec.num_envs, spec.num_actions)
+        self._journal = Journal(spec.num_envs, spec.actions)
         # What follows is a function of what stands above: `load` rebuilds it by replay.
         self._obs = np.zeros((spec.num_envs, *spec.obs_shape), dtype=spec.obs_dtype)
         self._last = np.zeros(spec.num_envs, dtype=bool)
+        self._mask = np.ones((spec.num_envs, spec.actions.mask_width), dtype=bool) if spec.masked else None
         self._playing = np.ones(spec.num_envs, dtype=bool)  # not retired
 
     def reset(self, seed: int) -> Step:
@@ -53,15 +59,15 @@ class Serial:
         self._obs = np.zeros_like(self._obs)
         for index in range(self.spec.num_envs):
             self._open(index)
-        self._check_finite("observation", self._obs)
+        self._check_obs(None)
         zeros = np.zeros(self.spec.num_envs, dtype=np.float32)
-        return Step(self._obs, zeros, zeros + 1, first=everywhere, last=self._last)
+        return Step(self._obs, zeros, zeros + 1, everywhere, self._last, self._masks())
 
     def step(self, action: Array) -> Step:
-        """Play one step, action [N] int64. DivergedError if an observation or a reward is not finite."""
+        """Play one step, action [N, *action]. DivergedError if an observation or a reward is not finite."""
         if self._seed is None:
             raise RuntimeError("step before reset")
-        action = as_int64(action)
+        action = np.ascontiguousarray(action, dtype=self.spec.actions.dtype)
         self._journal.add(action)
         first, self._last = self._last, np.zeros(self.spec.num_envs, dtype=bool)
         self._episode += first
@@ -69,16 +75,16 @@ class Serial:
         self._obs = self._obs.copy()  # a new array: what was handed out is never overwritten
         reward = np.zeros(self.spec.num_envs, dtype=np.float32)
         discount = np.ones(self.spec.num_envs, dtype=np.float32)
-        for index, move in enumerate(action.tolist()):
+        for index, move in enumerate(_moves(action)):
             if not self._playing[index]:
                 continue
             if first[index]:
                 self._open(index)
             else:
                 self._obs[index], reward[index], discount[index], self._last[index] = self._games[index].step(move)
-        self._check_finite("reward", reward)
-        self._check_finite("observation", self._obs)
-        return Step(self._obs, reward, discount, first, self._last)
+        self._check_finite("the reward", reward, action)
+        self._check_obs(action)
+        return Step(self._obs, reward, discount, first, self._last, self._masks())
 
     def retire(self, which: Array) -> None:
         """See `core.Retiring`. There is no way back: a `reset` finds their games closed."""
@@ -111,7 +117,7 @@ class Serial:
         self._last = np.zeros(self.spec.num_envs, dtype=bool)
         for index, game in enumerate(self._games):
             self._open(index)
-            for move in self._journal.of(index).tolist():
+            for move in _moves(self._journal.of(index)):
                 if self._last[index]:
                     saved.refuse("journal", f"environment {index} plays on after its episode's end; it must not")
                 self._obs[index], _, _, self._last[index] = game.step(move)
@@ -126,14 +132,38 @@ class Serial:
         assert self._seed is not None
         self._obs[index] = self._games[index].reset(derive(self._seed, index, int(self._episode[index])))
 
-    def _check_finite(self, what: str, values: Array) -> None:
-        """Values [N, ...]; one that is no number would poison every weight that it reaches."""
+    def _masks(self) -> Array | None:
+        """What can be done now [N, width]; None where nothing is ever masked."""
+        if self._mask is None:
+            return None
+        self._mask = self._mask.copy()
+        for index in np.flatnonzero(self._playing).tolist():
+            self._mask[index] = True if (own := self._games[index].mask) is None else own
+        return self._mask
+
+    def _check_obs(self, action: Array | None) -> None:
+        """DivergedError if one of the observations, to which these actions led, holds a number that is not finite."""
+        if self.spec.obs_dtype != "uint8":
+            self._check_finite("the observation", self._obs, action)
+        for part in self.spec.parts:
+            if part.dtype != "uint8":
+                self._check_finite(f"the observation's {part.name!r}", part.of(self._obs), action)
+
+    def _check_finite(self, what: str, values: Array, action: Array | None, time: int | None = None) -> None:
+        """Values [N, ...]; one that is no number would poison every weight that it reaches. `time`: of the episode."""
         finite = np.isfinite(values)
         if not finite.all():
             index = int(np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))[0])
+            time = int(self._journal.lengths[index]) if time is None else time
+            when = "at its reset" if time == 0 or action is None else f"at step {time}, to action {action[index]},"
             raise DivergedError(
-                f"{self.spec.id}: environment {index} gave the {what} {values[index]}, not a finite number"
+                f"{self.spec.id}: environment {index} gave {when} {what} {values[index]}, not a finite number"
             )
+
+
+def _moves(action: Array) -> Iterable[Any]:
+    """Actions one by one: plain numbers, which are quicker, or arrays [*action]."""
+    return action.tolist() if action.ndim == 1 else action
 
 
 class Solo:
@@ -164,7 +194,7 @@ class Solo:
         obs, reward, discount, last = self._game.step(action)
         self._state, seen = int(obs[0]), np.float32(reward)
         if not math.isfinite(seen):
-            self._all._check_finite("reward", np.array([seen]))
+            self._all._check_finite("the reward", np.array([seen]), np.array([action]), len(self._moves))
         return self._state, float(seen), discount == 0, last
 
     def again(self) -> int:
@@ -181,7 +211,7 @@ class Solo:
         self._game.close()
 
     def save(self) -> State:
-        journal = Journal(1, self._all.spec.num_actions)
+        journal = Journal(1, self._all.spec.actions)
         for action in self._moves:
             journal.add(np.array([action]))
         self._all._journal, self._all._episode[0] = journal, self._episode

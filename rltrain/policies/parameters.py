@@ -12,9 +12,10 @@ from typing import Protocol
 
 import numpy as np
 
-from rltrain.core import Array, as_int64
+from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.spelling import did_you_mean
+from rltrain.steps import as_int64
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Fixed:
         self._family, self._candidate = family, candidate[None]  # [1, P]
         self._stream = np.random.default_rng(seed)
 
-    def act(self, obs: Array) -> Array:
+    def act(self, obs: Array, mask: Array | None = None) -> Array:
         return as_int64(self._family.act(self._candidate, obs, self._stream.random((len(obs), self._family.draws))))
 
 

@@ -94,7 +94,7 @@ class SoftmaxPolicy:
         """The probability of every action [N, A] at obs [N, *obs]."""
         return np.exp(log_policy(self._logits(obs)))
 
-    def act(self, obs: Array) -> Array:
+    def act(self, obs: Array, mask: Array | None = None) -> Array:
         """Actions [N] at obs [N, *obs]."""
         if self._stream is None:
             return np.asarray(self._logits(obs).argmax(axis=1))

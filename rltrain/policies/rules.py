@@ -27,7 +27,7 @@ class RulePolicy:
     def __init__(self, rule: Callable[[Array], Array]) -> None:
         self._rule = rule
 
-    def act(self, obs: Array) -> Array:
+    def act(self, obs: Array, mask: Array | None = None) -> Array:
         return self._rule(obs).astype(np.int64)
 
 
@@ -37,7 +37,7 @@ class BouncePolicy:
     def __init__(self, num_actions: int, stream: np.random.Generator) -> None:
         self._turns, self._stream = num_actions - 1, stream
 
-    def act(self, obs: Array) -> Array:
+    def act(self, obs: Array, mask: Array | None = None) -> Array:
         steps = np.rint(self._stream.uniform(90, 270, len(obs)) * self._turns / 360).astype(np.int64)
         turn = (steps + self._turns // 2 - 1) % self._turns + 1  # as `envs.vacuum` numbers its turns
         return np.where(obs[:, 0] > 0, turn, 0)
@@ -49,7 +49,7 @@ class RandomPolicy:
     def __init__(self, num_actions: int, stream: np.random.Generator) -> None:
         self._num_actions, self._stream = num_actions, stream
 
-    def act(self, obs: Array) -> Array:
+    def act(self, obs: Array, mask: Array | None = None) -> Array:
         return self._stream.integers(self._num_actions, size=len(obs))
 
 

@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rltrain.core import Array, Env, EnvSpec, as_int64
+from rltrain.core import Array, Env, EnvSpec
 from rltrain.errors import InputError
 from rltrain.policies.parameters import Family
 from rltrain.rng import derive
+from rltrain.steps import as_int64
 
 SAME_STARTS = (
     "every point of a step plays from the same starts and with the same chance: fairer with few games and much slower,"

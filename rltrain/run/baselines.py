@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from rltrain import envs
-from rltrain.core import Progress, Silent
 from rltrain.experiment.config import Experiment
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.plain_files import read_object
 from rltrain.policies import rules
+from rltrain.progress import Progress, Silent
 from rltrain.rng import derive
 from rltrain.run import answer_cache, protocols
 from rltrain.run.evaluation import OngoingEvaluation

@@ -75,9 +75,21 @@ def world(experiment: Experiment, cores: int = 1) -> Env:
 def algorithm(experiment: Experiment, settings: BaseModel, env: Env, rng: Streams, hardware: Hardware) -> Algorithm:
     """The algorithm on this world; one that solves a model is given the model itself."""
     material: Any = env
+    plugin = registry.plugin(experiment.algorithm_name)
+    check_actions(experiment.algorithm_name, env.spec)
     if experiment.task == "mdp":
         material = envs.known_model(experiment.environment, experiment.algorithm_name)
-    return registry.plugin(experiment.algorithm_name).make(settings, material, rng, hardware)
+    return plugin.make(settings, material, rng, hardware)
+
+
+def check_actions(algorithm_name: str, spec: EnvSpec) -> None:
+    """InputError if the algorithm cannot choose among the actions of this environment."""
+    if spec.actions.form not in registry.plugin(algorithm_name).actions:
+        able = [name for name in registry.names() if spec.actions.form in registry.plugin(name).actions]
+        others = f"; those that can: {', '.join(able)}" if able else ""
+        raise InputError(
+            f"environment.id: an action of {spec.id} is {spec.actions}; {algorithm_name} cannot choose one{others}"
+        )
 
 
 def keep_model(experiment: Experiment, folder: Path, disk: Disk = REAL) -> None:

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from rltrain import envs, registry, words
-from rltrain.core import Algorithm, EnvSpec, Hardware, Progress
+from rltrain.core import Algorithm, EnvSpec, Hardware
 from rltrain.deep.fast import allocator
 from rltrain.errors import OutOfMemoryError
 from rltrain.experiment.config import Experiment
+from rltrain.progress import Progress
 from rltrain.rng import Streams
 from rltrain.run import build, machine
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rltrain import envs, words
-from rltrain.core import Progress, Silent
+from rltrain.progress import Progress, Silent
 from rltrain.run import baselines, machine
 from rltrain.run.evaluation import Evaluation, OngoingEvaluation
 from rltrain.verbs import saved_policy

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from rltrain.core import Progress
 from rltrain.errors import DiskError, InputError, RltrainError
 from rltrain.experiment.config import load
+from rltrain.progress import Progress
 from rltrain.report import canvas, comparison, curve, measures, reading, spread
 from rltrain.report import groups as grouping
 from rltrain.report.groups import PlotGroup

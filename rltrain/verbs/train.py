@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from rltrain.core import Progress
 from rltrain.errors import DiskError, DivergedError, EnvironmentFault, RltrainError
 from rltrain.experiment.config import Experiment, load
+from rltrain.progress import Progress
 from rltrain.run import begin as beginnings
 from rltrain.run import folder
 from rltrain.run.lock import Lock

@@ -20,6 +20,7 @@ from rltrain.deep.shifts import shifted
 from rltrain.deep.transitions import Batch, Transitions
 from rltrain.errors import CheckpointError, DivergedError
 from rltrain.rng import Streams
+from rltrain.spaces import Discrete
 
 CPU = Hardware("cpu", 2)
 
@@ -32,7 +33,7 @@ class Bell:
 
     def __init__(self, num_envs: int, length: int, ends: bool, image: bool = False, delay: float = 0.0) -> None:
         shape, dtype, stack = ((2, 12, 12), "uint8", 2) if image else ((2,), "float32", 1)
-        self.spec = EnvSpec("Bell", shape, dtype, stack, 2, ("a", "b"), num_envs, 1, length, None)
+        self.spec = EnvSpec("Bell", shape, dtype, stack, Discrete(2, ("a", "b")), num_envs, 1, length, None)
         self.length, self.ends, self.delay = length, ends, delay
         self.at = np.zeros(num_envs, np.int64)
         self.last = np.zeros(num_envs, bool)

@@ -9,6 +9,7 @@ import torch
 from rltrain.algos.pqn import PQN, PqnConfig, Rollout, load_policy, returns
 from rltrain.core import Array, EnvSpec, Hardware, State, Step
 from rltrain.rng import Streams
+from rltrain.spaces import Discrete
 
 
 class Bell:
@@ -16,7 +17,7 @@ class Bell:
 
     def __init__(self, num_envs: int, length: int, ends: bool, image: bool = False) -> None:
         shape, dtype = ((2, 12, 12), "uint8") if image else ((2,), "float32")
-        self.spec = EnvSpec("Bell", shape, dtype, 1, 2, ("a", "b"), num_envs, 1, None, None)
+        self.spec = EnvSpec("Bell", shape, dtype, 1, Discrete(2, ("a", "b")), num_envs, 1, None, None)
         self._length, self._ends = length, ends
         self._obs = np.ones((num_envs, *shape), dtype)
         self._time = 0

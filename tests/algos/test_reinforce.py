@@ -12,13 +12,14 @@ from rltrain.policies import whole_games
 from rltrain.rng import Streams
 from rltrain.run import build
 from rltrain.run.evaluation import evaluate
+from rltrain.spaces import Discrete
 
 
 class Countdown:
     """Lane k's games take k + 1 steps and pay the step's number; what is seen is the lane and the step."""
 
     def __init__(self, lanes: int) -> None:
-        self.spec = EnvSpec("Countdown", (2,), "float32", 1, 2, ("0", "1"), lanes, 1, 100, None)
+        self.spec = EnvSpec("Countdown", (2,), "float32", 1, Discrete(2, ("0", "1")), lanes, 1, 100, None)
         self._t = np.zeros(lanes, np.int64)
 
     def _step(self, reward: Array, first: Array, last: Array) -> Step:
@@ -85,7 +86,7 @@ def test_a_baseline_makes_the_scores_smaller() -> None:
     [
         ({"obs_dtype": "uint8"}, "learns from vectors"),
         ({"max_episode_steps": None}, "set one"),
-        ({"num_actions": 3}, "sigmoid is for two actions"),
+        ({"actions": Discrete(3)}, "sigmoid is for two actions"),
     ],
 )
 def test_what_does_not_fit_is_refused(changes: dict[str, object], rule: str) -> None:

@@ -21,7 +21,7 @@ from rltrain.cli import app, progress
 from rltrain.cli.errors import exit_code_of
 from rltrain.cli.output import Output
 from rltrain.cli.progress import FIRST_SECONDS, LINE_SECONDS, Line, Phase, fitted
-from rltrain.core import Progress
+from rltrain.progress import Progress
 
 
 class Terminal(io.StringIO):

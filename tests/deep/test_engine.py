@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from rltrain.algos.dqn import DQN, DqnConfig
-from rltrain.core import EnvSpec, Hardware, Parted, Step, joined
+from rltrain.core import EnvSpec, Hardware, Parted, Step
 from rltrain.deep.engine import engine
 from rltrain.deep.fast import cuda
 from rltrain.deep.fast.cuda import CudaEngine, Recorded
@@ -18,6 +18,8 @@ from rltrain.deep.fast.serial import SerialEngine
 from rltrain.deep.fast.two_cores import TwoCoresEngine
 from rltrain.deep.shifts import shifted, shifted_at_once
 from rltrain.rng import Streams, derive
+from rltrain.spaces import Discrete
+from rltrain.steps import joined
 
 ON_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 DEVICES = ["cpu", pytest.param("cuda", marks=ON_GPU)]
@@ -29,7 +31,7 @@ class Noise:
 
     def __init__(self, image: bool, num_envs: int = 4) -> None:
         shape, dtype, stack = ((4, 12, 12), "uint8", 4) if image else ((3,), "float32", 1)
-        self.spec = EnvSpec("Noise", shape, dtype, stack, 3, ("a", "b", "c"), num_envs, 1, 100, None)
+        self.spec = EnvSpec("Noise", shape, dtype, stack, Discrete(3, ("a", "b", "c")), num_envs, 1, 100, None)
         self.last = np.zeros(num_envs, bool)
 
     def reset(self, seed: int) -> Step:

@@ -9,9 +9,10 @@ import torch
 from rltrain.core import EnvSpec, RowByRow
 from rltrain.deep.greedy import Greedy
 from rltrain.deep.networks import Conv, NetworkShape, QNetwork, initialise
+from rltrain.spaces import Discrete
 
-IMAGES = EnvSpec("images", (4, 84, 84), "uint8", 4, 9, tuple("abcdefghi"), 32, 4, None, None)
-VECTORS = EnvSpec("vectors", (4,), "float32", 1, 2, ("a", "b"), 32, 1, None, None)
+IMAGES = EnvSpec("images", (4, 84, 84), "uint8", 4, Discrete(9, tuple("abcdefghi")), 32, 4, None, None)
+VECTORS = EnvSpec("vectors", (4,), "float32", 1, Discrete(2, ("a", "b")), 32, 1, None, None)
 KINDS = {
     "tiles": (IMAGES, [(16, 4, 4), (64, 3, 3)], [512], True),
     "nature": (IMAGES, [(32, 8, 4), (64, 4, 2), (64, 3, 1)], [512], False),

@@ -13,8 +13,9 @@ from rltrain.deep.fast.serial import update
 from rltrain.deep.histogram import Bins, first_logits, histogram
 from rltrain.deep.learner import Learner, Samples
 from rltrain.deep.networks import NetworkShape, QNetwork, initialise
+from rltrain.spaces import Discrete
 
-SPEC = EnvSpec("Probe", (2,), "float32", 1, 2, ("a", "b"), 1, 1, None, None)
+SPEC = EnvSpec("Probe", (2,), "float32", 1, Discrete(2, ("a", "b")), 1, 1, None, None)
 BINS = Bins(-2.0, 2.0, 4, 0.5)
 
 

@@ -15,9 +15,10 @@ from rltrain.deep.histogram import Bins
 from rltrain.deep.learner import Learner, Samples
 from rltrain.deep.networks import Conv, NetworkShape
 from rltrain.deep.optimiser import Optimiser, clip_scale
+from rltrain.spaces import Discrete
 
-VECTOR = EnvSpec("Probe", (2,), "float32", 1, 2, ("a", "b"), 1, 1, None, None)
-IMAGE = EnvSpec("Probe", (2, 12, 12), "uint8", 2, 3, ("a", "b", "c"), 1, 1, None, None)
+VECTOR = EnvSpec("Probe", (2,), "float32", 1, Discrete(2, ("a", "b")), 1, 1, None, None)
+IMAGE = EnvSpec("Probe", (2, 12, 12), "uint8", 2, Discrete(3, ("a", "b", "c")), 1, 1, None, None)
 
 
 def learner(

@@ -16,10 +16,11 @@ from rltrain.deep.fast import split_update
 from rltrain.deep.layers import PixelTileConv, TileConv
 from rltrain.deep.networks import Conv, NetworkShape, QNetwork, begin_anew, initialise, parameter_count
 from rltrain.errors import InputError
+from rltrain.spaces import Discrete
 
-ATARI = EnvSpec("ALE/MsPacman-v5", (4, 84, 84), "uint8", 4, 9, ("x",) * 9, 1, 4, None, None)
-BOOK = EnvSpec("ALE/MsPacman-v5", (1, 88, 80), "uint8", 1, 9, ("x",) * 9, 1, 3, None, None)
-VECTOR = EnvSpec("CartPole-v1", (4,), "float32", 1, 2, ("left", "right"), 1, 1, 500, 475.0)
+ATARI = EnvSpec("ALE/MsPacman-v5", (4, 84, 84), "uint8", 4, Discrete(9, ("x",) * 9), 1, 4, None, None)
+BOOK = EnvSpec("ALE/MsPacman-v5", (1, 88, 80), "uint8", 1, Discrete(9, ("x",) * 9), 1, 3, None, None)
+VECTOR = EnvSpec("CartPole-v1", (4,), "float32", 1, Discrete(2, ("left", "right")), 1, 1, 500, 475.0)
 
 
 def test_the_nature_network_has_its_weights() -> None:
@@ -68,7 +69,7 @@ def test_pixels_count_as_numbers_from_0_to_1(convolutions: tuple[tuple[int, int,
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_prepared_pixels_are_the_same_pixels(channels: int) -> None:
-    spec = EnvSpec("Probe", (channels, 12, 10), "uint8", 1, 9, ("x",) * 9, 1, 4, None, None)
+    spec = EnvSpec("Probe", (channels, 12, 10), "uint8", 1, Discrete(9, ("x",) * 9), 1, 4, None, None)
     network = QNetwork(spec, network_shape(DqnConfig(convolutions=((2, 4, 2),), hidden=()), spec))
     obs = torch.randint(0, 256, (7, channels, 12, 10), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     prepared = network.prepare(obs)
@@ -79,7 +80,7 @@ def test_prepared_pixels_are_the_same_pixels(channels: int) -> None:
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_windows_that_tile_are_the_convolution(channels: int) -> None:
     """Values and gradients are those of torch's own; rows and columns that no window reaches get none."""
-    spec = EnvSpec("Probe", (channels, 17, 13), "uint8", 1, 9, ("x",) * 9, 1, 4, None, None)
+    spec = EnvSpec("Probe", (channels, 17, 13), "uint8", 1, Discrete(9, ("x",) * 9), 1, 4, None, None)
     network = QNetwork(spec, network_shape(DqnConfig(convolutions=((5, 3, 3), (7, 2, 2)), hidden=()), spec))
     first, second = network.convolutions()
     assert isinstance(first, PixelTileConv) and type(second) is TileConv

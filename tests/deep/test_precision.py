@@ -8,9 +8,10 @@ import torch
 from rltrain.core import EnvSpec
 from rltrain.deep.fast import precision
 from rltrain.deep.networks import Conv, NetworkShape
+from rltrain.spaces import Discrete
 
-IMAGE = EnvSpec("Probe", (2, 12, 12), "uint8", 2, 3, ("a", "b", "c"), 1, 1, None, None)
-VECTOR = EnvSpec("Probe", (2,), "float32", 1, 2, ("a", "b"), 1, 1, None, None)
+IMAGE = EnvSpec("Probe", (2, 12, 12), "uint8", 2, Discrete(3, ("a", "b", "c")), 1, 1, None, None)
+VECTOR = EnvSpec("Probe", (2,), "float32", 1, Discrete(2, ("a", "b")), 1, 1, None, None)
 SHAPE = NetworkShape([Conv(4, 4, 2)], "valid", (8,), False, False)
 CPU = torch.device("cpu")
 

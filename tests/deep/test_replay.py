@@ -7,12 +7,13 @@ import torch
 from rltrain.core import EnvSpec, Step
 from rltrain.deep.replay import Replay, replay_bytes
 from rltrain.deep.shifts import shifted
+from rltrain.spaces import Discrete
 
 GAMMA = 0.9
 
 
 def image_spec(num_envs: int, stack: int = 3) -> EnvSpec:
-    return EnvSpec("Tape", (stack, 2, 2), "uint8", stack, 4, ("a", "b", "c", "d"), num_envs, 1, None, None)
+    return EnvSpec("Tape", (stack, 2, 2), "uint8", stack, Discrete(4, ("a", "b", "c", "d")), num_envs, 1, None, None)
 
 
 class Tape:
@@ -231,7 +232,7 @@ def test_a_chunk_keeps_its_name_and_its_content() -> None:
 
 
 def test_a_million_atari_transitions_fit_in_7_5_gigabytes() -> None:
-    spec = EnvSpec("ALE/MsPacman-v5", (4, 84, 84), "uint8", 4, 9, ("x",) * 9, 8, 4, None, None)
+    spec = EnvSpec("ALE/MsPacman-v5", (4, 84, 84), "uint8", 4, Discrete(9, ("x",) * 9), 8, 4, None, None)
     assert replay_bytes(1_000_000, spec, 3, prioritised=True) < 7.5e9
 
 

@@ -30,7 +30,7 @@ def actions(env, steps: int, seed: int = 0) -> np.ndarray:
 
 
 def identical(one: Step, other: Step) -> bool:
-    return all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    return all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in zip(one[:5], other[:5], strict=True))
 
 
 @pytest.fixture(scope="module")

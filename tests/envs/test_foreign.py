@@ -316,7 +316,7 @@ def test_numbers_that_are_not_finite_are_said_as_before(bad):
     class Bad(RewardIs):
         reward = bad
 
-    with registered(Bad) as name, pytest.raises(DivergedError, match="gave the reward"):
+    with registered(Bad) as name, pytest.raises(DivergedError, match=r"gave at step \d, to action \d, the reward"):
         play(name)
 
 

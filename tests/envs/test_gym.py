@@ -85,8 +85,7 @@ def test_an_image_is_transposed_and_not_reshaped(probe):
 @pytest.mark.parametrize(
     ("space", "action_space", "word"),
     [
-        (spaces.Box(-1, 1, (2,)), spaces.Box(-1, 1, (1,)), "discrete actions"),
-        (spaces.Box(-1, 1, (2,)), spaces.MultiDiscrete([2, 2]), "discrete actions"),
+        (spaces.Box(-1, 1, (2,)), spaces.Tuple([spaces.Box(-1, 1, (1,)), spaces.Discrete(2)]), "choices alone"),
         (spaces.Sequence(spaces.Discrete(2)), None, "vector or an image"),
     ],
 )

@@ -10,10 +10,13 @@ from rltrain.envs.gym import games as gym
 from rltrain.envs.serial import AHEAD, Serial, Solo
 from rltrain.errors import CheckpointError, DivergedError
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.spaces import Discrete
 
 
 class Countdown:
     """obs [2] = steps so far, seed + sum of actions. Ends at 3 steps; cut off at 2 if the last action was 1."""
+
+    mask = None
 
     def __init__(self, drift: float = 0.0, bad: float = 1.0) -> None:
         self.resets = self.time = 0
@@ -38,7 +41,7 @@ class Countdown:
 
 
 def make(games) -> Serial:
-    spec = EnvSpec("Countdown", (2,), "float32", 1, 2, ("0", "1"), len(games), 1, None, None)
+    spec = EnvSpec("Countdown", (2,), "float32", 1, Discrete(2, ("0", "1")), len(games), 1, None, None)
     return Serial(spec, games)
 
 
@@ -89,7 +92,7 @@ def test_load_goes_on_exactly_wherever_it_was_saved(at):
         env.step(move)
     other.load(env.save())
     for move in moves[at:]:
-        for a, b in zip(env.step(move), other.step(move), strict=True):
+        for a, b in zip(env.step(move)[:5], other.step(move)[:5], strict=True):
             assert np.array_equal(a, b)
 
 
@@ -106,7 +109,7 @@ def test_a_game_that_is_no_function_of_its_seed_is_noticed():
 def test_numbers_that_are_not_finite_stop_the_run(bad):
     env = make([Countdown(), Countdown(bad=bad)])
     env.reset(0)
-    with pytest.raises(DivergedError, match="Countdown: environment 1 gave the reward"):
+    with pytest.raises(DivergedError, match="Countdown: environment 1 gave at step 1, to action 0, the reward"):
         env.step(np.array([0, 0]))
     with pytest.raises(DivergedError, match="observation"):
         make([Countdown(drift=bad)]).reset(0)
@@ -140,7 +143,7 @@ class Counted(Countdown):
 
 
 def alone(game=Counted):
-    spec = EnvSpec("Countdown", (1,), "int64", 1, 2, ("0", "1"), 1, 1, None, None, 100_000)
+    spec = EnvSpec("Countdown", (1,), "int64", 1, Discrete(2, ("0", "1")), 1, 1, None, None, 100_000)
     return Serial(spec, [game()]), Solo(spec, game())
 
 
@@ -188,7 +191,7 @@ def test_a_game_alone_that_gives_no_number_is_named():
 
     _, solo = alone(Bad)
     solo.begin(0)
-    with pytest.raises(DivergedError, match="Countdown: environment 0 gave the reward inf"):
+    with pytest.raises(DivergedError, match="Countdown: environment 0 gave at step 1, to action 0, the reward inf"):
         solo.play(0)
 
 
@@ -200,7 +203,7 @@ def test_a_closed_game_stands_still_and_the_others_go_on_as_if_it_played():
     closed = np.zeros(3, dtype=bool)
     while not closed.all():
         step, other = whole.step(np.zeros(3)), closing.step(np.zeros(3))
-        for mine, yours in zip(step, other, strict=True):
+        for mine, yours in zip(step[:5], other[:5], strict=True):
             assert np.array_equal(mine[~closed], yours[~closed])
         assert not (other.last | other.first)[closed].any()
         done = other.last & ~closed

@@ -49,7 +49,7 @@ def put(env: Vacuum, x: float, y: float, heading: float) -> None:
 
 
 def alike(one, other) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    return all(np.array_equal(a, b) for a, b in zip(one[:5], other[:5], strict=True))
 
 
 # What it is to others
@@ -310,9 +310,9 @@ def test_gymnasiums_own_vector_of_single_games_agrees():
 
 def test_a_lane_does_not_depend_on_how_many_there_are():
     few, many = make(2, steps=50, **SMALL), make(9, steps=50, **SMALL)
-    assert alike([part[:2] for part in many.reset(3)], few.reset(3))
+    assert alike([part[:2] for part in many.reset(3)[:5]], few.reset(3)[:5])
     for move in moves(many, 150):
-        assert alike([part[:2] for part in many.step(move)], few.step(move[:2]))
+        assert alike([part[:2] for part in many.step(move)[:5]], few.step(move[:2])[:5])
 
 
 def test_seeds_decide_and_nothing_else():
@@ -340,7 +340,7 @@ def test_what_was_handed_out_is_never_overwritten():
     env = make(3, steps=20, **SMALL)
     steps, copies = [env.reset(0)], []
     saved = env.save()
-    copies = [[part.copy() for part in steps[0]], saved["lanes"]["dust"].copy()]
+    copies = [[part.copy() for part in steps[0][:5]], saved["lanes"]["dust"].copy()]
     for move in moves(env, 60):
         steps.append(env.step(move))
     assert alike(steps[0], copies[0]) and np.array_equal(saved["lanes"]["dust"], copies[1])

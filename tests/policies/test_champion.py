@@ -5,6 +5,7 @@ import numpy as np
 from rltrain.core import EnvSpec, Step
 from rltrain.policies.champion import Champion, fixed, spread
 from rltrain.policies.parameters import Parameters
+from rltrain.spaces import Discrete
 
 LANES = 50
 
@@ -13,7 +14,7 @@ class Lottery:
     """One step a game: it pays the action, more or less: normal noise of standard deviation 10."""
 
     spec = EnvSpec(
-        id="Lottery-v0", obs_shape=(1,), obs_dtype="float32", frame_stack=1, num_actions=100, action_names=(),
+        id="Lottery-v0", obs_shape=(1,), obs_dtype="float32", frame_stack=1, actions=Discrete(100),
         num_envs=LANES, frames_per_step=1, max_episode_steps=1, reward_threshold=None,
     )  # fmt: skip
 

@@ -10,12 +10,13 @@ import pytest
 from rltrain.core import EnvSpec
 from rltrain.errors import InputError
 from rltrain.policies.network import Network
+from rltrain.spaces import Discrete
 
 SPEC = EnvSpec(
-    id="Test-v0", obs_shape=(3,), obs_dtype="float32", frame_stack=1, num_actions=4, action_names=tuple("abcd"),
+    id="Test-v0", obs_shape=(3,), obs_dtype="float32", frame_stack=1, actions=Discrete(4, tuple("abcd")),
     num_envs=5, frames_per_step=1, max_episode_steps=10, reward_threshold=None,
 )  # fmt: skip
-TWO = replace(SPEC, num_actions=2, action_names=("a", "b"))
+TWO = replace(SPEC, actions=Discrete(2, ("a", "b")))
 NOTHING = np.zeros((5, 0))
 
 

@@ -11,6 +11,7 @@ from rltrain.policies import trials
 from rltrain.policies.network import Network
 from rltrain.policies.parameters import Parameters
 from rltrain.rng import derive
+from rltrain.spaces import Discrete
 
 
 class Countdown:
@@ -18,8 +19,8 @@ class Countdown:
 
     def __init__(self, lanes):
         self.spec = EnvSpec(
-            id="Countdown-v0", obs_shape=(2,), obs_dtype="float32", frame_stack=1, num_actions=100,
-            action_names=(), num_envs=lanes, frames_per_step=1, max_episode_steps=5, reward_threshold=None,
+            id="Countdown-v0", obs_shape=(2,), obs_dtype="float32", frame_stack=1,
+            actions=Discrete(100), num_envs=lanes, frames_per_step=1, max_episode_steps=5, reward_threshold=None,
         )  # fmt: skip
         self.steps = 0
 

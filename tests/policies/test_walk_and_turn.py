@@ -9,11 +9,12 @@ from rltrain.core import EnvSpec
 from rltrain.errors import InputError
 from rltrain.policies import choosing
 from rltrain.policies.walk_and_turn import WalkAndTurn
+from rltrain.spaces import Discrete
 
 ANGLES = [-180 + 360 * k / 72 for k in range(1, 73)]  # -175 to 180 in steps of 5
 SPEC = EnvSpec(
-    id="Vacuum-v0", obs_shape=(4,), obs_dtype="float32", frame_stack=1, num_actions=73,
-    action_names=("forward", *(f"turn {angle:g}" for angle in ANGLES)),
+    id="Vacuum-v0", obs_shape=(4,), obs_dtype="float32", frame_stack=1,
+    actions=Discrete(73, ("forward", *(f"turn {angle:g}" for angle in ANGLES))),
     num_envs=5, frames_per_step=1, max_episode_steps=1800, reward_threshold=None,
 )  # fmt: skip
 
@@ -60,7 +61,7 @@ def test_each_candidate_has_its_own_numbers():
 
 
 def test_the_order_and_names_of_other_actions_do_not_matter():
-    odd = replace(SPEC, num_actions=5, action_names=("beep", "turn 90", "turn -90", "forward", "turn 180"))
+    odd = replace(SPEC, actions=Discrete(5, ("beep", "turn 90", "turn -90", "forward", "turn 180")))
     assert np.isin(play(0.0, 100, spec=odd), [1, 2]).all()  # no turn of 0, so the nearest
     assert np.bincount(play(0.0, 180, spec=odd), minlength=5)[4] > 10_000
     assert (play(1.0, 100, spec=odd) == 3).all()
@@ -74,11 +75,11 @@ def test_it_is_the_default_where_its_actions_are():
     family = choosing.make(Settings(), SPEC)
     assert family.parameters.names == ("p", "r")
     assert family.parameters.high.tolist() == [1, 90]
-    plain = replace(SPEC, num_actions=2, action_names=("0", "1"))
+    plain = replace(SPEC, actions=Discrete(2, ("0", "1")))
     Settings.ranges = {}
     assert choosing.make(Settings(), plain).parameters.names[-1] == "bias"
 
 
 def test_other_environments_are_refused():
     with pytest.raises(InputError, match=r"Vacuum-v0 are 0, 1"):
-        WalkAndTurn(replace(SPEC, action_names=("0", "1")))
+        WalkAndTurn(replace(SPEC, actions=Discrete(2)))

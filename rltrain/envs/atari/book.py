@@ -15,6 +15,7 @@ from rltrain.envs.atari import roms, vector
 from rltrain.envs.atari.settings import MAX_FRAMES, AtariConfig
 from rltrain.envs.serial import Serial
 from rltrain.errors import InputError
+from rltrain.spaces import Discrete
 
 FRAME_SKIPS = (2, 4)  # both included
 START_STEPS = 90
@@ -35,6 +36,8 @@ class Book:
         self._life_ends_return = settings.terminal_on_life_loss and training
         self._skips = np.random.default_rng(0)  # seeded at every reset
         self._steps = 0
+
+    mask = None  # every action can be taken
 
     def reset(self, seed: int) -> Array:
         self._skips = np.random.default_rng(seed)
@@ -108,8 +111,7 @@ def _spec(settings: AtariConfig, num_envs: int, names: tuple[str, ...]) -> EnvSp
         obs_shape=(1, 88, 80),
         obs_dtype="uint8",
         frame_stack=1,
-        num_actions=len(names),
-        action_names=names,
+        actions=Discrete(len(names), names),
         num_envs=num_envs,
         frames_per_step=3,
         max_episode_steps=settings.max_episode_steps or MAX_STEPS,

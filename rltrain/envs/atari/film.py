@@ -45,7 +45,7 @@ class FilmedAtari:
         self._shown.close()
 
     def _together(self, seen: Step, shown: Step) -> Step:
-        if any((one != other).any() for one, other in zip(seen[1:], shown[1:], strict=True)):
+        if any((one != other).any() for one, other in zip(seen[1:5], shown[1:5], strict=True)):
             raise RuntimeError(f"{self.spec.id}: the emulator in colour plays another game")
         self._frame = shown.obs[0, 0]
         return seen

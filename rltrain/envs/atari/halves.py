@@ -12,11 +12,12 @@ from dataclasses import replace
 import numpy as np
 
 from rltrain import side_by_side
-from rltrain.core import Array, State, Step, joined
+from rltrain.core import Array, State, Step
 from rltrain.envs.atari.settings import AtariConfig
 from rltrain.envs.atari.vector import Atari, check_frames
-from rltrain.envs.journal import fingerprint
+from rltrain.envs.journal import fingerprint, stored_as
 from rltrain.saved import Saved, check_num_envs
+from rltrain.steps import joined
 
 LEAST_ENVS = 32  # below, a half keeps too few cores busy
 
@@ -61,7 +62,7 @@ class Halves:
         check_num_envs(saved, "life", 2 * n)
         journal = saved.part("journal")
         life = saved.array("life", "int64", (2 * n,))
-        actions = journal.array("actions", np.min_scalar_type(self.spec.num_actions - 1), (None,))
+        actions = journal.array("actions", stored_as(self.spec.actions), (None,))
         lengths = journal.array("lengths", "int64", (2 * n,), 0, len(actions))
         middle = int(lengths[:n].sum())
         journals = (

@@ -26,7 +26,7 @@ import numpy as np
 from ale_py import ALEInterface, LoggerMode
 from ale_py.vector_env import AtariVectorEnv
 
-from rltrain.core import Array, EnvSpec, State, Step, as_int64
+from rltrain.core import Array, EnvSpec, State, Step
 from rltrain.envs.atari import roms
 from rltrain.envs.atari.emulators import Apart, Emulators, Together
 from rltrain.envs.atari.settings import MAX_FRAMES, AtariConfig
@@ -34,6 +34,8 @@ from rltrain.envs.journal import Journal, fingerprint
 from rltrain.errors import CheckpointError
 from rltrain.rng import derive
 from rltrain.saved import MAX_COUNT, Saved, check_num_envs, seed_of
+from rltrain.spaces import Discrete
+from rltrain.steps import as_int64
 
 
 class Atari:
@@ -91,7 +93,7 @@ class Atari:
         self._first_index = first_index
         self._seed: int | None = None
         self._life = np.zeros(num_envs, dtype=np.int64)  # seeded resets of each so far
-        self._journal = Journal(num_envs, len(names))
+        self._journal = Journal(num_envs, Discrete(len(names)))
         # What follows is a function of what stands above: `load` rebuilds it by replay.
         self._obs = np.zeros((num_envs, *self.spec.obs_shape), dtype=np.uint8)
         self._lives = np.zeros(num_envs, dtype=np.int32)
@@ -223,8 +225,7 @@ def _spec(settings: AtariConfig, num_envs: int, names: tuple[str, ...]) -> EnvSp
         obs_shape=(settings.frame_stack, settings.screen_size, settings.screen_size),
         obs_dtype="uint8",
         frame_stack=settings.frame_stack,
-        num_actions=len(names),
-        action_names=names,
+        actions=Discrete(len(names), names),
         num_envs=num_envs,
         frames_per_step=settings.frame_skip,
         max_episode_steps=max_steps(settings),

@@ -13,10 +13,11 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from rltrain.core import Array, EnvSpec, State, Step, as_int64
+from rltrain.core import Array, EnvSpec, State, Step
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import plain, restore
 from rltrain.saved import ANY_INTEGER, Saved, check_num_envs
+from rltrain.steps import as_int64
 
 NATIVE = ("CartPole-v0", "CartPole-v1")
 SIDE_BY_SIDE = 128  # games that an evaluation plays at once: another one costs next to nothing

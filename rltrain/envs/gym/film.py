@@ -15,6 +15,7 @@ from rltrain.envs.gym.foreign import Foreign
 from rltrain.envs.serial import SeededGame
 from rltrain.errors import InputError, MissingError
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.spaces import Actions, Discrete
 
 USUAL_FPS = 30.0  # of an environment that does not say
 ACTIONS = {  # what the numbers mean, for those whose action space does not say
@@ -33,13 +34,13 @@ def make(settings: EnvironmentConfig, task: str) -> Filmed:
     """One game, which an algorithm of this task sees. InputError if it cannot be drawn."""
     env = _drawing(settings)
     if task == "env":
-        game: SeededGame = games.Gym(env)
         spec = games.spec_of(settings, env, 1)
+        game: SeededGame = games.game(env, spec)
     else:
         game = numbered.numbered_game(env, numbered.numbering(settings.id, env.observation_space)[1])
         spec = numbered.spec_of(settings, env, 1)
     fps = float(env.metadata.get("render_fps") or USUAL_FPS)
-    return FilmedGame(replace(spec, action_names=_names(spec)), game, fps, lambda: picture(settings.id, env))
+    return FilmedGame(replace(spec, actions=_named(spec)), game, fps, lambda: picture(settings.id, env))
 
 
 def picture(name: str, env: Foreign) -> Array:
@@ -66,6 +67,9 @@ def _drawing(settings: EnvironmentConfig) -> Foreign:
     return foreign.make(settings, render_mode="rgb_array")
 
 
-def _names(spec: EnvSpec) -> tuple[str, ...]:
+def _named(spec: EnvSpec) -> Actions:
+    """The actions with names where they are known."""
+    if not isinstance(spec.actions, Discrete):
+        return spec.actions
     known = ACTIONS.get(spec.id.rsplit("/", 1)[-1].split("-v")[0].rstrip("0123456789x"), ())
-    return known if len(known) == spec.num_actions else spec.action_names
+    return replace(spec.actions, names=known) if len(known) == spec.actions.n else spec.actions

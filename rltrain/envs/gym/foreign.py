@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import inspect
 import re
-import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import deepcopy
-from pathlib import Path
 from typing import Any, NoReturn
 
 import gymnasium
@@ -23,13 +21,14 @@ import numpy as np
 from gymnasium import spaces
 
 from rltrain.core import Array
-from rltrain.errors import EnvironmentFault, InputError, MissingError, RltrainError, out_of_memory
+from rltrain.envs.gym.actions import mask_of
+from rltrain.envs.gym.faults import OURS, calling, fault, form, place, said, told
+from rltrain.errors import EnvironmentFault, InputError, MissingError
 from rltrain.experiment.settings import EnvironmentConfig
-from rltrain.spelling import described, shown
+from rltrain.spaces import Actions
+from rltrain.spelling import shown
 
-OURS = (KeyboardInterrupt, GeneratorExit, MemoryError, RltrainError)  # not the environment's doing
 LACKING: tuple[type[BaseException], ...] = (ImportError, gymnasium.error.DependencyNotInstalled)
-MACHINERY = ("core.py", "wrappers", "envs/registration.py")  # of Gymnasium: it only passes calls on
 OLD = (
     "this is the old interface of Gym; Gymnasium has a wrapper for it, gymnasium.make('GymV21Environment-v0', env=...)"
     ' of the package "shimmy[gym-v21]"'
@@ -46,6 +45,7 @@ class Foreign:
 
     def __init__(self, env: gymnasium.Env[Any, Any], name: str) -> None:
         self.name, self._env = name, env
+        self._info: Mapping[str, Any] = {}
         self.action_space = _space(name, "action_space", lambda: env.action_space)
         self.observation_space = _space(name, "observation_space", lambda: env.observation_space)
         with calling(name, "spec"):
@@ -53,8 +53,28 @@ class Foreign:
             self.unwrapped: Any = env.unwrapped
             self.metadata: Mapping[str, Any] = env.metadata
 
+    def masks(self) -> bool:
+        """Whether it says what can be done, from a reset: `info["action_mask"]`."""
+        self._info = self._reset(0)[1]
+        return "action_mask" in self._info
+
+    def mask(self, actions: Actions) -> Array | None:
+        """What can be done now, [mask_width] bool. None where it does not say: everything."""
+        try:
+            return mask_of(self._info, actions)
+        except (ValueError, TypeError, AttributeError) as error:
+            given, width = form(self._info.get("action_mask")), actions.mask_width
+            raise EnvironmentFault(
+                f"{self.name}: info['action_mask'] is {given}; it must hold {width} zeros and ones"
+            ) from error
+
     def reset(self, seed: int, read: Read) -> Array:
         """The first observation of a new episode."""
+        obs, self._info = self._reset(seed)
+        return self._read(obs, read)
+
+    def _reset(self, seed: int) -> Any:
+        """Observation and info."""
         try:
             result = self._env.reset(seed=seed)
         except OURS:
@@ -62,27 +82,27 @@ class Foreign:
         except BaseException as error:
             self._failed("reset", error)
         if not isinstance(result, SEVERAL) or len(result) != 2 or not isinstance(result[1], Mapping):
-            raise EnvironmentFault(f"{self.name}: reset must give (observation, info), and gave {_form(result)}; {OLD}")
-        return self._read("reset", result[0], read)
+            raise EnvironmentFault(f"{self.name}: reset must give (observation, info), and gave {form(result)}; {OLD}")
+        return result
 
-    def step(self, action: int, read: Read) -> tuple[Array, float, float, bool]:
+    def step(self, action: Any, read: Read) -> tuple[Array, float, float, bool]:
         """Observation, reward, discount (0 where the task ended) and whether the episode stops."""
         try:
             result: Any = self._env.step(action)
         except OURS:
             raise
         except BaseException as error:
-            self._failed(f"step({action})", error)
+            self._failed(f"step({said(action)})", error)
         if not isinstance(result, SEVERAL) or len(result) != 5:
-            count = f"{len(result)} values" if isinstance(result, SEVERAL) else _form(result)
+            count = f"{len(result)} values" if isinstance(result, SEVERAL) else form(result)
             raise EnvironmentFault(self._step_form(action, count))
-        obs, reward, terminated, truncated, _ = result
+        obs, reward, terminated, truncated, self._info = result
         if type(reward) is not float:
             reward = self._number(action, reward)
         if type(terminated) is not bool or type(truncated) is not bool:
             terminated = self._flag(action, "terminated", terminated)
             truncated = self._flag(action, "truncated", truncated)
-        return self._read(f"step({action})", obs, read), reward, 0.0 if terminated else 1.0, terminated or truncated
+        return self._read(obs, read, action), reward, 0.0 if terminated else 1.0, terminated or truncated
 
     def render(self) -> Any:
         """Its picture, in whatever form. LACKING as they come: a package to draw with may be missing."""
@@ -95,42 +115,45 @@ class Foreign:
 
     # What it says
 
-    def _read(self, call: str, obs: Any, read: Read) -> Array:
+    def _read(self, obs: Any, read: Read, *action: Any) -> Array:
         try:
             return read(obs)
         except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+            call = f"step({said(action[0])})" if action else "reset"
             wanted = f"its observation space is {shown(str(self.observation_space))}"
-            raise EnvironmentFault(f"{self.name}: {call} gave {_form(obs)} as observation; {wanted}") from error
+            raise EnvironmentFault(f"{self.name}: {call} gave {form(obs)} as observation; {wanted}") from error
 
-    def _number(self, action: int, reward: Any) -> float:
+    def _number(self, action: Any, reward: Any) -> float:
         if isinstance(reward, NUMBERS) or (
             isinstance(reward, np.ndarray) and reward.shape == () and reward.dtype.kind in "fiub"
         ):
             with suppress(OverflowError):  # of a whole number that no float holds
                 return float(reward)
-        raise EnvironmentFault(f"{self.name}: step({action}) gave {_form(reward)} as reward; a reward is one number")
+        raise EnvironmentFault(
+            f"{self.name}: step({said(action)}) gave {form(reward)} as reward; a reward is one number"
+        )
 
-    def _flag(self, action: int, what: str, value: Any) -> bool:
+    def _flag(self, action: Any, what: str, value: Any) -> bool:
         if isinstance(value, FLAGS) or (
             isinstance(value, np.ndarray) and value.shape == () and value.dtype.kind in "iub"
         ):
             return bool(value)
-        raise EnvironmentFault(f"{self.name}: step({action}) gave {_form(value)} as {what}; it is true or false")
+        raise EnvironmentFault(f"{self.name}: step({said(action)}) gave {form(value)} as {what}; it is true or false")
 
     # What went wrong
 
-    def _step_form(self, action: int, count: str) -> str:
-        return f"{self.name}: step({action}) must give five values, {RESULTS}, and gave {count}; {OLD}"
+    def _step_form(self, action: Any, count: str) -> str:
+        return f"{self.name}: step({said(action)}) must give five values, {RESULTS}, and gave {count}; {OLD}"
 
     def _failed(self, call: str, error: BaseException) -> NoReturn:
         """Say which interface it has, if that is why; else what it raised, and where."""
-        where = _place(error, self._env)
+        where = place(error, self._env)
         if call == "reset" and isinstance(error, TypeError) and not where and not _takes(self.unwrapped.reset, "seed"):
             raise EnvironmentFault(f"{self.name}: reset takes no seed; {OLD}") from error
         few = re.search(r"values to unpack \(expected 5(?:, got (\d+))?", str(error))
         if call != "reset" and isinstance(error, ValueError) and few and not where:  # Gymnasium's wrapper looked first
             count = f"{few[1]} values" if few[1] else "more"
-            raise EnvironmentFault(self._step_form(int(call[5:-1]), count)) from error
+            raise EnvironmentFault(self._step_form(call[5:-1], count)) from error
         found = fault(self.name, call, error, self._env)
         if call == "reset" and any(word in str(error) for word in ("options", "NoneType")):
             found = EnvironmentFault(f"{found}; reset is called without options here")
@@ -157,9 +180,9 @@ def make(settings: EnvironmentConfig, render_mode: str | None = None) -> Foreign
     except OURS:
         raise
     except LACKING as error:
-        raise MissingError(f"environment.id: {name} needs a package that is not installed: {_told(error)}") from error
+        raise MissingError(f"environment.id: {name} needs a package that is not installed: {told(error)}") from error
     except gymnasium.error.Error as error:
-        raise InputError(f"environment.id: {name} cannot be made: {_told(error)}") from error
+        raise InputError(f"environment.id: {name} cannot be made: {told(error)}") from error
     except BaseException as error:
         _not_made(settings, error)
     return Foreign(env, name)
@@ -177,38 +200,8 @@ def _not_made(settings: EnvironmentConfig, error: BaseException) -> NoReturn:
     refusals = (TypeError, ValueError, KeyError, AssertionError, AttributeError, IndexError)
     if settings.kwargs and isinstance(cause, refusals):
         given = shown(str(dict(settings.kwargs)))
-        raise InputError(f"environment.kwargs: {name} refuses {given}: {_told(cause)}") from error
+        raise InputError(f"environment.kwargs: {name} refuses {given}: {told(cause)}") from error
     raise fault(name, "make", cause) from error
-
-
-@contextmanager
-def calling(
-    name: str,
-    call: str,
-    env: gymnasium.Env[Any, Any] | None = None,
-    others: tuple[type[BaseException], ...] = (),
-) -> Iterator[None]:
-    """Around a call into the environment `name`: what it raises becomes an EnvironmentFault, but for `others`."""
-    try:
-        yield
-    except OURS + others:
-        raise
-    except BaseException as error:
-        raise fault(name, call, error, env) from error
-
-
-def fault(name: str, call: str, error: BaseException, env: gymnasium.Env[Any, Any] | None = None) -> EnvironmentFault:
-    """What the environment raised in this call, in a sentence, with the line of its code.
-
-    Memory that runs out is raised on: torch says so in a RuntimeError.
-    """
-    if out_of_memory(error):
-        raise error
-    where = _place(error, env) or _place(error, None)
-    at = f" ({where})" if where else ""
-    if isinstance(error, SystemExit):
-        return EnvironmentFault(f"{name}: {call} wanted to end the process: sys.exit({error.code!r}){at}")
-    return EnvironmentFault(f"{name}: {call} failed: {_told(error)}{at}")
 
 
 def fits(space: spaces.Space[Any], obs: Any) -> bool:
@@ -233,52 +226,10 @@ def _space(name: str, what: str, look: Callable[[], Any]) -> spaces.Space[Any]:
     except OURS:
         raise
     except BaseException as error:
-        raise EnvironmentFault(f"{name}: it has no {what} ({_told(error)})") from error
+        raise EnvironmentFault(f"{name}: it has no {what} ({told(error)})") from error
     if not isinstance(space, spaces.Space):
-        raise EnvironmentFault(f"{name}: its {what} is {_form(space)}, not a space of Gymnasium")
+        raise EnvironmentFault(f"{name}: its {what} is {form(space)}, not a space of Gymnasium")
     return space
-
-
-def _told(error: BaseException) -> str:
-    """`RuntimeError: simulator lost its socket`, in a line that any terminal prints."""
-    lines = str(error).strip().splitlines()
-    return shown(f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)
-
-
-def _form(value: Any) -> str:
-    """What something is, for who expected something else: `None`, `an array of shape (1,)`, `'text'`."""
-    if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape} and dtype {value.dtype}"
-    if value is None:
-        return "None"
-    if isinstance(value, int) and value.bit_length() > 1024:  # beyond floats, and it may be too long to be written
-        return f"a whole number of {value.bit_length():,} bits"
-    if isinstance(value, bool | int | float | str):
-        return described(value)
-    return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, tuple | list | dict) else "")
-
-
-def _place(error: BaseException, env: gymnasium.Env[Any, Any] | None) -> str:
-    """`file.py:42`, the innermost line of the environment's code that the error passed; empty where it passed none.
-
-    Without an environment: the innermost line that is neither ours nor the part of Gymnasium that passes calls on.
-    """
-    home = Path(gymnasium.__file__).parent
-    through = (str(Path(__file__).parents[1]), *(str(home / part) for part in MACHINERY))
-    own = set() if env is None else _files_of(type(env.unwrapped))
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename in own or (env is None and not frame.filename.startswith(through)):
-            return shown(f"{frame.filename}:{frame.lineno}")
-    return ""
-
-
-def _files_of(kind: type) -> set[str]:
-    """The files in which a class and its parents are written, Gymnasium's own interface apart."""
-    files = set()
-    for parent in kind.__mro__:
-        with suppress(TypeError, OSError):  # built in, or typed at a prompt
-            files.add(inspect.getfile(parent))
-    return files - {inspect.getfile(gymnasium.Env)}
 
 
 def _takes(function: Callable[..., Any], keyword: str) -> bool:

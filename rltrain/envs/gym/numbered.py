@@ -19,6 +19,7 @@ from gymnasium import spaces
 
 from rltrain.core import Array, EnvSpec, State, Step
 from rltrain.envs.gym import foreign, tables
+from rltrain.envs.gym.actions import acting
 from rltrain.envs.gym.foreign import Foreign
 from rltrain.envs.gym.games import Gym
 from rltrain.envs.models import tabular
@@ -99,7 +100,11 @@ class NumberedEnv:
 
 def numbered_game(env: Foreign, number: Callable[[Any], int]) -> Gym:
     """One game, as `Serial` wants it."""
-    return Gym(env, lambda obs: np.array([operator.index(number(obs))]))  # TypeError for what is no whole number
+
+    def read(obs: Any) -> Array:
+        return np.array([operator.index(number(obs))])  # TypeError for what is no whole number
+
+    return Gym(env, read, acting(env.name, env.action_space))
 
 
 def numbering(name: str, space: Any) -> tuple[int, Callable[[Any], int]]:

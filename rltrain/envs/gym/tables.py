@@ -20,7 +20,7 @@ from gymnasium.envs.toy_text.frozen_lake import FrozenLakeEnv
 from gymnasium.envs.toy_text.taxi import TaxiEnv
 
 from rltrain.core import Array
-from rltrain.envs.gym import foreign
+from rltrain.envs.gym import faults, foreign
 from rltrain.envs.gym.foreign import Foreign
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
@@ -76,7 +76,7 @@ def left_out(env_id: str, kwargs: Mapping[str, Any]) -> str:
 
 
 def _model(env: Foreign, name: str) -> Model | None:
-    with foreign.calling(name, "its table, env.P,"):
+    with faults.calling(name, "its table, env.P,"):
         rows = table_of(env)
     if rows is None:
         return None

@@ -10,10 +10,12 @@ from typing import Protocol
 
 import numpy as np
 
-from rltrain.core import Array, Env, EnvSpec, State, Stateful, Step, as_int64
+from rltrain.core import Array, Env, EnvSpec, State, Stateful, Step
 from rltrain.mdp.files import LoadedModel
 from rltrain.mdp.model import Model
 from rltrain.saved import MAX_COUNT, Saved, check_num_envs
+from rltrain.spaces import Discrete
+from rltrain.steps import as_int64
 
 
 class TabularEnv(Env, Protocol):
@@ -144,8 +146,7 @@ def numbered_spec(
         obs_shape=(1,),
         obs_dtype="int64",
         frame_stack=1,
-        num_actions=len(actions),
-        action_names=actions,
+        actions=Discrete(len(actions), actions),
         num_envs=num_envs,
         frames_per_step=1,
         max_episode_steps=limit,

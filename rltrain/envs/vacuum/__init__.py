@@ -49,6 +49,7 @@ from rltrain.core import Array, EnvSpec
 from rltrain.envs.vacuum.layouts import VacuumOptions
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.spaces import Discrete
 from rltrain.spelling import did_you_mean
 
 ID = "RobotVacuum-v0"
@@ -97,8 +98,7 @@ def describe(settings: EnvironmentConfig, num_envs: int) -> EnvSpec:
         obs_shape=(len(SENSES),),
         obs_dtype="float32",
         frame_stack=1,
-        num_actions=len(names),
-        action_names=names,
+        actions=Discrete(len(names), names),
         num_envs=num_envs,
         frames_per_step=1,
         max_episode_steps=settings.max_episode_steps or 60 * MINUTES,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rltrain.core import Array, EnvSpec, State, Step, as_int64
+from rltrain.core import Array, EnvSpec, State, Step
 from rltrain.envs import vacuum
 from rltrain.envs.vacuum import physics, room
 from rltrain.envs.vacuum.layouts import VacuumOptions
@@ -18,6 +18,7 @@ from rltrain.envs.vacuum.units import CELL, TOTAL, WALL
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import derive
 from rltrain.saved import MAX_COUNT, Saved, check_num_envs, seed_of
+from rltrain.steps import as_int64
 
 
 class Robots:

@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rltrain.core import Array, Progress
+from rltrain.core import Array
 from rltrain.mdp.model import Model
 from rltrain.mdp.splitmix import GOLDEN, S11, mix
+from rltrain.progress import Progress
 from rltrain.rng import derive
 
 UNIT = 2.0**-53

@@ -26,7 +26,7 @@ class StochasticPolicy:
         self._sum = np.concatenate([[0.0], np.cumsum(taken)])
         self._stream = np.random.default_rng(0)
 
-    def act(self, obs: Array) -> Array:
+    def act(self, obs: Array, mask: Array | None = None) -> Array:
         state = np.asarray(obs, np.int64)[:, 0]
         first, end = self.first_pair[state], self.first_pair[state + 1]
         low, high = self._sum[first], self._sum[end]

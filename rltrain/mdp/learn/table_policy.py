@@ -20,7 +20,7 @@ class TablePolicy:
         self.choice, self.first_pair, self.action, self.q = choice, first_pair, action, q
         self.num_actions = num_actions
 
-    def act(self, obs: Array) -> Array:
+    def act(self, obs: Array, mask: Array | None = None) -> Array:
         return np.asarray(self.choice[np.asarray(obs, np.int64)[:, 0]])
 
     def scores(self, obs: Array) -> Array:

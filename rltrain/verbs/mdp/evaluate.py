@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from rltrain.core import Array, Progress
+from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.mdp import losses
 from rltrain.mdp.chains import policy as policies
@@ -21,6 +21,7 @@ from rltrain.mdp.exact.rational import Number
 from rltrain.mdp.model import Model
 from rltrain.mdp.solvers import bellman
 from rltrain.mdp.undiscounted.average import exactly
+from rltrain.progress import Progress
 from rltrain.verbs.mdp.models import GivenDiscount, Source, discount_of, fraction_of, model_of
 from rltrain.verbs.mdp.policies import OPTIMAL, GivenPolicy, name_of, policy_of, shares
 from rltrain.verbs.mdp.solve import EPSILON

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from rltrain.core import Array, Progress
+from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.mdp import pairs
 from rltrain.mdp.exact.rational import distribution
 from rltrain.mdp.files import policy_files
 from rltrain.mdp.model import Model
+from rltrain.progress import Progress
 from rltrain.spelling import described, did_you_mean
 from rltrain.verbs.mdp.solve import solve
 

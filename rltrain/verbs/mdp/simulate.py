@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from rltrain.cells import guarded
-from rltrain.core import Array, Progress, Silent
+from rltrain.core import Array
 from rltrain.errors import InputError, UncertifiedError
 from rltrain.mdp import files, pairs
 from rltrain.mdp.chains import chain as chains
@@ -22,6 +22,7 @@ from rltrain.mdp.chains import simulate as sampling
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.solvers import bellman
 from rltrain.mdp.solvers.substochastic import Proven
+from rltrain.progress import Progress, Silent
 from rltrain.spelling import described, did_you_mean
 from rltrain.verbs.mdp.models import GivenDiscount, Source, discount_of, model_of
 from rltrain.verbs.mdp.policies import OPTIMAL, GivenPolicy, name_of, policy_of

@@ -14,8 +14,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rltrain.core import Progress, Silent
 from rltrain.errors import InputError
+from rltrain.progress import Progress, Silent
 from rltrain.verbs.mdp.models import GivenDiscount, Source, discount_of, fraction_of, model_of
 
 if TYPE_CHECKING:

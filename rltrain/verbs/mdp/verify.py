@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rltrain.core import Array, Progress
+from rltrain.core import Array
 from rltrain.mdp import losses
 from rltrain.mdp.losses import Wrong
 from rltrain.mdp.model import Model
+from rltrain.progress import Progress
 from rltrain.verbs.mdp.evaluate import Goal, compare, goal_of
 from rltrain.verbs.mdp.models import GivenDiscount, Source, discount_of, model_of
 from rltrain.verbs.mdp.policies import GivenPolicy, name_of, policy_of

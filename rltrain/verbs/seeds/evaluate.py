@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rltrain.core import Progress
 from rltrain.errors import CheckpointError, InputError
+from rltrain.progress import Progress
 from rltrain.run.across_seeds import Across, across
 from rltrain.run.group import SeedGroup
 from rltrain.verbs import saved_policy
