@@ -1,7 +1,7 @@
 """rltrain: reinforcement-learning experiments from one YAML file, resumed to the bit.
 
     import rltrain
-    run = rltrain.train("configs/dqn_cartpole.yaml", seed=3)
+    run = rltrain.train("dqn_cartpole", seed=3)
     print(rltrain.evaluate(run).mean)
 
 The functions are in `rltrain.api`, which is imported when one of them is first asked for: so is all that is heavy.

@@ -42,7 +42,6 @@ from rltrain.yaml_subset import flow, write
 Place = str | os.PathLike[str]  # a path; `RunResult` is one too
 Config = Place | Mapping[str, Any] | Experiment
 Overrides = Mapping[str, Any] | Iterable[str]
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"  # of a checkout; an installed package has none
 BLOCKS = ("algorithm", "environment", "run")
 
 
@@ -58,7 +57,7 @@ def train(
 ) -> RunResult:
     """Train what a config describes, in a new run folder, until its budget is spent.
 
-    config      a YAML file; the name of one in configs/, such as "dqn_cartpole"; YAML text; or a mapping
+    config      a YAML file; the name of one here or that comes with rltrain, "dqn_cartpole"; YAML text; a mapping
     overrides   settings that go before the config's: {"algorithm.gamma": 0.95}, or ["algorithm.gamma=0.95"]
     seed        of all randomness; the same seed gives the same bytes, here and by the command
     max_wall    stop and save after this long: "5h50m", or seconds
@@ -223,7 +222,7 @@ def experiment_of(
     text = _text("config", config)
     if "\n" in text or text.lstrip().startswith("{") or (": " in text and not os.path.exists(text)):
         return loads(text, "config", changes)
-    return load_config(_file(text), changes)
+    return load_config(text, changes)
 
 
 def settings_of(overrides: Overrides, seed: int | None = None, max_wall: str | int | None = None) -> list[str]:
@@ -287,17 +286,9 @@ def _text(what: str, given: Any) -> str:
     return os.fspath(given)
 
 
-def _file(text: str) -> Path:
-    """The config's file: as it is given, or of this name in configs/, here or beside the package."""
-    named = [home / f"{text}.yaml" for home in (Path("configs"), CONFIGS)]
-    return next((path for path in (Path(text), *named) if os.path.isfile(path)), Path(text))
-
-
 def _is_config(target: Place, runs_dir: Path) -> bool:
     text = os.fspath(target)
-    if "\n" in text or text.lstrip().startswith("{") or ": " in text or checks.is_config(text, runs_dir):
-        return True
-    return not (os.path.isdir(runs_dir / text) or os.path.isdir(text)) and os.path.isfile(_file(text))
+    return "\n" in text or text.lstrip().startswith("{") or ": " in text or checks.is_config(text, runs_dir)
 
 
 def _alone(run: Place, runs_dir: Place) -> str:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def check_command(
-    target: Annotated[str, typer.Argument(metavar="CONFIG|RUN", help="A YAML file, a run or a checkpoint folder.")],
+    target: Annotated[
+        str,
+        typer.Argument(metavar="CONFIG|RUN", help="A config, as a file or its name; or a run or checkpoint folder."),
+    ],
     overrides: Overrides = None,
     seconds: Annotated[
         float, typer.Option("--probe", metavar="SECONDS", min=0, max=60, help="Of the speed probe; 0: none.")
@@ -39,7 +42,7 @@ def check_command(
         report = check_config(experiment, runs_dir)
         with trial(experiment) as algorithm:
             if not json:
-                for line in [f"{target}: correct", *config_lines(report)]:
+                for line in [f"{experiment.source}: correct", *config_lines(report)]:
                     say(shown(line))
             measured = {}
             if seconds > 0:

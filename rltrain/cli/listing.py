@@ -1,4 +1,4 @@
-"""`rltrain list`: the algorithms, the environments, and the runs with their state, score and age."""
+"""`rltrain list`: the algorithms, the configs, the environments, and the runs with their state, score and age."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Section(StrEnum):
     """What can be listed."""
 
     algorithms = "algorithms"
+    configs = "configs"
     environments = "environments"
     runs = "runs"
 
@@ -34,7 +35,7 @@ def list_command(
     runs_dir: RunsDir = Path("runs"),
     json: JsonFlag = False,
 ) -> None:
-    """List algorithms, environments, and runs with their state, score and age."""
+    """List algorithms, configs, environments, and runs with their state, score and age."""
     report = listing([section] if section else list(Section), runs_dir)
     if json:
         say_json(report)
@@ -44,11 +45,14 @@ def list_command(
 
 def listing(sections: list[Section], runs_dir: Path) -> dict[str, list[Any]]:
     """What `--json` prints."""
+    from rltrain.experiment import catalog
     from rltrain.verbs import listing as found
 
     report: dict[str, list[Any]] = {}
     if Section.algorithms in sections:
         report["algorithms"] = found.algorithms()
+    if Section.configs in sections:
+        report["configs"] = [asdict(entry) for entry in catalog.entries()]
     if Section.environments in sections:
         report["environments"] = found.environments()
     if Section.runs in sections:
@@ -64,6 +68,11 @@ def show(report: dict[str, list[Any]], runs_dir: Path) -> None:
     if "algorithms" in report:
         say("algorithms")
         _show_algorithms(printer, report["algorithms"])
+    if "configs" in report:
+        if len(report) > 1:
+            say()
+        say("configs that come with rltrain, for rltrain train NAME; times are those of two cores")
+        _show_configs(printer, report["configs"])
     if "environments" in report:
         if len(report) > 1:
             say()
@@ -109,6 +118,22 @@ def _show_algorithms(printer: Console, algorithms: list[dict[str, str]]) -> None
     for algorithm in algorithms:
         table.add_row(algorithm["name"], algorithm["summary"])
     printer.print(table)
+
+
+def _show_configs(printer: Console, configs: list[dict[str, str]]) -> None:
+    from rltrain.cli import columns
+    from rltrain.cli.columns import Column
+    from rltrain.experiment.settings import environment_name
+
+    cells = {key: [config[key] for config in configs] for key in ("name", "summary", "time", "algorithm")}
+    made = [
+        Column("name", cells["name"], words=True),
+        Column("what it is", cells["summary"], words=True),
+        Column("time", [time or "-" for time in cells["time"]], 1, words=True),
+        Column("algorithm", cells["algorithm"], 3, words=True),
+        Column("environment", [environment_name(config["environment"]) for config in configs], 2, words=True),
+    ]
+    columns.show(printer, made, indent=1)
 
 
 def _show_environments(printer: Console, names: list[str]) -> None:

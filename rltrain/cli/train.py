@@ -21,7 +21,7 @@ from rltrain.errors import InputError
 
 
 def train_command(
-    config: Annotated[str | None, typer.Argument(help="A YAML file, such as configs/dqn_cartpole.yaml.")] = None,
+    config: Annotated[str | None, typer.Argument(help="A YAML file, or a config's name, such as dqn_cartpole.")] = None,
     overrides: Overrides = None,
     total_timesteps: Steps = None,
     env: Annotated[str | None, typer.Option("--env", "--env-id", metavar="ID", help="Another environment.")] = None,
@@ -64,7 +64,7 @@ def train_command(
             raise InputError(f"--resume {resume}: leave out --seeds; all seeds of {resume} that are not done go on")
         raise typer.Exit(go_on(resume, settings, runs_dir=runs_dir, quiet=quiet, jobs=jobs))
     if config is None:
-        raise InputError("which config? For example: rltrain train configs/dqn_cartpole.yaml")
+        raise InputError("which config? For example: rltrain train dqn_cartpole; `rltrain list configs` shows more")
     if total_timesteps is not None:  # in place of the file's budget, not beside it
         settings = ["run.budget=null", *settings]
     if seeds is not None:

@@ -73,7 +73,7 @@ def known_model(settings: EnvironmentConfig, algorithm: str) -> Model:
     if model is None:
         raise InputError(
             f"environment.id: {algorithm} solves a known model, and {settings.id} can only be sampled; take a model's "
-            "file, such as configs/mdp/book.yaml, an environment with a table, such as FrozenLake-v1, or qlearn"
+            "file, such as mdp/book.yaml, an environment with a table, such as FrozenLake-v1, or qlearn"
         )
     return model
 

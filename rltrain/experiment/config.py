@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from rltrain import kinds, registry
 from rltrain.core import AlgorithmPlugin
 from rltrain.errors import InputError
+from rltrain.experiment import catalog, on_disk
 from rltrain.experiment.draft import Draft
 from rltrain.experiment.faults import fields_at, sentences
 from rltrain.experiment.settings import (
@@ -28,9 +29,8 @@ from rltrain.experiment.settings import (
     SaveConfig,
     parse_duration,
 )
-from rltrain.plain_files import reason
-from rltrain.spelling import described, did_you_mean, nearest, shown
-from rltrain.yaml_subset import MAX_BYTES, flow, write
+from rltrain.spelling import described, did_you_mean, nearest
+from rltrain.yaml_subset import flow, write
 
 __all__ = [
     "COUNTERS",
@@ -51,7 +51,6 @@ __all__ = [
 COUNTERS = ("env_steps", "episodes", "updates", "sweeps")  # what budgets and cadences may count, for every algorithm
 # With all below them: may change on resume.
 SAFE_KEYS = ("run.budget", "run.save", "run.evaluate", "run.sinks", "run.max_wall")
-MODEL_FOLDER = "model"  # of a run folder: its copy of the known model that it learns from
 _BLOCKS = ("algorithm", "environment", "run")
 _SHORTHAND = {"algorithm": "name", "environment": "id"}  # `algorithm: dqn` is `algorithm: {name: dqn}`
 _OTHER_NAMES = {  # what other libraries call it
@@ -96,8 +95,9 @@ class Experiment:
 
 
 def load(path: Path | str, overrides: Sequence[str] = ()) -> Experiment:
-    """The experiment in a file. InputError holds every error, one a line."""
-    return loads(_text(Path(path)), str(path), overrides)
+    """The experiment in a file, or in the config of a name (`catalog.find`). InputError: every error, one a line."""
+    found = catalog.find(Path(path))
+    return loads(on_disk.text(found), str(found), overrides)
 
 
 def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
@@ -126,11 +126,10 @@ def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
     if run and run.evaluate.protocol not in (None, "training"):
         _check_protocol(draft, environment, str(run.evaluate.protocol))
     if environment and environment.is_model:
-        found = _model_file(Path(environment.id), Path(source).parent)
+        typed = draft.was_typed(("environment", "id"))
+        found = on_disk.model_file(Path(environment.id), Path(source).parent, typed)
         if found is None:
-            near = nearest(Path(environment.id).name, [file.name for file in Path(environment.id).parent.glob("*.*")])
-            hint = f"; did you mean '{Path(environment.id).with_name(near)}'?" if near else ""
-            draft.fault(("environment", "id"), f"no such file: '{environment.id}'{hint}")
+            draft.fault(("environment", "id"), on_disk.no_model(Path(environment.id), Path(source).parent))
         else:
             environment = environment.model_copy(update={"id": found})
             if algorithm and not draft.faults:
@@ -138,14 +137,6 @@ def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
     if draft.faults or not (plugin and algorithm and environment and run):
         draft.raise_faults()
     return _filled_in(Experiment(name, algorithm, environment, run, source, plugin.task), plugin)
-
-
-def _model_file(path: Path, beside: Path) -> str | None:
-    """Where a model's file is: in the run that has a copy, from the working directory, or beside the config."""
-    for found in (beside / MODEL_FOLDER / path.name, path, beside / path):
-        if found.is_file():
-            return str(found)
-    return None
 
 
 def _with_own_discount(draft: Draft, algorithm: Model, block: Mapping[str, Any], model_file: str) -> Model:
@@ -286,32 +277,3 @@ def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def _text(path: Path) -> str:
-    """The file's text. A missing file names one that is spelled like it."""
-    place = shown(str(path))
-    try:
-        if not path.exists():
-            raise InputError(f"{place}: no such file{_near_file(path)}")
-        if not path.is_file():  # a FIFO would wait for ever
-            raise InputError(f"{place}: a folder or device; a config is a file")
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-        if len(raw) > MAX_BYTES:
-            raise InputError(f"{place}: larger than {MAX_BYTES:,} bytes")
-        return raw.decode()
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{place}:{line}: not UTF-8 text: the byte 0x{raw[error.start]:02x}") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{place}: cannot be read: {reason(error)}") from error
-
-
-def _near_file(path: Path) -> str:
-    """`; did you mean 'configs/dqn_cartpole.yaml'?`, by the name alone, with or without its ending."""
-    files = [file for folder in (path.parent, Path("configs")) for file in sorted(folder.glob("*.y*ml"))]
-    files += sorted(Path("configs").glob("*/*.y*ml"))
-    by_name = {file.stem: file for file in reversed(files)}  # the path's own folder comes first
-    found = nearest(path.stem, by_name)
-    return f"; did you mean '{shown(str(by_name[found]))}'?" if found else ""

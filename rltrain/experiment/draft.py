@@ -87,6 +87,10 @@ class Draft:
             path = path[:-1]
         return self.places[path]
 
+    def was_typed(self, path: KeyPath) -> bool:
+        """Whether this value comes from an override, not from the text."""
+        return self.where(path).order > MAX_BYTES
+
     def fault(self, path: KeyPath, rule: str) -> None:
         """Note which rule the value at this path breaks. InputError, with all faults, once there are MAX_FAULTS."""
         self._fault(path, self.where(path), rule)

@@ -40,7 +40,7 @@ class EnvironmentConfig(BaseModel):
 
     id: str = Field(
         description="Gymnasium id, such as CartPole-v1 or ALE/MsPacman-v5; or the file of a known model, such as"
-        " configs/mdp/book.yaml",
+        " mdp/book.yaml",
         json_schema_extra={"pattern": "^[A-Za-z0-9_/.-]+$"},
     )
     num_envs: int | None = Field(
@@ -63,7 +63,10 @@ class EnvironmentConfig(BaseModel):
     def _id_is_a_name(cls, value: str) -> str:
         if ":" in value:
             raise ValueError("an id with a colon is refused: it would import and run the module before the colon")
-        if not re.fullmatch(r"[A-Za-z0-9_/.-]{1,200}", value):
+        if value.endswith(MODEL_SUFFIXES):  # folders may be called anything
+            if len(value) > 4096 or not value.isprintable():
+                raise ValueError(f"expected the path of a file, got {described(value)}")
+        elif not re.fullmatch(r"[A-Za-z0-9_/.-]{1,200}", value):
             raise ValueError(f"an id has only letters, digits and _ / . -, got {described(value)}")
         return value
 

@@ -13,7 +13,8 @@ from rltrain.core import Algorithm, Env, EnvSpec, Hardware
 from rltrain.deep.fast import allocator
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment import config
-from rltrain.experiment.config import MODEL_FOLDER, Experiment
+from rltrain.experiment.config import Experiment
+from rltrain.experiment.on_disk import MODEL_FOLDER
 from rltrain.rng import Streams
 from rltrain.run import machine, sinks
 from rltrain.run.disk import REAL, Disk, disk_errors

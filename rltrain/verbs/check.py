@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rltrain.errors import CheckpointError, InputError
+from rltrain.experiment.catalog import find
 from rltrain.experiment.config import Experiment, load
 from rltrain.run import edits, folder, sinks
 from rltrain.run.build import doubts
@@ -77,11 +78,12 @@ class RunReport:
 
 
 def is_config(target: str, runs_dir: Path) -> bool:
-    """A file, or what is called like one, is a config; a folder or a run's name is not."""
+    """A file, or what is called like one, is a config, as is one's name; a folder or a run's name is not."""
     path = Path(target)
-    return os.path.isfile(path) or (
-        path.suffix in (".yaml", ".yml") and not os.path.isdir(path) and not os.path.isdir(runs_dir / target)
-    )
+    if os.path.isfile(path):
+        return True
+    is_folder = os.path.isdir(path) or os.path.isdir(runs_dir / target)
+    return not is_folder and (path.suffix in (".yaml", ".yml") or os.path.isfile(find(path)))
 
 
 def check_config(experiment: Experiment, runs_dir: Path) -> ConfigReport:

@@ -45,7 +45,7 @@ def _model(settings: EnvironmentConfig) -> Model:
 
 KIND = EnvironmentKind(
     title="known model",
-    form="such as configs/mdp/book.yaml",
+    form="such as mdp/book.yaml",
     settings=EnvironmentConfig,
     takes_kwargs=False,
     tasks=("env", "tabular", "mdp"),

@@ -1,0 +1,75 @@
+"""The configs that come with rltrain, and how a config is found by its name.
+
+They lie in `configs/` of the repository, to which `rltrain/configs` links, so that the files are in the package too:
+of a checkout and of a wheel, which holds copies. `mdp/` has the models that they name; every other file is a config.
+The comment at its head begins with a line that says what it does; `# Time: ...` says how long it takes two cores.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+from rltrain.yaml_subset import read
+
+HOME = Path(__file__).resolve().parent.parent / "configs"
+HERE = (Path(), Path("configs"))  # where one's own are looked for, from where one stands
+MODELS = "mdp"
+NAME = re.compile(r"[\w-]+(/[\w-]+)*")  # of a config, without its ending: "book/qlearn"
+
+
+@dataclass(frozen=True)
+class CatalogEntry:
+    """A config that comes with rltrain, by what its file says."""
+
+    name: str
+    summary: str
+    algorithm: str
+    environment: str
+    time: str  # that it takes; "" where the file does not say
+
+
+def names() -> list[str]:
+    """The names of the configs that come with rltrain, sorted: `dqn_cartpole`, `book/qlearn`."""
+    files = [file.relative_to(HOME).with_suffix("") for file in HOME.glob("**/*.yaml")]
+    return sorted(file.as_posix() for file in files if file.parts[0] != MODELS)
+
+
+def find(path: Path) -> Path:
+    """The file of a config: this one, or of this name with `.yaml` here, in ./configs, or among rltrain's own.
+
+    A path that is none of them comes back as it is.
+    """
+    name = path.as_posix()
+    if NAME.fullmatch(name) and not os.path.isfile(path):
+        for home in (*HERE, HOME):
+            if os.path.isfile(file := home / f"{name}.yaml"):
+                return file
+    return path
+
+
+def model_file(path: PurePath) -> Path:
+    """Where a model of this name would be among rltrain's own: of `mdp/book.yaml`, or `configs/mdp/book.yaml`."""
+    parts = path.parts
+    return HOME.joinpath(*(parts[1:] if parts[:1] == (HOME.name,) else parts))
+
+
+def entries() -> list[CatalogEntry]:
+    """What the configs say of themselves, by name."""
+    return [entry(name) for name in names()]
+
+
+def entry(name: str) -> CatalogEntry:
+    """What the config of this name says of itself."""
+    text = (HOME / f"{name}.yaml").read_text(encoding="utf-8")
+    head = [line.removeprefix("#").strip() for line in re.match(r"(?:#.*\n)*", text)[0].splitlines()]  # type: ignore[index]  # it matches
+    tree: dict[str, Any] = read(text).value
+    algorithm, environment = (
+        block[key] if isinstance(block := tree[part], dict) else block
+        for part, key in (("algorithm", "name"), ("environment", "id"))
+    )
+    time = next((line.removeprefix("Time:").strip().rstrip(".") for line in head if line.startswith("Time:")), "")
+    return CatalogEntry(name, head[0].rstrip("."), algorithm, str(environment), time)
