@@ -83,6 +83,11 @@ class EnvSpec:
         return len(self.obs_shape) == 3
 
     @property
+    def has_image(self) -> bool:
+        """Whether obs is a picture, or has one among its parts."""
+        return self.is_image or any(part.is_image for part in self.parts)
+
+    @property
     def num_actions(self) -> int:
         """Of a `Discrete` space. An algorithm that takes no other declares so in its plugin, and is given no other."""
         assert isinstance(self.actions, Discrete)

@@ -117,7 +117,7 @@ class DqnConfig(BaseModel):
     value_transform: Literal["none", "sqrt"] = Field(
         "none", description="sqrt: learn h(Q), a square-root scale for raw scores."
     )
-    convolutions: shared.Convolutions = shared.NATURE_CONVOLUTIONS
+    convolutions: shared.Convolutions = None
     padding: shared.Padding = "valid"
     hidden: shared.Hidden = None
     layer_norm: bool = Field(False, description="Layer normalisation before each hidden layer's ReLU.")

@@ -10,8 +10,10 @@ from rltrain.deep.fast import precision
 from rltrain.deep.greedy import greedy_of_saved
 from rltrain.deep.histogram import Bins
 from rltrain.deep.networks import NetworkShape, QNetwork, parameter_count, shape_of
-from rltrain.deep.replay import frame_bytes, replay_bytes
+from rltrain.deep.replay import Replay
+from rltrain.deep.replay_size import frame_bytes, replay_bytes
 from rltrain.errors import CheckpointError
+from rltrain.rng import Streams
 from rltrain.saved import Saved
 
 MANY_CORES = 1024  # torch takes as many as `run.threads` allows
@@ -26,9 +28,24 @@ def network_shape(config: DqnConfig, spec: EnvSpec) -> NetworkShape:
     return shape_of(config, spec, bins)
 
 
+def memory(config: DqnConfig, spec: EnvSpec, rng: Streams, device: torch.device) -> Replay:
+    """The replay memory, its frames on this device."""
+    return Replay(
+        config.buffer_size,
+        spec,
+        n_step=max(config.n_step, config.n_step_final or 1),
+        gamma=config.gamma,
+        priority_alpha=config.priority_alpha if config.prioritized else None,
+        priority_beta=config.priority_beta,
+        random_shift=config.random_shift if spec.has_image else 0,
+        rng=rng.numpy("replay"),
+        device=device,
+    )
+
+
 def overlaps(config: DqnConfig, spec: EnvSpec) -> bool:
     """Whether one core collects while the other learns."""
-    return spec.obs_dtype == "uint8" if config.overlap is None else config.overlap
+    return spec.has_image if config.overlap is None else config.overlap
 
 
 def arithmetic(config: DqnConfig, spec: EnvSpec, device: torch.device) -> tuple[str, str | None]:
@@ -47,7 +64,7 @@ def arithmetic_of_saved(config: DqnConfig, saved: str, own: str, device: torch.d
 
 def check_features(spec: EnvSpec, state: State) -> None:
     """CheckpointError for one of a version that had the weights for images in another order."""
-    if spec.obs_dtype == "uint8" and state.get("features") != FEATURES:
+    if spec.is_image and state.get("features") != FEATURES:
         raise CheckpointError("saved by an earlier version of dqn, whose weights lie in another order")
 
 
@@ -63,11 +80,11 @@ def cost(config: DqnConfig, spec: EnvSpec) -> dict[str, int]:
     parameters = parameter_count(QNetwork(spec, network_shape(config, spec)))
     n_step = max(config.n_step, config.n_step_final or 1)
     replay = replay_bytes(config.buffer_size, spec, n_step, config.prioritized)
-    compression = 8 if spec.obs_dtype == "uint8" else 1  # chunks of real frames shrink tenfold
+    compression = 8 if spec.has_image else 1  # chunks of real frames shrink tenfold
     return {
         "parameters": parameters,
         "replay_bytes": replay,
         "frame_bytes": frame_bytes(config.buffer_size, spec, n_step),
         "checkpoint_bytes": 4 * 4 * parameters + replay // compression,
-        "cores": 2 if overlaps(config, spec) else 1 if spec.obs_dtype != "uint8" else MANY_CORES,
+        "cores": 2 if overlaps(config, spec) else 1 if not spec.has_image else MANY_CORES,
     }

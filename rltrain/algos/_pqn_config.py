@@ -42,7 +42,7 @@ class PqnConfig(BaseModel):
         "rollout that has any, but for zeros, have mean size 1.",
     )
     dueling: shared.Dueling = False
-    convolutions: shared.Convolutions = shared.NATURE_CONVOLUTIONS
+    convolutions: shared.Convolutions = None
     padding: shared.Padding = "valid"
     hidden: shared.Hidden = None
     layer_norm: bool = Field(

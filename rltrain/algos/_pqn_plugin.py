@@ -33,5 +33,6 @@ PLUGIN = AlgorithmPlugin(
     on_gpu=True,
     doubts=PqnConfig.doubts,
     cost=_cost,
+    chosen=lambda algorithm: algorithm.chosen,
     load_policy=_load_policy,
 )

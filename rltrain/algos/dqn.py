@@ -41,9 +41,9 @@ from rltrain.deep.engine import engine
 from rltrain.deep.greedy import greedy_copy
 from rltrain.deep.learner import Learner, Samples, UpdateStats, arrays, set_arrays, summary
 from rltrain.deep.networks import PIXEL, QNetwork, copy_weights, high_of
-from rltrain.deep.replay import Replay
 from rltrain.deep.rewards import RewardScale
 from rltrain.deep.transitions import Batch, Transitions
+from rltrain.deep.trunks import chosen_convolutions
 from rltrain.envs.episodes import Episodes
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved, step_of, step_state
@@ -86,29 +86,19 @@ class DQN:
     def __init__(self, config: DqnConfig, env: Env, rng: Streams, hardware: Hardware) -> None:
         self.config, self.spec, self.env = config, env.spec, env
         self.device, self._threads = resolve(hardware.device), hardware.threads
-        is_image = env.spec.obs_dtype == "uint8"
         self.overlap = machine.overlaps(config, env.spec)
         self.collect_steps, self.rounds = schedules.rounds(config, env.spec.num_envs, self.overlap)
         # With overlap the second thread is ours; a small network is slower on two.
-        torch.set_num_threads(1 if self.overlap or not is_image else hardware.threads)
+        torch.set_num_threads(1 if self.overlap or not env.spec.has_image else hardware.threads)
         self._explore, self._init = rng.numpy("explore"), rng.torch("init")
 
         self.episodes = Episodes(env.spec.num_envs)
-        self.replay = Replay(
-            config.buffer_size,
-            env.spec,
-            n_step=max(config.n_step, config.n_step_final or 1),
-            gamma=config.gamma,
-            priority_alpha=config.priority_alpha if config.prioritized else None,
-            priority_beta=config.priority_beta,
-            random_shift=config.random_shift if is_image else 0,
-            rng=rng.numpy("replay"),
-            device=self.device,
-        )
+        self.replay = machine.memory(config, env.spec, rng, self.device)
         self.rewards = RewardScale(config.reward_clip, config.reward_scale)
         self.players = Players(env, self.device, act)
         self.precision, why = machine.arithmetic(config, env.spec, self.device)
-        self.chosen = {} if why is None else {"precision": f"{self.precision}: {why}"}
+        self.chosen = chosen_convolutions(env.spec, config.convolutions)
+        self.chosen |= {} if why is None else {"precision": f"{self.precision}: {why}"}
         self._build()
 
         self.env_steps = self.updates = 0

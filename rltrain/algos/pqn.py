@@ -30,6 +30,7 @@ from rltrain.deep.greedy import greedy_copy, greedy_of_saved
 from rltrain.deep.learner import Learner, Samples, UpdateStats, summary
 from rltrain.deep.networks import PIXEL, QNetwork, high_of, parameter_count, shape_of
 from rltrain.deep.rewards import RewardScale
+from rltrain.deep.trunks import chosen_convolutions
 from rltrain.envs.episodes import Episodes
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved, step_of, step_state
@@ -85,9 +86,9 @@ class PQN:
     def __init__(self, config: PqnConfig, env: Env, rng: Streams, hardware: Hardware) -> None:
         self.config, self.spec, self.env = config, env.spec, env
         self.device = resolve(hardware.device)
-        is_image = env.spec.obs_dtype == "uint8"
-        beside = is_image and self.device.type == "cpu"
-        torch.set_num_threads(1 if beside or not is_image else hardware.threads)
+        has_image = env.spec.has_image
+        beside = has_image and self.device.type == "cpu"
+        torch.set_num_threads(1 if beside or not has_image else hardware.threads)
         self._explore, self._order = rng.numpy("explore"), rng.numpy("order")
         self.learner = Learner(
             env.spec,
@@ -99,6 +100,7 @@ class PQN:
             optimizer_eps=config.optimizer_eps,
             max_grad_norm=config.max_grad_norm,
         )
+        self.chosen = chosen_convolutions(env.spec, config.convolutions)
         self.engine = engine(self.learner, self.device, beside=beside, threads=hardware.threads)
         self.rewards = RewardScale(config.reward_clip, config.reward_scale)
         self.episodes = Episodes(env.spec.num_envs)
@@ -284,5 +286,5 @@ def cost(config: PqnConfig, spec: EnvSpec) -> dict[str, int]:
         "parameters": parameters,
         "rollout_bytes": config.rollout_steps * spec.num_envs * (obs_bytes + 32),
         "checkpoint_bytes": 4 * 3 * parameters,
-        "cores": 2 if spec.obs_dtype == "uint8" else 1,
+        "cores": 2 if spec.has_image else 1,
     }

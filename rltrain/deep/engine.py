@@ -54,4 +54,4 @@ def engine(learner: Learner, device: torch.device, *, beside: bool, threads: int
     helpers = [Helper("beside", prepare) for _ in range(parts)]
     if device.type == "cuda":
         return CudaEngine(learner, helpers, device)
-    return TwoCoresEngine(learner, helpers) if beside or learner.working.is_image else SerialEngine(learner)
+    return TwoCoresEngine(learner, helpers) if beside or learner.working.has_image else SerialEngine(learner)

@@ -1,13 +1,12 @@
 """Q-networks: observation in, one value an action out.
 
-Images go through convolutions, vectors straight on; then hidden layers of any widths (none: linear approximate
-Q-learning), then one value an action, or a state value and centred advantages, from half the units each (dueling: Wang
-et al. 2016). Defaults are Mnih et al. 2015.
+Images go through convolutions, vectors straight on (`trunks`); then hidden layers of any widths (none: linear
+approximate Q-learning), then one value an action, or a state value and centred advantages, from half the units each
+(dueling: Wang et al. 2016). Defaults are Mnih et al. 2015.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -15,27 +14,19 @@ import torch
 from torch import Tensor, nn
 
 from rltrain.core import EnvSpec
-from rltrain.deep.fast import tiling
 from rltrain.deep.histogram import Bins, first_logits
-from rltrain.deep.layers import Flatten, PixelConv, PixelTileConv, TileConv
+from rltrain.deep.layers import Flatten
+from rltrain.deep.trunks import Conv, Looking, features_of, trunk_of
 from rltrain.errors import InputError
 from rltrain.saved import Saved
 
 PIXEL = 255  # the value that was seen as 1 where a state does not say: by earlier versions, whatever the space declares
 
 
-class Conv(NamedTuple):
-    """One convolution: how many channels out, the side of its square kernel, its stride."""
-
-    channels: int
-    kernel: int
-    stride: int
-
-
 class NetworkShape(NamedTuple):
     """Everything that decides a network's parameters."""
 
-    convolutions: Sequence[Conv]
+    convolutions: Sequence[Conv] | None  # None: those that suit each picture's size
     padding: str  # "valid", or "same": zeros around, for an output side of at least input side / stride
     hidden: Sequence[int]
     dueling: bool
@@ -47,7 +38,7 @@ class NetworkSettings(Protocol):
     """The settings of an algorithm's network."""
 
     @property
-    def convolutions(self) -> Sequence[tuple[int, int, int]]: ...
+    def convolutions(self) -> Sequence[tuple[int, int, int]] | None: ...
     @property
     def padding(self) -> str: ...
     @property
@@ -62,29 +53,13 @@ def shape_of(settings: NetworkSettings, spec: EnvSpec, bins: Bins | None = None)
     """From settings. No `hidden`: (512,) for images, (64, 64) for vectors. InputError for what cannot be built."""
     hidden = settings.hidden
     if hidden is None:
-        hidden = (512,) if spec.obs_dtype == "uint8" else (64, 64)
-    convolutions = [Conv(*conv) for conv in settings.convolutions]
+        hidden = (512,) if spec.has_image else (64, 64)
+    convolutions = None if settings.convolutions is None else [Conv(*conv) for conv in settings.convolutions]
     shape = NetworkShape(convolutions, settings.padding, hidden, settings.dueling, settings.layer_norm, bins)
-    width = math.prod(_image_sides(spec, shape)[-1]) if spec.obs_dtype == "uint8" else spec.obs_shape[0]
+    width = features_of(spec, Looking(shape.convolutions, shape.padding))
     if shape.dueling and [width, *hidden][-1] < 2:
         raise InputError("algorithm.hidden: dueling heads share the units of the last layer; it needs at least 2")
     return shape
-
-
-def _image_sides(spec: EnvSpec, shape: NetworkShape) -> list[tuple[int, int, int]]:
-    """Channels, height and width of the picture and of what each convolution gives. InputError if one does not fit."""
-    found = [(spec.obs_shape[0], spec.obs_shape[1], spec.obs_shape[2])]
-    for i, conv in enumerate(shape.convolutions):
-        _, *sides = found[-1]
-        padded = [side + 2 * _padding(shape, side, conv) for side in sides]
-        if min(padded) < conv.kernel:
-            raise InputError(
-                f"algorithm.convolutions: the window of layer {i + 1} is {conv.kernel} x {conv.kernel}, what it would "
-                f"look at {sides[0]} x {sides[1]}; use smaller windows or strides, `padding: same`, or larger images"
-            )
-        height, width = ((side - conv.kernel) // conv.stride + 1 for side in padded)
-        found.append((conv.channels, height, width))
-    return found
 
 
 class QNetwork(nn.Module):
@@ -99,22 +74,10 @@ class QNetwork(nn.Module):
     def __init__(self, spec: EnvSpec, shape: NetworkShape, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.dtype = dtype
-        self.is_image = spec.obs_dtype == "uint8"
-        trunk: list[nn.Module] = []
-        width = spec.obs_shape[0]
-        if self.is_image:
-            pictures = _image_sides(spec, shape)
-            for i, conv in enumerate(shape.convolutions):
-                channels, *sides = pictures[i]
-                pad = [_padding(shape, side, conv) for side in sides]
-                tiles = conv.kernel == conv.stride and not any(pad)
-                kind = (TileConv if tiles else nn.Conv2d) if i else (PixelTileConv if tiles else PixelConv)
-                trunk.append(kind(channels, conv.channels, conv.kernel, conv.stride, (pad[0], pad[1])))
-                trunk.append(nn.ReLU(inplace=True))
-            width = math.prod(pictures[-1])
+        self.is_image, self.has_image = spec.is_image, spec.has_image
         self.flatten = Flatten()
-        self.trunk = nn.Sequential(*trunk, self.flatten).to(dtype)
-        self.see_as_one(spec.obs_high)
+        self.trunk = trunk_of(spec, Looking(shape.convolutions, shape.padding), dtype)
+        width = self.trunk.features
         self.wide = nn.Linear(width, shape.hidden[0]).to(dtype) if shape.hidden else None
         layers: list[nn.Module] = []
         for i, hidden in enumerate(shape.hidden):
@@ -132,7 +95,7 @@ class QNetwork(nn.Module):
         if shape.bins is not None:
             self.register_buffer("centres", shape.bins.centres(), persistent=False)
             self.register_buffer("edges", shape.bins.edges(), persistent=False)
-        if self.is_image:
+        if self.has_image:
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on a CPU
 
     def forward(self, obs: Tensor) -> Tensor:
@@ -167,14 +130,11 @@ class QNetwork(nn.Module):
 
     def see_as_one(self, obs_high: int) -> None:
         """From now on this value of a pixel is seen as 1."""
-        self.pixel_scale = 1 / obs_high
-        for layer in self.trunk:
-            if isinstance(layer, PixelConv | PixelTileConv):
-                layer.scale = self.pixel_scale
+        self.trunk.see_as_one(obs_high)
 
     def convolutions(self) -> list[nn.Conv2d]:
         """The layers of the trunk. A ReLU follows each."""
-        return [layer for layer in self.trunk if isinstance(layer, nn.Conv2d)]
+        return [layer for layer in self.trunk.modules() if isinstance(layer, nn.Conv2d)]
 
     def wide_parameters(self) -> list[nn.Parameter]:
         """Of the first hidden layer."""
@@ -190,14 +150,8 @@ class QNetwork(nn.Module):
         return [*self.trunk.parameters(), *self.tail_parameters()]
 
     def prepare(self, obs: Tensor) -> Tensor:
-        """Observations in the network's dtype and memory layout. Pixels stay as they are for a `PixelConv`."""
-        if not self.is_image:
-            return obs.to(self.dtype)
-        first = self.trunk[0]
-        if isinstance(first, PixelTileConv):
-            return tiling.pixel_tiles(obs, first.kernel_size[0]).to(self.dtype)
-        values = tiling.channels_last(obs).to(self.dtype)
-        return values if isinstance(first, PixelConv) else values.mul_(self.pixel_scale)
+        """Observations in the network's dtype and memory layout; pixels and named parts stay bytes."""
+        return self.trunk.prepare(obs)
 
 
 def initialise(network: QNetwork, generator: torch.Generator) -> None:
@@ -220,7 +174,7 @@ def begin_anew(network: QNetwork, generator: torch.Generator, keep: float) -> No
     Source: Schwarzer et al. 2023, "Bigger, Better, Faster", section 3; resets: Nikishin et al. 2022, "The Primacy Bias
     in Deep Reinforcement Learning"; shrink and perturb: Ash and Adams 2020.
     """
-    convolutions = list(network.trunk.parameters())
+    convolutions = [parameter for layer in network.convolutions() for parameter in layer.parameters()]
     before = [parameter.detach().clone() for parameter in convolutions]
     initialise(network, generator)
     with torch.no_grad():
@@ -241,12 +195,3 @@ def copy_weights(source: nn.Module, target: nn.Module) -> None:
     """Copy parameters between two networks of one shape; the dtypes may differ."""
     with torch.no_grad():
         torch._foreach_copy_(list(target.parameters()), list(source.parameters()))
-
-
-def _padding(shape: NetworkShape, side: int, conv: Conv) -> int:
-    """Zeros on each side: with `same`, the fewest for an output of at least side / stride values."""
-    if shape.padding == "valid":
-        return 0
-    out = -(-side // conv.stride)
-    missing = max(0, (out - 1) * conv.stride + conv.kernel - side)
-    return -(-missing // 2)

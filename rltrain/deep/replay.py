@@ -23,6 +23,7 @@ from rltrain.core import Array, Blob, EnvSpec, State, Step
 from rltrain.deep.priorities import MAX_PRIORITY, Priorities
 from rltrain.deep.shifts import shifted
 from rltrain.deep.transitions import Batch, Transitions
+from rltrain.deep.trunks import with_pictures
 from rltrain.saved import Saved
 
 CHUNK_ROWS = 4096  # rows of an immutable chunk, about 29 MB of Atari frames before compression
@@ -60,7 +61,7 @@ class Replay:
         kept = self.capacity_steps + self.stack - 1 + self.chunk_steps
         self.ring_steps = -(-kept // self.chunk_steps) * self.chunk_steps
         self._rng = rng
-        self._num_actions = spec.num_actions
+        self._num_actions, self._parts = spec.num_actions, spec.parts
 
         rows = self.ring_steps * self.num_envs
         self._frame_shape = spec.obs_shape[1:] if self.stack > 1 else spec.obs_shape
@@ -172,7 +173,13 @@ class Replay:
     def observations(self, row: Array, shift: Array | None = None) -> torch.Tensor:
         """The observations of these rows, [M, *obs] in the environment's dtype, shifted by so many pixels [M, 2]."""
         obs = self.stacks(torch.from_numpy(self.frame_rows(row)).to(self._frames.device))
-        return obs if shift is None or not self.random_shift else shifted(obs, shift)
+        return obs if shift is None else self.shifted(obs, partial(shifted, shift=shift))
+
+    def shifted(self, obs: torch.Tensor, rule: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """Observations [M, *obs], of which the pictures [M, C, H, W] are shifted by this rule, if they are at all."""
+        if not self.random_shift:
+            return obs
+        return with_pictures(obs, self._parts, rule) if self._parts else rule(obs)
 
     def frame_rows(self, row: Array) -> Array:
         """Where the frames of these observations lie, [M, stack] int64, the oldest first."""
@@ -293,24 +300,3 @@ class Replay:
 
 def _chunk_name(chunk: int) -> str:
     return f"replay-{chunk:08d}"
-
-
-def frame_bytes(capacity: int, spec: EnvSpec, n_step: int) -> int:
-    """Bytes of the frames that `Replay` of these settings holds, which lie on the learner's device."""
-    steps = (
-        capacity // spec.num_envs + spec.frame_stack + 2 * max(spec.frame_stack + n_step, CHUNK_ROWS // spec.num_envs)
-    )
-    return steps * spec.num_envs * _bytes_of_one(spec)
-
-
-def replay_bytes(capacity: int, spec: EnvSpec, n_step: int, prioritised: bool) -> int:
-    """Bytes of all that it holds, without allocating it."""
-    frames = frame_bytes(capacity, spec, n_step)
-    row = (8 if spec.num_actions > 256 else 1) + 4 + 3 + (32 if prioritised else 0)
-    return frames + frames // _bytes_of_one(spec) * row
-
-
-def _bytes_of_one(spec: EnvSpec) -> int:
-    """Of a frame, or of an observation that is no stack of frames."""
-    frame = spec.obs_shape[1:] if spec.frame_stack > 1 else spec.obs_shape
-    return int(np.prod(frame)) * (1 if spec.obs_dtype == "uint8" else 4)

@@ -5,13 +5,34 @@ Named as in Stable-Baselines3 where it has them. Free of torch, so that checking
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
 from rltrain.experiment.settings import Width
 
-NATURE_CONVOLUTIONS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))  # Mnih et al. 2015
+
+class Suited(NamedTuple):
+    """Convolutions, [channels, kernel, stride] of each, for pictures of some size."""
+
+    side: int  # pixels of the shorter side, at least
+    convolutions: tuple[tuple[int, int, int], ...]
+    why: str
+
+
+BY_SIZE = (  # what a picture gets for which a config names none
+    Suited(36, ((32, 8, 4), (64, 4, 2), (64, 3, 1)), "those of Mnih et al. 2015, whose windows fit from 36 pixels on"),
+    Suited(16, ((32, 3, 2), (64, 3, 2)), "small windows, which leave about as many features as larger ones of 84 x 84"),
+    Suited(8, ((16, 3, 1),), "that of MinAtar's own DQN (Young and Tian 2019)"),
+    Suited(4, ((16, 2, 1), (32, 2, 1), (64, 2, 1)), "those that are usual for MiniGrid's 7 x 7"),
+    Suited(1, (), "too few pixels for any"),
+)
+
+
+def convolutions_for(picture: tuple[int, int, int]) -> Suited:
+    """The convolutions that suit a picture, [C, H, W]."""
+    return next(suited for suited in BY_SIZE if min(picture[1:]) >= suited.side)
+
 
 # The optimiser
 LearningRate = Annotated[float, Field(gt=0, le=10, description="Step size of the optimiser.")]
@@ -48,8 +69,8 @@ RewardClip = Annotated[
 # The network
 Dueling = Annotated[bool, Field(description="State value and advantages in separate heads.")]
 Convolutions = Annotated[
-    tuple[tuple[Width, Width, Width], ...],
-    Field(description="Images only: [channels, kernel, stride] of each convolution."),
+    tuple[tuple[Width, Width, Width], ...] | None,
+    Field(description="Images only: [channels, kernel, stride] of each convolution. None: by the image's size."),
 ]
 Padding = Annotated[Literal["valid", "same"], Field(description="Images only: whether convolutions pad their input.")]
 Hidden = Annotated[

@@ -1,6 +1,7 @@
 """The engines: two cores and a GPU give the numbers of the serial one, which is the specification."""
 
 import threading
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from rltrain.deep.fast.serial import SerialEngine
 from rltrain.deep.fast.two_cores import TwoCoresEngine
 from rltrain.deep.shifts import shifted, shifted_at_once
 from rltrain.rng import Streams, derive
-from rltrain.spaces import Discrete
+from rltrain.spaces import Discrete, laid_out
 from rltrain.steps import joined
 
 ON_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -29,9 +30,15 @@ IMAGES = {"convolutions": ((4, 4, 2),), "hidden": (16,), "dueling": True, "layer
 class Noise:
     """Random observations, rewards and ends: whatever is learned from them, both ways must learn the same."""
 
-    def __init__(self, image: bool, num_envs: int = 4) -> None:
-        shape, dtype, stack = ((4, 12, 12), "uint8", 4) if image else ((3,), "float32", 1)
+    def __init__(self, image: bool | str, num_envs: int = 4) -> None:
+        shape, dtype, stack = ((4, 12, 12), "uint8", 4) if image is True else ((3,), "float32", 1)
+        if image == "floats":
+            shape = (3, 12, 12)
         self.spec = EnvSpec("Noise", shape, dtype, stack, Discrete(3, ("a", "b", "c")), num_envs, 1, 100, None)
+        if image == "parts":
+            named = [("a", (3, 12, 12), "uint8", 255), ("b", (2,), "float32", 255), ("c", (1, 7, 5), "uint8", 3)]
+            parts, width, dtype = laid_out(named)
+            self.spec = replace(self.spec, obs_shape=(width,), obs_dtype=dtype, parts=parts)
         self.last = np.zeros(num_envs, bool)
 
     def reset(self, seed: int) -> Step:
@@ -46,6 +53,8 @@ class Noise:
         self.last = ~first & (self.rng.random(n) < 0.1)
         obs = self.rng.integers(0, 256, (n, *self.spec.obs_shape))
         obs = obs.astype(np.uint8) if self.spec.obs_dtype == "uint8" else (obs / 255).astype(np.float32)
+        if self.spec.parts:
+            obs[:, :8] = self.rng.normal(size=(n, 2)).astype(np.float32).view(np.uint8)
         reward = np.where(first, 0, self.rng.normal(size=n)).astype(np.float32)
         return Step(obs, reward, np.where(self.last, 0, 1).astype(np.float32), first, self.last)
 
@@ -72,7 +81,7 @@ class Halves(Noise):
         return joined([part.reset(seed + i) for i, part in enumerate(self.parts)])
 
 
-def make(image: bool, device: str = "cpu", **settings: Any) -> DQN:
+def make(image: bool | str, device: str = "cpu", **settings: Any) -> DQN:
     basis = {"learning_starts": 256, "batch_size": 16, "train_freq": 32, "n_step": 3, "buffer_size": 2000}
     shape = IMAGES if image else {"hidden": (16,)}
     config = DqnConfig(**{**basis, **shape, **settings})
@@ -96,9 +105,9 @@ SETTINGS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("fast", ["two cores", "fixed places", pytest.param("cuda", marks=ON_GPU)])
 @pytest.mark.parametrize("settings", SETTINGS)
-@pytest.mark.parametrize("image", [True, False])
+@pytest.mark.parametrize("image", [True, False, "floats", "parts"])
 def test_every_engine_learns_and_plays_what_the_serial_one_does(
-    image: bool, settings: dict[str, Any], fast: str
+    image: bool | str, settings: dict[str, Any], fast: str
 ) -> None:
     """They add in another order. "Fixed places" is the GPU's way, called on a processor."""
     plain, other = make(image, **settings), make(image, "cuda" if fast == "cuda" else "cpu", **settings)
@@ -136,11 +145,13 @@ def test_small_networks_of_vectors_are_learned_by_the_serial_engine_to_the_bit_o
     [
         (True, True, TwoCoresEngine),
         (True, False, TwoCoresEngine),
+        ("floats", False, TwoCoresEngine),
+        ("parts", False, TwoCoresEngine),
         (False, True, TwoCoresEngine),
         (False, False, SerialEngine),
     ],
 )
-def test_the_door_leads_to_the_fastest_engine(image: bool, beside: bool, kind: type) -> None:
+def test_the_door_leads_to_the_fastest_engine(image: bool | str, beside: bool, kind: type) -> None:
     learner = make(image).learner
     assert isinstance(engine(learner, torch.device("cpu"), beside=beside, threads=2), kind)
     before = threading.active_count()

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
@@ -15,11 +16,13 @@ from rltrain.core import EnvSpec
 from rltrain.deep.fast import split_update
 from rltrain.deep.layers import PixelTileConv, TileConv
 from rltrain.deep.networks import Conv, NetworkShape, QNetwork, begin_anew, initialise, parameter_count
+from rltrain.deep.trunks import PartsTrunk
 from rltrain.errors import InputError
-from rltrain.spaces import Discrete
+from rltrain.spaces import Discrete, laid_out
 
 ATARI = EnvSpec("ALE/MsPacman-v5", (4, 84, 84), "uint8", 4, Discrete(9, ("x",) * 9), 1, 4, None, None)
 BOOK = EnvSpec("ALE/MsPacman-v5", (1, 88, 80), "uint8", 1, Discrete(9, ("x",) * 9), 1, 3, None, None)
+NATURE = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 VECTOR = EnvSpec("CartPole-v1", (4,), "float32", 1, Discrete(2, ("left", "right")), 1, 1, 500, 475.0)
 
 
@@ -139,8 +142,16 @@ def test_initial_weights_come_from_the_stream_alone() -> None:
 @pytest.mark.parametrize(
     ("settings", "sides", "names"),
     [
-        ({}, 32, "algorithm.convolutions: the window of layer 3 is 3 x 3, what it would look at 2 x 2"),
-        ({}, 24, "algorithm.convolutions: the window of layer 3 is 3 x 3, what it would look at 1 x 1"),
+        (
+            {"convolutions": NATURE},
+            32,
+            "algorithm.convolutions: the window of layer 3 is 3 x 3, what it would look at 2 x 2",
+        ),
+        (
+            {"convolutions": NATURE},
+            24,
+            "algorithm.convolutions: the window of layer 3 is 3 x 3, what it would look at 1 x 1",
+        ),
         ({"convolutions": ((4, 9, 1),)}, 8, "algorithm.convolutions: the window of layer 1"),
         ({"hidden": (1,), "dueling": True}, 84, "algorithm.hidden: dueling"),
     ],
@@ -158,3 +169,118 @@ def test_widths_and_strides_are_positive(settings: dict[str, Any]) -> None:
     for config in (DqnConfig, PqnConfig):
         with pytest.raises(ValidationError):
             config(**settings)
+
+
+@pytest.mark.parametrize(
+    ("sides", "convolutions"),
+    [
+        ((36, 100), NATURE),
+        ((84, 84), NATURE),
+        ((35, 84), ((32, 3, 2), (64, 3, 2))),
+        ((16, 16), ((32, 3, 2), (64, 3, 2))),
+        ((10, 10), ((16, 3, 1),)),
+        ((7, 7), ((16, 2, 1), (32, 2, 1), (64, 2, 1))),
+        ((4, 4), ((16, 2, 1), (32, 2, 1), (64, 2, 1))),
+        ((2, 84), ()),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_convolutions_that_no_config_names_suit_the_images_size(
+    sides: tuple[int, int], convolutions: tuple[tuple[int, int, int], ...], dtype: str
+) -> None:
+    spec = replace(ATARI, obs_shape=(3, *sides), obs_dtype=dtype)
+    chosen = QNetwork(spec, network_shape(DqnConfig(), spec))
+    named = QNetwork(spec, network_shape(DqnConfig(convolutions=convolutions), spec))
+    assert [p.shape for p in chosen.parameters()] == [p.shape for p in named.parameters()]
+    assert chosen(torch.zeros((2, *spec.obs_shape), dtype=getattr(torch, dtype))).shape == (2, 9)
+
+
+@pytest.mark.parametrize("high", [255, 7])
+@pytest.mark.parametrize("convolutions", [((4, 3, 2), (4, 2, 1)), ((4, 3, 3), (4, 2, 2)), ()])
+@pytest.mark.parametrize("channels", [1, 3, 4, 7])
+def test_floats_from_0_to_1_are_seen_as_bytes_of_that_share_are(
+    channels: int, convolutions: tuple[tuple[int, int, int], ...], high: int
+) -> None:
+    of_bytes = replace(ATARI, obs_shape=(channels, 13, 11), frame_stack=1, obs_high=high)
+    of_floats = replace(of_bytes, obs_dtype="float32", obs_high=255)
+    shape = network_shape(DqnConfig(convolutions=convolutions, hidden=(8,)), of_bytes)
+    networks = [QNetwork(spec, shape) for spec in (of_bytes, of_floats)]
+    for network in networks:
+        initialise(network, torch.Generator().manual_seed(5))
+    tiling_order = [network.convolutions()[0] for network in networks] if convolutions else []
+    if tiling_order and isinstance(tiling_order[0], PixelTileConv):  # its weights lie as the tiles of bytes do
+        tiling_order[1].weight.data.copy_(tiling_order[0].weight.data)
+    pixels = torch.randint(0, high + 1, (5, channels, 13, 11), dtype=torch.uint8)
+    before = pixels / high
+    floats = before.clone()
+    torch.testing.assert_close(networks[1](floats), networks[0](pixels))
+    assert torch.equal(floats, before)  # nothing is scaled in place
+
+
+def parts_spec() -> EnvSpec:
+    named = [("eye", (3, 10, 10), "uint8", 7), ("speed", (2,), "float32", 255), ("map", (1, 5, 5), "float32", 255)]
+    parts, width, dtype = laid_out([*named, ("arm", (3,), "float32", 255)])
+    return replace(ATARI, obs_shape=(width,), obs_dtype=dtype, frame_stack=1, parts=parts)
+
+
+def packed(spec: EnvSpec, values: dict[str, torch.Tensor]) -> torch.Tensor:
+    obs = np.zeros((len(values["eye"]), spec.obs_shape[0]), np.uint8)
+    for part in spec.parts:
+        obs[:, part.start : part.stop] = values[part.name].numpy().reshape(len(obs), -1).view(np.uint8)
+    return torch.from_numpy(obs)
+
+
+def seen(rows: int) -> dict[str, torch.Tensor]:
+    values = {"speed": torch.randn(rows, 2), "map": torch.rand(rows, 1, 5, 5), "arm": torch.randn(rows, 3)}
+    return {"eye": torch.randint(0, 8, (rows, 3, 10, 10), dtype=torch.uint8), **values}
+
+
+@pytest.mark.parametrize("rows", [1, 6])
+def test_named_parts_go_each_through_a_trunk_of_its_own_and_are_joined(rows: int) -> None:
+    spec = parts_spec()
+    network = QNetwork(spec, network_shape(DqnConfig(), spec))
+    trunk = network.trunk
+    assert isinstance(trunk, PartsTrunk) and network.wide is not None
+    assert network.wide.in_features == trunk.features == 16 * 8 * 8 + 64 * 2 * 2 + 64
+    values = seen(rows)
+    features = trunk(network.prepare(packed(spec, values)))
+    alone = [
+        QNetwork(one, network_shape(DqnConfig(), one))
+        for one in (
+            replace(ATARI, obs_shape=(3, 10, 10), obs_high=7),
+            replace(ATARI, obs_shape=(1, 5, 5), obs_dtype="float32"),
+        )
+    ]
+    expected = []
+    order = [part.name for part in spec.parts if part.is_image]
+    for name, own in zip(("eye", "map"), alone, strict=True):
+        own.trunk.load_state_dict(trunk.pictures[order.index(name)].state_dict())
+    by_name = {name: own.trunk(own.prepare(values[name])) for name, own in zip(("eye", "map"), alone, strict=True)}
+    expected = [by_name[name] for name in order]
+    numbers = torch.cat([values["speed"], values["arm"]], dim=1)
+    assert trunk.numbers is not None
+    torch.testing.assert_close(features, torch.cat([*expected, trunk.numbers(numbers).relu()], dim=1))
+
+
+def test_every_part_moves_the_values_and_gets_a_gradient() -> None:
+    spec = parts_spec()
+    network = QNetwork(spec, network_shape(DqnConfig(), spec))
+    values = seen(4)
+    before = network(packed(spec, values))
+    for name, other in seen(4).items():
+        assert not torch.equal(before, network(packed(spec, {**values, name: other})))
+    network(packed(spec, values)).square().sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in network.parameters())
+
+
+def test_a_reset_keeps_of_the_convolutions_of_parts_and_nothing_of_the_numbers_layer() -> None:
+    spec = parts_spec()
+    network = QNetwork(spec, network_shape(DqnConfig(hidden=(8,)), spec))
+    for parameter in network.parameters():
+        parameter.data.fill_(10.0)
+    fresh = QNetwork(spec, network_shape(DqnConfig(hidden=(8,)), spec))
+    initialise(fresh, torch.Generator().manual_seed(1))
+    begin_anew(network, torch.Generator().manual_seed(1), keep=0.25)
+    for name, parameter in fresh.named_parameters():
+        expected = 0.25 * 10.0 + 0.75 * parameter if name.startswith("trunk.pictures") else parameter
+        torch.testing.assert_close(dict(network.named_parameters())[name], expected)

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from rltrain.core import EnvSpec, Step
-from rltrain.deep.replay import Replay, replay_bytes
+from rltrain.deep.replay import Replay
+from rltrain.deep.replay_size import replay_bytes
 from rltrain.deep.shifts import shifted
 from rltrain.spaces import Discrete
 

@@ -143,9 +143,7 @@ class Updates:
         """One update, from the fixed places to the fixed places."""
         learner = self._learner
         with torch.no_grad():
-            obs = self._replay.stacks(self._frame)
-            if self._replay.random_shift:
-                obs = shifted_at_once(obs, self._shift)
+            obs = self._replay.shifted(self._replay.stacks(self._frame), partial(shifted_at_once, shift=self._shift))
             x, x_next = learner.working.prepare(obs).split(self._m)
             numbers = (self._action, self._reward, self._discount)
             target = self._td_target(Transitions(lambda: x, *numbers, lambda: x_next, self._weight))

@@ -30,15 +30,16 @@ class Choice(NamedTuple):
 
 def choose(spec: EnvSpec, shape: NetworkShape, device: torch.device, batch_size: int) -> Choice:
     """The faster arithmetic at training this network, if both give the same values."""
-    if spec.obs_dtype != "uint8":
-        return Choice("float32", "no images")
+    if not spec.is_image:
+        return Choice("float32", "images among other parts" if spec.has_image else "no images")
     if not has_bfloat16(device):
         return Choice("float32", "the processor has no instructions for bfloat16")
     generator = torch.Generator().manual_seed(0)
     full, half = QNetwork(spec, shape), QNetwork(spec, shape, torch.bfloat16)
     initialise(full, generator)
     copy_weights(full, half)
-    obs = torch.randint(0, 256, (batch_size, *spec.obs_shape), dtype=torch.uint8, generator=generator).to(device)
+    pixels = torch.randint(0, 256, (batch_size, *spec.obs_shape), dtype=torch.uint8, generator=generator).to(device)
+    obs = pixels if spec.obs_dtype == "uint8" else pixels / 255
     seconds = {}
     for name, network in (("float32", full.to(device)), ("bfloat16", half.to(device))):
         train = Recorded(partial(_train_once, network, obs), device)  # on a GPU updates are recorded

@@ -20,6 +20,7 @@ from rltrain.deep.fast.helper import Job
 from rltrain.deep.fast.serial import update
 from rltrain.deep.layers import PixelConv, TileConv
 from rltrain.deep.learner import Learner, Samples, UpdateStats
+from rltrain.deep.trunks import PartsTrunk
 
 Submit = Callable[[Callable[[], Any]], Job[Any]]  # offers work to the helper
 
@@ -34,7 +35,8 @@ class SplitUpdate:
     def __call__(self, samples: Samples, learning_rate: float) -> UpdateStats:
         """One gradient step. Call `wait` before the weights are read by anyone else."""
         learner, network = self._learner, self._learner.working
-        if network.wide is None:
+        if network.wide is None or isinstance(network.trunk, PartsTrunk):
+            self.wait()
             return update(learner, samples, learning_rate)
         layers = network.convolutions()
         tape = forward(layers, samples.obs)
