@@ -121,6 +121,15 @@ class Retiring(Env, Protocol):
 
 
 @runtime_checkable
+class Reopening(Env, Protocol):
+    """Environments that may not repeat themselves: a `load` leaves behind what cannot be played again."""
+
+    def go_on_from(self, step: Step) -> Step:
+        """The saved `step` as it is after a `load`: `last` of an episode that is left behind, as at a time limit."""
+        ...
+
+
+@runtime_checkable
 class Parted(Env, Protocol):
     """Environments in parts that may be stepped apart, so that a learner decides for one while another is played."""
 
@@ -148,10 +157,7 @@ class EnvOptions(NamedTuple):
     threads: int = 1  # cores that may play
     in_parts: bool = False  # `Parted`, where there are enough of them
     training: bool = True  # else whole games are played, and what can be closed one by one is `Retiring`
-
-
-def _no_lines(*_: Any) -> Sequence[str]:
-    return ()
+    repeats: bool = True  # else no course of theirs can be played again, see `EnvironmentKind.varies`
 
 
 def _no_entries(*_: Any) -> Mapping[str, Any]:
@@ -171,6 +177,7 @@ class EnvironmentKind(Generic[Settings]):
     form: str  # what its ids look like: "ALE/…"; where it ends so, they have a paragraph of `rltrain list`
     settings: type[Settings]  # extends `experiment.settings.EnvironmentConfig` by keys of the `environment` block
     takes_kwargs: bool = True  # `environment.kwargs` is for its ids
+    replays: bool = False  # a resume plays its episodes again, and `environment.reseed_every` is for its ids
     tasks: tuple[str, ...] = ("env",)  # those that `describe` and `make` know
 
     handles: Callable[[str], bool]  # whether an id is of this kind, by its form; there may be no such environment
@@ -180,6 +187,8 @@ class EnvironmentKind(Generic[Settings]):
     make: Callable[[Settings, EnvOptions], Env]
     film: Callable[[Settings, str], Filmed] | None = None  # of settings and a task; None: it has no picture
     model: Callable[[Settings], Any] = lambda _: None  # the known `mdp.model.Model` behind them; None: there is none
+    # Why games from one seed with the same actions differ, in a clause; None: they are equal, or nothing needs a test.
+    varies: Callable[[Settings, EnvOptions], str | None] = lambda *_: None
 
     # Of an evaluation: how many games are played at once; the rules that it may be played by, beside or instead of
     # `training`, each as the settings of its games and epsilon; the rules that are taken where a config names none;
@@ -274,17 +283,17 @@ class AlgorithmPlugin:
 
     # Before it is made: (settings, spec, budget) -> what makes nothing be learned, a line each with key and remedy;
     # (settings, spec) -> "parameters", "replay_bytes" or "rollout_bytes", "checkpoint_bytes", "cores", "frame_bytes".
-    doubts: Callable[[Any, EnvSpec, Mapping[str, int]], Sequence[str]] = _no_lines
+    doubts: Callable[[Any, EnvSpec, Mapping[str, int]], Sequence[str]] = lambda *_: ()
     cost: Callable[[Any, EnvSpec], Mapping[str, int]] = _no_entries
     # Of what was made, before its first step: what its settings left to the machine, name -> "choice: reason"; what it
     # found in its world that its user should know.
     chosen: Callable[[Any], Mapping[str, str]] = _no_entries
-    warnings: Callable[[Any], Sequence[str]] = _no_lines
+    warnings: Callable[[Any], Sequence[str]] = lambda *_: ()
     # Of a saved state, without making the algorithm: its policy (None: the algorithm is made and loaded for that); CSV
     # tables beside the curves, table -> column -> [n]; lines for a person at the end of a run.
     load_policy: Callable[[Any, EnvSpec, State, Hardware], Policy] | None = None
     tables: Callable[[Any, EnvSpec, State], Mapping[str, Mapping[str, Array]]] = _no_entries
-    summary_lines: Callable[[Any, EnvSpec, State], Sequence[str]] = _no_lines
+    summary_lines: Callable[[Any, EnvSpec, State], Sequence[str]] = lambda *_: ()
 
 
 Table = Literal["train", "eval"]  # of rows: one a step, one an evaluation

@@ -26,6 +26,10 @@ class CheckpointError(RltrainError):
     exit_code = 3
 
 
+class NotReplayedError(CheckpointError):
+    """An episode that was under way at a save took another course when its actions were played again."""
+
+
 class MissingError(RltrainError):
     """An environment, ROM or optional package that is not installed."""
 

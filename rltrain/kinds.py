@@ -68,7 +68,8 @@ def typed(env_id: str, **keys: Any) -> EnvironmentConfig:
 
 def own_keys(kind: Kind) -> list[str]:
     """The keys that may stand in the `environment` block of this kind's ids."""
-    return [key for key in kind.settings.model_fields if key != "kwargs" or kind.takes_kwargs]
+    left_out = {"kwargs": not kind.takes_kwargs, "reseed_every": not kind.replays}
+    return [key for key in kind.settings.model_fields if not left_out.get(key, False)]
 
 
 def ids() -> list[str]:
@@ -194,6 +195,7 @@ def _checked(found: object, what: str) -> Kind:
         "default_protocol": found.default_protocol,
         "conditions": found.conditions,
         "decided_by": found.decided_by,
+        "varies": found.varies,
         **{member: hook for member, hook in (("exists", found.exists), ("film", found.film)) if hook is not None},
         **{f"protocols['{protocol}']": rules for protocol, rules in found.protocols.items()},
     }
@@ -235,6 +237,7 @@ def _guarded(found: Kind, what: str) -> Kind:
             "a tuple of packages or None",
             lambda answer: answer is None or lines(answer),
         ),
+        varies=of("varies", found.varies, "a text or None", lambda answer: answer is None or type(answer) is str),
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from rltrain.core import Array, Blob, EnvSpec, State, Step
+from rltrain.core import Array, Blob, Env, EnvSpec, Reopening, State, Step
 from rltrain.errors import CheckpointError, out_of_memory
 
 MAX_COUNT = 10**12 - 1  # of steps, games, updates: twelve digits, as in a checkpoint's name
@@ -213,6 +213,17 @@ def step_of(saved: Saved, spec: EnvSpec) -> Step:
         last=saved.array("last", "bool", each),
         mask=saved.array("mask", "bool", (*each, spec.actions.mask_width)) if spec.masked else None,
     )
+
+
+def resumed(env: Env, saved: Saved) -> Step:
+    """Load environments from the part "env" of a learner's state; what it goes on from is the part "now".
+
+    Where an episode cannot be played again that step is its `last`: what was played of it stays a learner's own, and
+    the next step opens another.
+    """
+    now = step_of(saved.part("now"), env.spec)
+    env.load(saved.part("env"))
+    return env.go_on_from(now) if isinstance(env, Reopening) else now
 
 
 def check_num_envs(saved: Saved, key: str, num_envs: int, axis: int = 0) -> None:

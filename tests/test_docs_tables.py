@@ -74,8 +74,9 @@ def test_every_setting_of_an_environment_is_in_a_table_with_its_default() -> Non
     common = defaults(EnvironmentConfig, "environment.")
     del common["environment.id"]  # has none
     (atari,) = (kind for kind in kinds.all_kinds() if kind.title == "Atari")
-    own = {key: default for key, default in defaults(atari.settings, "environment.").items() if key not in common}
-    del own["environment.id"]
+    of_atari = defaults(atari.settings, "environment.")
+    del of_atari["environment.id"]
+    own = {key: default for key, default in of_atari.items() if key not in common or common[key] != default}
     for owner, known in (("environment", common), ("atari", own)):
         found = {cells[0].strip("`"): value(cells[1]) for cells in tables(owner)}
         assert found == known

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltrain.core import Array, EnvSpec, State
+from rltrain.core import Array, EnvSpec, State, Step
 from rltrain.counters import reached
 from rltrain.deep.actor import Exploration, Played
 from rltrain.deep.learner import UpdateStats
@@ -43,6 +43,12 @@ class Round:
         """Whether the steps that are left could; updates are counted when they are over."""
         most = self.left * self.plan.random.shape[1]
         return reached(limits, {name: counters[name] + most for name in ("env_steps", "episodes")})
+
+    def go_on_from(self, now: Step) -> None:
+        """What is held ends in `now`, which may have become a `last` when it was loaded: see `core.Reopening`."""
+        if self.held:
+            newest = self.held[-1]
+            self.held[-1] = newest._replace(next_step=newest.next_step._replace(last=now.last))
 
     def save(self) -> State:
         return {

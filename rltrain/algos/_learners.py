@@ -205,6 +205,9 @@ class Learners:
         games = saved.listed("games", len(self.games))
         for number, game in enumerate(self.games):
             game.load(games.part(str(number)))
+            if game.over:  # nothing that belongs to the running episode goes on
+                self.world.state[number], self.world.running[number] = game.again(), 0.0
+                self.agent.pending[number], self.agent.traces[number] = -1, 0
 
 
 def first_pair(env: TabularEnv) -> Array:

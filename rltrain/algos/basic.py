@@ -20,7 +20,7 @@ from rltrain.envs.episodes import Episodes
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import rules
 from rltrain.rng import Streams, derive
-from rltrain.saved import Saved, step_of, step_state
+from rltrain.saved import Saved, resumed, step_state
 
 MAX_STEPS = 1_000  # of every environment, in one `step`: games may be long
 
@@ -130,9 +130,8 @@ class HardCoded:
         counted = self._games > 0  # before the first game they are NaN
         self._mean, self._min, self._max = (returns.number(key, finite=counted) for key in "023")
         self._squares = returns.number("1", 0.0) if counted else math.nan
-        self._now = step_of(saved.part("now"), self.env.spec)
+        self._now = resumed(self.env, saved)
         self.episodes.load(saved.part("episodes"))
-        self.env.load(saved.part("env"))
         self._played = saved.integer("played", 1, MAX_STEPS - 1) if "played" in saved else 0
 
 

@@ -46,7 +46,7 @@ from rltrain.deep.transitions import Batch, Transitions
 from rltrain.deep.trunks import chosen_convolutions
 from rltrain.envs.episodes import Episodes
 from rltrain.rng import Streams, derive
-from rltrain.saved import Saved, step_of, step_state
+from rltrain.saved import Saved, resumed, step_state
 
 
 def act(network: QNetwork, obs: Tensor, explored: Exploration) -> Array:
@@ -283,10 +283,9 @@ class DQN:
         self._learned_until = saved.integer("learned_steps", max(self.config.learning_starts, told - waiting), told)
         if "auto_scale" in saved:  # earlier versions had no such scale
             self.rewards.load(saved)
-        self.players.go_on_from(step_of(saved.part("now"), self.spec))
+        self.players.go_on_from(resumed(self.env, saved))
         self.episodes.load(saved.part("episodes"))
         self.replay.load(saved.part("replay"))
-        self.env.load(saved.part("env"))
         self._unit = self._unit_of(saved.part("unit")) if "unit" in saved else Unit()
         self._start_engine()
 
@@ -307,4 +306,5 @@ class DQN:
         if unit.round is not None:
             copy_weights(self.learner.master, self.actor)
             self.players.begin_round(self.actor, unit.round.to_come)
+            unit.round.go_on_from(self.players.now)
         return unit

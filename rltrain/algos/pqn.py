@@ -33,7 +33,7 @@ from rltrain.deep.rewards import RewardScale
 from rltrain.deep.trunks import chosen_convolutions
 from rltrain.envs.episodes import Episodes
 from rltrain.rng import Streams, derive
-from rltrain.saved import Saved, step_of, step_state
+from rltrain.saved import Saved, resumed, step_state
 
 
 class Rollout(NamedTuple):
@@ -252,10 +252,11 @@ class PQN:
         self.learner.load(saved.part("learner"))
         self.env_steps, self.updates = saved.integer("env_steps"), saved.integer("updates")
         self.rewards.load(saved)
-        self.now = step_of(saved.part("now"), self.spec)
+        self.now = resumed(self.env, saved)
         self.episodes.load(saved.part("episodes"))
-        self.env.load(saved.part("env"))
         self._begun = begun_of(saved.part("begun"), self._blank(), self.spec) if "begun" in saved else None
+        if self._begun is not None:  # an episode that was left behind stops where it was
+            self._begun.rollout.stops[self._begun.at - 1] |= self.now.last
 
 
 def returns(reward: Array, rollout: Rollout, gamma: float, trace_decay: float) -> Array:

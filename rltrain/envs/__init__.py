@@ -19,7 +19,18 @@ from rltrain.kinds import check
 if TYPE_CHECKING:
     from rltrain.mdp.model import Model
 
-__all__ = ["check", "decided_by", "describe", "film", "known_model", "make", "model_named", "model_of", "side_by_side"]
+__all__ = [
+    "check",
+    "decided_by",
+    "describe",
+    "film",
+    "known_model",
+    "make",
+    "model_named",
+    "model_of",
+    "side_by_side",
+    "varies",
+]
 
 
 def make(
@@ -30,16 +41,18 @@ def make(
     threads: int = 1,
     in_parts: bool = False,
     training: bool = True,
+    repeats: bool = True,
 ) -> Env:
     """N environments side by side. `num_envs` overrides the setting; without `training` a lost life cuts nothing.
 
     Emulators are played by `threads`; many of them, if `in_parts`, as two vectors that may be stepped apart. Without
-    `training`, those of which each goes its own way are `core.Retiring`.
+    `training`, those of which each goes its own way are `core.Retiring`. What is known not to repeat itself is never
+    played again by a `load`.
 
     `task` is the algorithm's TASK: what is not "env" sees the numbers of states. MissingError for an unknown id, ROM or
     package, InputError for settings that the environment refuses.
     """
-    options = EnvOptions(num_envs or settings.num_envs or 1, task, threads, in_parts, training)
+    options = EnvOptions(num_envs or settings.num_envs or 1, task, threads, in_parts, training, repeats)
     return _kind(settings, options).make(settings, options)
 
 
@@ -47,6 +60,15 @@ def describe(settings: EnvironmentConfig, *, task: str = "env", num_envs: int | 
     """What an algorithm may know of these environments, in about 0.2 s. Errors as `make`."""
     options = EnvOptions(num_envs or settings.num_envs or 1, task)
     return _kind(settings, options).describe(settings, options)
+
+
+def varies(settings: EnvironmentConfig, task: str = "env") -> str | None:
+    """Why games of one seed with the same actions differ, so that no run with them can be exact. None: they do not.
+
+    Some are played, in some seconds at most, unless they are known to be equal. Errors as `make`, and what they raise.
+    """
+    options = EnvOptions(task=task)
+    return None if task == "mdp" else _kind(settings, options).varies(settings, options)
 
 
 def film(settings: EnvironmentConfig, task: str = "env") -> Filmed:

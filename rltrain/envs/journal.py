@@ -12,15 +12,18 @@ from typing import Any
 import numpy as np
 
 from rltrain.core import Array, State
-from rltrain.saved import Saved
+from rltrain.saved import MAX_COUNT, Saved
 from rltrain.spaces import Actions, Continuous, Discrete
 
 
 class Journal:
-    """One growing table of actions [time, environment]; each environment remembers the row at which its life began."""
+    """One growing table of actions [time, environment]; each environment remembers the row at which its life began.
 
-    def __init__(self, num_envs: int, actions: Actions) -> None:
-        self._actions = actions
+    Where nothing can be replayed from it, it is not `kept`: actions are only checked and counted.
+    """
+
+    def __init__(self, num_envs: int, actions: Actions, kept: bool = True) -> None:
+        self._actions, self.kept = actions, kept
         self._rows = np.zeros((256, num_envs, *actions.shape), dtype=stored_as(actions))
         self._start = np.zeros(num_envs, dtype=np.int64)
         self._end = 0
@@ -35,9 +38,10 @@ class Journal:
         fault = self._actions.fault(action, len(self._start))
         if fault is not None:
             raise ValueError(fault)
-        if self._end == len(self._rows):
-            self._make_room()
-        self._rows[self._end] = action
+        if self.kept:
+            if self._end == len(self._rows):
+                self._make_room()
+            self._rows[self._end] = action
         self._end += 1
 
     def clear(self, which: Array) -> None:
@@ -62,11 +66,17 @@ class Journal:
         self._rows, self._end = rows, len(kept)
 
     def save(self) -> State:
-        return {"lengths": self.lengths, "actions": np.concatenate([self.of(i) for i in range(len(self._start))])}
+        own = np.concatenate([self.of(i) for i in range(len(self._start))]) if self.kept else None
+        return {"lengths": self.lengths, "actions": own}
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
         num_envs, *shape = self._rows.shape[1:]
+        if not self.kept:
+            lengths = saved.array("lengths", "int64", (num_envs,), 0, MAX_COUNT)
+            self._end = int(lengths.max())
+            self._start = self._end - lengths
+            return
         highest = self._actions.n - 1 if isinstance(self._actions, Discrete) else None
         actions = saved.array("actions", self._rows.dtype, (None, *shape), None if highest is None else 0, highest)
         fault = self._actions.fault(actions, len(actions)) if len(actions) else None

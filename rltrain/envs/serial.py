@@ -2,6 +2,8 @@
 
 That seed and the actions since are the whole state of a game, so `load` plays the running episode again. It holds for
 every game whose course is a function of seed and actions; one that is not is noticed, by a hash of the observations.
+Of games that are known not to repeat themselves no actions are kept, and `load` leaves the running episodes behind.
+So that no replay takes for ever an episode may be cut off after some steps, as by a time limit.
 A learner that keeps a table takes its steps one by one: `Solo` is one such game in plain numbers.
 """
 
@@ -15,7 +17,7 @@ import numpy as np
 
 from rltrain.core import Array, EnvSpec, State, Step
 from rltrain.envs.journal import Journal, fingerprint
-from rltrain.errors import CheckpointError, DivergedError
+from rltrain.errors import DivergedError, NotReplayedError
 from rltrain.rng import derive, derive_run
 from rltrain.saved import MAX_COUNT, Saved, check_num_envs, seed_of
 
@@ -38,12 +40,15 @@ class SeededGame(Protocol):
 class Serial:
     """An `Env` made of single games. After a `last`, the next step resets that game and ignores its action."""
 
-    def __init__(self, spec: EnvSpec, games: Sequence[SeededGame]) -> None:
+    def __init__(
+        self, spec: EnvSpec, games: Sequence[SeededGame], longest: int | None = None, repeats: bool = True
+    ) -> None:
+        """`longest`: steps after which an episode is cut off, if it can be played again; None: never."""
         self.spec = spec
-        self._games = games
+        self._games, self._longest = games, longest or math.inf
         self._seed: int | None = None
         self._episode = np.zeros(spec.num_envs, dtype=np.int64)
-        self._journal = Journal(spec.num_envs, spec.actions)
+        self._journal = Journal(spec.num_envs, spec.actions, kept=repeats)
         # What follows is a function of what stands above: `load` rebuilds it by replay.
         self._obs = np.zeros((spec.num_envs, *spec.obs_shape), dtype=spec.obs_dtype)
         self._last = np.zeros(spec.num_envs, dtype=bool)
@@ -82,6 +87,8 @@ class Serial:
                 self._open(index)
             else:
                 self._obs[index], reward[index], discount[index], self._last[index] = self._games[index].step(move)
+        if self._journal.kept:
+            self._last |= self._playing & (self._journal.lengths >= self._longest)
         self._check_finite("the reward", reward, action)
         self._check_obs(action)
         return Step(self._obs, reward, discount, first, self._last, self._masks())
@@ -109,23 +116,52 @@ class Serial:
         check_num_envs(saved, "episode", self.spec.num_envs)
         self._episode = saved.like("episode", self._episode, 0, MAX_COUNT)
         self._seed = seed_of(saved, begun=self._seed is not None)
-        self._journal.load(saved.part("journal"))
+        journal = saved.part("journal")
+        self._journal.kept = journal.given("actions")
+        self._journal.load(journal)
         fingerprint_then = saved.text("sha256")
         if self._seed is None:
             return
         self._obs = np.zeros_like(self._obs)
         self._last = np.zeros(self.spec.num_envs, dtype=bool)
-        for index, game in enumerate(self._games):
-            self._open(index)
-            for move in _moves(self._journal.of(index)):
-                if self._last[index]:
-                    saved.refuse("journal", f"environment {index} plays on after its episode's end; it must not")
-                self._obs[index], _, _, self._last[index] = game.step(move)
+        if not self._journal.kept:
+            self._leave_behind()
+            return
+        for index in range(self.spec.num_envs):
+            self._replay(index)
         if fingerprint(self._obs) != fingerprint_then:
-            raise CheckpointError(
+            raise NotReplayedError(
                 f"{self.spec.id}: replaying the episode did not reproduce the saved observations. "
                 "Its version may have changed, or its course is not a function of seed and actions"
             )
+
+    def go_on_from(self, step: Step) -> Step:
+        """See `core.Reopening`. Where nothing was played yet the new episode takes the place of the other at once."""
+        if self._journal.kept:
+            return step
+        opened = ~self._last
+        obs = step.obs.copy()
+        obs[opened] = self._obs[opened]
+        return step._replace(obs=obs, first=step.first | opened, last=step.last | self._last, mask=self._masks())
+
+    def _leave_behind(self) -> None:
+        """Every running episode is over, but for those of which nothing was played: they are opened as they come."""
+        self._last = self._journal.lengths > 0
+        for index in np.flatnonzero(~self._last).tolist():
+            self._open(index)
+
+    def _replay(self, index: int) -> None:
+        """Play an environment's running episode again."""
+        self._open(index)
+        moves = self._journal.of(index)
+        for time, move in enumerate(_moves(moves)):
+            if self._last[index]:
+                raise NotReplayedError(
+                    f"{self.spec.id}: replaying the episode of environment {index} it was over at step {time} of"
+                    f" {len(moves)}"
+                )
+            self._obs[index], _, _, self._last[index] = self._games[index].step(move)
+        self._last[index] |= len(moves) >= self._longest
 
     def _open(self, index: int) -> None:
         """Begin the environment's current episode from its own seed."""
@@ -169,10 +205,12 @@ def _moves(action: Array) -> Iterable[Any]:
 class Solo:
     """One game whose observations are the numbers of states, without an array a step. It saves what `Serial` does."""
 
-    def __init__(self, spec: EnvSpec, game: SeededGame) -> None:
-        self._all = Serial(spec, [game])
+    def __init__(self, spec: EnvSpec, game: SeededGame, longest: int | None = None, repeats: bool = True) -> None:
+        """`longest` and `repeats` are those of `Serial`."""
+        self._all = Serial(spec, [game], longest, repeats)
         self._game = game
         self._moves: list[int] = []  # of the running episode: the journal is written when it is saved
+        self._longest = self._all._longest
         self._state = self._episode = 0
         self._actions = spec.num_actions
         self._seeds: list[int] = []  # of the episodes that come next, the first of them last
@@ -195,7 +233,16 @@ class Solo:
         self._state, seen = int(obs[0]), np.float32(reward)
         if not math.isfinite(seen):
             self._all._check_finite("the reward", np.array([seen]), np.array([action]), len(self._moves))
+        if len(self._moves) >= self._longest:
+            last = self._full(last)
         return self._state, float(seen), discount == 0, last
+
+    def _full(self, last: bool) -> bool:
+        """Whether the episode stops: it has come to the longest that is played again, or of it nothing is kept."""
+        if self._all._journal.kept:
+            return True
+        self._moves = []
+        return last
 
     def again(self) -> int:
         """The first state of the next episode."""
@@ -210,8 +257,13 @@ class Solo:
     def close(self) -> None:
         self._game.close()
 
+    @property
+    def over(self) -> bool:
+        """Whether a `load` has left the running episode behind."""
+        return not self._all._journal.kept
+
     def save(self) -> State:
-        journal = Journal(1, self._all.spec.actions)
+        journal = Journal(1, self._all.spec.actions, self._all._journal.kept)
         for action in self._moves:
             journal.add(np.array([action]))
         self._all._journal, self._all._episode[0] = journal, self._episode
@@ -220,5 +272,5 @@ class Solo:
 
     def load(self, state: State) -> None:
         self._all.load(state)
-        self._moves, self._seeds = self._all._journal.of(0).tolist(), []
+        self._moves, self._seeds = [] if self.over else self._all._journal.of(0).tolist(), []
         self._state, self._episode = int(self._all._obs[0, 0]), int(self._all._episode[0])

@@ -31,7 +31,7 @@ def schema() -> dict[str, Any]:
     environment = definitions["EnvironmentConfig"]
     for settings in own:  # a block is of one kind; an editor is told of all its keys
         added = definitions.pop(references[settings, "validation"]["$ref"].rpartition("/")[2])
-        environment["properties"] |= added["properties"]
+        environment["properties"] = added["properties"] | environment["properties"]
         if "description" in added:  # of a class that has a docstring
             environment["description"] += f" {added['description']}"
     choices: list[dict[str, Any]] = [{"enum": list(configs), "description": "an algorithm with its defaults"}]

@@ -58,6 +58,14 @@ class EnvironmentConfig(BaseModel):
         " not for Atari",
     )
 
+    reseed_every: int = Field(
+        default=100_000,
+        ge=1,
+        le=10**9,
+        description="agent steps after which an episode in training is cut off and the next starts from a new seed;"
+        " bounds the time to resume; Atari: 4,000, and the episode goes on to its end",
+    )
+
     @field_validator("id")
     @classmethod
     def _id_is_a_name(cls, value: str) -> str:

@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from rltrain.core import EnvSpec, Retiring
+from rltrain.core import EnvSpec, Reopening, Retiring
 from rltrain.envs.gym import games as gym
+from rltrain.envs.left_behind import leaves_behind, left_behind
 from rltrain.envs.serial import AHEAD, Serial, Solo
-from rltrain.errors import CheckpointError, DivergedError
+from rltrain.errors import CheckpointError, DivergedError, NotReplayedError
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.spaces import Discrete
 
@@ -40,9 +41,9 @@ class Countdown:
         return np.array([self.time, self.total], dtype=np.float32)
 
 
-def make(games) -> Serial:
+def make(games, **how) -> Serial:
     spec = EnvSpec("Countdown", (2,), "float32", 1, Discrete(2, ("0", "1")), len(games), 1, None, None)
-    return Serial(spec, games)
+    return Serial(spec, games, **how)
 
 
 def test_the_order_of_events():
@@ -101,8 +102,86 @@ def test_a_game_that_is_no_function_of_its_seed_is_noticed():
     env.reset(1)
     for _ in range(5):  # into the second game: its start depends on how many there were
         env.step(np.array([0]))
-    with pytest.raises(CheckpointError, match="not a function of seed and actions"):
+    with pytest.raises(NotReplayedError, match="not a function of seed and actions"):
         other.load(env.save())
+
+
+class Shortening(Countdown):
+    """Each object's second game has a step less."""
+
+    def step(self, action):
+        obs, reward, discount, last = super().step(action)
+        return obs, reward, discount, last or (self.resets > 1 and self.time == 2)
+
+
+def test_a_game_that_is_over_before_its_actions_are_is_noticed():
+    env, other = make([Shortening()]), make([Shortening()])
+    env.reset(1)
+    for _ in range(3):
+        env.step(np.array([0]))
+    other.reset(1)
+    with pytest.raises(NotReplayedError, match="environment 0 it was over at step 2 of 3"):
+        other.load(env.save())
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known to differ", "taken to be equal"])
+@pytest.mark.parametrize("at", range(5))
+def test_what_is_not_played_again_is_left_behind_as_at_a_time_limit(at, known):
+    games = [Countdown(drift=0.5), Countdown(drift=0.5)]
+    env, other = make(games, repeats=not known), make([Countdown(drift=0.5), Countdown(drift=0.5)])
+    assert isinstance(env, Reopening)
+    now = env.reset(9)
+    for _ in range(at):
+        now = env.step(np.array([0, 1]))
+    state = env.save() if known else left_behind({"env": env.save()})["env"]
+    assert leaves_behind({"games": [{"env": state}]})
+    assert state["journal"]["actions"] is None
+    other.load(state)
+    then = other.go_on_from(now)
+    for part in ("reward", "discount"):
+        assert getattr(then, part).tolist() == getattr(now, part).tolist()
+    assert then.first.tolist() == now.first.tolist(), "where nothing was played there is nothing to leave"
+    assert (then.last | then.first).all() and not (then.last & then.first).any()
+    assert (then.obs[~now.first] == now.obs[~now.first]).all()
+    step = other.step(np.array([0, 0]))
+    assert step.first.tolist() == then.last.tolist()
+    assert step.obs[:, 0].tolist() == np.where(then.last, 0, 1).tolist(), "a new episode, or the first step of one"
+    assert leaves_behind(other.save()), "and so it is from then on"
+
+
+def test_of_games_that_do_not_repeat_themselves_nothing_is_kept():
+    env = make([Countdown(drift=0.5)], repeats=False)
+    env.reset(1)
+    sizes = []
+    for _ in range(1_000):
+        env.step(np.array([1]))
+        sizes.append(len(repr(env.save()["journal"])))
+    assert set(sizes) == {sizes[0]}
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        env.step(np.array([2]))
+
+
+class Endless(Countdown):
+    def step(self, action):
+        super().step(action)
+        return self._obs(), 1.0, 1.0, False
+
+
+def test_an_episode_that_never_ends_is_cut_off_so_that_a_replay_is_bounded():
+    env, other = make([Endless(), Endless()], longest=50), make([Endless(), Endless()], longest=50)
+    steps = [env.reset(3)]
+    for t in range(1, 300):
+        steps.append(env.step(np.array([t % 2, 0])))
+        assert env.save()["journal"]["lengths"].max() <= 50
+        if t in (50, 51, 77, 204):
+            other.load(env.save())
+            assert other.save()["sha256"] == env.save()["sha256"]
+    ends = [t for t, step in enumerate(steps) if step.last.any()]
+    assert ends == [50, 101, 152, 203, 254]
+    assert all(steps[t].last.all() and (steps[t].discount == 1).all() and steps[t + 1].first.all() for t in ends)
+    resets = other._games[0].resets
+    other.load(env.save())
+    assert other._games[0].resets == resets + 1 and other._games[0].time == env._games[0].time
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -142,9 +221,9 @@ class Counted(Countdown):
         return np.array([self.time + 10 * int(self.total)])
 
 
-def alone(game=Counted):
+def alone(game=Counted, **how):
     spec = EnvSpec("Countdown", (1,), "int64", 1, Discrete(2, ("0", "1")), 1, 1, None, None, 100_000)
-    return Serial(spec, [game()]), Solo(spec, game())
+    return Serial(spec, [game()], **how), Solo(spec, game(), **how)
 
 
 def same(one, other):
@@ -174,6 +253,39 @@ def test_a_game_alone_is_the_one_of_a_vector_of_one_and_saves_the_same():
             loaded.load(vector.save())
             vector, solo = restored, loaded
     assert episodes > AHEAD
+
+
+class EndlessCount(Counted):
+    def step(self, action):
+        super().step(action)
+        return self._obs(), 1.0, 1.0, False
+
+
+def test_a_game_alone_is_cut_off_too():
+    vector, solo = alone(EndlessCount, longest=50)
+    solo.begin(5)
+    vector.reset(5)
+    for t in range(1, 120):
+        step = vector.step(np.array([0]))
+        assert solo.play(0)[2:] == (False, bool(step.last[0])), t
+        if step.last[0]:
+            assert solo.again() == vector.step(np.array([0])).obs[0, 0]
+    same(vector.save(), solo.save())
+
+
+def test_a_game_alone_that_does_not_repeat_itself_keeps_nothing_and_goes_on_with_another():
+    _, solo = alone(EndlessCount, longest=50, repeats=False)
+    solo.begin(5)
+    assert not any(solo.play(0)[3] for _ in range(120))
+    state = solo.save()
+    assert leaves_behind(state) and len(solo._moves) < 50
+    _, other = alone(EndlessCount, longest=50)
+    other.begin(5)
+    assert not other.over
+    other.load(state)
+    assert other.over
+    other.again()
+    assert other.save()["episode"] == state["episode"] + 1 and leaves_behind(other.save())
 
 
 @pytest.mark.parametrize("action", [-1, 2])

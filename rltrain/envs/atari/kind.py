@@ -112,6 +112,7 @@ KIND = EnvironmentKind(
     form="ALE/…",
     settings=AtariConfig,
     takes_kwargs=False,
+    replays=True,
     handles=_handles,
     ids=_ids,
     exists=_exists,

@@ -56,6 +56,11 @@ class Foreign:
     def masks(self) -> bool:
         """Whether it says what can be done, from a reset: `info["action_mask"]`."""
         self._info = self._reset(0)[1]
+        return self.tells_mask
+
+    @property
+    def tells_mask(self) -> bool:
+        """Whether it has just said what can be done."""
         return "action_mask" in self._info
 
     def mask(self, actions: Actions) -> Array | None:

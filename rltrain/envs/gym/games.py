@@ -40,13 +40,16 @@ class Gym:
         self._env.close()
 
 
-def make(settings: EnvironmentConfig, num_envs: int) -> Env:
-    """N environments. Errors as `foreign.make`; InputError if the id's spaces are not for us."""
+def make(settings: EnvironmentConfig, num_envs: int, longest: int | None = None, repeats: bool = True) -> Env:
+    """N environments; `longest` and `repeats` are those of `Serial`.
+
+    Errors as `foreign.make`; InputError if the id's spaces are not for us.
+    """
     if cartpole.fits(settings, num_envs):
         return cartpole.Vector(describe(settings, num_envs), settings)
     envs = [foreign.make(settings) for _ in range(num_envs)]
     spec = spec_of(settings, envs[0], num_envs)
-    return Serial(spec, [game(env, spec) for env in envs])
+    return Serial(spec, [game(env, spec) for env in envs], longest, repeats)
 
 
 def game(env: Foreign, spec: EnvSpec) -> Gym:

@@ -43,13 +43,14 @@ def _describe(settings: EnvironmentConfig, options: EnvOptions) -> EnvSpec:
 
 
 def _make(settings: EnvironmentConfig, options: EnvOptions) -> Env:
+    longest = settings.reseed_every if options.training else None
     if options.task != "env":
         from rltrain.envs.gym import numbered
 
-        return numbered.make(settings, options.num_envs)
+        return numbered.make(settings, options.num_envs, longest, options.repeats)
     from rltrain.envs.gym import games
 
-    return games.make(settings, options.num_envs)
+    return games.make(settings, options.num_envs, longest, options.repeats)
 
 
 def _film(settings: EnvironmentConfig, task: str) -> Filmed:
@@ -65,12 +66,23 @@ def _model(settings: EnvironmentConfig) -> Model | None:
 
 
 def _decided_by(settings: EnvironmentConfig) -> tuple[str, ...] | None:
-    """Of games that Gymnasium plays without other packages."""
+    return ("gymnasium", "numpy") if _is_own(settings) else None
+
+
+def _varies(settings: EnvironmentConfig, options: EnvOptions) -> str | None:
+    if _is_own(settings):
+        return None
+    from rltrain.envs.gym import repetition
+
+    return repetition.why_not(settings, options.task)
+
+
+def _is_own(settings: EnvironmentConfig) -> bool:
+    """Whether Gymnasium plays its games without other packages."""
     import gymnasium
 
     spec = gymnasium.registry.get(settings.id)
-    own = spec is not None and str(spec.entry_point).startswith(OWN_ENTRIES)
-    return ("gymnasium", "numpy") if own else None
+    return spec is not None and str(spec.entry_point).startswith(OWN_ENTRIES)
 
 
 def _side_by_side(settings: EnvironmentConfig) -> int:
@@ -81,6 +93,7 @@ def _side_by_side(settings: EnvironmentConfig) -> int:
 
 KIND = EnvironmentKind(
     title="Gymnasium",
+    replays=True,
     form="such as CartPole-v1",
     settings=EnvironmentConfig,
     tasks=("env", "tabular", "mdp"),
@@ -92,5 +105,6 @@ KIND = EnvironmentKind(
     film=_film,
     model=_model,
     decided_by=_decided_by,
+    varies=_varies,
     side_by_side=_side_by_side,
 )

@@ -34,14 +34,16 @@ MAX_STATES = 10_000_000  # of an environment that is only sampled: its table has
 MOST_REMEMBERED = 100_000  # observations whose numbers are looked up rather than computed
 
 
-def make(settings: EnvironmentConfig, num_envs: int) -> Tabular | NumberedEnv:
-    """An environment that carries its table, or one that can be numbered.
+def make(
+    settings: EnvironmentConfig, num_envs: int, longest: int | None = None, repeats: bool = True
+) -> Tabular | NumberedEnv:
+    """An environment that carries its table, or one that can be numbered; `longest` and `repeats` are `Serial`'s.
 
     InputError for one whose observations have no numbers.
     """
     model = tables.model_of(settings)
     if model is None:
-        return NumberedEnv(settings, num_envs)
+        return NumberedEnv(settings, num_envs, longest, repeats)
     return Tabular(model, num_envs, _limit(settings), settings.id)
 
 
@@ -65,7 +67,9 @@ def _limit(settings: EnvironmentConfig) -> int | None:
 class NumberedEnv:
     """N games of Gymnasium, stepped in turn, whose observations are numbered."""
 
-    def __init__(self, settings: EnvironmentConfig, num_envs: int) -> None:
+    def __init__(
+        self, settings: EnvironmentConfig, num_envs: int, longest: int | None = None, repeats: bool = True
+    ) -> None:
         games = [foreign.make(settings) for _ in range(num_envs)]
         self.model: Model | None = None
         self.num_states, number = numbering(settings.id, games[0].observation_space)
@@ -73,11 +77,12 @@ class NumberedEnv:
         self._settings = settings
         self._number = number
         self._others: list[SingleGame] = []
-        self._serial = Serial(self.spec, [numbered_game(game, number) for game in games])
+        self._longest, self._repeats = longest, repeats
+        self._serial = Serial(self.spec, [numbered_game(game, number) for game in games], longest, repeats)
 
     def single(self) -> SingleGame:
         game = numbered_game(foreign.make(self._settings), remembered(self._number))
-        self._others.append(Solo(replace(self.spec, num_envs=1), game))
+        self._others.append(Solo(replace(self.spec, num_envs=1), game, self._longest, self._repeats))
         return self._others[-1]
 
     def reset(self, seed: int) -> Step:
@@ -96,6 +101,9 @@ class NumberedEnv:
 
     def load(self, state: State) -> None:
         self._serial.load(state)
+
+    def go_on_from(self, step: Step) -> Step:
+        return self._serial.go_on_from(step)
 
 
 def numbered_game(env: Foreign, number: Callable[[Any], int]) -> Gym:

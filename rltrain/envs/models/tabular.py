@@ -30,6 +30,9 @@ class TabularEnv(Env, Protocol):
 class SingleGame(Stateful, Protocol):
     """One game in plain numbers, for a learner that takes its steps one by one."""
 
+    @property
+    def over(self) -> bool: ...  # a `load` has left the running episode behind: `again` comes next
+
     def begin(self, seed: int) -> int: ...  # the first state
     def play(self, action: int) -> tuple[int, float, bool, bool]: ...  # state, reward, the task ended, last
     def again(self) -> int: ...  # after `last`: the first state of the next episode
@@ -38,6 +41,8 @@ class SingleGame(Stateful, Protocol):
 
 class SingleWalk:
     """An `Env` of one environment as a `SingleGame`."""
+
+    over = False
 
     def __init__(self, env: Env) -> None:
         self._env = env
