@@ -91,8 +91,9 @@ def test_every_path_exists(page: Page) -> None:
 
 @EVERY
 def test_every_option_exists(page: Page) -> None:
-    verbs = typer.main.get_command(app).commands
-    commands = [command for name, command in verbs.items() if name != "mdp"] + list(verbs["mdp"].commands.values())
+    root = typer.main.get_command(app)
+    verbs = root.commands
+    commands = [root, *(command for name, command in verbs.items() if name != "mdp"), *verbs["mdp"].commands.values()]
     options = {name for command in commands for parameter in command.params for name in parameter.opts}
     text = SCRIPTS.sub("", page.text)
     mentioned = set(re.findall(r"(?<![\w|-])--[a-z][a-z-]*", text))

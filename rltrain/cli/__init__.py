@@ -13,6 +13,7 @@ from rltrain.cli.check import check_command
 from rltrain.cli.doctor import doctor_command
 from rltrain.cli.errors import exit_code_of
 from rltrain.cli.evaluate import eval_command
+from rltrain.cli.init import init_command
 from rltrain.cli.listing import list_command
 from rltrain.cli.mdp import app as mdp_app
 from rltrain.cli.output import open_missing_streams
@@ -30,13 +31,13 @@ LEAST_SPACE = 600 << 20  # bytes of addresses: with less, a numerical library tu
 
 app = typer.Typer(
     name="rltrain",
-    add_completion=False,
     help="Reinforcement-learning experiments from one YAML file, resumed to the bit.",
     epilog="Start with: rltrain train dqn_cartpole",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init")(init_command)
 app.command("train")(train_command)
 app.command("resume")(resume_command)
 app.command("eval")(eval_command)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rltrain.cli import complete
 from rltrain.cli.options import JsonFlag, Overrides, RunsDir
 from rltrain.cli.output import say, say_json
 from rltrain.errors import CheckpointError, InputError
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 def check_command(
     target: Annotated[
         str,
-        typer.Argument(metavar="CONFIG|RUN", help="A config, as a file or its name; or a run or checkpoint folder."),
+        typer.Argument(
+            metavar="CONFIG|RUN",
+            help="A config, as a file or its name; or a run or checkpoint folder.",
+            autocompletion=complete.configs_and_runs,
+        ),
     ],
     overrides: Overrides = None,
     seconds: Annotated[

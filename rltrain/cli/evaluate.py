@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rltrain.cli import complete
 from rltrain.cli.options import Device, Epsilon, GamesSeed, JsonFlag, Protocol, RunsDir
 from rltrain.cli.output import complain, say_json
 from rltrain.cli.progress import STOPPED, line
@@ -19,10 +20,23 @@ if TYPE_CHECKING:
 
 
 def eval_command(
-    given: Annotated[str | None, typer.Argument(metavar="[RUN]", help="The same as --checkpoint RUN.")] = None,
+    given: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="The same as --checkpoint RUN.",
+            autocompletion=complete.runs,
+        ),
+    ] = None,
     checkpoint: Annotated[
         str | None,
-        typer.Option("-c", "--checkpoint", metavar="PATH|RUN", help="A checkpoint folder, or a run: its best one."),
+        typer.Option(
+            "-c",
+            "--checkpoint",
+            metavar="PATH|RUN",
+            help="A checkpoint folder, or a run: its best one.",
+            autocompletion=complete.runs,
+        ),
     ] = None,
     episodes: Annotated[int, typer.Option("-n", "--episodes", metavar="N", min=1, help="Games to play.")] = 30,
     protocol: Protocol = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rltrain.cli import complete
 from rltrain.cli.options import JsonFlag, RunsDir
 from rltrain.cli.output import complain, out, say, say_json
 from rltrain.cli.progress import line
@@ -19,7 +20,14 @@ LABEL = 70  # characters of a group's name
 
 
 def plot_command(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Names, folders, or patterns such as 'dqn-*'.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN",
+            help="Names, folders, or patterns such as 'dqn-*'.",
+            autocompletion=complete.runs,
+        ),
+    ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to: .png, .svg or .pdf.")
     ] = None,

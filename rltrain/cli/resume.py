@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rltrain.cli import signals
+from rltrain.cli import complete, signals
 from rltrain.cli.drive import command_line, drive
 from rltrain.cli.errors import keeping_crashes
 from rltrain.cli.options import Jobs, MaxWall, Overrides, ProgressFlag, QuietFlag, RunsDir, Steps, WithInput
@@ -17,7 +17,7 @@ from rltrain.errors import InputError
 
 
 def resume_command(
-    run: Annotated[str, typer.Argument(help="A run's name or folder.")],
+    run: Annotated[str, typer.Argument(help="A run's name or folder.", autocompletion=complete.runs)],
     overrides: Overrides = None,
     total_timesteps: Steps = None,
     runs_dir: RunsDir = Path("runs"),

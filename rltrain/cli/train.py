@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rltrain.cli import signals
+from rltrain.cli import complete, signals
 from rltrain.cli.drive import command_line, drive
 from rltrain.cli.options import Jobs, MaxWall, Overrides, ProgressFlag, QuietFlag, RunsDir, Steps, WithInput
 from rltrain.cli.output import say
@@ -19,12 +19,24 @@ from rltrain.cli.overrides import as_overrides, sorted_out
 from rltrain.cli.resume import go_on
 from rltrain.errors import InputError
 
+if TYPE_CHECKING:
+    from rltrain.experiment.config import Experiment
+
 
 def train_command(
-    config: Annotated[str | None, typer.Argument(help="A YAML file, or a config's name, such as dqn_cartpole.")] = None,
+    config: Annotated[
+        str | None,
+        typer.Argument(help="A YAML file, or a config's name, such as dqn_cartpole.", autocompletion=complete.configs),
+    ] = None,
     overrides: Overrides = None,
     total_timesteps: Steps = None,
     env: Annotated[str | None, typer.Option("--env", "--env-id", metavar="ID", help="Another environment.")] = None,
+    algo: Annotated[
+        str | None,
+        typer.Option(
+            "--algo", metavar="NAME", help="With --env, in place of a config.", autocompletion=complete.algorithms
+        ),
+    ] = None,
     seed: Annotated[str | None, typer.Option(metavar="N", help="All randomness derives from it.")] = None,
     seeds: Annotated[
         str | None,
@@ -38,7 +50,14 @@ def train_command(
     ] = None,
     max_wall: MaxWall = None,
     resume: Annotated[
-        str | None, typer.Option("-i", "--resume", metavar="RUN", help="Go on with a run, as `rltrain resume` does.")
+        str | None,
+        typer.Option(
+            "-i",
+            "--resume",
+            metavar="RUN",
+            help="Go on with a run, as `rltrain resume` does.",
+            autocompletion=complete.runs,
+        ),
     ] = None,
     params: Annotated[
         list[str] | None,
@@ -56,38 +75,57 @@ def train_command(
     config, given = sorted_out(words, params or [])
     settings = [*given, *as_overrides(total_timesteps, env, seed, device, max_wall)]
     if resume is not None:
-        if config is not None:
-            raise InputError(f"--resume {resume}: a run has its own configuration; leave out {config}")
+        if config is not None or algo is not None:
+            raise InputError(f"--resume {resume}: a run has its own configuration; leave out {config or '--algo'}")
         if name is not None or dry_run:
             raise InputError(f"--resume {resume}: {'--name' if name is not None else '--dry-run'} is for new runs")
         if seeds is not None:
             raise InputError(f"--resume {resume}: leave out --seeds; all seeds of {resume} that are not done go on")
         raise typer.Exit(go_on(resume, settings, runs_dir=runs_dir, quiet=quiet, jobs=jobs))
-    if config is None:
-        raise InputError("which config? For example: rltrain train dqn_cartpole; `rltrain list configs` shows more")
     if total_timesteps is not None:  # in place of the file's budget, not beside it
         settings = ["run.budget=null", *settings]
+    experiment, note = _experiment(config, algo, env, settings)
     if seeds is not None:
         from rltrain.cli.seeds.verb import train_seeds
 
         raise typer.Exit(
-            train_seeds(config, seeds, settings, runs_dir=runs_dir, name=name, jobs=jobs, quiet=quiet, dry_run=dry_run)
+            train_seeds(
+                experiment, seeds, settings, runs_dir=runs_dir, name=name, jobs=jobs, quiet=quiet, dry_run=dry_run
+            )
         )
     if jobs is not None:
         raise InputError(f"--jobs {jobs}: says how many of several seeds run at once, so it needs --seeds")
     if dry_run:
-        from rltrain.experiment.config import load
-
-        say(load(config, settings).to_yaml().rstrip("\n"))
+        say(f"# {note}\n{experiment.to_yaml()}".removeprefix("# \n").rstrip("\n"))
         return
-    raise typer.Exit(train(config, settings, runs_dir=runs_dir, name=name, quiet=quiet))
+    if note and not quiet:
+        say(note)
+    raise typer.Exit(train(experiment, runs_dir=runs_dir, name=name, quiet=quiet))
 
 
-def train(
-    config: str | Path, overrides: Sequence[str] = (), *, runs_dir: Path, name: str | None = None, quiet: bool = False
-) -> int:
+def _experiment(
+    config: str | None, algo: str | None, env: str | None, settings: Sequence[str]
+) -> tuple[Experiment, str]:
+    """What a config or --algo and --env say, and a line for whoever takes defaults where tuned settings exist."""
+    from rltrain.experiment import catalog
+    from rltrain.experiment.config import load, named
+
+    if config is not None:
+        if algo is not None:
+            raise InputError(f"--algo {algo}: {config} has its algorithm, and settings of that one; leave out either")
+        return load(config, settings), ""
+    if algo is None:
+        lacking = "which config?" if env is None else f"--env {env}: which config, or with --algo which algorithm?"
+        raise InputError(f"{lacking} For example: rltrain train dqn_cartpole; `rltrain list configs` shows more")
+    if env is None:
+        raise InputError(f"--algo {algo}: in which environment? For example: --env CartPole-v1")
+    experiment = named(algo, env, settings)
+    found = catalog.tuned(algo, env)
+    return experiment, f"these are defaults; tuned settings: rltrain train {' or '.join(found)}" if found else ""
+
+
+def train(experiment: Experiment, *, runs_dir: Path, name: str | None = None, quiet: bool = False) -> int:
     """Train in a new run folder. Returns the exit code: 0, or 130 and 143 after a signal."""
-    from rltrain.experiment.config import load
     from rltrain.verbs.train import begin
 
-    return drive(begin(load(config, overrides), runs_dir, name, command_line()), quiet)
+    return drive(begin(experiment, runs_dir, name, command_line()), quiet)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from rltrain import words
-from rltrain.cli import progress
+from rltrain.cli import complete, progress
 from rltrain.cli.options import Device, Epsilon, GamesSeed, Protocol, RunsDir
 from rltrain.cli.output import Output, complain, say
 from rltrain.errors import InputError
@@ -30,9 +30,23 @@ Way = Literal["words", "window", "terminal", "file"]
 
 
 def watch_command(
-    given: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run or a checkpoint folder.")] = None,
+    given: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="A run or a checkpoint folder.",
+            autocompletion=complete.runs,
+        ),
+    ] = None,
     checkpoint: Annotated[
-        str | None, typer.Option("-c", "--checkpoint", metavar="PATH|RUN", help="The same as RUN.")
+        str | None,
+        typer.Option(
+            "-c",
+            "--checkpoint",
+            metavar="PATH|RUN",
+            help="The same as RUN.",
+            autocompletion=complete.runs,
+        ),
     ] = None,
     record: Annotated[
         Path | None, typer.Option("-o", "--record", metavar="FILE", help="Write a video: FILE.mp4 or FILE.gif.")

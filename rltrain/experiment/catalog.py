@@ -7,6 +7,7 @@ The comment at its head begins with a line that says what it does; `# Time: ...`
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from dataclasses import dataclass
@@ -52,14 +53,19 @@ def find(path: Path) -> Path:
 
 
 def model_file(path: PurePath) -> Path:
-    """Where a model of this name would be among rltrain's own: of `mdp/book.yaml`, or `configs/mdp/book.yaml`."""
-    parts = path.parts
-    return HOME.joinpath(*(parts[1:] if parts[:1] == (HOME.name,) else parts))
+    """Where a model would be among rltrain's own: one that a config calls `mdp/book.yaml`, `../mdp/book.yaml`, or
+    `configs/mdp/book.yaml` as they did."""
+    return HOME.joinpath(*itertools.dropwhile(lambda part: part in ("..", HOME.name), path.parts))
 
 
 def entries() -> list[CatalogEntry]:
     """What the configs say of themselves, by name."""
     return [entry(name) for name in names()]
+
+
+def tuned(algorithm: str, environment: str) -> list[str]:
+    """The names of those for this algorithm in this environment; nothing is said of another file of the same model."""
+    return [entry.name for entry in entries() if (entry.algorithm, entry.environment) == (algorithm, environment)]
 
 
 def entry(name: str) -> CatalogEntry:

@@ -45,6 +45,7 @@ __all__ = [
     "is_safe",
     "load",
     "loads",
+    "named",
     "parse_duration",
 ]
 
@@ -98,6 +99,12 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Experiment:
     """The experiment in a file, or in the config of a name (`catalog.find`). InputError: every error, one a line."""
     found = catalog.find(Path(path))
     return loads(on_disk.text(found), str(found), overrides)
+
+
+def named(algorithm: str, environment: str, overrides: Sequence[str] = ()) -> Experiment:
+    """An algorithm in an environment, both by name, with defaults but for the overrides. InputError, as of `load`."""
+    names = [f"algorithm.name={flow(algorithm)}", f"environment.id={flow(environment)}"]
+    return loads("{}", "command line", [*names, *overrides])
 
 
 def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:

@@ -18,6 +18,13 @@ FILES = {  # models, policies and configs of strangers, right and wrong
         "run: {budget: {episodes: 20}, save: {every: {episodes: 1000}}}\n"
     ),
     "unknown.yaml": "algorithm: {name: dqm}\nenvironment: CartPole-v1\n",
+    "dqn.yml": (
+        "atari:\n  env_wrapper: [stable_baselines3.common.atari_wrappers.AtariWrapper]\n  frame_stack: 4\n"
+        "  n_timesteps: !!float 1e7\n  policy: CnnPolicy\n"
+        "CartPole-v1:\n  n_timesteps: !!float 5e4\n  policy: MlpPolicy\n  learning_rate: lin_2.3e-3\n  n_envs: 2\n"
+        "  train_freq: 256\n  gradient_steps: -1\n  exploration_fraction: 0.16\n  normalize: true\n"
+        "  policy_kwargs: 'dict(net_arch=[256, 256], n_quantiles=10)'\n"
+    ),
     "code.yaml": "algorithm: !!python/object/apply:os.system [ls]\n",
 }
 
@@ -168,6 +175,18 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "mdp solve --average --horizon 3",
         "mdp solve --save best.txt",
     ),
+    "init": (
+        "init -o - --algo basic",
+        "init lake --algo viter --env FrozenLake-v1 algorithm.gamma=0.95",
+        "cat lake.yaml",
+        "init dqn_pacman -o mine.yaml",
+        "init dqn_pacmn",
+        "init --env CartPole-v1 -o mine.yaml",
+        "init pole --from-zoo dqn.yml --env CartPole-v1",
+        "init pong --from-zoo dqn.yml --env PongNoFrameskip-v4",
+        "init --from-zoo dqn.yml --env Acrobot-v1",
+        "init --from-zoo ppo.yml --env CartPole-v1",
+    ),
     "run": (
         BASIC,
         "resume cart run.budget.episodes=30",
@@ -234,6 +253,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "dry_run": (
         *(f"train {path.relative_to(ROOT)} --dry-run" for path in CONFIGS),
         "train configs/dqn_cartpole.yaml algorithm.hidden='[64, 64]' algorithm.gamma=0.95 -n 1e5 --seed 3 --dry-run",
+        "train --algo basic --env CartPole-v1 -n 1e5 algorithm.policy=random --dry-run",
     ),
     "errors": (
         "",
@@ -242,6 +262,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "train",
         "train absent.yaml",
         "train dqn_cartpol",
+        "train --algo dqn",
+        "train --algo dqn --env CartPol-v1",
+        "train --algo dqn dqn_cartpole",
         *(f"train {name}.yaml" for name in ("syntax", "unknown", "code")),
         "train configs/dqn_cartpole.yaml algorithm.learning_rte=1e-3 algorithm.gamma=2",
         "train configs/dqn_cartpole.yaml gamma=0.9",

@@ -16,7 +16,7 @@ from rltrain.cli.seeds.result import interval, result_lines, solved_line
 from rltrain.cli.views import QuietView, view
 from rltrain.envs import describe
 from rltrain.errors import RltrainError
-from rltrain.experiment.config import Experiment, load
+from rltrain.experiment.config import Experiment
 from rltrain.run import group as groups
 from rltrain.run.group import SeedGroup
 from rltrain.run.lock import Lock
@@ -39,7 +39,7 @@ ENDS = {  # a state, and how it is said of a seed whose process has ended
 
 
 def train_seeds(
-    config: str | Path,
+    experiment: Experiment,
     seeds: str,
     overrides: Sequence[str] = (),
     *,
@@ -49,12 +49,13 @@ def train_seeds(
     quiet: bool = False,
     dry_run: bool = False,
 ) -> int:
-    """Train a run for each seed, in a new group. Returns the exit code: 0, that of the first seed that failed, or a
-    signal's."""
-    experiment = load(config, overrides)
+    """Train a run for each seed, in a new group; `overrides` are those that the experiment has already.
+
+    Returns the exit code: 0, that of the first seed that failed, or a signal's.
+    """
     first_is_given = any(override.startswith("run.seed=") for override in overrides)
     wanted = asked.seeds_of(seeds, experiment.run.seed, first_is_given)
-    load(config, [*overrides, f"run.seed={max(wanted)}"])  # is the last a seed too?
+    experiment.replace(f"run.seed={max(wanted)}")  # is the last a seed too?
     if dry_run:
         say(f"# {len(wanted)} runs of this, with {asked.spelled(wanted)}")
         say(experiment.to_yaml().rstrip("\n"))

@@ -1,0 +1,127 @@
+"""A config to begin with: an algorithm in an environment with every setting, or a copy of one that rltrain has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rltrain import envs, registry
+from rltrain.errors import InputError
+from rltrain.experiment import catalog, template
+from rltrain.experiment.config import Experiment, named
+from rltrain.experiment.settings import MODEL_SUFFIXES
+from rltrain.run.build import doubts
+from rltrain.spelling import nearest, shown
+from rltrain.verbs import zoo
+from rltrain.verbs.cost import trial
+from rltrain.whole_files import refused
+
+WORLDS = {"env": "CartPole-v1", "tabular": "FrozenLake-v1", "mdp": "mdp/book.yaml"}  # for each task of an algorithm
+LEARNERS = ("qlearn", "dqn", "reinforce", "cmaes")  # the first that can learn an environment is the one for it
+SOLVER = "viter"  # of known models
+
+
+@dataclass(frozen=True)
+class NewConfig:
+    """A config that is to be written."""
+
+    title: str  # what it is, in a few words
+    stem: str  # what its file is called unless a person says otherwise
+    text: Callable[[str], str]  # of the file's name
+    notes: Sequence[str] = ()  # for the screen, a line each
+
+
+def copy(name: str) -> NewConfig:
+    """A config that comes with rltrain, to the byte."""
+    text = (catalog.HOME / f"{name}.yaml").read_text(encoding="utf-8")
+    title = f"a copy of {name}: {catalog.entry(name).summary}"
+    return NewConfig(title, Path(name).name, lambda _: text)
+
+
+def fresh(algorithm: str | None, environment: str | None, overrides: Sequence[str] = ()) -> NewConfig:
+    """An algorithm in an environment, with every setting; either may be left to rltrain.
+
+    InputError for what cannot be learned so, MissingError for an environment that is not here.
+    """
+    if environment is None:
+        algorithm = algorithm or "dqn"
+        environment = WORLDS[registry.plugin(algorithm).task]
+    if algorithm is None:
+        algorithm = SOLVER if environment.endswith(MODEL_SUFFIXES) else _learner(environment, overrides)
+    experiment = named(algorithm, environment, overrides)
+    others = "default" if not overrides else "default, but for what was given"
+    found = [] if overrides else catalog.tuned(algorithm, environment)
+    notes = [f"tuned settings for these come with rltrain: rltrain init {name}" for name in found]
+    return _complete(experiment, environment, [f"every setting, with its {others}"], notes)
+
+
+def from_zoo(path: Path, algorithm: str | None, environment: str, overrides: Sequence[str] = ()) -> NewConfig:
+    """What a hyperparameter file of RL Baselines3 Zoo says of an environment. Errors as of `fresh`, and of `zoo`."""
+    made = zoo.translated(path, algorithm, environment, overrides)
+    source = f"{shown(path.name)} of RL Baselines3 Zoo, block {shown(made.block)}"
+    keys = [f"  {key.line}" for key in made.keys if not key.silent]
+    silent = [f"  {key.line}" for key in made.keys if key.silent]
+    about = [f"every setting, from {source}", "", *keys]
+    about += ["Where it says nothing, the defaults of Stable-Baselines3:", *silent] if silent else []
+    lost = [f"not translated: {key.key}: {key.why}" for key in made.keys if key.lost]
+    lost += [f"in part: {key.line}" for key in made.keys if key.settings and "NOT TRANSLATED" in key.why]
+    notes = [f"translated {sum(not key.lost for key in made.keys if not key.silent)} keys of {source}", *lost]
+    return _complete(made.experiment, made.environment, about, notes)
+
+
+def source_of(name: str) -> str | None:
+    """The config of rltrain's that is called so. InputError where one is only like it."""
+    names = catalog.names()
+    if name in names:
+        return name
+    near = nearest(name, names)
+    if near is not None:
+        raise InputError(
+            f"{shown(name)}: no config that comes with rltrain is called so; did you mean '{near}'? "
+            "To write a new one of this name, say --env or --algo"
+        )
+    return None
+
+
+def write(text: str, path: Path) -> None:
+    """A new file. InputError where there is one, which is never overwritten; DiskError."""
+    place = shown(str(path))
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise InputError(f"{place}: is there already, and is not overwritten; -o FILE writes another") from error
+    except OSError as error:
+        raise refused(path, error) from error
+    except ValueError as error:
+        raise InputError(f"{place}: no name of a file") from error
+
+
+def _complete(experiment: Experiment, environment: str, about: Sequence[str], notes: Sequence[str]) -> NewConfig:
+    """The config of an experiment that can be run here; `environment` as a person calls it."""
+    with trial(experiment):  # or the error that `check` would have; its memory may be another machine's
+        pass
+    spec = envs.describe(experiment.environment, task=experiment.task)
+    title = f"{experiment.algorithm_name} on {experiment.environment.name}"
+    first, *rest = about
+
+    def text(name: str) -> str:
+        commands = [f"  rltrain check {name}    is it right, what will it cost?"]
+        commands += [f"  rltrain train {name}    Ctrl-C saves, and says how to go on"]
+        head = [f"{title}: {first}.", "", *commands, *([""] if rest and rest[0] else []), *rest]
+        return template.written(experiment, head, environment)
+
+    warned = [f"warning: {doubt}" for doubt in doubts(experiment, spec)]
+    return NewConfig(
+        title, f"{experiment.algorithm_name}-{title.split('/')[-1].split(' ')[-1]}", text, [*notes, *warned]
+    )
+
+
+def _learner(environment: str, overrides: Sequence[str]) -> str:
+    """The first of LEARNERS that can learn this environment; where none can, the error is that of dqn."""
+    for name in LEARNERS:
+        with suppress(InputError), trial(named(name, environment, overrides)):
+            return name
+    return "dqn"
