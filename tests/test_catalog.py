@@ -46,7 +46,7 @@ def test_a_config_loads_by_its_name_from_any_folder_as_it_does_from_its_file(els
     assert vars(found) | same | {"source": ""} == vars(by_file) | {"source": ""}
 
 
-def test_one_s_own_file_goes_before_a_name_here_then_in_configs_then_of_the_package(elsewhere):
+def test_a_file_goes_before_a_name_here_then_one_in_configs_then_one_of_the_package(elsewhere):
     def seed():
         return config.load("dqn_cartpole").run.seed
 
@@ -109,6 +109,14 @@ def test_train_check_and_the_door_from_python_take_a_name(rltrain):
     assert (code, err) == (2, "basic_cartpol: no such file or config; did you mean 'basic_cartpole'?\n")
 
 
+def test_check_names_the_nearest_config_where_no_run_is_called_so(rltrain):
+    code, _, err = rltrain("check", "dqn_cartpol")
+    assert (code, err) == (
+        2,
+        "no run 'dqn_cartpol' in runs; there are none yet; or is it the config 'dqn_cartpole'?\n",
+    )
+
+
 def test_check_of_a_run_that_is_called_like_a_config_is_of_the_run(rltrain):
     rltrain("train", "td_book", "-n", "200", "-q", "--name", "td_book")
     code, out, _ = rltrain("check", "td_book")
@@ -166,6 +174,14 @@ def test_a_model_that_is_nowhere_is_said_with_both_places_and_the_nearest_name(e
     Path("c.yaml").write_text(ON_MODEL)
     with pytest.raises(InputError, match=r"c.yaml:2: environment.id: no such file: 'model.yaml'$"):
         config.load("c.yaml")
+
+
+def test_the_models_that_come_with_rltrain_are_solved_from_any_folder(rltrain, elsewhere):
+    code, out, _ = rltrain("mdp", "solve", "mdp/robot.yaml", "--limit", "1")
+    assert code == 0 and out.startswith("robot")
+    Path("mdp").mkdir()
+    Path("mdp/robot.yaml").write_text(f"name: mine\n{MODEL}")
+    assert rltrain("mdp", "solve", "mdp/robot.yaml")[1].startswith("mine")
 
 
 # The wheel

@@ -16,7 +16,9 @@ from typing import Any
 
 from rltrain.yaml_subset import read
 
-HOME = Path(__file__).resolve().parent.parent / "configs"
+_PACKAGE = Path(__file__).resolve().parent.parent
+_LINK = _PACKAGE / "configs"
+HOME = _LINK if _LINK.is_dir() else _PACKAGE.parent / "configs"  # of a checkout whose links were lost on the way
 HERE = (Path(), Path("configs"))  # where one's own are looked for, from where one stands
 MODELS = "mdp"
 NAME = re.compile(r"[\w-]+(/[\w-]+)*")  # of a config, without its ending: "book/qlearn"

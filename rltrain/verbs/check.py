@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rltrain.errors import CheckpointError, InputError
-from rltrain.experiment.catalog import find
+from rltrain.experiment import catalog
 from rltrain.experiment.config import Experiment, load
 from rltrain.run import edits, folder, sinks
 from rltrain.run.build import doubts
@@ -16,6 +16,7 @@ from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.disk import REAL
 from rltrain.run.reading import read_manifest
 from rltrain.run.reserve import free_bytes
+from rltrain.spelling import nearest
 from rltrain.verbs.cost import available_bytes, memory_bytes, refuse_what_does_not_fit
 from rltrain.verbs.truth import discounts_apart
 
@@ -83,7 +84,7 @@ def is_config(target: str, runs_dir: Path) -> bool:
     if os.path.isfile(path):
         return True
     is_folder = os.path.isdir(path) or os.path.isdir(runs_dir / target)
-    return not is_folder and (path.suffix in (".yaml", ".yml") or os.path.isfile(find(path)))
+    return not is_folder and (path.suffix in (".yaml", ".yml") or os.path.isfile(catalog.find(path)))
 
 
 def check_config(experiment: Experiment, runs_dir: Path) -> ConfigReport:
@@ -124,7 +125,7 @@ def check_run(run: str, runs_dir: Path) -> RunReport:
     if os.path.isfile(path / "MANIFEST.json"):
         home, wanted = path.resolve().parent.parent, [path.resolve().name]
     else:
-        home, wanted = folder.find(runs_dir, run), []
+        home, wanted = _run_called(run, runs_dir), []
     checkpoints = Checkpoints(home)
     found: list[CheckpointReport] = []
     for name in wanted or checkpoints.names():
@@ -141,6 +142,17 @@ def check_run(run: str, runs_dir: Path) -> RunReport:
     edited, refused = edits_since(home, whole[-1]) if whole else ([], False)
     ok = not refused and not any(checkpoint.faults for checkpoint in found)
     return RunReport(str(home), ok, found, set_aside, edited)
+
+
+def _run_called(run: str, runs_dir: Path) -> Path:
+    """The folder of a run. InputError with the nearest run, and the nearest config."""
+    try:
+        return folder.find(runs_dir, run)
+    except InputError as error:
+        near = None if os.path.isdir(run) else nearest(run, catalog.names())
+        if near is None:
+            raise
+        raise InputError(f"{error}; or is it the config '{near}'?") from error
 
 
 def edits_since(home: Path, name: str) -> tuple[list[str], bool]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from rltrain.errors import InputError, OutOfMemoryError
+from rltrain.experiment import catalog
 from rltrain.mdp import graph
 from rltrain.mdp.files.loaded import LoadedModel as LoadedModel
 from rltrain.mdp.files.source import PACKED, STANDARD_INPUT, opened, suffix_of
@@ -38,7 +39,7 @@ FORMATS = {  # suffix -> the module that knows it
     ".pm": "prism",
 }
 READABLE = (".yaml", ".yml", ".npz", ".csv", ".mdp", ".pomdp")
-BOOK = Path(__file__).parents[1] / "book.yaml"  # the chapter's model
+BOOK = catalog.model_file(Path("mdp/book.yaml"))  # the chapter's model
 
 
 def is_model_file(argument: str) -> bool:

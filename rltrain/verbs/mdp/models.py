@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rltrain.errors import InputError
+from rltrain.experiment import catalog
 from rltrain.mdp import files
 from rltrain.mdp.files import LoadedModel
 from rltrain.mdp.model import Model
@@ -33,9 +34,10 @@ def load(
 ) -> LoadedModel:
     """A model by name, and the warnings that its reader should see.
 
-    None is the book's model, a known suffix a file, `-` standard input, anything else the id of an environment, whose
-    arguments are the settings: by name, or as KEY=VALUE. `minimize` reads rewards as costs, `strict` refuses what a
-    file's rounding explains. InputError for whatever is wrong with the file, the id or the settings.
+    None is the book's model, a known suffix a file, here or of those that come with rltrain (mdp/robot.yaml), `-`
+    standard input, anything else the id of an environment, whose arguments are the settings: by name, or as KEY=VALUE.
+    `minimize` reads rewards as costs, `strict` refuses what a file's rounding explains. InputError for whatever is
+    wrong with the file, the id or the settings.
     """
     loaded = _load(argument, settings or {}, strict)
     return files.minimised(loaded) if minimize else loaded
@@ -45,7 +47,7 @@ def _load(argument: str | None, settings: Sequence[str] | Mapping[str, Any], str
     if argument is None or files.is_model_file(argument):
         for first in settings:
             raise InputError(f"{shown(first)}: arguments are for environments, and the model is a file")
-        return files.read(files.BOOK if argument is None else argument, strict)
+        return files.read(files.BOOK if argument is None else _place(Path(argument)), strict)
     if strict:
         raise InputError("--strict: for files; an environment's table is what it is")
     if "=" in argument:
@@ -64,6 +66,12 @@ def _load(argument: str | None, settings: Sequence[str] | Mapping[str, Any], str
             "FrozenLake-v1, CliffWalking-v1 and Taxi-v4 have one"
         )
     return LoadedModel(model)
+
+
+def _place(path: Path) -> Path:
+    """A model's file: this one, or else the one that comes with rltrain."""
+    own = catalog.model_file(path)
+    return own if not path.exists() and own.is_file() else path
 
 
 def discount_of(model: Model, given: GivenDiscount = None) -> float:
