@@ -121,7 +121,7 @@ def _round_of(saved: Saved, spec: EnvSpec, collect_steps: int, env_steps: int, o
     at = saved.integer("at", 1, collect_steps - 1)
     before = saved.integer("before", max(0, env_steps - at * n), env_steps)
     plan, shape = saved.part("plan"), (collect_steps, n)
-    exploration = Exploration(plan.array("random", "bool", shape), plan.array("action", "int64", shape, 0, highest))
+    exploration = Exploration.of(plan.array("random", "bool", shape), plan, "action", spec)
     found = saved.listed("held", at if overlap else 0)
     newest = replace(spec, obs_shape=(1, *spec.obs_shape[1:])) if spec.frame_stack > 1 else spec
     played = [

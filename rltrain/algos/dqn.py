@@ -40,6 +40,7 @@ from rltrain.deep.device import resolve
 from rltrain.deep.engine import engine
 from rltrain.deep.greedy import greedy_copy
 from rltrain.deep.learner import Learner, Samples, UpdateStats, arrays, set_arrays, summary
+from rltrain.deep.masks import masked
 from rltrain.deep.networks import PIXEL, QNetwork, copy_weights, high_of
 from rltrain.deep.rewards import RewardScale
 from rltrain.deep.transitions import Batch, Transitions
@@ -49,9 +50,9 @@ from rltrain.rng import Streams, derive
 from rltrain.saved import Saved, resumed, step_state
 
 
-def act(network: QNetwork, obs: Tensor, explored: Exploration) -> Array:
-    """Epsilon-greedy actions [N] int64: random where the plan says so, else of the highest value. obs [N, *obs]."""
-    return np.where(explored.random, explored.action, network(obs).argmax(1).cpu().numpy())
+def act(network: QNetwork, obs: Tensor, mask: Array | None, explored: Exploration) -> Array:
+    """Epsilon-greedy actions [N] int64, of those that are possible. obs [N, *obs], mask [N, A], None: all are."""
+    return explored.over(masked(network(obs), mask).argmax(1).cpu().numpy(), mask)
 
 
 def td_target(config: DqnConfig, target: QNetwork, actor: QNetwork, drawn: Transitions) -> Tensor:
@@ -60,12 +61,12 @@ def td_target(config: DqnConfig, target: QNetwork, actor: QNetwork, drawn: Trans
     No gradient goes through it. `actor`: the weights of the round's start, which choose the action for Double DQN.
     """
     reward, discount, next_obs = drawn.reward, drawn.discount, drawn.next_obs()
-    q_next = target.of_prepared(next_obs)  # [M, A]
+    q_next = masked(target.of_prepared(next_obs), drawn.next_mask)  # [M, A]
     if config.munchausen:
         rule = {"alpha": config.munchausen_alpha, "tau": config.munchausen_tau, "clip": config.munchausen_clip}
-        q = target.of_prepared(drawn.obs())
+        q = masked(target.of_prepared(drawn.obs()), drawn.mask)
         return losses.munchausen_target(reward, discount, q_next, q, drawn.action, **rule)
-    q_select = actor.of_prepared(next_obs) if config.double else q_next
+    q_select = masked(actor.of_prepared(next_obs), drawn.next_mask) if config.double else q_next
     transform = config.value_transform == "sqrt"
     return losses.q_target(reward, discount, q_next, q_select, transform=transform, epsilon=config.target_epsilon)
 

@@ -28,6 +28,7 @@ from rltrain.deep.device import resolve
 from rltrain.deep.engine import engine
 from rltrain.deep.greedy import greedy_copy, greedy_of_saved
 from rltrain.deep.learner import Learner, Samples, UpdateStats, summary
+from rltrain.deep.masks import masked
 from rltrain.deep.networks import PIXEL, QNetwork, high_of, parameter_count, shape_of
 from rltrain.deep.rewards import RewardScale
 from rltrain.deep.trunks import chosen_convolutions
@@ -70,8 +71,7 @@ def begun_of(saved: Saved, rollout: Rollout, spec: EnvSpec) -> Begun:
     played.fill("discount", rollout.discount[:at], 0, 1)
     for name in ("reward", "stops", "played", "value"):
         played.fill(name, rollout._asdict()[name][:at])
-    explored = Exploration(saved.array("random", "bool", shape), saved.array("chosen", "int64", shape, 0, highest))
-    return Begun(explored, rollout, at)
+    return Begun(Exploration.of(saved.array("random", "bool", shape), saved, "chosen", spec), rollout, at)
 
 
 def loss(config: PqnConfig, network: QNetwork, outputs: Tensor, samples: Samples) -> losses.Loss:
@@ -161,7 +161,8 @@ class PQN:
         while begun.at < steps:
             i, step = begun.at, self.now
             rollout.value[i], greedy = self._best(step)
-            action = np.where(begun.explored.random[i], begun.explored.action[i], greedy)
+            explored = Exploration(*(column[i] for column in begun.explored))
+            action = explored.over(greedy, step.mask)
             next_step = self.env.step(action)
             rollout.obs[i], rollout.action[i] = step.obs, action
             rollout.reward[i], rollout.discount[i] = next_step.reward, next_step.discount
@@ -195,9 +196,10 @@ class PQN:
         )
 
     def _best(self, step: Step) -> tuple[Array, Array]:
-        """The highest value [N] and its action [N]."""
+        """The highest value [N] among the actions that are possible, and its action [N]."""
         with torch.inference_mode():
-            value, action = self.learner.working(torch.from_numpy(step.obs).to(self.device)).max(1)
+            values = self.learner.working(torch.from_numpy(step.obs).to(self.device))
+            value, action = masked(values, step.mask).max(1)
         return value.cpu().numpy(), action.cpu().numpy()
 
     # Learning

@@ -11,6 +11,8 @@ import torch
 
 from rltrain.core import Array, Env, EnvSpec, Parted, Step
 from rltrain.deep.networks import QNetwork
+from rltrain.saved import Saved
+from rltrain.spaces import nth_possible
 from rltrain.steps import joined
 
 
@@ -23,19 +25,38 @@ class Played(NamedTuple):
 
 
 class Exploration(NamedTuple):
-    """Of a round of K steps: where the action is random, and which it is. Drawn beforehand, whoever plays."""
+    """Of a round of K steps: where the action is random, and which it is. Drawn beforehand, whoever plays.
+
+    Where actions may be masked it is known too late which are possible: a number in [0, 1) then says which of them.
+    """
 
     random: Array  # [K, N] bool; [N] of one step
-    action: Array  # [K, N] int64; [N] of one step
+    action: Array  # [K, N] int64, or float64 in [0, 1); [N] of one step
 
     @classmethod
     def drawn(cls, epsilon: float | Array, steps: int, spec: EnvSpec, rng: np.random.Generator) -> Exploration:
         """Random this often: a number, or one for each environment, [N]."""
         shape = (steps, spec.num_envs)
-        return cls(rng.random(shape) < epsilon, rng.integers(0, spec.num_actions, shape))
+        random = rng.random(shape) < epsilon
+        return cls(random, rng.random(shape) if spec.masked else rng.integers(0, spec.num_actions, shape))
+
+    @classmethod
+    def of(cls, random: Array, saved: Saved, key: str, spec: EnvSpec) -> Exploration:
+        """The inverse of saving both; `action` is that of a key. CheckpointError."""
+        shape, held = random.shape, saved[key]
+        if not spec.masked or (isinstance(held, np.ndarray) and held.dtype == np.int64):  # of a version without masks
+            return cls(random, saved.array(key, "int64", shape, 0, spec.num_actions - 1))
+        return cls(random, saved.array(key, "float64", shape, 0, np.nextafter(1, 0)))
+
+    def over(self, greedy: Array, mask: Array | None) -> Array:
+        """Of one step: the random actions where there are any, else the greedy ones. greedy [N], mask [N, A]."""
+        if mask is None or self.action.dtype == np.int64:
+            return np.where(self.random, self.action, greedy)
+        return np.where(self.random, nth_possible(mask, self.action), greedy)
 
 
-Act = Callable[[QNetwork, torch.Tensor, Exploration], Array]  # obs [N, *obs] on the network's device -> actions [N]
+# obs [N, *obs] on the network's device, mask [N, A] or None -> actions [N]
+Act = Callable[[QNetwork, torch.Tensor, Array | None, Exploration], Array]
 
 
 class Actor:
@@ -62,7 +83,7 @@ class Actor:
         step, explored = self.now, Exploration(*(column[self._next] for column in self._plan))
         self._next += 1
         with torch.inference_mode(), self._beside():
-            action = self._act(self._network, torch.from_numpy(step.obs).to(self._device), explored)
+            action = self._act(self._network, torch.from_numpy(step.obs).to(self._device), step.mask, explored)
         self.now = self._env.step(action)
         return Played(self._newest(step), action, self._newest(self.now))
 

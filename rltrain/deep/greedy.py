@@ -10,6 +10,7 @@ from torch import Tensor
 from rltrain.core import Array, EnvSpec, Hardware
 from rltrain.deep.device import resolve
 from rltrain.deep.learner import set_arrays
+from rltrain.deep.masks import masked, possible
 from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, high_of
 from rltrain.saved import Saved
 
@@ -34,7 +35,7 @@ def greedy_of_saved(saved: Saved, spec: EnvSpec, shape: NetworkShape, hardware: 
 
 
 class Greedy:
-    """The action of the highest value. It is `core.RowByRow`."""
+    """The action of the highest value among those that are possible. It is `core.RowByRow` and `core.Scoring`."""
 
     score_name = "Q"
 
@@ -43,10 +44,13 @@ class Greedy:
         self.row_block = NEVER if device.type == "cuda" else ROW_BLOCK
 
     def act(self, obs: Array, mask: Array | None = None) -> Array:
-        return self._values(obs).argmax(1).cpu().numpy()
+        return masked(self._values(obs), mask).argmax(1).cpu().numpy()
 
-    def scores(self, obs: Array) -> Array:
-        return self._values(obs).cpu().numpy()
+    def scores(self, obs: Array, mask: Array | None = None) -> Array:
+        """Q [N, A]; NaN for what the mask [N, A] leaves impossible, if one is given."""
+        values = self._values(obs)
+        known = values if mask is None else values.masked_fill(~possible(values, mask), torch.nan)
+        return known.cpu().numpy()
 
     def _values(self, obs: Array) -> Tensor:
         with torch.inference_mode():

@@ -4,7 +4,7 @@
 
 with Q_select = Q_target for DQN (Mnih et al. 2015) and the online network for Double DQN (van Hasselt et al. 2016), and
 h the identity or the square-root transform of Pohlen et al. 2018. `discount` is 0 where the task ended, so no mask is
-needed.
+needed. The value of an action that is impossible is minus infinity (`masks`); some action always is possible.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from rltrain.deep.histogram import histogram
+from rltrain.deep.masks import mean
 
 TRANSFORM_EPSILON = 1e-3  # keeps the inverse Lipschitz; Pohlen et al. 2018, section 3.2 use 1e-2, R2D2 1e-3
 
@@ -45,7 +46,7 @@ def q_target(
         q_next = unsquash(q_next)
     value = q_next.gather(1, q_select.argmax(1, keepdim=True)).squeeze(1)  # [M]
     if epsilon:
-        value = (1 - epsilon) * value + epsilon * q_next.mean(1)
+        value = (1 - epsilon) * value + epsilon * mean(q_next)
     target = reward + discount * value
     return squash(target) if transform else target
 

@@ -75,6 +75,9 @@ class Replay:
         self._discount = np.zeros(rows, np.bool_)  # discounts of environments are 0 or 1
         self._last = np.zeros(rows, np.bool_)
         self._age = np.zeros(rows, np.uint8)  # steps since the episode's first observation, at most stack - 1
+        # What is possible at the observation, a bit an action; no columns where everything always is.
+        self._masked = spec.masked
+        self._mask = np.full((rows, -(-spec.num_actions // 8) if spec.masked else 0), 255, np.uint8)
 
         self._priorities = None if priority_alpha is None else Priorities(rows, priority_alpha, priority_beta)
         self._env_age = np.zeros(self.num_envs, np.int64)
@@ -98,6 +101,8 @@ class Replay:
         self._frames[rows[0] : rows[-1] + 1] = torch.from_numpy(np.ascontiguousarray(frame)).reshape(self.num_envs, -1)
         self._action[rows], self._reward[rows] = action, reward
         self._discount[rows], self._last[rows] = discount != 0, step.last
+        if step.mask is not None:
+            self._mask[rows] = np.packbits(step.mask, axis=1)
         self._env_age = np.where(step.first, 0, np.minimum(self._env_age + 1, self.stack - 1))
         self._age[rows] = self._env_age
         self.steps += 1
@@ -168,7 +173,10 @@ class Replay:
         columns = (batch.action, batch.reward, batch.discount, batch.weight)
         action, reward, discount, weight = map(torch.from_numpy, columns)
         obs, next_obs = partial(observed, batch.row, batch.shift), partial(observed, batch.next_row, batch.next_shift)
-        return Transitions(obs, action, reward, discount, next_obs, weight)
+        masks = (
+            None if mask is None else torch.from_numpy(mask) for mask in map(self.masks, (batch.row, batch.next_row))
+        )
+        return Transitions(obs, action, reward, discount, next_obs, weight, *masks)
 
     def observations(self, row: Array, shift: Array | None = None) -> torch.Tensor:
         """The observations of these rows, [M, *obs] in the environment's dtype, shifted by so many pixels [M, 2]."""
@@ -180,6 +188,12 @@ class Replay:
         if not self.random_shift:
             return obs
         return with_pictures(obs, self._parts, rule) if self._parts else rule(obs)
+
+    def masks(self, row: Array) -> Array | None:
+        """What is possible at these observations, [M, A] bool; None where everything always is."""
+        if not self._masked:
+            return None
+        return np.unpackbits(self._mask[row], axis=1, count=self._num_actions).astype(np.bool_)
 
     def frame_rows(self, row: Array) -> Array:
         """Where the frames of these observations lie, [M, stack] int64, the oldest first."""
@@ -234,8 +248,8 @@ class Replay:
         self._env_age = saved.like("lane_age", self._env_age, 0, self.stack - 1)
         first_chunk, open_chunk = self._chunks()
         chunks = saved.listed("chunks", open_chunk - first_chunk)
-        columns = (self._action, self._reward, self._discount, self._last, self._age)
-        row = self._frames[0].nbytes + sum(column.itemsize for column in columns)
+        columns = (self._action, self._reward, self._discount, self._last, self._age, self._mask)
+        row = self._frames[0].nbytes + sum(column[0].nbytes for column in columns)
         most = self.chunk_steps * self.num_envs * row  # bytes
         for i, chunk in enumerate(range(first_chunk, open_chunk)):
             self._restore(chunk * self.chunk_steps, self.chunk_steps, chunks.blob(str(i), _chunk_name(chunk), most))
@@ -282,6 +296,7 @@ class Replay:
             "discount": self._discount[rows].copy(),
             "last": self._last[rows].copy(),
             "age": self._age[rows].copy(),
+            **({"mask": self._mask[rows].copy()} if self._masked else {}),
         }
 
     def _restore(self, start: int, steps: int, saved: Saved) -> None:
@@ -296,6 +311,8 @@ class Replay:
         saved.fill("discount", self._discount[rows])
         saved.fill("last", self._last[rows])
         saved.fill("age", self._age[rows], 0, self.stack - 1)
+        if self._masked and "mask" in saved:  # earlier versions knew of no masks
+            saved.fill("mask", self._mask[rows])
 
 
 def _chunk_name(chunk: int) -> str:

@@ -19,6 +19,7 @@ def replay_bytes(capacity: int, spec: EnvSpec, n_step: int, prioritised: bool) -
     """Bytes of all that a `Replay` of these settings holds."""
     frames = frame_bytes(capacity, spec, n_step)
     row = (8 if spec.num_actions > 256 else 1) + 4 + 3 + (32 if prioritised else 0)
+    row += -(-spec.num_actions // 8) if spec.masked else 0
     return frames + frames // _bytes_of_one(spec) * row
 
 

@@ -32,6 +32,8 @@ class Transitions(NamedTuple):
     discount: torch.Tensor  # [M] float32, gamma^m, or 0 where the task ended
     next_obs: Callable[[], torch.Tensor]  # gives [M, *obs], to bootstrap from
     weight: torch.Tensor  # [M] float32, importance weight
+    mask: torch.Tensor | None = None  # [M, A] bool, what is possible at obs; None: everything
+    next_mask: torch.Tensor | None = None  # [M, A] bool, and at next_obs
 
 
 TdTarget = Callable[[Transitions], torch.Tensor]  # the values [M] that those of the actions are to become

@@ -34,6 +34,8 @@ ATARI = "{id: ALE/Pong-v5, num_envs: 2, max_episode_steps: 40}"
 CASES = {  # algorithm, environment: what each is made of, beyond its defaults
     "dqn, rounds of several steps": ("dqn", "train_freq: 40, prioritized: true, double: true", "CartPole-v1"),
     "dqn, overlapping": ("dqn", "overlap: true, collect_steps: 7, double: true, n_step: 3", "CartPole-v1"),
+    "dqn, masked": ("dqn", "overlap: true, collect_steps: 7, munchausen: true", "{id: Taxi-v4, num_envs: 4}"),
+    "pqn, masked": ("pqn", "", "{id: Taxi-v4, num_envs: 4, max_episode_steps: 30}"),
     "dqn, images": ("dqn", f"{IMAGES}, collect_steps: 9, reward_scale: auto, reset_every: 100", ATARI),
     "pqn, images": ("pqn", IMAGES, ATARI),
     "qlearn, sarsa with traces": ("qlearn", "method: sarsa, trace_decay: 0.8, learners: 2", BOOK),
@@ -45,7 +47,15 @@ CASES = {  # algorithm, environment: what each is made of, beyond its defaults
     "basic, an end is far": ("basic", "", "{id: Acrobot-v1, num_envs: 2}"),
 }
 PARTS = CASES | {name: (name, "", "CartPole-v1" if PLUGINS[name].task == "env" else BOOK) for name in PLUGINS}
-SLOW = ("dqn, images", "pqn, images", "basic, an end is far", "basic, vectorised", "qlearn, double", "td, sampled")
+SLOW = (
+    "dqn, images",
+    "dqn, masked",
+    "pqn, images",
+    "basic, an end is far",
+    "basic, vectorised",
+    "qlearn, double",
+    "td, sampled",
+)
 BUDGETS = {"trials": 8, "env_steps": 313, "episodes": 7, "updates": 5, "sweeps": 5, "generations": 2, "policies": 15}
 
 

@@ -39,6 +39,8 @@ class Noise:
             named = [("a", (3, 12, 12), "uint8", 255), ("b", (2,), "float32", 255), ("c", (1, 7, 5), "uint8", 3)]
             parts, width, dtype = laid_out(named)
             self.spec = replace(self.spec, obs_shape=(width,), obs_dtype=dtype, parts=parts)
+        if image == "masked":
+            self.spec = replace(self.spec, masked=True)
         self.last = np.zeros(num_envs, bool)
 
     def reset(self, seed: int) -> Step:
@@ -56,7 +58,8 @@ class Noise:
         if self.spec.parts:
             obs[:, :8] = self.rng.normal(size=(n, 2)).astype(np.float32).view(np.uint8)
         reward = np.where(first, 0, self.rng.normal(size=n)).astype(np.float32)
-        return Step(obs, reward, np.where(self.last, 0, 1).astype(np.float32), first, self.last)
+        mask = self.rng.random((n, 3)) < 0.5 if self.spec.masked else None  # at times of no action
+        return Step(obs, reward, np.where(self.last, 0, 1).astype(np.float32), first, self.last, mask)
 
     def save(self) -> Any:
         return {"last": self.last, "rng": self.rng.bit_generator.state}
@@ -83,7 +86,7 @@ class Halves(Noise):
 
 def make(image: bool | str, device: str = "cpu", **settings: Any) -> DQN:
     basis = {"learning_starts": 256, "batch_size": 16, "train_freq": 32, "n_step": 3, "buffer_size": 2000}
-    shape = IMAGES if image else {"hidden": (16,)}
+    shape = IMAGES if image not in (False, "masked") else {"hidden": (16,)}
     config = DqnConfig(**{**basis, **shape, **settings})
     return DQN(config, Noise(image), Streams(0), Hardware(device, 2))
 
@@ -102,10 +105,12 @@ SETTINGS: list[dict[str, Any]] = [
     {"reset_every": 600, "layer_norm": True, "horizon_steps": 300, "n_step_final": 1},
 ]
 
+CASES: list[tuple[bool | str, dict[str, Any]]] = [(image, settings) for image in (True, False) for settings in SETTINGS]
+CASES += [(image, SETTINGS[i]) for image in ("floats", "parts", "masked") for i in (0, 4)]
+
 
 @pytest.mark.parametrize("fast", ["two cores", "fixed places", pytest.param("cuda", marks=ON_GPU)])
-@pytest.mark.parametrize("settings", SETTINGS)
-@pytest.mark.parametrize("image", [True, False, "floats", "parts"])
+@pytest.mark.parametrize(("image", "settings"), CASES)
 def test_every_engine_learns_and_plays_what_the_serial_one_does(
     image: bool | str, settings: dict[str, Any], fast: str
 ) -> None:

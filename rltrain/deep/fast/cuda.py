@@ -107,6 +107,8 @@ class Updates:
         self._shift = torch.zeros((2 * m, 2), dtype=torch.int64, device=device)
         self._action = torch.zeros(m, dtype=torch.int64, device=device)
         self._reward, self._discount, self._weight = torch.zeros((3, m), device=device)
+        some = replay.masks(np.zeros(2 * m, np.int64))
+        self._mask = None if some is None else torch.from_numpy(some).to(device)  # of both observations
         self._rate = torch.zeros((), device=device)
         self._found = torch.zeros(m + 3, device=device)  # td errors, loss, mean value, gradient norm
         self._update = Recorded(self._one, device)
@@ -123,6 +125,8 @@ class Updates:
         shift = self._there([np.concatenate([b.shift, b.next_shift]) for b in batches])
         action = self._there([b.action for b in batches])
         numbers = self._there([np.stack([b.reward, b.discount, b.weight]) for b in batches])
+        masks = [self._replay.masks(np.concatenate([b.row, b.next_row])) for b in batches]
+        mask = self._there([one for one in masks if one is not None]) if self._mask is not None else None
         found = torch.empty((len(batches), self._m + 3), device=self._device)
         self._rate.fill_(learning_rate)
         into = [self._frame, self._shift, self._action, self._reward, self._discount, self._weight]
@@ -130,6 +134,8 @@ class Updates:
             if self._done:
                 self._done[i % AHEAD].synchronize()
             torch._foreach_copy_(into, [frame[i], shift[i], action[i], *numbers[i]])
+            if self._mask is not None and mask is not None:
+                self._mask.copy_(mask[i])
             self._update()
             found[i].copy_(self._found)
             if self._done:
@@ -146,7 +152,8 @@ class Updates:
             obs = self._replay.shifted(self._replay.stacks(self._frame), partial(shifted_at_once, shift=self._shift))
             x, x_next = learner.working.prepare(obs).split(self._m)
             numbers = (self._action, self._reward, self._discount)
-            target = self._td_target(Transitions(lambda: x, *numbers, lambda: x_next, self._weight))
+            masks = (None, None) if self._mask is None else self._mask.split(self._m)
+            target = self._td_target(Transitions(lambda: x, *numbers, lambda: x_next, self._weight, *masks))
         stats = update(learner, Samples(x, self._action, target, self._weight), self._rate)
         scalars = torch.stack([stats.loss, stats.value, stats.norm])
         self._found.copy_(torch.cat([stats.td_error, scalars]))
