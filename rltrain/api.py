@@ -16,17 +16,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.experiment.config import Experiment, loads
 from rltrain.experiment.config import load as load_config
+from rltrain.imports import hand_over
 from rltrain.mdp.model import Model
 from rltrain.run import folder, group
 from rltrain.run.blas import one_thread
 from rltrain.run.loop import Event
-from rltrain.spelling import described, shown
+from rltrain.spelling import shown
 from rltrain.verbs import check as checks
 from rltrain.verbs import evaluate as evaluations
 from rltrain.verbs import read as columns
@@ -34,21 +33,22 @@ from rltrain.verbs import saved_policy
 from rltrain.verbs import train as training
 from rltrain.verbs.check import ConfigReport, RunReport
 from rltrain.verbs.evaluate import PolicyScore
+from rltrain.verbs.given import Overrides, plain, settings_of, text_of, whole, written
 from rltrain.verbs.model_solution import ModelSolution, solved
 from rltrain.verbs.saved_policy import LoadedPolicy, SavedRun
 from rltrain.verbs.session import RunResult, driven, watched
-from rltrain.yaml_subset import flow, write
+from rltrain.yaml_subset import write
 
 Place = str | os.PathLike[str]  # a path; `RunResult` is one too
 Config = Place | Mapping[str, Any] | Experiment
-Overrides = Mapping[str, Any] | Iterable[str]
-BLOCKS = ("algorithm", "environment", "run")
+Environment = Callable[..., Any]  # a class, or a function that makes one
 
 
 def train(
     config: Config,
     overrides: Overrides = (),
     *,
+    environment: Environment | None = None,
     seed: int | None = None,
     max_wall: str | int | None = None,
     runs_dir: Place = "runs",
@@ -59,6 +59,8 @@ def train(
 
     config      a YAML file; the name of one here or that comes with rltrain, "dqn_cartpole"; YAML text; a mapping
     overrides   settings that go before the config's: {"algorithm.gamma": 0.95}, or ["algorithm.gamma=0.95"]
+    environment a class of your own that extends gymnasium.Env, or a function that makes one, in place of the config's;
+                it is called with `environment.kwargs`, and the run's id is python/NAME
     seed        of all randomness; the same seed gives the same bytes, here and by the command
     max_wall    stop and save after this long: "5h50m", or seconds
     name        of the run's folder in runs_dir; else one with the next free number
@@ -67,7 +69,7 @@ def train(
     Ctrl-C finishes the step, saves, and raises KeyboardInterrupt, whose text says how to go on. Warnings of the run are
     Python's warnings. InputError, MissingError, OutOfMemoryError, DivergedError, DiskError, EnvironmentFault.
     """
-    experiment = experiment_of(config, overrides, seed, max_wall)
+    experiment = experiment_of(config, overrides, seed, max_wall, environment)
     with one_thread() as sure:
         run = training.begin(experiment, Path(runs_dir).absolute(), name, f"rltrain.train({experiment.source!r})")
         return driven(run, sure, picture)
@@ -77,6 +79,7 @@ def stream(
     config: Config,
     overrides: Overrides = (),
     *,
+    environment: Environment | None = None,
     seed: int | None = None,
     max_wall: str | int | None = None,
     runs_dir: Place = "runs",
@@ -88,7 +91,7 @@ def stream(
     Each event has the `counters` and `metrics` of its moment, and a `text`. Whoever leaves the loop early leaves a run
     that is saved and closed. The arguments and errors are those of `train`; nothing is begun before the first event.
     """
-    experiment = experiment_of(config, overrides, seed, max_wall)
+    experiment = experiment_of(config, overrides, seed, max_wall, environment)
 
     def events() -> Iterator[Event]:
         with one_thread() as sure:
@@ -103,6 +106,7 @@ def resume(
     run: Place,
     overrides: Overrides = (),
     *,
+    environment: Environment | None = None,
     max_wall: str | int | None = None,
     runs_dir: Place = "runs",
     picture: bool = True,
@@ -110,10 +114,12 @@ def resume(
     """Go on with a run from its newest good checkpoint: the same folder, the same curve, nothing repeated.
 
     `run` is a result of `train`, a run's folder, or its name in runs_dir. Only settings may change on which nothing
-    depends that is learned, such as {"run.budget": {"env_steps": 200_000}}. Ctrl-C and errors are as of `train`;
+    depends that is learned, such as {"run.budget": {"env_steps": 200_000}}. A run that began with an `environment` of
+    your own needs it again. Ctrl-C and errors are as of `train`;
     BusyError while another process works in the folder, CheckpointError where no checkpoint is whole.
     """
     place = folder.find(Path(runs_dir), _alone(run, runs_dir)).absolute()
+    saved_policy.hand_over(place, environment)
     with one_thread() as sure:
         return driven(training.resume(place, settings_of(overrides, max_wall=max_wall)), sure, picture)
 
@@ -122,6 +128,7 @@ def evaluate(
     run: Place,
     games: int = 30,
     *,
+    environment: Environment | None = None,
     protocol: Literal["nature", "sticky", "training"] | None = None,
     epsilon: float | None = None,
     seed: int = 0,
@@ -133,26 +140,34 @@ def evaluate(
 
     `run` is a result of `train`, a run's folder or name, of which the best checkpoint is taken or the `last`, or a
     checkpoint's folder. The games depend on `seed` alone, not on the training's. `protocol` None is what the run's
-    config says, `epsilon` None the protocol's share of random actions. Ctrl-C raises KeyboardInterrupt.
-    CheckpointError, InputError.
+    config says, `epsilon` None the protocol's share of random actions; `environment` is as of `resume`.
+    Ctrl-C raises KeyboardInterrupt. CheckpointError, InputError.
     """
-    games, seed = _whole("games", games, 1), _whole("seed", seed, 0)
+    games, seed = whole("games", games, 1), whole("seed", seed, 0)
     with one_thread():
-        saved = _saved(run, runs_dir, last)
+        saved = _saved(run, runs_dir, last, environment)
         found = evaluations.evaluate(saved, games, protocol, epsilon, seed, device=device)
     if found.partial:
         raise KeyboardInterrupt(f"after {len(found.returns)} of {games} games, the short ones; nothing is kept")
     return found
 
 
-def load(run: Place, *, last: bool = False, device: str | None = None, runs_dir: Place = "runs") -> LoadedPolicy:
+def load(
+    run: Place,
+    *,
+    environment: Environment | None = None,
+    last: bool = False,
+    device: str | None = None,
+    runs_dir: Place = "runs",
+) -> LoadedPolicy:
     """The policy of a run, or of a checkpoint's folder: `act(obs)` for one observation or a batch, `scores(obs)`.
 
     Of a run its best checkpoint is taken, or the `last`. An observation is what the run's environment shows, with its
-    preprocessing; `obs_shape` and `actions` say what goes in and what comes out. CheckpointError, InputError.
+    preprocessing; `obs_shape` and `actions` say what goes in and what comes out. `environment` is as of `resume`.
+    CheckpointError, InputError.
     """
     with one_thread():
-        return LoadedPolicy(_saved(run, runs_dir, last), device)
+        return LoadedPolicy(_saved(run, runs_dir, last, environment), device)
 
 
 def read(
@@ -168,14 +183,21 @@ def read(
     return columns.read(runs, table, Path(runs_dir))
 
 
-def check(target: Config, overrides: Overrides = (), *, runs_dir: Place = "runs") -> ConfigReport | RunReport:
+def check(
+    target: Config,
+    overrides: Overrides = (),
+    *,
+    environment: Environment | None = None,
+    runs_dir: Place = "runs",
+) -> ConfigReport | RunReport:
     """Is a config right, and will it fit? Or, of a run or a checkpoint's folder: is every byte as it was written?
 
-    A config is given as to `train`. Its report says what it will cost; the speed is not measured. A run's has `ok`,
-    and the faults of each checkpoint. InputError for what is neither, OutOfMemoryError for what will not fit.
+    A config and an environment are given as to `train`. Its report says what it will cost; the speed is not measured.
+    A run's has `ok`, and the faults of each checkpoint. InputError for what is neither, OutOfMemoryError for what will
+    not fit.
     """
     if not isinstance(target, str | os.PathLike) or _is_config(target, Path(runs_dir)):
-        return checks.check_config(experiment_of(target, overrides), Path(runs_dir))
+        return checks.check_config(experiment_of(target, overrides, environment=environment), Path(runs_dir))
     if overrides:
         raise InputError(f"{shown(str(target))} is a run: its settings cannot be overridden in a check")
     return checks.check_run(_alone(target, runs_dir), Path(runs_dir))
@@ -205,85 +227,30 @@ def solve(
     InputError for what makes no sense together, and where no finite answer exists.
     """
     if horizon is not None:
-        horizon = _whole("horizon", horizon, 1)
+        horizon = whole("horizon", horizon, 1)
     with one_thread():
         return solved(model, plain(settings or {}), discount, method, epsilon, exact, average, horizon)
 
 
 def experiment_of(
-    config: Config, overrides: Overrides = (), seed: int | None = None, max_wall: str | int | None = None
+    config: Config,
+    overrides: Overrides = (),
+    seed: int | None = None,
+    max_wall: str | int | None = None,
+    environment: Environment | None = None,
 ) -> Experiment:
     """The experiment that is meant, with these settings before its own. InputError holds every error, one a line."""
     changes = settings_of(overrides, seed, max_wall)
+    if environment is not None:
+        changes.append(f"environment.id={hand_over(environment)}")
     if isinstance(config, Experiment):
         return config.replace(*changes)
     if isinstance(config, Mapping):
-        return loads(_written("config", write, config), "config", changes)
-    text = _text("config", config)
+        return loads(written("config", write, config), "config", changes)
+    text = text_of("config", config)
     if "\n" in text or text.lstrip().startswith("{") or (": " in text and not os.path.exists(text)):
         return loads(text, "config", changes)
     return load_config(text, changes)
-
-
-def settings_of(overrides: Overrides, seed: int | None = None, max_wall: str | int | None = None) -> list[str]:
-    """Overrides as the command line has them. A mapping in a mapping is a block: it replaces the block.
-
-    >>> settings_of({"algorithm.gamma": 0.9, "run": {"seed": 3}}, max_wall=90)
-    ['algorithm.gamma=0.9', 'run.seed=3', 'run.max_wall=90s']
-    """
-    if isinstance(overrides, str):
-        raise InputError(f"overrides: {shown(overrides)!r} is one text; write a list of them, or a mapping")
-    if not isinstance(overrides, Mapping):
-        overrides = list(overrides) if isinstance(overrides, Iterable) else [overrides]
-        if wrong := [text for text in overrides if not isinstance(text, str)]:
-            rule = "expected a mapping, or texts such as 'algorithm.gamma=0.95'"
-            raise InputError(f"overrides: {rule}, got {described(wrong[0])}")
-    given: dict[str, Any] = {}
-    for key, value in overrides.items() if isinstance(overrides, Mapping) else ():
-        inside = key in BLOCKS and isinstance(value, Mapping)
-        given |= {f"{key}.{name}": item for name, item in value.items()} if inside else {key: value}
-    if seed is not None:
-        given["run.seed"] = seed
-    if max_wall is not None:
-        seconds = plain(max_wall)
-        given["run.max_wall"] = f"{seconds}s" if type(seconds) is int else seconds
-    texts = [] if isinstance(overrides, Mapping) else overrides
-    return [*texts, *(f"{key}={_written(key, flow, value)}" for key, value in given.items())]
-
-
-def plain(value: Any) -> Any:
-    """A value as YAML knows it: a scalar of numpy's is Python's, a path a text, within lists and mappings too."""
-    match value:
-        case np.generic():
-            return value.item()
-        case os.PathLike():
-            return os.fspath(value)
-        case list() | tuple():
-            return [plain(item) for item in value]
-        case Mapping():
-            return {plain(key): plain(item) for key, item in value.items()}
-    return value
-
-
-def _written(key: str, form: Callable[[Any], str], value: Any) -> str:
-    try:
-        return form(plain(value))
-    except (TypeError, RecursionError) as error:
-        raise InputError(f"{key}: {error}; numbers, texts, lists and mappings have one") from error
-
-
-def _whole(what: str, value: Any, least: int) -> int:
-    number = plain(value)
-    if type(number) is not int or number < least:
-        raise InputError(f"{what}: expected a whole number of at least {least}, got {described(number)}")
-    return number
-
-
-def _text(what: str, given: Any) -> str:
-    """A path, or a name or text, as text."""
-    if not isinstance(given, str | os.PathLike):
-        raise InputError(f"{what}: expected a path or a text, got {described(given)}")
-    return os.fspath(given)
 
 
 def _is_config(target: Place, runs_dir: Path) -> bool:
@@ -293,7 +260,7 @@ def _is_config(target: Place, runs_dir: Path) -> bool:
 
 def _alone(run: Place, runs_dir: Place) -> str:
     """The run that is meant. InputError for the folder of several seeds."""
-    text = _text("run", run)
+    text = text_of("run", run)
     several = group.find(Path(runs_dir), text)
     if several is not None:
         raise InputError(
@@ -302,8 +269,10 @@ def _alone(run: Place, runs_dir: Place) -> str:
     return text
 
 
-def _saved(run: Place, runs_dir: Place, last: bool) -> SavedRun:
-    saved = saved_policy.read(_alone(run, runs_dir), Path(runs_dir), last)
+def _saved(run: Place, runs_dir: Place, last: bool, environment: Environment | None) -> SavedRun:
+    given = _alone(run, runs_dir)
+    saved_policy.hand_over(saved_policy.locate(given, Path(runs_dir), last)[0], environment)
+    saved = saved_policy.read(given, Path(runs_dir), last)
     for warning in saved.warnings:
         warnings.warn(warning, stacklevel=3)
     return saved

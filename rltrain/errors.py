@@ -6,6 +6,7 @@ Anything that is not one of these is a bug of rltrain: its traceback is kept and
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 
 
 class RltrainError(Exception):
@@ -34,6 +35,14 @@ class MissingError(RltrainError):
     """An environment, ROM or optional package that is not installed."""
 
     exit_code = 4
+
+
+class NotBroughtError(MissingError):
+    """Code that only a person may import, and nobody has: `--import` brings these modules and files."""
+
+    def __init__(self, message: str, names: Sequence[str]) -> None:
+        super().__init__(message)
+        self.names = tuple(names)
 
 
 class BusyError(RltrainError):

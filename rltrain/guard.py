@@ -6,13 +6,15 @@ line of its code. Errors of rltrain, which a person can act on, pass through. (F
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rltrain.errors import RltrainError, out_of_memory
+from rltrain.errors import EnvironmentFault, MissingError, RltrainError, out_of_memory
 from rltrain.spelling import brief, in_one_line
 
 REMEDY = "the package that brings it must be mended, or uninstalled"
@@ -43,6 +45,39 @@ class Guarded:
             gave = brief(repr(answer), 60)
             raise self.fault(f"{self.what}: {self.member} must give {self.wanted}, and gave {gave}; {REMEDY}")
         return answer
+
+
+@contextlib.contextmanager
+def running(what: str, folder: Path | None = None) -> Iterator[None]:
+    """Around code of environments that is imported: what it prints goes to standard error, and its faults name `what`.
+
+    `folder` is where that code is, so that the line is one of its own. MissingError for a module that it needs,
+    EnvironmentFault for whatever else it raises.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except (RltrainError, MemoryError):
+        raise
+    except ModuleNotFoundError as error:
+        raise MissingError(f"{what}: it needs the module '{error.name}', which is not installed") from error
+    except (Exception, SystemExit) as error:
+        if out_of_memory(error):
+            raise
+        told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if isinstance(error, SystemExit):
+            told = f"it wanted to end the process: sys.exit({error.code!r})"
+        raise EnvironmentFault(f"{what}: {in_one_line(told, 200)} ({_place(error, folder)})") from error
+
+
+def _place(error: BaseException, folder: Path | None) -> str:
+    """`my_env.py, line 12`: the innermost line of the files in this folder, or else of all."""
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        return f"{Path(error.filename).name}, line {error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if folder is not None and Path(frame.filename).is_relative_to(folder)]
+    innermost = (own or list(frames))[-1]
+    return f"{Path(innermost.filename).name}, line {innermost.lineno}"
 
 
 def said(error: BaseException) -> str:

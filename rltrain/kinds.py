@@ -3,6 +3,7 @@
 A kind of ours is a folder of `rltrain/envs` whose `kind.py` holds `KIND`; another package registers its object with an
 entry point of the group `rltrain.environments`: `name = "package.module:KIND"`. An id is of the first kind that handles
 it: ours, then others by name, and last Gymnasium's, which takes every id. Nothing is imported before it is asked for.
+An id that Gymnasium does not know may be one of a package that is installed, or trusted: see `origins`.
 """
 
 from __future__ import annotations
@@ -18,13 +19,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from rltrain import registry
+from rltrain import imports, origins, registering, registry
 from rltrain.core import EnvironmentKind, EnvSpec
 from rltrain.errors import EnvironmentFault, InputError, MissingError
-from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.experiment.settings import EnvironmentConfig, colon_refused
 from rltrain.guard import Guarded, Rule, entries, has, lines
 
-GROUP = "rltrain.environments"
 FIRST = ("atari", "models", "vacuum")  # ours, told by the form of an id
 LAST = "gym"  # every other id
 ENV = ("spec", "reset", "step", "save", "load", "close")  # what an environment must have
@@ -42,9 +42,14 @@ def load(name: str) -> Kind:
     if name in (*FIRST, LAST):
         found: Kind = importlib.import_module(f"rltrain.envs.{name}.kind").KIND
         return found
-    point = _others()[name]
-    what = f"environment kind '{name}' ({point.value})"
-    return _guarded(_checked(registry.loaded(point, "environment kind"), what), what)
+    what = f"environment kind '{name}' ({_others()[name].value})"
+    return _guarded(_checked(_loaded(name), what), what)
+
+
+def _loaded(name: str) -> object:
+    """What the entry point of another package names: a kind, or a function that registers ids with Gymnasium."""
+    found: object = registry.loaded(_others()[name], "environment kind")
+    return found
 
 
 def of(env_id: str) -> Kind:
@@ -68,7 +73,8 @@ def typed(env_id: str, **keys: Any) -> EnvironmentConfig:
 
 def own_keys(kind: Kind) -> list[str]:
     """The keys that may stand in the `environment` block of this kind's ids."""
-    left_out = {"kwargs": not kind.takes_kwargs, "reseed_every": not kind.replays}
+    others_know = kind is not load(LAST)  # where their ids come from
+    left_out = {"kwargs": not kind.takes_kwargs, "reseed_every": not kind.replays, "needs": others_know}
     return [key for key in kind.settings.model_fields if not left_out.get(key, False)]
 
 
@@ -90,25 +96,39 @@ def broken(env_id: str) -> list[str]:
     found = []
     for name in _others():
         try:
-            load(name).handles(env_id)
+            if not origins.registers(_loaded(name)):
+                load(name).handles(env_id)
         except (InputError, MissingError, EnvironmentFault) as error:
             found.append(str(error))
     return found
 
 
 def check(settings: EnvironmentConfig) -> Kind:
-    """The kind of this environment. MissingError or InputError, naming the nearest ids, if it cannot exist here."""
+    """The kind of this environment. MissingError or InputError, naming the nearest ids, if it cannot exist here.
+
+    NotBroughtError for a module that only a person may import, and nobody has.
+    """
     if ":" in settings.id:
-        raise InputError(
-            f"environment.id: {settings.id!r}: a colon would import a package and is refused; write the id alone"
-        )
+        raise InputError(f"environment.id: {colon_refused(settings.id)}")
+    imports.require(settings.needs, "environment.needs: the config names")
     kind = of(settings.id)
-    if settings.id in kind.ids() if kind.exists is None else kind.exists(settings):
+    if _exists(kind, settings):
         return kind
-    if kind is load(LAST):  # nothing in the id says of which kind it was meant to be
-        raise unknown(settings.id, ids(), broken(settings.id))
-    also = [f"an id of this form is taken by {kind.handles.what}"] if isinstance(kind.handles, Guarded) else []
-    raise unknown(settings.id, kind.ids(), also)
+    if kind is not load(LAST):
+        also = [f"an id of this form is taken by {kind.handles.what}"] if isinstance(kind.handles, Guarded) else []
+        raise unknown(settings.id, kind.ids(), also)
+    faults = []  # nothing in the id says of which kind it was meant to be
+    for fault in origins.tried(settings.id):
+        if _exists(kind, settings):
+            return kind
+        faults += [fault] if fault else []
+    if (found := origins.of_package(settings.id, faults)) is not None:
+        raise found
+    raise MissingError(f"{unknown(settings.id, ids(), [*broken(settings.id), *faults])}\n{origins.HOW}")
+
+
+def _exists(kind: Kind, settings: EnvironmentConfig) -> bool:
+    return settings.id in kind.ids() if kind.exists is None else kind.exists(settings)
 
 
 def default_protocol(settings: EnvironmentConfig) -> str:
@@ -167,7 +187,7 @@ def _handles(kind: Kind, env_id: str) -> bool:
 
 def _others() -> dict[str, EntryPoint]:
     """The entry points of other packages; none takes the name of a kind of ours."""
-    points = importlib.metadata.entry_points(group=GROUP)
+    points = importlib.metadata.entry_points(group=registering.GROUP)
     return {point.name: point for point in points if point.name not in (*FIRST, LAST)}
 
 

@@ -11,8 +11,10 @@ imported: an error names the entry point, the member and the rule.
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.util
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -165,7 +167,8 @@ def loaded(point: EntryPoint, kind: str) -> Any:
     """
     what = f"{kind} '{point.name}'"
     try:
-        return point.load()
+        with contextlib.redirect_stdout(sys.stderr):  # standard output is for what the person asked
+            return point.load()
     except ModuleNotFoundError as error:
         raise MissingError(f"{what} needs the module '{error.name}', which is not installed") from error
     except (Exception, SystemExit) as error:  # whoever wrote the package: no plugin of another may break the program

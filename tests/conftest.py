@@ -1,5 +1,5 @@
 """For all tests: one thread each, since they run side by side; no time limit that a busy machine could break; and a
-cache folder of their own, which the processes that they start inherit."""
+cache folder and settings of their own, which the processes that they start inherit."""
 
 import atexit
 import os
@@ -16,3 +16,4 @@ settings.load_profile("rltrain")
 _cache = tempfile.TemporaryDirectory(prefix="rltrain-tests-")
 atexit.register(_cache.cleanup)
 os.environ["XDG_CACHE_HOME"] = _cache.name
+os.environ["XDG_CONFIG_HOME"] = os.path.join(_cache.name, "config")  # what a person trusts is not for tests

@@ -129,7 +129,7 @@ def test_every_yaml_block_is_a_config_a_model_or_a_policy(page: Page, tmp_path: 
         path.write_text(text)
         if text.startswith(f"algorithm: {pages.OWN}\n"):
             continue  # test_docs_own.py trains it
-        elif text.startswith("algorithm:"):
+        elif re.search(r"^algorithm:", text, re.MULTILINE):
             assert config.load(path).run.budget
         elif "policy" in text.splitlines()[0]:
             assert policy_files.read(path, files.read(files.BOOK).model).sum() == 3

@@ -22,6 +22,7 @@ from rltrain.cli.progress import line
 from rltrain.cli.resume import resume_command
 from rltrain.cli.schema import schema_command
 from rltrain.cli.train import train_command
+from rltrain.cli.trust import trust_command
 from rltrain.cli.warned import say_warnings_in_lines
 from rltrain.cli.watch import watch_command
 from rltrain.errors import OutOfMemoryError
@@ -46,6 +47,7 @@ app.command("enjoy", hidden=True)(watch_command)  # as RL Baselines3 Zoo calls i
 app.command("plot")(plot_command)
 app.command("check")(check_command)
 app.command("list")(list_command)
+app.command("trust")(trust_command)
 app.command("schema")(schema_command)
 app.command("doctor")(doctor_command)
 app.add_typer(mdp_app)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rltrain.cli import complete
-from rltrain.cli.options import JsonFlag, Overrides, RunsDir
+from rltrain.cli.options import Imports, JsonFlag, Overrides, RunsDir
 from rltrain.cli.output import say, say_json
 from rltrain.errors import CheckpointError, InputError
 from rltrain.spelling import shown
@@ -32,6 +32,7 @@ def check_command(
         float, typer.Option("--probe", metavar="SECONDS", min=0, max=60, help="Of the speed probe; 0: none.")
     ] = 3.0,
     runs_dir: RunsDir = Path("runs"),
+    imports: Imports = None,
     json: JsonFlag = False,
 ) -> None:
     """Check a config and what it will cost before it is paid; or verify all hashes of a run."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -14,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rltrain.cli.output import complain
-from rltrain.errors import DiskError, EnvironmentFault, OutOfMemoryError, RltrainError, out_of_memory
+from rltrain.errors import DiskError, EnvironmentFault, NotBroughtError, OutOfMemoryError, RltrainError, out_of_memory
+from rltrain.spelling import shown
 from rltrain.version import __version__
 
 
@@ -61,6 +63,9 @@ def exit_code_of(work: Callable[[], object]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except RltrainError as error:
         complain(str(error))
+        if isinstance(error, NotBroughtError):
+            brought = [word for name in error.names for word in ("--import", name)]
+            complain(shown(f"then type: {shlex.join(['rltrain', *sys.argv[1:], *brought])}"))
         return error.exit_code
     except Crash as error:
         complain(str(error))

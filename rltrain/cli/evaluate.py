@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rltrain.cli import complete
-from rltrain.cli.options import Device, Epsilon, GamesSeed, JsonFlag, Protocol, RunsDir
+from rltrain.cli.options import Device, Epsilon, GamesSeed, Imports, JsonFlag, Protocol, RunsDir
 from rltrain.cli.output import complain, say_json
 from rltrain.cli.progress import STOPPED, line
 from rltrain.errors import InputError
@@ -45,6 +45,7 @@ def eval_command(
     last: Annotated[bool, typer.Option("--last", help="Of a run, the newest checkpoint rather than the best.")] = False,
     device: Device = None,
     runs_dir: RunsDir = Path("runs"),
+    imports: Imports = None,
     json: JsonFlag = False,
 ) -> None:
     """Measure a trained policy: mean, spread and 95 % interval of raw scores, beside the baselines."""

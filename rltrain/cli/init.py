@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rltrain.cli import complete
+from rltrain.cli.options import Imports
 from rltrain.cli.output import say
 from rltrain.errors import InputError
 
@@ -40,6 +41,7 @@ def init_command(
         Path | None,
         typer.Option(metavar="FILE", help="Hyperparameters of RL Baselines3 Zoo for --env, such as dqn.yml."),
     ] = None,
+    imports: Imports = None,
 ) -> None:
     """Write a config to begin with: every setting with its default and what it means. Overwrites nothing."""
     from rltrain.verbs import init

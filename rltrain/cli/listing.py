@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rltrain.cli.options import JsonFlag, RunsDir
+from rltrain.cli.options import Imports, JsonFlag, RunsDir
 from rltrain.cli.output import Output, console, say, say_json
 from rltrain.spelling import brief, shown
 
@@ -33,6 +33,7 @@ class Section(StrEnum):
 def list_command(
     section: Annotated[Section | None, typer.Argument(help="Only this section.")] = None,
     runs_dir: RunsDir = Path("runs"),
+    imports: Imports = None,
     json: JsonFlag = False,
 ) -> None:
     """List algorithms, configs, environments, and runs with their state, score and age."""

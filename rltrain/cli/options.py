@@ -7,6 +7,26 @@ from typing import Annotated
 
 import typer
 
+
+def _brought(context: typer.Context, names: list[str] | None) -> list[str] | None:
+    """Import what a person brings, before any id is looked up."""
+    for name in () if context.resilient_parsing else names or ():  # the first: a shell completes the line
+        from rltrain.imports import bring
+
+        bring(name)
+    return names
+
+
+Imports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import",
+        "--gym-packages",
+        metavar="MODULE|FILE",
+        callback=_brought,
+        help="Import an environment of another package (minigrid) or of your own (./my_env.py).",
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="[KEY.SUB=VALUE]...", help="Settings that go before the file's: algorithm.gamma=0.95"),

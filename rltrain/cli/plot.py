@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rltrain.cli import complete
-from rltrain.cli.options import JsonFlag, RunsDir
+from rltrain.cli.options import Imports, JsonFlag, RunsDir
 from rltrain.cli.output import complain, out, say, say_json
 from rltrain.cli.progress import line
 from rltrain.spelling import brief, shown
@@ -45,6 +45,7 @@ def plot_command(
         typer.Option(metavar="KEY", help="auto: runs that differ in the seed alone; none; or a setting that tells."),
     ] = "auto",
     runs_dir: RunsDir = Path("runs"),
+    imports: Imports = None,
     json: JsonFlag = False,
 ) -> None:
     """Draw runs: one as it was drawn at its end, several in one picture with a band over seeds."""

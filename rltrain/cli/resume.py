@@ -11,7 +11,7 @@ import typer
 from rltrain.cli import complete, signals
 from rltrain.cli.drive import command_line, drive
 from rltrain.cli.errors import keeping_crashes
-from rltrain.cli.options import Jobs, MaxWall, Overrides, ProgressFlag, QuietFlag, RunsDir, Steps, WithInput
+from rltrain.cli.options import Imports, Jobs, MaxWall, Overrides, ProgressFlag, QuietFlag, RunsDir, Steps, WithInput
 from rltrain.cli.overrides import as_overrides
 from rltrain.errors import InputError
 
@@ -21,6 +21,7 @@ def resume_command(
     overrides: Overrides = None,
     total_timesteps: Steps = None,
     runs_dir: RunsDir = Path("runs"),
+    imports: Imports = None,
     max_wall: MaxWall = None,
     jobs: Jobs = None,
     fork: Annotated[

@@ -13,7 +13,7 @@ import typer
 
 from rltrain.cli import complete, signals
 from rltrain.cli.drive import command_line, drive
-from rltrain.cli.options import Jobs, MaxWall, Overrides, ProgressFlag, QuietFlag, RunsDir, Steps, WithInput
+from rltrain.cli.options import Imports, Jobs, MaxWall, Overrides, ProgressFlag, QuietFlag, RunsDir, Steps, WithInput
 from rltrain.cli.output import say
 from rltrain.cli.overrides import as_overrides, sorted_out
 from rltrain.cli.resume import go_on
@@ -45,6 +45,7 @@ def train_command(
     jobs: Jobs = None,
     device: Annotated[str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = None,
     runs_dir: RunsDir = Path("runs"),
+    imports: Imports = None,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The run's name; else one with the next free number.")
     ] = None,

@@ -14,7 +14,7 @@ import typer
 
 from rltrain import words
 from rltrain.cli import complete, progress
-from rltrain.cli.options import Device, Epsilon, GamesSeed, Protocol, RunsDir
+from rltrain.cli.options import Device, Epsilon, GamesSeed, Imports, Protocol, RunsDir
 from rltrain.cli.output import Output, complain, say
 from rltrain.errors import InputError
 from rltrain.spelling import shown
@@ -74,6 +74,7 @@ def watch_command(
     ] = None,
     device: Device = None,
     runs_dir: RunsDir = Path("runs"),
+    imports: Imports = None,
 ) -> None:
     """See a saved policy play. Keys: space pauses, + and - change the speed, q ends it."""
     checkpoint = checkpoint or given

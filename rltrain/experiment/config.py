@@ -79,10 +79,10 @@ class Experiment:
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """The three blocks with every setting that applies, as JSON has them."""
-        own = kinds.own_keys(kinds.of(self.environment.id))
+        own = set(kinds.own_keys(kinds.of(self.environment.id))) - (set() if self.environment.needs else {"needs"})
         return {
             "algorithm": {"name": self.algorithm_name, **self.algorithm.model_dump(mode="json", by_alias=True)},
-            "environment": self.environment.model_dump(mode="json", include=set(own)),
+            "environment": self.environment.model_dump(mode="json", include=own),
             "run": self.run.model_dump(mode="json", exclude=set() if self.run.sinks else {"sinks"}),
         }
 

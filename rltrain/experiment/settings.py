@@ -21,7 +21,7 @@ from pydantic import (
     field_validator,
 )
 
-from rltrain.spelling import described
+from rltrain.spelling import brief, described
 
 STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)  # every Config's `model_config`
 
@@ -31,6 +31,11 @@ MODEL_SUFFIXES = (*_MODELS, *(f"{suffix}.gz" for suffix in _MODELS))  # of files
 Count = Annotated[int, Field(ge=1, le=10**15)]
 Width = Annotated[int, Field(ge=1, le=65536)]  # of a network's layer, a window, a stride
 Counts = Annotated[dict[str, Count], Field(min_length=1)]
+
+
+def _names(value: object) -> object:
+    """One name, or a list of them, as the tuple that a list of JSON stands for."""
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
 class EnvironmentConfig(BaseModel):
@@ -57,7 +62,6 @@ class EnvironmentConfig(BaseModel):
         description="arguments of the environment, of any YAML value, such as {is_slippery: false, desc: [SFFF, FHFG]};"
         " not for Atari",
     )
-
     reseed_every: int = Field(
         default=100_000,
         ge=1,
@@ -65,12 +69,27 @@ class EnvironmentConfig(BaseModel):
         description="agent steps after which an episode in training is cut off and the next starts from a new seed;"
         " bounds the time to resume; Atari: 4,000, and the episode goes on to its end",
     )
+    needs: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+        default=(),
+        description="modules and files that register the id, such as [minigrid] or [./my_env.py]; they are named here,"
+        " and imported only by a person: --import",
+    )
+
+    @field_validator("needs")
+    @classmethod
+    def _are_modules_or_files(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            module = re.fullmatch(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?", name, re.ASCII)
+            if not (module or name.endswith(".py")) or len(name) > 200:
+                rule = "expected a module, such as minigrid, or a file, such as ./my_env.py"
+                raise ValueError(f"{rule}, got {described(name)}")
+        return value
 
     @field_validator("id")
     @classmethod
     def _id_is_a_name(cls, value: str) -> str:
         if ":" in value:
-            raise ValueError("an id with a colon is refused: it would import and run the module before the colon")
+            raise ValueError(colon_refused(value))
         if value.endswith(MODEL_SUFFIXES):  # folders may be called anything
             if len(value) > 4096 or not value.isprintable():
                 raise ValueError(f"expected the path of a file, got {described(value)}")
@@ -96,6 +115,13 @@ class EnvironmentConfig(BaseModel):
     def name(self) -> str:
         """What people call the environment: see `environment_name`."""
         return environment_name(self.id)
+
+
+def colon_refused(environment_id: str) -> str:
+    """Why an id such as module:Name-v0 is refused, and what to type in place of it."""
+    module, _, name = environment_id.partition(":")
+    rule = "an id with a colon is refused: it would import and run the module before the colon"
+    return f"{rule}; write {brief(name, 60)}, and on the command line --import {brief(module, 60)}"
 
 
 def environment_name(environment_id: str) -> str:

@@ -6,8 +6,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rltrain import imports
 from rltrain.experiment import config
 from rltrain.experiment.config import Experiment
+from rltrain.imports import Facts
 from rltrain.run import edits, facts, machine, other_versions, reserve
 from rltrain.run import folder as folders
 from rltrain.run.build import Parts, build, experiment_of, keep_model
@@ -30,7 +32,7 @@ def create(experiment: Experiment, runs_dir: Path, name: str | None, command: st
     began = time.monotonic()
     try:
         run.warnings += _try_disk(folder)
-        facts.write(folder, facts.begun(command, _machine(run), run.chosen), disk)
+        facts.write(folder, facts.begun(command, _machine(run), run.chosen, _imported(run)), disk)
         keep_model(experiment, folder, disk)
         # Last, since it makes the folder a run that can be resumed.
         write_small(folder / folders.MARKER, experiment.to_yaml(), disk)
@@ -96,12 +98,16 @@ def _restore(run: Run, written: Experiment) -> None:
 
 def _look_at_machine(run: Run) -> None:
     """Whether the run can go on to the bit here, and what to say where it cannot."""
-    run.new_facts, warnings = facts.resumed(run.folder, _machine(run), run.chosen, run.counters)
+    run.new_facts, warnings = facts.resumed(run.folder, _machine(run), run.chosen, _imported(run), run.counters)
     run.warnings += warnings
 
 
 def _machine(run: Run) -> dict[str, str]:
     return machine.facts(run.threads, machine.device(run.experiment))
+
+
+def _imported(run: Run) -> dict[str, Facts]:
+    return imports.used_by(run.experiment.environment.id)
 
 
 def _try_disk(folder: Path) -> list[str]:

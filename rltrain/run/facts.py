@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rltrain import imports
+from rltrain.imports import Facts
 from rltrain.plain_files import read_object, reason
 from rltrain.run import machine
 from rltrain.run.disk import REAL, Disk
@@ -22,23 +24,32 @@ FILE = "run.json"
 FORMAT = 1
 
 
-def begun(command: str, here: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, Any]:
+def begun(
+    command: str, here: Mapping[str, str], chosen: Mapping[str, str], imported: Mapping[str, Facts]
+) -> dict[str, Any]:
     """What run.json says of a run that begins.
 
-    here     `machine.facts` of this machine
-    chosen   {setting: choice} for each setting that was left to the machine
+    here       `machine.facts` of this machine
+    chosen     {setting: choice} for each setting that was left to the machine
+    imported   `imports.used_by` its environment
     """
     facts: dict[str, Any] = {"format": FORMAT, "command": command, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
     facts["machine"] = dict(here)
     if chosen:
         facts["chosen"] = dict(chosen)
+    if imported:
+        facts["imports"] = {name: dict(found) for name, found in imported.items()}
     if here["device"] != "cpu":
         return facts | {"exact": False, "why": "sums on a GPU are not in a fixed order"}
     return facts | {"exact": True}
 
 
 def resumed(
-    folder: Path, here: Mapping[str, str], chosen: Mapping[str, str], counters: Mapping[str, int]
+    folder: Path,
+    here: Mapping[str, str],
+    chosen: Mapping[str, str],
+    imported: Mapping[str, Facts],
+    counters: Mapping[str, int],
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """What run.json says of a run that goes on at these counters, None if it stays as it is; and a line per warning.
 
@@ -47,12 +58,15 @@ def resumed(
     try:
         facts = read(folder)
     except FileNotFoundError:
-        return _lost(folder, "is missing", here, chosen, counters)
+        return _lost(folder, "is missing", here, chosen, imported, counters)
     except (OSError, ValueError) as error:
-        return _lost(folder, f"cannot be used ({shown(reason(error))})", here, chosen, counters)
+        return _lost(folder, f"cannot be used ({shown(reason(error))})", here, chosen, imported, counters)
     warnings, reasons = [], []
     if changed := machine.changes(facts["machine"], here):
         warnings.append(f"resumed on another machine, so not exact to the bit: {', '.join(changed)}")
+        reasons += changed
+    if changed := imports.changes(facts.get("imports", {}), imported):
+        warnings.append(f"resumed with other code, so not exact to the bit: {', '.join(changed)}")
         reasons += changed
     for name, choice in chosen.items():
         before = str(facts.get("chosen", {}).get(name, ""))
@@ -80,17 +94,25 @@ def inexact(why: str, counters: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _lost(
-    folder: Path, what: str, here: Mapping[str, str], chosen: Mapping[str, str], counters: Mapping[str, int]
+    folder: Path,
+    what: str,
+    here: Mapping[str, str],
+    chosen: Mapping[str, str],
+    imported: Mapping[str, Facts],
+    counters: Mapping[str, int],
 ) -> tuple[dict[str, Any], list[str]]:
     why = f"run.json {what}: on which machine the run began is not known"
-    facts = begun("", here, chosen) | inexact(why, counters)
+    facts = begun("", here, chosen, imported) | inexact(why, counters)
     return facts, [f"{folder / FILE} {what}: the run goes on, marked as not exact from here"]
 
 
 def _checked(value: dict[str, Any]) -> dict[str, Any]:
     """The facts, if they are of the form that a run writes. ValueError."""
-    for name in ("machine", "chosen"):
-        part = value.get(name, {})
+    imported = value.get("imports", {})
+    if not isinstance(imported, dict):
+        raise ValueError("expected `imports`, an object of objects")
+    parts = {name: value.get(name, {}) for name in ("machine", "chosen")} | imported
+    for name, part in parts.items():
         if not isinstance(part, dict) or not all(isinstance(item, str) for item in part.values()):
             raise ValueError(f"expected `{name}`, an object of texts")
     if not value.get("machine") or not isinstance(value.get("exact"), bool):

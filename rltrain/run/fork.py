@@ -10,8 +10,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from rltrain import envs
 from rltrain.experiment import config
-from rltrain.run import edits, facts, machine
+from rltrain.run import edits, facts, machine, needs
 from rltrain.run import folder as folders
 from rltrain.run.build import keep_model
 from rltrain.run.checkpoint import Checkpoints
@@ -30,9 +31,11 @@ def fork(run: Path, overrides: Sequence[str], runs_dir: Path, name: str, command
 
     overrides   as for a new run: whatever the state can be loaded into
     """
+    needs.require(run)
     with Lock(run):
         folders.check_own(run)
         experiment = config.load(run / folders.MARKER, overrides)
+        envs.check(experiment.environment)
         store = Checkpoints(run)
         loaded = store.load()
         new = folders.create(runs_dir, name, name)
@@ -42,7 +45,7 @@ def fork(run: Path, overrides: Sequence[str], runs_dir: Path, name: str, command
                 changed = [str(edit) for edit in edits.since(loaded.meta, experiment)]
                 here = machine.facts(experiment.run.threads or machine.cores(), machine.device(experiment))
                 origin = {"run": str(run), "checkpoint": loaded.name, "changed": changed}
-                known = facts.begun(command, here, {}) | {"forked": origin}
+                known = facts.begun(command, here, {}, needs.of(run)) | {"forked": origin}
                 facts.write(new, known | facts.inexact(f"forked from {run} at {loaded.name}", loaded.counters))
                 keep_model(experiment, new)
                 meta = {**loaded.meta, **edits.recorded(experiment)}

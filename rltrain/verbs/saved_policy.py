@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from rltrain import envs, registry
+from rltrain import envs, imports, registry
 from rltrain.core import Array, Hardware, Policy, Scoring
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment.config import Experiment, load
 from rltrain.rng import Streams
-from rltrain.run import build, edits, folder, machine, unverified
-from rltrain.run.reading import Loaded, load_path
+from rltrain.run import build, edits, folder, machine, needs, unverified
+from rltrain.run.reading import NAME, Loaded, load_path
 from rltrain.saved import loading
 
 BEST = "the best of the run by the evaluations made while it trained; --last takes the newest"
@@ -36,6 +37,8 @@ def read(checkpoint: str | Path, runs_dir: Path, last: bool = False) -> SavedRun
     InputError where there is none of this name, CheckpointError for one that is damaged.
     """
     path, chosen = locate(str(checkpoint), runs_dir, last)
+    home = home_of(path)
+    needs.require(home)
     warnings: list[str] = []
     try:
         loaded = load_path(path)
@@ -46,7 +49,8 @@ def read(checkpoint: str | Path, runs_dir: Path, last: bool = False) -> SavedRun
         path, chosen = path.parent.parent, "the newest, since the best of the run is damaged"
         loaded = load_path(path)
     experiment = experiment_of(path, loaded)
-    warnings += loaded.warnings
+    envs.check(experiment.environment)
+    warnings += [*loaded.warnings, *needs.changes(home, experiment.environment.id)]
     warnings += [f"config.yaml was edited since {loaded.name}: {edit}" for edit in edits.since(loaded.meta, experiment)]
     place = path if path.name == loaded.name else path / "checkpoints" / loaded.name
     return SavedRun(place, chosen, loaded, experiment, tuple(warnings))
@@ -71,10 +75,21 @@ def locate(checkpoint: str, runs_dir: Path, last: bool) -> tuple[Path, str]:
     return found, BEST
 
 
+def home_of(path: Path) -> Path:
+    """The run folder of what `locate` returned: a run, or one of its checkpoints."""
+    place = path.resolve()
+    return place.parent.parent if NAME.fullmatch(place.name) and not (place / folder.MARKER).is_file() else place
+
+
+def hand_over(path: Path, environment: Callable[..., Any] | None) -> None:
+    """Register a program's own environment, if there is one, as that of a run or of a checkpoint. InputError."""
+    if environment is not None:
+        imports.hand_over(environment, load(home_of(path) / folder.MARKER).environment.id)
+
+
 def experiment_of(path: Path, loaded: Loaded) -> Experiment:
     """The configuration that a checkpoint was made with, which lies beside it in its run folder."""
-    place = path.resolve()
-    config = (place.parent.parent if place.name == loaded.name else place) / folder.MARKER
+    config = home_of(path) / folder.MARKER
     if not config.is_file():
         raise CheckpointError(f"{path}: its run's {config} is missing; copy the whole run folder")
     experiment = load(config)

@@ -13,7 +13,7 @@ from rltrain.errors import DiskError, DivergedError, EnvironmentFault, RltrainEr
 from rltrain.experiment.config import Experiment, load
 from rltrain.progress import Progress
 from rltrain.run import begin as beginnings
-from rltrain.run import folder
+from rltrain.run import folder, needs
 from rltrain.run.lock import Lock
 from rltrain.run.loop import Run
 from rltrain.verbs.cost import refuse_what_does_not_fit
@@ -33,6 +33,7 @@ def begin(experiment: Experiment, runs_dir: Path, name: str | None, command: str
 
 def resume(place: Path, overrides: Sequence[str] = ()) -> Run:
     """Go on with the run in this folder, with settings that may change. BusyError while another process does."""
+    needs.require(place)
     with Lock(place):  # a run that is in use is busy, however little memory it leaves
         refuse_what_does_not_fit(load(place / folder.MARKER), resumed=True)
     return beginnings.resume(place, overrides)

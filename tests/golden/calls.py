@@ -12,6 +12,7 @@ FILES = {  # models, policies and configs of strangers, right and wrong
     "typo.yaml": "discout: 0.9\nstates:\n  a: {go: a}\n",
     "mixed.yaml": "s0: {a0: 0.5, a2: 0.5}\ns1: a2\ns2: a1\n",
     "foreign.yaml": "s0: a7\ns1: a2\n",
+    "walk.py": "import gymnasium\n",
     "syntax.yaml": "algorithm: {name: dqn\n",
     "tiny.yaml": (
         "algorithm: {name: basic, policy: angle}\nenvironment: CartPole-v1\n"
@@ -254,6 +255,17 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *(f"train {path.relative_to(ROOT)} --dry-run" for path in CONFIGS),
         "train configs/dqn_cartpole.yaml algorithm.hidden='[64, 64]' algorithm.gamma=0.95 -n 1e5 --seed 3 --dry-run",
         "train --algo basic --env CartPole-v1 -n 1e5 algorithm.policy=random --dry-run",
+    ),
+    "trust": (
+        "trust",
+        "trust --list",
+        "trust no_such_package",
+        "trust walk.py",
+        "trust --list",
+        "trust --list --json",
+        "trust --remove walk",
+        "trust --remove walk.py",
+        "trust --list",
     ),
     "errors": (
         "",

@@ -78,15 +78,16 @@ def transcript(calls: tuple[str, ...], place: Path) -> str:
     (place / "runs").mkdir()
     for name, text in FILES.items():
         (place / name).write_text(text, encoding="utf-8")
-    with contextlib.chdir(place), plain_terminal():
+    with contextlib.chdir(place), plain_terminal(place):
         return "\n".join(steady(call(words), place) for words in calls)
 
 
 @contextlib.contextmanager
-def plain_terminal() -> Iterator[None]:
-    """A terminal of WIDTH columns without colour, whatever this one is."""
+def plain_terminal(place: Path) -> Iterator[None]:
+    """A terminal of WIDTH columns without colour, whatever this one is, of a person whose settings are in `place`."""
     before = dict(os.environ)
     os.environ.update({"COLUMNS": str(WIDTH), "LINES": "40", "NO_COLOR": "1", "TERM": "dumb"})
+    os.environ["XDG_CONFIG_HOME"] = str(place / "settings")
     try:
         yield
     finally:

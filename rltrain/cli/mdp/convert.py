@@ -17,6 +17,7 @@ def convert_command(
         typer.Argument(metavar="TARGET", help=".yaml .npz .csv .mdp, or to look at: .dot .prism", show_default=False),
     ],
     settings: options.Settings = None,
+    imports: options.Imports = None,
     minimize: options.Minimize = False,
     strict: options.Strict = False,
     discount: Annotated[

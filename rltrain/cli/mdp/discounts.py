@@ -13,6 +13,7 @@ from rltrain.cli.mdp import options
 def discounts_command(
     model: options.ModelName = None,
     settings: options.Settings = None,
+    imports: options.Imports = None,
     minimize: options.Minimize = False,
     strict: options.Strict = False,
     low: Annotated[str, typer.Option("--from", metavar="G", help="The least discount, as 0.5 or 1/2.")] = "0.5",

@@ -10,6 +10,7 @@ from rltrain.errors import InputError
 def evaluate_command(
     model: options.ModelName = None,
     settings: options.Settings = None,
+    imports: options.Imports = None,
     policy: options.PolicyName = "optimal",
     discount: options.Discount = None,
     minimize: options.Minimize = False,

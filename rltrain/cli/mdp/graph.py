@@ -14,6 +14,7 @@ from rltrain.errors import InputError
 def graph_command(
     model: options.ModelName = None,
     settings: options.Settings = None,
+    imports: options.Imports = None,
     minimize: options.Minimize = False,
     strict: options.Strict = False,
     output: Annotated[

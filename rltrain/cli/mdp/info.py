@@ -8,6 +8,7 @@ from rltrain.cli.mdp import options
 def info_command(
     model: options.ModelName = None,
     settings: options.Settings = None,
+    imports: options.Imports = None,
     minimize: options.Minimize = False,
     strict: options.Strict = False,
     json: options.Json = False,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rltrain.cli.options import Imports as Imports
 from rltrain.errors import InputError
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from rltrain.errors import InputError
 def simulate_command(
     model: options.ModelName = None,
     settings: options.Settings = None,
+    imports: options.Imports = None,
     minimize: options.Minimize = False,
     strict: options.Strict = False,
     policy: Annotated[

@@ -43,6 +43,7 @@ def solve_command(
     context: typer.Context,
     model: options.ModelName = None,
     settings: options.Settings = None,
+    imports: options.Imports = None,
     discount: options.Discount = None,
     minimize: options.Minimize = False,
     strict: options.Strict = False,

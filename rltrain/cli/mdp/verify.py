@@ -16,6 +16,7 @@ def verify_command(
     ],
     model: options.ModelName = None,
     settings: options.Settings = None,
+    imports: options.Imports = None,
     tolerance: Annotated[
         float | None, typer.Option(metavar="X", help=f"What may be lost in a state; else {options.TOLERANCE:g}.")
     ] = None,

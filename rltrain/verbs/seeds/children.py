@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from rltrain import imports
 from rltrain.errors import DivergedError
 from rltrain.experiment.config import Experiment
 from rltrain.plain_files import open_plain
@@ -136,7 +137,7 @@ class Children:
         else:
             where = ["--runs-dir", str(self.group.folder), "--name", member.name]
             what = ["train", str(self.group.config), "--seed", str(seed), *where]
-        return [*interpreter(), "-m", "rltrain", *what, "--quiet", "--stop-with-input"]
+        return [*interpreter(), "-m", "rltrain", *what, *imports.flags(), "--quiet", "--stop-with-input"]
 
     def _listen(self, child: Child) -> list[str]:
         """The warnings among the whole lines that the child has said since; the others are kept."""

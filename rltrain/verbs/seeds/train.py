@@ -12,6 +12,7 @@ from typing import Literal
 from rltrain.errors import RltrainError
 from rltrain.experiment.config import Experiment, parse_duration
 from rltrain.report import curve
+from rltrain.run import needs
 from rltrain.run.group import SeedGroup
 from rltrain.run.lock import Lock
 from rltrain.verbs.plot import plot
@@ -131,6 +132,8 @@ class SeedsTraining:
 
 def unfinished(group: SeedGroup, overrides: Sequence[str], jobs: int | None) -> tuple[Experiment, list[int], int]:
     """The group's experiment with these settings, the seeds that are not at its end, and how many may run at once."""
+    for seed in group.seeds:
+        needs.require(group.member(seed))
     with Lock(group.folder):  # a group that is in use is busy, however little memory it leaves
         experiment = group.experiment(overrides)
         due = [seed for seed in group.seeds if not group.finished(seed, experiment)]
