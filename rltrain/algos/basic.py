@@ -75,7 +75,8 @@ class HardCoded:
             self._played += 1
             self.env_steps += int((~now.last).sum())  # the step after `last` opens a game and plays nothing
             self._waiting = self.episodes.add(self._now)
-            if self._limits and not self._waiting and reached(self._limits, self.counters):
+            over = self._waiting or self._played == MAX_STEPS
+            if self._limits and not over and reached(self._limits, self.counters):
                 return self.so_far()
         self._played = 0
         last = math.nan
@@ -132,7 +133,7 @@ class HardCoded:
         self._squares = returns.number("1", 0.0) if counted else math.nan
         self._now = resumed(self.env, saved)
         self.episodes.load(saved.part("episodes"))
-        self._played = saved.integer("played", 1, MAX_STEPS - 1) if "played" in saved else 0
+        self._played = saved.integer("played", 1, MAX_STEPS) if "played" in saved else 0
 
 
 def load_policy(config: BasicConfig, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:

@@ -27,6 +27,10 @@ def resume_command(
     fork: Annotated[
         str | None, typer.Option(metavar="NAME", help="Go on in a new run of this name, where any setting may change.")
     ] = None,
+    new_episodes: Annotated[
+        bool,
+        typer.Option("--new-episodes", help="Leave the episodes that were under way behind; do not play them again."),
+    ] = False,
     quiet: QuietFlag = False,
     progress: ProgressFlag = False,
     stop_with_input: WithInput = False,
@@ -36,32 +40,47 @@ def resume_command(
         signals.stop_with_input()
     flags = as_overrides(total_timesteps, None, None, None, max_wall)
     if fork is not None:
+        if new_episodes:
+            raise InputError(f"--new-episodes: resume {run} without --fork first, or the new run with it")
         raise typer.Exit(fork_run(run, fork, [*(overrides or []), *flags], runs_dir=runs_dir, quiet=quiet, jobs=jobs))
-    raise typer.Exit(go_on(run, [*(overrides or []), *flags], runs_dir=runs_dir, quiet=quiet, jobs=jobs))
+    settings = [*(overrides or []), *flags]
+    raise typer.Exit(go_on(run, settings, runs_dir=runs_dir, quiet=quiet, jobs=jobs, new_episodes=new_episodes))
 
 
-def go_on(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool, jobs: int | None) -> int:
+def go_on(
+    run: str,
+    overrides: Sequence[str] = (),
+    *,
+    runs_dir: Path,
+    quiet: bool,
+    jobs: int | None,
+    new_episodes: bool = False,
+) -> int:
     """Go on with a run, or with the runs of several seeds that lie together. Returns the exit code."""
     from rltrain.run import group
 
     found = group.find(runs_dir, run)
     if found is not None:
+        if new_episodes:
+            raise InputError(f"--new-episodes: it is for one run; name one of {run}, such as {run}/s0")
         from rltrain.cli.seeds.verb import resume_seeds
 
         return resume_seeds(found, overrides, jobs=jobs, quiet=quiet)
     if jobs is not None:
         raise InputError(f"--jobs {jobs}: {run} is one run; it is for those of several seeds (train --seeds)")
-    return resume_run(run, overrides, runs_dir=runs_dir, quiet=quiet)
+    return resume_run(run, overrides, runs_dir=runs_dir, quiet=quiet, new_episodes=new_episodes)
 
 
-def resume_run(run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool = False) -> int:
+def resume_run(
+    run: str, overrides: Sequence[str] = (), *, runs_dir: Path, quiet: bool = False, new_episodes: bool = False
+) -> int:
     """Go on with a run. Returns the exit code."""
     from rltrain.run import folder
     from rltrain.verbs.train import resume
 
     found = folder.find(runs_dir, run)
     with keeping_crashes(found):
-        resumed = resume(found, overrides)
+        resumed = resume(found, overrides, new_episodes)
     return drive(resumed, quiet)
 
 

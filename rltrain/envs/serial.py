@@ -131,8 +131,8 @@ class Serial:
             self._replay(index)
         if fingerprint(self._obs) != fingerprint_then:
             raise NotReplayedError(
-                f"{self.spec.id}: replaying the episode did not reproduce the saved observations. "
-                "Its version may have changed, or its course is not a function of seed and actions"
+                f"{self.spec.id}: replaying the episode did not reproduce the saved observations: its version has"
+                " changed, or its course is not a function of seed and actions"
             )
 
     def go_on_from(self, step: Step) -> Step:

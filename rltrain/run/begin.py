@@ -6,17 +6,22 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rltrain import imports
+from rltrain import envs, imports
+from rltrain.core import State
+from rltrain.envs.left_behind import leaves_behind, left_behind
+from rltrain.errors import NotReplayedError
 from rltrain.experiment import config
 from rltrain.experiment.config import Experiment
 from rltrain.imports import Facts
 from rltrain.run import edits, facts, machine, other_versions, reserve
 from rltrain.run import folder as folders
 from rltrain.run.build import Parts, build, experiment_of, keep_model
+from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.disk import REAL, Disk
 from rltrain.run.lock import Lock
 from rltrain.run.loop import Run
 from rltrain.run.own_files import write_small
+from rltrain.run.reading import Loaded
 from rltrain.saved import loading
 
 
@@ -26,13 +31,14 @@ def create(experiment: Experiment, runs_dir: Path, name: str | None, command: st
     `name` None: the algorithm's, the environment's and the next free number. `command`: what was typed, for run.json.
     """
     stem = f"{experiment.algorithm_name}-{experiment.environment.name.split('/')[-1]}"
-    parts = build(experiment)  # before the folder: what cannot be built leaves nothing behind
+    differing = _differing(experiment)
+    parts = build(experiment, repeats=not differing)  # before the folder: what cannot be built leaves nothing behind
     folder = folders.create(runs_dir, name, stem, disk)
     run = _run_in(folder, folders.lock_new(folder), parts, disk)
     began = time.monotonic()
     try:
-        run.warnings += _try_disk(folder)
-        facts.write(folder, facts.begun(command, _machine(run), run.chosen, _imported(run)), disk)
+        run.warnings += [*_not_exact(differing), *_try_disk(folder)]
+        facts.write(folder, facts.begun(command, _machine(run), run.chosen, _imported(run), differing), disk)
         keep_model(experiment, folder, disk)
         # Last, since it makes the folder a run that can be resumed.
         write_small(folder / folders.MARKER, experiment.to_yaml(), disk)
@@ -44,23 +50,30 @@ def create(experiment: Experiment, runs_dir: Path, name: str | None, command: st
     return run
 
 
-def resume(folder: Path, overrides: Sequence[str] = (), disk: Disk = REAL) -> Run:
+def resume(folder: Path, overrides: Sequence[str] = (), disk: Disk = REAL, new_episodes: bool = False) -> Run:
     """A run that goes on where its newest good checkpoint stands; from its beginning if it was killed before its first.
 
     InputError for an override, or an edit of config.yaml, that would make it another experiment.
+
+    new_episodes   leave the running episodes behind rather than play them again
     """
     lock = Lock(folder)
     try:
         folders.check_own(folder)
         experiment = experiment_of(folder, overrides)
         written = config.load(folder / folders.MARKER)
-        run = Run(build(experiment), folder, lock, disk)
+        differing = [] if Checkpoints(folder).names() else _differing(experiment)
+        run = Run(build(experiment, repeats=not differing), folder, lock, disk)
     except BaseException:
         lock.release()
         raise
     try:
-        run.warnings += _try_disk(folder)
-        _restore(run, written)
+        run.warnings += [*_not_exact(differing), *_try_disk(folder)]
+        if run.checkpoints.names():
+            _restore(run, written, new_episodes)
+        else:
+            run.warnings.append("no checkpoint yet: the run starts from its beginning")
+            _look_at_machine(run, differing)
         if experiment != written:
             write_small(folder / folders.MARKER, experiment.to_yaml(), disk)
     except BaseException:
@@ -80,25 +93,59 @@ def _run_in(folder: Path, lock: Lock, parts: Parts, disk: Disk) -> Run:
         raise
 
 
-def _restore(run: Run, written: Experiment) -> None:
+def _differing(experiment: Experiment) -> list[str]:
+    """That an environment does not repeat itself, and why; nothing where it was not seen."""
+    why = envs.varies(experiment.environment, experiment.task)
+    return [] if why is None else [f"{experiment.environment.name} does not repeat itself: {why}"]
+
+
+def _not_exact(differing: Sequence[str]) -> list[str]:
+    return [f"{each}; so the run is not exact, and a resume begins new episodes" for each in differing]
+
+
+def _restore(run: Run, written: Experiment, new_episodes: bool) -> None:
     """Load the newest whole checkpoint; `written` is what config.yaml says. InputError if it was edited since."""
-    if not run.checkpoints.names():
-        _look_at_machine(run)
-        run.warnings.append("no checkpoint yet: the run starts from its beginning")
-        return
     loaded = run.checkpoints.load()
     run.warnings += [*loaded.warnings, *edits.check(run.folder, loaded.meta, written)]
     run.clock.go_on(loaded.meta)
-    with loading(loaded.name):
-        run.load(loaded.state)
-    run.warnings += other_versions.warnings(loaded.name, loaded.state, run.save())
+    state, why = _loaded(run, loaded, new_episodes)
+    run.warnings += other_versions.warnings(loaded.name, state, run.save())
     run.scores.recall(run.folder)
-    _look_at_machine(run)
+    anew = leaves_behind(state)
+    if anew:
+        run.warnings.append(f"{why}; the episodes that were under way are left behind, and new ones begin")
+    _look_at_machine(run, ["new episodes"] if anew else [])
 
 
-def _look_at_machine(run: Run) -> None:
-    """Whether the run can go on to the bit here, and what to say where it cannot."""
-    run.new_facts, warnings = facts.resumed(run.folder, _machine(run), run.chosen, _imported(run), run.counters)
+def _loaded(run: Run, loaded: Loaded, new_episodes: bool) -> tuple[State, str]:
+    """Load a checkpoint, without its running episodes if they cannot be played again: its state then, and why.
+
+    They are left behind where nothing but the environment can be the cause. NotReplayedError where something else may.
+    """
+    name = run.experiment.environment.name
+    with loading(loaded.name):
+        if new_episodes:
+            state = left_behind(loaded.state)
+            run.load(state)
+            return state, "as asked for"
+        try:
+            run.load(loaded.state)
+            return loaded.state, f"{name} does not repeat itself"
+        except NotReplayedError as error:
+            if changed := facts.changed(run.folder, _machine(run), _imported(run)):
+                raise NotReplayedError(
+                    f"{error}. Since the run began this has changed: {', '.join(changed)}. Go back to what it was,"
+                    f" or go on with new episodes: rltrain resume {run.folder} --new-episodes"
+                ) from error
+            state = left_behind(loaded.state)
+            run.load(state)
+            return state, f"{error}; it does not repeat itself"
+
+
+def _look_at_machine(run: Run, also: Sequence[str]) -> None:
+    """Whether the run can go on to the bit here, and what to say where it cannot; `also`: why else not."""
+    here, imported = _machine(run), _imported(run)
+    run.new_facts, warnings = facts.resumed(run.folder, here, run.chosen, imported, run.counters, also)
     run.warnings += warnings
 
 

@@ -31,14 +31,17 @@ class Parts(NamedTuple):
     threads: int
 
 
-def build(experiment: Experiment) -> Parts:
-    """Environments and algorithm, from the run's seed. MissingError, InputError, OutOfMemoryError."""
+def build(experiment: Experiment, repeats: bool = True) -> Parts:
+    """Environments and algorithm, from the run's seed. MissingError, InputError, OutOfMemoryError.
+
+    repeats   whether a load may play the environments' running episodes again
+    """
     run = experiment.run
     sinks.check(run.sinks)
     threads = run.threads or machine.cores()
     rng = Streams(run.seed)
     allocator.keep_freed_memory()
-    env = world(experiment, threads)
+    env = world(experiment, threads, repeats)
     made = algorithm(experiment, experiment.algorithm, env, rng, Hardware(run.device, threads))
     check_counters(experiment, made)
     return Parts(experiment, rng, env, made, threads)
@@ -67,10 +70,10 @@ def doubts(experiment: Experiment, spec: EnvSpec) -> list[str]:
     return [*found, *registry.plugin(experiment.algorithm_name).doubts(experiment.algorithm, spec, budget)]
 
 
-def world(experiment: Experiment, cores: int = 1) -> Env:
+def world(experiment: Experiment, cores: int = 1, repeats: bool = True) -> Env:
     """What the algorithm learns from, played by all cores; where it learns on a GPU, by all but one, and in parts."""
     gpu = cores > 2 and experiment.task == "env" and machine.device(experiment) != "cpu"
-    return envs.make(experiment.environment, task=experiment.task, threads=cores - gpu, in_parts=gpu)
+    return envs.make(experiment.environment, task=experiment.task, threads=cores - gpu, in_parts=gpu, repeats=repeats)
 
 
 def algorithm(experiment: Experiment, settings: BaseModel, env: Env, rng: Streams, hardware: Hardware) -> Algorithm:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,18 @@ FORMAT = 1
 
 
 def begun(
-    command: str, here: Mapping[str, str], chosen: Mapping[str, str], imported: Mapping[str, Facts]
+    command: str,
+    here: Mapping[str, str],
+    chosen: Mapping[str, str],
+    imported: Mapping[str, Facts],
+    also: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What run.json says of a run that begins.
 
     here       `machine.facts` of this machine
     chosen     {setting: choice} for each setting that was left to the machine
     imported   `imports.used_by` its environment
+    also       why it cannot be exact, beside what is known of the machine
     """
     facts: dict[str, Any] = {"format": FORMAT, "command": command, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
     facts["machine"] = dict(here)
@@ -39,9 +44,18 @@ def begun(
         facts["chosen"] = dict(chosen)
     if imported:
         facts["imports"] = {name: dict(found) for name, found in imported.items()}
-    if here["device"] != "cpu":
-        return facts | {"exact": False, "why": "sums on a GPU are not in a fixed order"}
-    return facts | {"exact": True}
+    reasons = ["sums on a GPU are not in a fixed order"] if here["device"] != "cpu" else []
+    reasons += also
+    return facts | ({"exact": False, "why": "; ".join(reasons)} if reasons else {"exact": True})
+
+
+def changed(folder: Path, here: Mapping[str, str], imported: Mapping[str, Facts]) -> list[str]:
+    """What is otherwise than when the run began, a clause each; one that it is not known if run.json cannot tell."""
+    try:
+        then = read(folder)
+        return machine.changes(then["machine"], here) + imports.changes(then.get("imports", {}), imported)
+    except (OSError, ValueError):
+        return [f"{FILE}, which would say it, cannot be read"]
 
 
 def resumed(
@@ -50,10 +64,12 @@ def resumed(
     chosen: Mapping[str, str],
     imported: Mapping[str, Facts],
     counters: Mapping[str, int],
+    also: Sequence[str] = (),
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """What run.json says of a run that goes on at these counters, None if it stays as it is; and a line per warning.
 
     A run that was exact to the bit and goes on elsewhere says from here on: exact false, why, exact_until. It stays so.
+    So does one that goes on with what is named in `also`, such as new episodes.
     """
     try:
         facts = read(folder)
@@ -61,7 +77,7 @@ def resumed(
         return _lost(folder, "is missing", here, chosen, imported, counters)
     except (OSError, ValueError) as error:
         return _lost(folder, f"cannot be used ({shown(reason(error))})", here, chosen, imported, counters)
-    warnings, reasons = [], []
+    warnings, reasons = [], [*also]
     if changed := machine.changes(facts["machine"], here):
         warnings.append(f"resumed on another machine, so not exact to the bit: {', '.join(changed)}")
         reasons += changed

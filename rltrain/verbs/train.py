@@ -31,12 +31,15 @@ def begin(experiment: Experiment, runs_dir: Path, name: str | None, command: str
     return beginnings.create(experiment, runs_dir, name, command)
 
 
-def resume(place: Path, overrides: Sequence[str] = ()) -> Run:
-    """Go on with the run in this folder, with settings that may change. BusyError while another process does."""
+def resume(place: Path, overrides: Sequence[str] = (), new_episodes: bool = False) -> Run:
+    """Go on with the run in this folder, with settings that may change. BusyError while another process does.
+
+    new_episodes   leave the running episodes behind rather than play them again
+    """
     needs.require(place)
     with Lock(place):  # a run that is in use is busy, however little memory it leaves
         refuse_what_does_not_fit(load(place / folder.MARKER), resumed=True)
-    return beginnings.resume(place, overrides)
+    return beginnings.resume(place, overrides, new_episodes=new_episodes)
 
 
 def state_after(error: BaseException) -> str:

@@ -59,14 +59,14 @@ class Raises(Plain):
 
 
 class RaisesLate(Plain):
-    """After 300 steps of all its objects, unless `mended`."""
+    """After 1,200 steps of all its objects, unless `mended`: most of them are played before training, to compare."""
 
     steps = 0
     mended = False
 
     def step(self, action):
         RaisesLate.steps += 1
-        if RaisesLate.steps > 300 and not RaisesLate.mended:
+        if RaisesLate.steps > 1_200 and not RaisesLate.mended:
             raise RuntimeError("the simulator lost its socket")
         return super().step(action)
 

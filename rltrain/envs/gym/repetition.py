@@ -12,6 +12,7 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -38,21 +39,38 @@ class Answered(NamedTuple):
     discount: float
     last: bool
     mask: bytes
+    tells_mask: bool
 
     def difference(self, other: Answered) -> str:
         """What differs, in a word or two."""
-        names = ("the observation", "the reward", "the end", "the end", "the mask")
+        names = ("the observation", "the reward", "the end", "the end", "the mask", "the mask")
         return next(name for name, one, two in zip(names, self, other, strict=True) if one != two)
 
 
 def why_not(settings: EnvironmentConfig, task: str = "env") -> str | None:
     """How an environment was seen not to repeat itself, in a clause. None: it was not.
 
-    EnvironmentFault for what it must not do, and for a mask of actions that it gives from a step on and not from reset.
+    EnvironmentFault for a mask of actions that it gives from a step on and not from the reset. What else it does that
+    it must not shows when it is played.
     """
+    first: list[Answered] = []
+    try:
+        found = _compare(settings, task, first)
+    except EnvironmentFault:
+        found = None
+    for before, each in pairwise(first):
+        if each.tells_mask and not before.tells_mask and not before.last:
+            raise EnvironmentFault(
+                f"{settings.id}: a step gave info['action_mask'], and the reset before it gave none; give one from the"
+                " reset on, or nothing can respect it"
+            )
+    return found
+
+
+def _compare(settings: EnvironmentConfig, task: str, first: list[Answered]) -> str | None:
+    """Play the first course, which is added to `first`, and the others."""
     with closing(foreign.make(settings)) as env:
         spec, game = _game(settings, env, task)
-        first = []
         until = time.monotonic() + SECONDS
         for each in _course(game, spec, env, seed=0):
             first.append(each)
@@ -63,11 +81,7 @@ def why_not(settings: EnvironmentConfig, task: str = "env") -> str | None:
         again = _first_difference(first, _course(game, spec, env, seed=0), AGAIN)
         if again is not None:
             return again
-        try:
-            second = foreign.make(settings)
-        except EnvironmentFault:  # there can be no two of them at a time
-            return None
-        with closing(second):
+        with closing(foreign.make(settings)) as second:
             other = _course(_game(settings, second, task)[1], spec, second, seed=0)
             beside = zip(other, _course(game, spec, env, seed=2), strict=False)
             return _first_difference(first, (each for each, _ in beside), BESIDE)
@@ -88,16 +102,10 @@ def _course(game: SeededGame, spec: EnvSpec, env: Foreign, seed: int) -> Iterato
     while True:
         if last:
             obs, reward, discount, last = game.reset(derive(seed, "games", episode)), 0.0, 1.0, False
-            told = env.tells_mask
             episode += 1
         else:
             action = spec.actions.sample(stream, 1, None if mask is None else mask[None])
             obs, reward, discount, last = game.step(action[0] if spec.actions.shape else action.item())
-            if env.tells_mask and not told and spec.actions.mask_width:
-                raise EnvironmentFault(
-                    f"{env.name}: a step gave info['action_mask'], and the reset before it gave none; give one from the"
-                    " reset on, or nothing can respect it"
-                )
         mask = game.mask if spec.masked else None
         yield Answered(
             hashlib.sha256(np.ascontiguousarray(obs).tobytes()).hexdigest(),
@@ -105,6 +113,7 @@ def _course(game: SeededGame, spec: EnvSpec, env: Foreign, seed: int) -> Iterato
             discount,
             last,
             b"" if mask is None else mask.tobytes(),
+            env.tells_mask and spec.actions.mask_width > 0,
         )
 
 
