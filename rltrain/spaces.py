@@ -181,14 +181,16 @@ def laid_out(named: Sequence[tuple[str, tuple[int, ...], str, int]]) -> tuple[tu
     return tuple(found), width, "uint8" if packed else "float32"
 
 
-def nth_possible(mask: Array, uniform: Array) -> Array:
-    """Of each row of mask [N, n] a column that is True, [N] int64: all are as likely if uniform [N] is in [0, 1).
+def possible(mask: Array) -> Array:
+    """Mask [N, n] of one choice, all True in a row without any: an environment that masks everything masks nothing."""
+    return np.asarray(mask | ~mask.any(axis=1, keepdims=True))
 
-    A row without any is taken as one in which all are possible: an environment that masks everything masks nothing.
-    """
-    possible = mask | ~mask.any(axis=1, keepdims=True)
-    rank = (uniform * possible.sum(axis=1)).astype(np.int64)
-    return np.asarray((np.cumsum(possible, axis=1) > rank[:, None]).argmax(axis=1))
+
+def nth_possible(mask: Array, uniform: Array) -> Array:
+    """Of each row of mask [N, n] something `possible`, [N] int64: all are as likely if uniform [N] is in [0, 1)."""
+    able = possible(mask)
+    rank = (uniform * able.sum(axis=1)).astype(np.int64)
+    return np.asarray((np.cumsum(able, axis=1) > rank[:, None]).argmax(axis=1))
 
 
 def combinations(space: MultiDiscrete) -> Array:

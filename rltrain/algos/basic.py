@@ -32,10 +32,12 @@ class BasicConfig(BaseModel):
 
     policy: rules.Name = Field(
         default="random",
-        description="the rule: angle and angle_velocity for CartPole, energy for MountainCar and Acrobot, bounce for"
-        " RobotVacuum",
+        description="the rule: angle and angle_velocity for CartPole, energy for MountainCar, Acrobot and Pendulum,"
+        " bounce for RobotVacuum",
     )
-    action: int = Field(default=0, ge=0, le=10_000, description="the action of the rule `constant`")
+    action: rules.Constant = Field(
+        default=0, description="the action of the rule `constant`; of several choices or numbers a list, or one for all"
+    )
 
 
 class HardCoded:
@@ -71,7 +73,7 @@ class HardCoded:
     def step(self) -> Metrics:
         while self._played < MAX_STEPS and not self._waiting:
             now = self._now
-            self._now = self.env.step(self._policy.act(now.obs))
+            self._now = self.env.step(self._policy.act(now.obs, now.mask))
             self._played += 1
             self.env_steps += int((~now.last).sum())  # the step after `last` opens a game and plays nothing
             self._waiting = self.episodes.add(self._now)
@@ -141,4 +143,10 @@ def load_policy(config: BasicConfig, spec: EnvSpec, state: Mapping[str, Any], ha
     return rules.make(config.policy, spec, np.random.default_rng(0), config.action)
 
 
-PLUGIN = AlgorithmPlugin(config=BasicConfig, make=HardCoded, budget={"episodes": 500}, load_policy=load_policy)
+PLUGIN = AlgorithmPlugin(
+    config=BasicConfig,
+    make=HardCoded,
+    budget={"episodes": 500},
+    actions=("discrete", "multi_discrete", "continuous"),
+    load_policy=load_policy,
+)

@@ -215,6 +215,7 @@ PLUGIN = AlgorithmPlugin(
     make=make,
     budget={"generations": 100},
     num_envs=100,
+    actions=("discrete", "multi_discrete", "continuous"),
     cost=cost,
     load_policy=load_policy,
     summary_lines=summary_lines,

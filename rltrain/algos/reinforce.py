@@ -10,7 +10,8 @@ what a state is worth, and the score is the advantage over that, by generalised 
 
 One step is one update: so many whole games with the weights as they are, then one step of Adam along the mean gradient
 over all their actions, in one batched pass. Every update starts its games anew from a seed of its own, so between two
-steps no game is running. The network is plain numpy: no deep-learning library is loaded.
+steps no game is running. Actions may be one of some, several choices or numbers: `policies.distributions`. The network
+is plain numpy: no deep-learning library is loaded.
 """
 
 from __future__ import annotations
@@ -26,21 +27,15 @@ from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics
 from rltrain.envs.episodes import Episodes
 from rltrain.errors import DivergedError, InputError
 from rltrain.experiment.settings import STRICT
-from rltrain.policies import mlp, whole_games
+from rltrain.policies import distributions, inputs, mlp, whole_games
 from rltrain.policies.adam import Adam
-from rltrain.policies.policy_gradient import (
-    SoftmaxPolicy,
-    advantages,
-    draw,
-    logits,
-    normalized,
-    policy_gradient,
-    returns_to_go,
-    value_gradient,
-)
+from rltrain.policies.distributions import Categorical, Distribution
+from rltrain.policies.policy_gradient import advantages, normalized, policy_gradient, returns_to_go, value_gradient
+from rltrain.policies.trained import DistributionPolicy, SoftmaxPolicy
 from rltrain.policies.whole_games import WholeGames
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
+from rltrain.spaces import Discrete
 
 
 class ReinforceConfig(BaseModel):
@@ -80,6 +75,12 @@ class ReinforceConfig(BaseModel):
     output_gain: float = Field(
         0.1, gt=0, le=10, description="The last layer's first weights are multiplied by this; small: nearly uniform."
     )
+    log_std_init: float = Field(
+        0.0,
+        ge=-10,
+        le=10,
+        description="Of actions that are numbers: log of the deviation at first, in halves of bounds.",
+    )
     act: Literal["greedy", "sample"] = Field(
         "greedy", description="How the trained policy plays: its likeliest action, or as it did in training."
     )
@@ -91,12 +92,16 @@ class Reinforce:
     def __init__(self, config: ReinforceConfig, env: Env, rng: Streams, hardware: Hardware) -> None:
         self.config, self.env, self.spec, self._seed = config, env, env.spec, rng.seed
         check(config, env.spec)
+        self._distribution, self._read = distribution_of(config, env.spec), inputs.reader(env.spec)
         self._act_stream = rng.numpy("act")
         variance = {"lecun": 1.0, "he": 2.0}[config.initializer]
         self.weights = mlp.initial(layer_sizes(config, env.spec), rng.numpy("init"), variance, config.output_gain)
-        self._adam = Adam(self.weights)
-        inputs = self.weights[0].shape[0]
-        self.value = mlp.initial([inputs, *config.hidden, 1], rng.numpy("init value"), output_gain=config.output_gain)
+        self.free = self._distribution.initial()
+        self._learned = [*self.weights, *self.free]
+        self._adam = Adam(self._learned)
+        self.value = mlp.initial(
+            [inputs.size(env.spec), *config.hidden, 1], rng.numpy("init value"), output_gain=config.output_gain
+        )
         self._value_adam = Adam(self.value)
         self.episodes = Episodes(env.spec.num_envs)
         self.env_steps = self.updates = 0
@@ -114,14 +119,15 @@ class Reinforce:
     def step(self) -> Metrics:
         config = self.config
         seed = derive(self._seed, "games", self.updates)
-        games = whole_games.play(self.env, self._sample, config.games_per_update, seed)
+        games = self.play(config.games_per_update, seed)
         games = games._replace(reward=games.reward * config.reward_scale)
         score, target = (each[games.played] for each in self._scores(games))
-        obs, action = games.obs[:-1][games.played], games.action[games.played]
+        obs, drawn = games.obs[:-1][games.played], games.drawn[games.played]
+        mask = None if games.mask is None else games.mask[games.played]
         if config.normalize_scores:
             score = normalized(score)
         gradients, entropy = policy_gradient(
-            self.weights, obs, action, score, config.activation, config.ent_coef, self.spec.num_actions
+            self.weights, self.free, self._distribution, obs, drawn, score, mask, config.activation, config.ent_coef
         )
         gradients, norm = mlp.clipped(gradients, config.max_grad_norm)
         if not math.isfinite(norm):
@@ -132,7 +138,7 @@ class Reinforce:
         self._adam.step(gradients, self._learning_rate())
         loss = self._fit_value(obs, target) if config.baseline == "value" else math.nan
         returns = self.episodes.add_games(games.reward / config.reward_scale, games.last, games.played)
-        self.env_steps += len(action)
+        self.env_steps += len(drawn)
         self.updates += 1
         return {
             **self.episodes.metrics(),
@@ -142,10 +148,14 @@ class Reinforce:
             "loss/value": loss,
         }
 
-    def _sample(self, obs: Array) -> Array:
-        """An action [N] for each row of obs [N, in], drawn with its probability."""
-        z = logits(self.weights, obs, self.config.activation, self.spec.num_actions)
-        return draw(np.exp(z - z.max(axis=1, keepdims=True)), self._act_stream)
+    def play(self, games: int, seed: int) -> WholeGames:
+        """So many whole games with the weights as they are."""
+        return whole_games.play(self.env, self._read, self._draw, self._distribution.taken, games, seed)
+
+    def _draw(self, obs: Array, mask: Array | None) -> Array:
+        """What is drawn for each row of obs [N, in], with its probability: [N, *action]."""
+        out = mlp.forward(self.weights, obs, self.config.activation)
+        return self._distribution.draw(out, self.free, mask, self._act_stream)
 
     def _scores(self, games: WholeGames) -> tuple[Array, Array]:
         """Of every action [T, N]: how well it did, and what the value of its state should be."""
@@ -153,8 +163,8 @@ class Reinforce:
         if config.baseline == "none":
             score = returns_to_go(games.reward, games.last, config.gamma)
             return score, score
-        inputs = games.obs.reshape(-1, games.obs.shape[-1])
-        value = mlp.forward(self.value, inputs, config.activation).reshape(games.obs.shape[:2])
+        rows = games.obs.reshape(-1, games.obs.shape[-1])
+        value = mlp.forward(self.value, rows, config.activation).reshape(games.obs.shape[:2])
         score = advantages(games.reward, games.discount, games.last, value, config.gamma, config.gae_lambda)
         return score, score + value[:-1]
 
@@ -182,12 +192,11 @@ class Reinforce:
     # What it has learned
 
     def policy(self) -> Policy:
-        weights = [part.copy() for part in self.weights]
-        return _policy(self.config, weights, self.spec.num_actions, derive(self._seed, "policy"))
+        return _policy(self.config, self.spec, [part.copy() for part in self._learned], derive(self._seed, "policy"))
 
     def save(self) -> State:
         return {
-            "weights": [part.copy() for part in self.weights],
+            "weights": [part.copy() for part in self._learned],
             "adam": self._adam.save(),
             "value": [part.copy() for part in self.value],
             "value_adam": self._value_adam.save(),
@@ -198,7 +207,7 @@ class Reinforce:
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
-        saved.fill_list("weights", self.weights)
+        saved.fill_list("weights", self._learned)
         saved.fill_list("value", self.value)
         self._adam.load(saved.part("adam"))
         self._value_adam.load(saved.part("value_adam"))
@@ -210,15 +219,16 @@ class Reinforce:
 def load_policy(config: ReinforceConfig, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state. CheckpointError for weights of another network."""
     check(config, spec)
-    shapes = mlp.shapes(layer_sizes(config, spec))
+    free = distribution_of(config, spec).initial()
+    shapes = [*mlp.shapes(layer_sizes(config, spec)), *(part.shape for part in free)]
     saved = Saved.of(state).listed("weights", len(shapes))
-    weights = [saved.array(str(number), "float64", shape) for number, shape in enumerate(shapes)]
-    return _policy(config, weights, spec.num_actions, seed=0)
+    learned = [saved.array(str(number), "float64", shape) for number, shape in enumerate(shapes)]
+    return _policy(config, spec, learned, seed=0)
 
 
 def check(config: ReinforceConfig, spec: EnvSpec) -> None:
     """InputError for an environment without vectors or an end, and for an output that does not fit its actions."""
-    if spec.obs_dtype == "uint8":
+    if spec.obs_dtype == "uint8" and not spec.parts:
         raise InputError(
             f"environment.id: {spec.id} shows images; reinforce learns from vectors of numbers, dqn from both"
         )
@@ -227,23 +237,36 @@ def check(config: ReinforceConfig, spec: EnvSpec) -> None:
             f"environment.max_episode_steps: {spec.id} has no limit of its own, and reinforce learns from whole games; "
             "set one"
         )
-    if config.output == "sigmoid" and spec.num_actions != 2:
-        raise InputError(
-            f"algorithm.output: sigmoid is for two actions, and {spec.id} has {spec.num_actions}; write softmax"
-        )
+    if config.output == "sigmoid" and not (isinstance(spec.actions, Discrete) and spec.actions.n == 2):
+        raise InputError(f"algorithm.output: sigmoid is for two actions; {spec.id} has {spec.actions}: write softmax")
 
 
 def layer_sizes(config: ReinforceConfig, spec: EnvSpec) -> list[int]:
     """Units of the policy network: inputs, hidden layers, outputs."""
-    outputs = 1 if config.output == "sigmoid" else spec.num_actions
-    return [math.prod(spec.obs_shape), *config.hidden, outputs]
+    return [inputs.size(spec), *config.hidden, distribution_of(config, spec).outputs]
 
 
-def _policy(config: ReinforceConfig, weights: mlp.Weights, num_actions: int, seed: int) -> SoftmaxPolicy:
+def distribution_of(config: ReinforceConfig, spec: EnvSpec) -> Distribution:
+    """How the network's outputs are probabilities of the actions."""
+    return distributions.of(spec.actions, config.log_std_init, config.output == "sigmoid")
+
+
+def _policy(config: ReinforceConfig, spec: EnvSpec, learned: list[Array], seed: int) -> Policy:
+    """What was learned, the network's weights first."""
     stream = np.random.default_rng(seed) if config.act == "sample" else None
-    return SoftmaxPolicy(weights, config.activation, num_actions, stream)
+    distribution, read = distribution_of(config, spec), inputs.reader(spec)
+    count = 2 * (len(config.hidden) + 1)
+    weights, free = learned[:count], learned[count:]
+    if isinstance(distribution, Categorical):
+        return SoftmaxPolicy(weights, config.activation, distribution, read, stream)
+    return DistributionPolicy(weights, free, config.activation, distribution, read, stream)
 
 
 PLUGIN = AlgorithmPlugin(
-    config=ReinforceConfig, make=Reinforce, budget={"env_steps": 500_000}, num_envs=16, load_policy=load_policy
+    config=ReinforceConfig,
+    make=Reinforce,
+    budget={"env_steps": 500_000},
+    num_envs=16,
+    actions=("discrete", "multi_discrete", "continuous"),
+    load_policy=load_policy,
 )

@@ -114,6 +114,7 @@ PLUGIN = AlgorithmPlugin(
     make=make,
     budget={"policies": 1_000},
     num_envs=100,
+    actions=("discrete", "multi_discrete", "continuous"),
     cost=cost,
     load_policy=load_policy,
     tables=tables,

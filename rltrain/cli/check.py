@@ -87,9 +87,10 @@ def config_lines(report: ConfigReport) -> list[str]:
     seen = f"observations {shape} {report.obs_dtype}"
     if report.num_states is not None:
         seen = f"{words.count(report.num_states)} states"
+    actions = report.actions if isinstance(report.actions, str) else f"{len(report.actions)} actions"
     lines = [
         f"  {report.algorithm} on {report.environment}, {games}, seed {report.seed}",
-        f"  {seen}, {len(report.actions)} actions, budget {budget}",
+        f"  {seen}, {actions}, budget {budget}",
     ]
     if report.note:
         lines.append(f"  note         {report.note}")

@@ -134,7 +134,7 @@ def watch(
         say(shown(playing.title))
         say(shown(f"{saved.path} ({saved.chosen})"))
         say(f"protocol {playing.protocol}, epsilon {playing.epsilon:g}, seed {wish.seed}")
-        subject = Subject(playing.title, playing.actions, playing.score_name, wish.episodes)
+        subject = Subject(playing.title, playing.actions, playing.score_name, wish.episodes, playing.bounds)
         games = show(playing.moments, wish, subject, playing.fps, way, lambda: asked.reason is not None)
     if len(games) > 1:
         say(f"mean of {len(games)} games: {words.score(sum(game.total for game in games) / len(games))}")

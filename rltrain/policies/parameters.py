@@ -15,7 +15,6 @@ import numpy as np
 from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.spelling import did_you_mean
-from rltrain.steps import as_int64
 
 
 @dataclass(frozen=True)
@@ -63,10 +62,10 @@ class Family(Protocol):
     parameters: Parameters
     draws: int  # uniform numbers that one action takes; 0: deterministic
 
-    def act(self, candidates: Array, obs: Array, uniform: Array) -> Array:
-        """Actions [L] int64 of candidates [L, P] or [1, P], each at its own obs [L, *obs].
+    def act(self, candidates: Array, obs: Array, uniform: Array, mask: Array | None = None) -> Array:
+        """Actions [L, *action] of candidates [L, P] or [1, P], each at its own obs [L, *obs], as `spaces` has them.
 
-        uniform [L, draws] in [0, 1) is all the chance that they have.
+        uniform [L, draws] in [0, 1) is all the chance that they have; mask [L, width] is what can be done.
         """
         ...
 
@@ -79,7 +78,8 @@ class Fixed:
         self._stream = np.random.default_rng(seed)
 
     def act(self, obs: Array, mask: Array | None = None) -> Array:
-        return as_int64(self._family.act(self._candidate, obs, self._stream.random((len(obs), self._family.draws))))
+        uniform = self._stream.random((len(obs), self._family.draws))
+        return self._family.act(self._candidate, obs, uniform, mask)
 
 
 def with_ranges(parameters: Parameters, ranges: Mapping[str, tuple[float, float]]) -> Parameters:

@@ -1,4 +1,4 @@
-"""The mathematics of the policy gradient, as pure functions of arrays: scores of actions, a softmax policy, gradients.
+"""The mathematics of the policy gradient, as pure functions of arrays: scores of actions, gradients of the losses.
 
     gradient of the return = E[ sum_t grad log pi(a_t | s_t) * score_t ]                      (Williams 1992)
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.policies import mlp
+from rltrain.policies.distributions import Distribution
 
 EPS = 1e-8  # keeps a batch of equal scores from being divided by nothing
 
@@ -46,90 +47,28 @@ def normalized(score: Array) -> Array:
     return np.asarray((score - score.mean()) / (score.std() + EPS))
 
 
-# The policy: softmax of a network's outputs
-
-
-def logits(weights: mlp.Weights, obs: Array, activation: mlp.Activation, num_actions: int) -> Array:
-    """Logits of all actions [rows, A] at obs [rows, in]."""
-    return of_all_actions(mlp.forward(weights, obs, activation), num_actions)
-
-
-def of_all_actions(out: Array, num_actions: int) -> Array:
-    """The logits [rows, A] of the network's outputs [rows, A or 1].
-
-    A single output z for two actions is the logit of action 0 against action 1: softmax of (z, 0) is sigmoid of z.
-    """
-    return out if out.shape[1] == num_actions else np.concatenate([out, np.zeros_like(out)], axis=1)
-
-
-def log_policy(z: Array) -> Array:
-    """Logarithm of the softmax of logits z [rows, A]."""
-    z = z - z.max(axis=1, keepdims=True)
-    return np.asarray(z - np.log(np.exp(z).sum(axis=1, keepdims=True)))
-
-
-def draw(weight: Array, stream: np.random.Generator) -> Array:
-    """An action a row [rows], with probabilities in proportion to weight [rows, A]."""
-    mass = weight.cumsum(axis=1)
-    return np.asarray((stream.random((len(mass), 1)) * mass[:, -1:] >= mass[:, :-1]).sum(axis=1))
-
-
-def flat(obs: Array) -> Array:
-    """Observations [N, *obs] of any shape as a network's inputs [N, in] float64."""
-    return obs.reshape(len(obs), -1).astype(np.float64)
-
-
-class SoftmaxPolicy:
-    """Weights of an `mlp` as a `Scoring` policy. Without a stream it plays the likeliest action."""
-
-    score_name = "probability"
-
-    def __init__(
-        self, weights: mlp.Weights, activation: mlp.Activation, num_actions: int, stream: np.random.Generator | None
-    ) -> None:
-        self.weights, self._activation, self._stream = weights, activation, stream
-        self._num_actions = num_actions
-
-    def scores(self, obs: Array) -> Array:
-        """The probability of every action [N, A] at obs [N, *obs]."""
-        return np.exp(log_policy(self._logits(obs)))
-
-    def act(self, obs: Array, mask: Array | None = None) -> Array:
-        """Actions [N] at obs [N, *obs]."""
-        if self._stream is None:
-            return np.asarray(self._logits(obs).argmax(axis=1))
-        return draw(self.scores(obs), self._stream)
-
-    def _logits(self, obs: Array) -> Array:
-        return logits(self.weights, flat(obs), self._activation, self._num_actions)
-
-
 # Gradients of the losses
 
 
 def policy_gradient(
     weights: mlp.Weights,
+    free: list[Array],
+    distribution: Distribution,
     obs: Array,
-    action: Array,
+    drawn: Array,
     score: Array,
+    mask: Array | None,
     activation: mlp.Activation,
     ent_coef: float,
-    num_actions: int,
-) -> tuple[mlp.Weights, float]:
-    """The gradient of the loss -mean(score log pi(action | obs)) - ent_coef entropy, and the entropy, in nats.
+) -> tuple[list[Array], float]:
+    """The gradient of the loss -mean(score log pi(drawn | obs)) - ent_coef entropy, and the entropy, in nats.
 
-    Over rows of obs [rows, in], action [rows] and score [rows]. Equal to the mean over rows of the gradient of the
-    action's cross-entropy times its score.
+    Over rows of obs [rows, in], of what was drawn [rows, *action], its score [rows] and mask [rows, width]. The
+    gradient is that in all weights of the network, then in the distribution's free parameters.
     """
     out, kept = mlp.forward_kept(weights, obs, activation)
-    log_p = log_policy(of_all_actions(out, num_actions))
-    p = np.exp(log_p)
-    entropy = -(p * log_p).sum(axis=1, keepdims=True)
-    d = p * score[:, None]
-    d[np.arange(len(d)), action] -= score
-    d += ent_coef * p * (log_p + entropy)
-    d /= len(d)
-    return mlp.gradient(weights, kept, d[:, : out.shape[1]], activation), float(entropy.mean())
+    slopes = distribution.slopes(out, free, drawn, score, mask, ent_coef)
+    return [*mlp.gradient(weights, kept, slopes.out, activation), *slopes.free], slopes.entropy
 
 
 def value_gradient(

@@ -2,10 +2,12 @@
 
 angle            CartPole: push to the side that the pole leans to (Géron, Hands-On Machine Learning, chapter 16)
 angle_velocity   CartPole: the same of angle + half the angular velocity, where the pole will lean soon
-energy           MountainCar: push along the motion; Acrobot: turn the elbow the way it moves. Both add energy
+energy           MountainCar, with actions of either kind: push along the motion; Acrobot: turn the elbow the way it
+                 moves; Pendulum: push along the motion while it swings too low for its height, against it while too
+                 high, and hold it once it is up. All add energy (Åström and Furuta 2000)
 bounce           RobotVacuum: straight on until it bumps, then a turn uniform in [90, 270] degrees
 constant         one action, always
-random           each action with equal probability
+random           each action with equal probability, of those that are possible; numbers uniform within their bounds
 """
 
 from __future__ import annotations
@@ -17,18 +19,20 @@ import numpy as np
 
 from rltrain.core import Array, EnvSpec, Policy
 from rltrain.errors import InputError
+from rltrain.spaces import Actions, Discrete
 
+Constant = int | float | tuple[float, ...]  # an action, as it is written in a config
 Name = Literal["angle", "angle_velocity", "energy", "bounce", "constant", "random"]
 
 
 class RulePolicy:
     """A policy that is a function of the observations."""
 
-    def __init__(self, rule: Callable[[Array], Array]) -> None:
-        self._rule = rule
+    def __init__(self, rule: Callable[[Array], Array], dtype: str = "int64") -> None:
+        self._rule, self._dtype = rule, dtype
 
     def act(self, obs: Array, mask: Array | None = None) -> Array:
-        return self._rule(obs).astype(np.int64)
+        return self._rule(obs).astype(self._dtype)
 
 
 class BouncePolicy:
@@ -44,13 +48,13 @@ class BouncePolicy:
 
 
 class RandomPolicy:
-    """A policy that takes each action with equal probability, whatever is seen."""
+    """A policy that takes each possible action with equal probability, whatever is seen."""
 
-    def __init__(self, num_actions: int, stream: np.random.Generator) -> None:
-        self._num_actions, self._stream = num_actions, stream
+    def __init__(self, actions: Actions, stream: np.random.Generator) -> None:
+        self._actions, self._stream = actions, stream
 
     def act(self, obs: Array, mask: Array | None = None) -> Array:
-        return self._stream.integers(self._num_actions, size=len(obs))
+        return self._actions.sample(self._stream, len(obs), mask)
 
 
 def angle(obs: Array) -> Array:
@@ -73,14 +77,36 @@ def elbow_motion(obs: Array) -> Array:
     return np.where(obs[:, 5] > 0, 2, 0)
 
 
-RULES: dict[tuple[Name, str], Callable[[int, np.random.Generator], Policy]] = {  # (name, environment id)
+def push_along_motion(obs: Array) -> Array:
+    """MountainCarContinuous, obs [N, 2] = position, velocity -> [N, 1]: full force to where it moves."""
+    return np.where(obs[:, 1:] >= 0, 1.0, -1.0)
+
+
+def swing_up(obs: Array) -> Array:
+    """Pendulum-v1, obs [N, 3] = cos, sin, angular velocity w of the angle from upright -> [N, 1]: torque within 2.
+
+    Its energy, E = w²/6 + 5 (cos - 1) for m = l = 1 and g = 10, is 0 for a pendulum that comes to rest upright, and
+    dE/dt = w * torque: a torque against E along w brings it there. Near the top a torque in proportion to angle and
+    velocity holds it, which gravity leaves to a torque of 2 within 0.4 rad.
+    """
+    cos, sin, velocity = obs[:, 0], obs[:, 1], obs[:, 2]
+    angle = np.arctan2(sin, cos)
+    energy = velocity**2 / 6 + 5 * (cos - 1)
+    pump = -4 * energy * np.where(velocity >= 0, 1.0, -1.0)
+    hold = -(10 * angle + 2 * velocity)
+    return np.asarray(np.clip(np.where(cos > 0.9, hold, pump), -2, 2)[:, None])
+
+
+RULES: dict[tuple[Name, str], Callable[[EnvSpec, np.random.Generator], Policy]] = {  # (name, environment id)
     ("angle", "CartPole-v0"): lambda *_: RulePolicy(angle),
     ("angle", "CartPole-v1"): lambda *_: RulePolicy(angle),
     ("angle_velocity", "CartPole-v0"): lambda *_: RulePolicy(angle_velocity),
     ("angle_velocity", "CartPole-v1"): lambda *_: RulePolicy(angle_velocity),
     ("energy", "MountainCar-v0"): lambda *_: RulePolicy(along_motion),
+    ("energy", "MountainCarContinuous-v0"): lambda *_: RulePolicy(push_along_motion, "float32"),
     ("energy", "Acrobot-v1"): lambda *_: RulePolicy(elbow_motion),
-    ("bounce", "RobotVacuum-v0"): BouncePolicy,
+    ("energy", "Pendulum-v1"): lambda *_: RulePolicy(swing_up, "float32"),
+    ("bounce", "RobotVacuum-v0"): lambda spec, stream: BouncePolicy(spec.num_actions, stream),
 }
 
 
@@ -89,18 +115,41 @@ def names_for(env_id: str) -> list[Name]:
     return [name for name, known in RULES if known == env_id]
 
 
-def make(name: Name, spec: EnvSpec, stream: np.random.Generator, action: int = 0) -> Policy:
+def make(name: Name, spec: EnvSpec, stream: np.random.Generator, action: Constant = 0) -> Policy:
     """The rule of this name, `action` being what `constant` plays. InputError if it is not for this environment."""
     if name == "random":
-        return RandomPolicy(spec.num_actions, stream)
+        return RandomPolicy(spec.actions, stream)
     if name == "constant":
-        if action >= spec.num_actions:
-            last = spec.num_actions - 1
-            raise InputError(f"algorithm.action: {action} is too large; the actions of {spec.id} are 0 to {last}")
-        return RulePolicy(lambda obs: np.full(len(obs), action))
+        always = constant(spec, action)
+        return RulePolicy(lambda obs: np.repeat(always, len(obs), axis=0), spec.actions.dtype)
     rule = RULES.get((name, spec.id))
     if rule is None:
-        made_for = " and ".join(env_id for known, env_id in RULES if known == name)
+        made_for = ", ".join(env_id for known, env_id in RULES if known == name)
         others = ", ".join([*names_for(spec.id), "constant", "random"])
         raise InputError(f"algorithm.policy: '{name}' is a rule for {made_for}; {spec.id} can be played by {others}")
-    return rule(spec.num_actions, stream)
+    return rule(spec, stream)
+
+
+def constant(spec: EnvSpec, action: Constant) -> Array:
+    """One action [1, *action]; of several choices or numbers one value is that of each. InputError if there is none."""
+    space, place = spec.actions, "algorithm.action"
+    values = np.array(action if isinstance(action, tuple) else (action,), np.float64)
+    if isinstance(space, Discrete):
+        if values.shape != (1,) or not values[0].is_integer() or values[0] < 0:
+            raise InputError(f"{place}: {_shown(action)} is no action; those of {spec.id} are 0 to {space.n - 1}")
+        if values[0] >= space.n:
+            last = space.n - 1
+            raise InputError(f"{place}: {_shown(action)} is too large; the actions of {spec.id} are 0 to {last}")
+        return values.astype(np.int64)
+    count = space.shape[0]
+    if len(values) not in (1, count):
+        raise InputError(f"{place}: {_shown(action)} are {len(values)}; an action of {spec.id} is {space}")
+    with np.errstate(invalid="ignore"):  # NaN as a choice
+        found = np.broadcast_to(values, (1, count)).astype(space.dtype)
+    if (found != values.astype(np.float32)).any() or space.fault(found, 1) is not None:
+        raise InputError(f"{place}: {_shown(action)} cannot be; an action of {spec.id} is {space}")
+    return found
+
+
+def _shown(action: Constant) -> str:
+    return str(list(action)) if isinstance(action, tuple) else f"{action:g}"

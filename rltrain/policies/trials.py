@@ -18,7 +18,6 @@ from rltrain.core import Array, Env, EnvSpec
 from rltrain.errors import InputError
 from rltrain.policies.parameters import Family
 from rltrain.rng import derive
-from rltrain.steps import as_int64
 
 SAME_STARTS = (
     "every point of a step plays from the same starts and with the same chance: fairer with few games and much slower,"
@@ -60,8 +59,7 @@ def _play(family: Family, candidates: Array, env: Env, games: int, seed: int) ->
     total, length = np.zeros(num_envs), np.zeros(num_envs, np.int64)
     step = env.reset(derive(seed, "games"))
     while playing.any():
-        action = family.act(acting, step.obs, stream.random((num_envs, family.draws)))
-        step = env.step(as_int64(action))
+        step = env.step(family.act(acting, step.obs, stream.random((num_envs, family.draws)), step.mask))
         total = np.where(step.first, 0.0, total + step.reward)
         length = np.where(step.first, 0, length + 1)
         if not step.last.any():

@@ -30,12 +30,17 @@ class WalkAndTurn:
                 f'algorithm.policy: walk_and_turn needs the actions "forward" and "turn <degrees>", as RobotVacuum-v0 '
                 f"has them; those of {spec.id} are {some}"
             )
+        if spec.masked:
+            raise InputError(
+                f"algorithm.policy: walk_and_turn does not look at what is possible, and {spec.id} masks actions;"
+                " linear and mlp do"
+            )
         self.draws = 2
         self.parameters = Parameters(("p", "r"), np.array([0.0, 0.0]), np.array([1.0, 180.0]), np.ones(2, bool))
         self._forward = spec.action_names.index(FORWARD)
         self._turns, self._borders = _nearest(angles)
 
-    def act(self, candidates: Array, obs: Array, uniform: Array) -> Array:
+    def act(self, candidates: Array, obs: Array, uniform: Array, mask: Array | None = None) -> Array:
         p, r = candidates[:, 0], candidates[:, 1]  # [L or 1]
         angle = r * (2 * uniform[:, 1] - 1)
         turn = self._turns[np.searchsorted(self._borders, angle)]

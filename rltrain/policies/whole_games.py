@@ -11,38 +11,46 @@ from typing import NamedTuple
 import numpy as np
 
 from rltrain.core import Array, Env
-from rltrain.policies.policy_gradient import flat
+from rltrain.policies.inputs import Read
+
+Draw = Callable[[Array, Array | None], Array]  # inputs [N, in] float64 and mask -> what is chosen, [N, *action]
 
 
 class WholeGames(NamedTuple):
     """Games as they were played, [T, N]: of each environment one after the other. Not `played`: counts for nothing."""
 
     obs: Array  # [T + 1, N, in] float64
-    action: Array  # [T, N] int64
+    drawn: Array  # [T, N, *action], what was chosen
     reward: Array  # [T, N] float64, raw
     discount: Array  # [T, N] float64, 0 where the task ended
     last: Array  # [T, N] bool
     played: Array  # [T, N] bool
+    mask: Array | None  # [T, N, width] bool, what could be done; None: everything
 
 
-def play(env: Env, act: Callable[[Array], Array], games: int, seed: int) -> WholeGames:
-    """So many whole games from a reset with this seed; `act` gives actions [N] int64 at obs [N, in] float64."""
+def play(env: Env, read: Read, draw: Draw, taken: Callable[[Array], Array], games: int, seed: int) -> WholeGames:
+    """So many whole games from a reset with this seed.
+
+    `read` makes of obs [N, *obs] what is chosen by; `taken` of what `draw` chose the environment's actions.
+    """
     due = np.full(env.spec.num_envs, games // env.spec.num_envs)  # [N] games that are still to be ended
     due[: games % env.spec.num_envs] += 1
     step = env.reset(seed)
-    obs, actions, steps, played = [flat(step.obs)], [], [], []
+    obs, drawn, masks, steps, played = [read(step.obs)], [], [], [], []
     while due.any():
-        actions.append(act(obs[-1]))
-        step = env.step(actions[-1])
+        drawn.append(draw(obs[-1], step.mask))
+        masks.append(step.mask)
+        step = env.step(taken(drawn[-1]))
         played.append(~step.first & (due > 0))
         due -= step.last & (due > 0)
         steps.append(step)
-        obs.append(flat(step.obs))
+        obs.append(read(step.obs))
     return WholeGames(
         obs=np.array(obs),
-        action=np.array(actions),
+        drawn=np.array(drawn),
         reward=np.array([step.reward for step in steps], np.float64),
         discount=np.array([step.discount for step in steps], np.float64),
         last=np.array([step.last for step in steps]),
         played=np.array(played),
+        mask=np.array(masks) if env.spec.masked else None,
     )

@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rltrain import envs
-from rltrain.core import Array, Policy, Retiring, RowByRow
+from rltrain.core import Array, Policy, Retiring, RowByRow, Step
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import derive
 from rltrain.run import protocols
+from rltrain.run.play import chosen
+from rltrain.spaces import Actions
 
 RESAMPLES = 10_000  # of the bootstrap
 
@@ -126,7 +128,7 @@ class OngoingEvaluation:
 
     def steps(self) -> Iterator[int]:
         """Play one step of every lane that has games left, and say how many games are over; until all are."""
-        lanes = self._env.spec.num_envs
+        lanes, actions = self._env.spec.num_envs, self._env.spec.actions
         total, length = np.zeros(lanes), np.zeros(lanes, dtype=np.int64)
         # Asked once: to hold an object against a protocol takes longer than a step of a small game.
         retiring = self._env if isinstance(self._env, Retiring) else None
@@ -134,10 +136,11 @@ class OngoingEvaluation:
         step = self._env.reset(derive(self.seed, "games"))
         while self._due.any():
             playing = self._due > 0
-            action = _asked(self._policy, step.obs, playing, row_block)
+            action = _asked(self._policy, step, actions, playing, row_block)
             if self._epsilon > 0:  # drawn for all lanes: what one draws does not depend on who still plays
                 random = self._stream.random(lanes) < self._epsilon
-                action = np.where(random, self._stream.integers(self._env.spec.num_actions, size=lanes), action)
+                random = random.reshape(lanes, *(1 for _ in actions.shape))
+                action = np.where(random, actions.sample(self._stream, lanes, step.mask), action)
             step = self._env.step(action)
             total = np.where(step.first, 0.0, total + step.reward)
             length = np.where(step.first, 0, length + 1)
@@ -199,8 +202,8 @@ def bootstrap(returns: Array, seed: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _asked(policy: Policy, obs: Array, playing: Array, row_block: int | None) -> Array:
-    """Actions [N] of a policy for obs [N, *obs]. Where it goes row by row, only as many rows as are wanted are asked.
+def _asked(policy: Policy, step: Step, actions: Actions, playing: Array, row_block: int | None) -> Array:
+    """Actions [N, *action] of a policy at a step. Where it goes row by row, only as many rows as are wanted are asked.
 
     `row_block` is that of `core.RowByRow`; None: the policy goes by whole batches.
 
@@ -209,14 +212,14 @@ def _asked(policy: Policy, obs: Array, playing: Array, row_block: int | None) ->
     """
     lanes = len(playing)
     if row_block is None or lanes < 2 * row_block:
-        return policy.act(obs)
+        return chosen(policy, step.obs, step.mask)
     whole = lanes - lanes % row_block
     wanted = np.flatnonzero(playing[:whole])
     number = max(1, -(-len(wanted) // row_block)) * row_block
     rest = np.flatnonzero(~playing[:whole])[: number - len(wanted)]
     if len(wanted) + len(rest) == whole:
-        return policy.act(obs)
+        return chosen(policy, step.obs, step.mask)
     rows = np.concatenate([wanted, rest, np.arange(whole, lanes)])
-    action = np.zeros(lanes, dtype=np.int64)
-    action[rows] = policy.act(obs[rows])
+    action = np.zeros((lanes, *actions.shape), actions.dtype)
+    action[rows] = chosen(policy, step.obs[rows], None if step.mask is None else step.mask[rows])
     return action

@@ -25,10 +25,20 @@ class Moment(NamedTuple):
     reward: float  # of the last action
     total: float  # of the game so far
     scores: Array | None  # [A] what the policy thinks of each action; None: it does not say, or the game is over
-    action: int | None  # what it does next; None: the game is over
+    action: int | Array | None  # what it does next, a number of its own or [K]; None: the game is over
     explored: bool  # drawn at random, whatever the policy wanted
     last: bool
     cut: bool  # stopped by the time limit
+
+
+def chosen(policy: Policy, obs: Array, mask: Array | None) -> Array:
+    """Actions of a policy. One that knows no masks, as of another package, is asked without where nothing is masked."""
+    return policy.act(obs) if mask is None else policy.act(obs, mask)
+
+
+def plain(action: Array) -> int | Array:
+    """The first of actions [N, *action] in the environment's own form: an int, or [K]."""
+    return int(action[0]) if action.ndim == 1 else np.asarray(action[0])
 
 
 def play(policy: Policy, env: Filmed, episodes: int, epsilon: float, seed: int) -> Iterator[Moment]:
@@ -40,9 +50,9 @@ def play(policy: Policy, env: Filmed, episodes: int, epsilon: float, seed: int) 
     while True:
         last = bool(step.last[0])
         explored = not last and bool(stream.random(1)[0] < epsilon)
-        action = int(stream.integers(env.spec.num_actions, size=1)[0])  # the step after `last` ignores it
+        action = env.spec.actions.sample(stream, 1, step.mask)  # [1, *action]; the step after `last` ignores it
         if not last:
-            wanted = int(policy.act(step.obs)[0])
+            wanted = np.asarray(chosen(policy, step.obs, step.mask))
             action = action if explored else wanted
         yield Moment(
             frame=env.frame(),
@@ -52,14 +62,14 @@ def play(policy: Policy, env: Filmed, episodes: int, epsilon: float, seed: int) 
             reward=float(step.reward[0]),
             total=total,
             scores=None if last or thinking is None else thinking.scores(step.obs)[0],
-            action=None if last else action,
+            action=None if last else plain(action),
             explored=explored,
             last=last,
             cut=last and bool(step.discount[0] > 0),
         )
         if last and game == episodes:
             return
-        step = env.step(np.array([action]))
+        step = env.step(action)
         if last:
             game, count, total = game + 1, 0, 0.0
         else:

@@ -12,6 +12,7 @@ from rltrain import envs, kinds
 from rltrain.core import EnvSpec
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.spaces import Discrete
 
 UNLIMITED_STEPS = 10_000
 
@@ -56,7 +57,7 @@ def fields(
         "noop_max": rules.get("noop_max"),
         "repeat_action_probability": rules.get("repeat_action_probability"),
         "lives": rules.get("lives"),
-        "actions": spec.num_actions,
+        "actions": spec.actions.n if isinstance(spec.actions, Discrete) else str(spec.actions),
         "frame_skip": spec.frames_per_step,
         "max_frames": None if limit is None else limit * spec.frames_per_step,
         "epsilon": epsilon,

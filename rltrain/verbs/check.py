@@ -33,7 +33,7 @@ class ConfigReport:
     obs_shape: list[int]  # of one observation
     obs_dtype: str
     num_states: int | None
-    actions: list[str]
+    actions: list[str] | str  # their names; of several choices or numbers, what an action is
     frames_per_step: int
     max_episode_steps: int | None
     model_discount: float | None  # that a known model states
@@ -101,7 +101,7 @@ def check_config(experiment: Experiment, runs_dir: Path) -> ConfigReport:
         obs_shape=list(spec.obs_shape),
         obs_dtype=spec.obs_dtype,
         num_states=spec.num_states,
-        actions=list(spec.action_names),
+        actions=list(spec.action_names) or str(spec.actions),
         frames_per_step=spec.frames_per_step,
         max_episode_steps=spec.max_episode_steps,
         model_discount=spec.discount,

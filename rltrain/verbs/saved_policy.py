@@ -15,6 +15,7 @@ from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment.config import Experiment, load
 from rltrain.rng import Streams
 from rltrain.run import build, edits, folder, machine, needs, unverified
+from rltrain.run.play import chosen, plain
 from rltrain.run.reading import NAME, Loaded, load_path
 from rltrain.saved import loading
 
@@ -130,19 +131,22 @@ class LoadedPolicy:
         spec = envs.describe(experiment.environment, task=experiment.task)
         self.checkpoint = saved.path
         self.algorithm, self.environment = experiment.algorithm_name, experiment.environment.name
-        self.actions = spec.action_names
+        self.actions: tuple[str, ...] | str = spec.action_names or str(spec.actions)
+        self._space = spec.actions
         self.obs_shape, self.obs_dtype = spec.obs_shape, spec.obs_dtype  # of one observation
         self.warnings = saved.warnings
         self._policy = policy_of(experiment, saved.loaded, device, experiment.run.threads or machine.cores())
 
-    def act(self, obs: Any) -> Any:
-        """The action for one observation [*obs_shape], an int; or for a batch [N, *obs_shape], int64 [N].
+    def act(self, obs: Any, mask: Any = None) -> Any:
+        """The action for one observation [*obs_shape], or those for a batch [N, *obs_shape].
 
-        Policies that draw their actions draw anew at each call. InputError for another shape.
+        One of some actions is an int, of a batch int64 [N]; several choices are int64 [K] or [N, K], numbers float32
+        [K] or [N, K]. `mask`, [width] or [N, width], says what can be done, the masks of several choices side by side;
+        None: everything. Policies that draw their actions draw anew at each call. InputError for another shape.
         """
         batch, single = self._batch(obs)
-        actions = self._policy.act(batch)
-        return int(actions[0]) if single else actions
+        actions = chosen(self._policy, batch, None if mask is None else self._mask(mask, len(batch)))
+        return plain(actions) if single else actions
 
     def scores(self, obs: Any) -> Array:
         """What the policy thinks of each action, Q or a probability: float [A] or [N, A], NaN: no opinion.
@@ -170,5 +174,13 @@ class LoadedPolicy:
             raise InputError(f"obs: an array of {list(given.shape)}; {rule}")
         return given, False
 
+    def _mask(self, mask: Any, count: int) -> Array:
+        """[N, width] bool. InputError for another shape."""
+        width = self._space.mask_width
+        given = np.atleast_2d(np.asarray(mask))
+        if given.shape != (count, width) or given.dtype.kind not in "biu":
+            raise InputError(f"mask: an array of {list(given.shape)}; of {count} observations it is {[count, width]}")
+        return np.asarray(given != 0)
+
     def __repr__(self) -> str:
-        return f"<policy of {self.algorithm} on {self.environment}, {len(self.actions)} actions, {self.checkpoint}>"
+        return f"<policy of {self.algorithm} on {self.environment}, {self._space}, {self.checkpoint}>"

@@ -10,6 +10,7 @@ from rltrain import envs
 from rltrain.core import Scoring
 from rltrain.run import protocols
 from rltrain.run.play import Moment, play
+from rltrain.spaces import Actions, Continuous, MultiDiscrete
 from rltrain.verbs.saved_policy import SavedRun, policy_of
 
 
@@ -21,7 +22,8 @@ class AtPlay:
     protocol: str
     epsilon: float  # share of random actions
     fps: float  # moments a second, as the game is meant to be seen
-    actions: tuple[str, ...]
+    actions: tuple[str, ...]  # the names of what one is chosen of; of several choices or numbers, their places
+    bounds: tuple[tuple[float, float], ...]  # of several choices or numbers: of each, its least and greatest value
     score_name: str  # of what the policy thinks of each action: Q or probability; "": it does not say
     moments: Iterator[Moment]
 
@@ -46,12 +48,24 @@ def at_play(
     )
     with closing(envs.film(world, experiment.task)) as env:
         policy = policy_of(experiment, saved.loaded, device, 1)  # one observation at a time needs no more
+        bounds = bounds_of(env.spec.actions)
         yield AtPlay(
             title=f"{experiment.algorithm_name} on {settings.name}",
             protocol=protocol,
             epsilon=epsilon,
             fps=env.fps,
-            actions=env.spec.action_names,
+            actions=env.spec.action_names or tuple(map(str, range(len(bounds)))),
+            bounds=bounds,
             score_name=policy.score_name if isinstance(policy, Scoring) else "",
             moments=play(policy, env, games, epsilon, seed),
         )
+
+
+def bounds_of(actions: Actions) -> tuple[tuple[float, float], ...]:
+    """Of several choices or numbers, the least and greatest value of each; () where one of some is chosen."""
+    match actions:
+        case MultiDiscrete():
+            return tuple((0, size - 1) for size in actions.sizes)
+        case Continuous():
+            return tuple(zip(actions.low, actions.high, strict=True))
+    return ()

@@ -99,9 +99,9 @@ def test_random_play_is_uniform_and_repeats_with_its_seed():
             "angle",
             "Acrobot-v1",
             0,
-            "rule for CartPole-v0 and CartPole-v1; Acrobot-v1 can be played by energy, constant, random",
+            "rule for CartPole-v0, CartPole-v1; Acrobot-v1 can be played by energy, constant, random",
         ),
-        ("energy", "CartPole-v1", 0, "MountainCar-v0 and Acrobot-v1"),
+        ("energy", "CartPole-v1", 0, "MountainCar-v0, MountainCarContinuous-v0, Acrobot-v1, Pendulum-v1"),
         ("constant", "CartPole-v1", 2, "are 0 to 1"),
     ],
 )

@@ -8,7 +8,6 @@ from rltrain.algos.reinforce import Reinforce, ReinforceConfig
 from rltrain.core import Array, EnvSpec, Hardware, Step
 from rltrain.errors import DivergedError, InputError
 from rltrain.experiment import config
-from rltrain.policies import whole_games
 from rltrain.rng import Streams
 from rltrain.run import build
 from rltrain.run.evaluation import evaluate
@@ -46,7 +45,7 @@ class Countdown:
 
 def test_every_lane_plays_its_share_of_whole_games_and_nothing_else_counts() -> None:
     algorithm = Reinforce(ReinforceConfig(games_per_update=5), Countdown(3), Streams(0), Hardware("cpu", 1))
-    batch = whole_games.play(algorithm.env, lambda obs: np.zeros(len(obs), np.int64), games=5, seed=0)
+    batch = algorithm.play(games=5, seed=0)
     assert batch.played.sum(axis=0).tolist() == [2 * 1, 2 * 2, 1 * 3]  # 5 games: 2, 2 and 1, of 1, 2 and 3 steps
     assert batch.reward[batch.played].min() >= 1  # a step that opens a game pays nothing and is not among them
     metrics = algorithm.step()
@@ -73,7 +72,7 @@ def test_it_learns_which_of_two_actions_pays() -> None:
 def test_a_baseline_makes_the_scores_smaller() -> None:
     settings = {"baseline": "value", "normalize_scores": False, "games_per_update": 30, "value_epochs": 50}
     algorithm = Reinforce(ReinforceConfig.model_validate(settings), Countdown(3), Streams(0), Hardware("cpu", 1))
-    batch = whole_games.play(algorithm.env, lambda obs: np.zeros(len(obs), np.int64), games=30, seed=0)
+    batch = algorithm.play(games=30, seed=0)
     before = np.abs(algorithm._scores(batch)[0][batch.played]).mean()
     losses = [algorithm.step()["loss/value"] for _ in range(20)]
     after = np.abs(algorithm._scores(batch)[0][batch.played]).mean()

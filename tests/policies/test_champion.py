@@ -33,7 +33,7 @@ class Constant:
     parameters = Parameters(("level",), np.zeros(1), np.full(1, 99.0), np.ones(1, bool))
     draws = 0
 
-    def act(self, candidates, obs, uniform):
+    def act(self, candidates, obs, uniform, mask=None):
         return np.broadcast_to(candidates[:, 0], len(obs)).astype(np.int64)
 
 

@@ -10,7 +10,7 @@ import pytest
 from rltrain.core import EnvSpec
 from rltrain.errors import InputError
 from rltrain.policies.network import Network
-from rltrain.spaces import Discrete
+from rltrain.spaces import Continuous, Discrete, MultiDiscrete, laid_out
 
 SPEC = EnvSpec(
     id="Test-v0", obs_shape=(3,), obs_dtype="float32", frame_stack=1, actions=Discrete(4, tuple("abcd")),
@@ -82,3 +82,71 @@ def test_sums_of_later_layers_start_with_variance_one():
 def test_images_are_refused():
     with pytest.raises(InputError, match=r"shape \(4, 84, 84\).*dqn"):
         Network(replace(SPEC, obs_shape=(4, 84, 84)), (), "tanh")
+
+
+def test_bytes_without_parts_are_refused():
+    with pytest.raises(InputError, match="dqn"):
+        Network(replace(SPEC, obs_dtype="uint8"), (), "tanh")
+
+
+def scores(candidates, obs):
+    """Of a linear policy with three inputs: each candidate's outputs at its own obs."""
+    outputs = candidates.shape[1] // 4
+    weights = candidates[:, : 3 * outputs].reshape(-1, outputs, 3)
+    return np.einsum("loi,li->lo", weights, obs) + candidates[:, 3 * outputs :]
+
+
+@pytest.fixture
+def played():
+    stream = np.random.default_rng(3)
+    return stream.normal(size=(5, 3)).astype(np.float32), lambda family: family.parameters.draw(5, stream)
+
+
+def test_each_of_several_choices_takes_the_greatest_of_its_own_scores(played):
+    obs, draw = played
+    family = Network(replace(SPEC, actions=MultiDiscrete((3, 2))), (), "tanh")
+    candidates = draw(family)
+    z = scores(candidates, obs)
+    action = family.act(candidates, obs, NOTHING)
+    assert action.dtype == np.int64
+    assert action.tolist() == np.stack([z[:, :3].argmax(axis=1), z[:, 3:].argmax(axis=1)], axis=1).tolist()
+
+
+def test_numbers_are_linear_within_their_bounds_and_clipped_to_them(played):
+    obs, draw = played
+    space = Continuous((0.0, -2.0, -math.inf), (1.0, 2.0, math.inf))
+    family = Network(replace(SPEC, actions=space), (), "tanh")
+    candidates = draw(family)
+    z = scores(candidates, obs)
+    action = family.act(candidates, obs, NOTHING)
+    expected = np.stack([np.clip(0.5 + z[:, 0] / 2, 0, 1), np.clip(2 * z[:, 1], -2, 2), z[:, 2]], axis=1)
+    np.testing.assert_allclose(action, expected, rtol=1e-6)
+    assert space.fault(action, 5) is None
+
+
+@pytest.mark.parametrize("spec", [SPEC, TWO], ids=["four actions", "two actions"])
+def test_what_is_impossible_is_not_taken_and_what_is_best_of_the_rest_is(spec, played):
+    obs, draw = played
+    family = Network(spec, (), "tanh")
+    candidates = draw(family)
+    free = family.act(candidates, obs, NOTHING)
+    mask = np.ones((5, spec.num_actions), bool)
+    assert family.act(candidates, obs, NOTHING, mask).tolist() == free.tolist()
+    mask[np.arange(5), free] = False
+    action = family.act(candidates, obs, NOTHING, mask)
+    z = scores(candidates, obs)
+    z = np.concatenate([np.zeros((5, 1)), z], axis=1) if z.shape[1] == 1 else z
+    z[np.arange(5), free] = -np.inf
+    assert action.tolist() == z.argmax(axis=1).tolist()
+    assert family.act(candidates, obs, NOTHING, np.zeros_like(mask)).tolist() == free.tolist()  # all masked: none is
+
+
+def test_a_picture_among_named_parts_is_read_flat():
+    parts, width, dtype = laid_out([("eye", (1, 2, 2), "uint8", 2), ("arm", (2,), "float32", 255)])
+    family = Network(replace(TWO, obs_shape=(width,), obs_dtype=dtype, parts=parts), (), "tanh")
+    assert family.sizes == (6, 1)
+    row = np.zeros((1, width), np.uint8)
+    row[:, parts[1].start : parts[1].stop] = [2, 0, 0, 0]
+    for weight in (1.0, -1.0):  # of the eye's first number, after the two of the arm
+        candidate = np.array([[0, 0, weight, 0, 0, 0, 0.0]])
+        assert family.act(candidate, row, NOTHING[:1]).tolist() == [int(weight > 0)]

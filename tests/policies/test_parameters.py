@@ -15,7 +15,7 @@ class Threshold:
     parameters = PARAMETERS
     draws = 1
 
-    def act(self, candidates, obs, uniform):
+    def act(self, candidates, obs, uniform, mask=None):
         return (uniform[:, 0] < candidates[:, 0]).astype(np.int64)
 
 

@@ -1,13 +1,12 @@
 """The policy gradient: the chapter's worked examples, its gradient against torch and finite differences, advantages."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
 
 from rltrain.core import Array
 from rltrain.policies import mlp, policy_gradient
+from rltrain.policies.distributions import Categorical
 
 
 def one_game(rewards: list[float]) -> tuple[Array, Array]:
@@ -38,7 +37,8 @@ def test_one_batched_pass_is_the_mean_of_the_chapters_gradients() -> None:
     obs = stream.normal(size=(50, 4))
     action = stream.integers(0, 2, 50)
     score = stream.normal(size=50)
-    ours, _ = policy_gradient.policy_gradient(weights, obs, action, score, "elu", 0.0, 2)
+    two = Categorical(2, outputs=1)
+    ours, _ = policy_gradient.policy_gradient(weights, [], two, obs, action, score, None, "elu", 0.0)
 
     layers = [torch.nn.Linear(4, 4, dtype=torch.float64), torch.nn.ELU(), torch.nn.Linear(4, 1, dtype=torch.float64)]
     network = torch.nn.Sequential(*layers)
@@ -55,33 +55,7 @@ def test_one_batched_pass_is_the_mean_of_the_chapters_gradients() -> None:
         np.testing.assert_allclose(own, (sum_ / 50).numpy().T, atol=1e-6 * float(np.abs(own).max()))
 
 
-# The gradient and the scores in general
-
-
-def loss(weights: mlp.Weights, obs: Array, action: Array, score: Array, ent_coef: float) -> float:
-    num_actions = max(2, weights[-1].shape[0])
-    log_p = policy_gradient.log_policy(policy_gradient.logits(weights, obs, "tanh", num_actions))
-    entropy = -(np.exp(log_p) * log_p).sum(axis=1)
-    return float(-np.mean(score * log_p[np.arange(len(obs)), action]) - ent_coef * entropy.mean())
-
-
-@pytest.mark.parametrize("outputs", [1, 3])
-def test_the_gradient_is_the_slope_of_the_loss(outputs: int) -> None:
-    stream = np.random.default_rng(1)
-    weights = mlp.initial([2, 5, outputs], stream)
-    obs, score = stream.normal(size=(9, 2)), stream.normal(size=9)
-    action = stream.integers(0, max(2, outputs), 9)
-    gradient, entropy = policy_gradient.policy_gradient(weights, obs, action, score, "tanh", 0.3, max(2, outputs))
-    assert 0 < entropy <= math.log(max(2, outputs))
-    for part, slope in zip(weights, gradient, strict=True):
-        for at in np.ndindex(part.shape):
-            before, h = part[at], 1e-6
-            ends = []
-            for value in (before + h, before - h):
-                part[at] = value
-                ends.append(loss(weights, obs, action, score, 0.3))
-            part[at] = before
-            assert slope[at] == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=1e-4, abs=1e-8)
+# The scores in general
 
 
 def test_advantages_by_hand() -> None:
@@ -103,14 +77,6 @@ def test_lambda_1_is_the_return_minus_the_baseline() -> None:
     value = stream.normal(size=(7, 2))
     found = policy_gradient.advantages(reward, discount, last, value, 0.9, 1.0)
     np.testing.assert_allclose(found, policy_gradient.returns_to_go(reward, last, 0.9) - value[:-1])
-
-
-def test_actions_come_with_their_probabilities() -> None:
-    weight = np.repeat([[1.0, 0.0, 3.0]], 40_000, axis=0)
-    drawn = policy_gradient.draw(weight, np.random.default_rng(0))
-    share = np.bincount(drawn, minlength=3) / len(drawn)
-    assert share[1] == 0
-    assert share[0] == pytest.approx(0.25, abs=0.01)
 
 
 def test_the_values_gradient_is_the_slope_of_the_squared_error() -> None:

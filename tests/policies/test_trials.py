@@ -49,7 +49,7 @@ class Constant:
     parameters = Parameters(("action",), np.zeros(1), np.full(1, 99.0), np.ones(1, bool))
     draws = 0
 
-    def act(self, candidates, obs, uniform):
+    def act(self, candidates, obs, uniform, mask=None):
         return np.broadcast_to(candidates[:, 0], len(obs)).astype(np.int64)
 
 

@@ -83,3 +83,8 @@ def test_it_is_the_default_where_its_actions_are():
 def test_other_environments_are_refused():
     with pytest.raises(InputError, match=r"Vacuum-v0 are 0, 1"):
         WalkAndTurn(replace(SPEC, actions=Discrete(2)))
+
+
+def test_it_says_that_it_knows_no_masks():
+    with pytest.raises(InputError, match="masks actions"):
+        WalkAndTurn(replace(SPEC, masked=True))

@@ -14,6 +14,7 @@ from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.policies import rules
 from rltrain.run.evaluation import Evaluation, OngoingEvaluation, bootstrap, evaluate
 from rltrain.run.protocols import default_protocol
+from rltrain.spaces import Discrete
 
 CARTPOLE = EnvironmentConfig(id="CartPole-v1")
 PACMAN = AtariConfig(id="ALE/MsPacman-v5", terminal_on_life_loss=True)
@@ -254,7 +255,7 @@ def test_atari_protocols_play_whole_games_under_their_rules(protocol, fields):
     chosen = {"noop_max": 7, "repeat_action_probability": 0.5, "terminal_on_life_loss": True, "screen_size": 24}
     settings = AtariConfig(id="ALE/Breakout-v5", frame_skip=10, **chosen)
     result = evaluate(
-        rules.RandomPolicy(4, np.random.default_rng(0)), settings, protocol, episodes=2, seed=0, threads=2
+        rules.RandomPolicy(Discrete(4), np.random.default_rng(0)), settings, protocol, episodes=2, seed=0, threads=2
     )
     assert result.protocol.items() >= fields.items()
     assert result.protocol["lives"] == "whole games"
@@ -274,7 +275,7 @@ def test_the_time_limit_of_a_protocol_is_in_frames():
 
 @pytest.mark.slow
 def test_random_play_on_ms_pacman_scores_what_is_published():
-    policy = rules.RandomPolicy(9, np.random.default_rng(0))
+    policy = rules.RandomPolicy(Discrete(9), np.random.default_rng(0))
     result = evaluate(policy, PACMAN.model_copy(update={"screen_size": 24}), "nature", episodes=100, seed=0, threads=2)
     assert 210 < result.mean < 310
     assert all(score % 10 == 0 for score in result.returns)

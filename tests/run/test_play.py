@@ -15,6 +15,8 @@ from rltrain.run.protocols import conditions
 CARTPOLE = EnvironmentConfig(id="CartPole-v1")
 PACMAN = AtariConfig(id="ALE/MsPacman-v5", max_episode_steps=120, repeat_action_probability=0.25)
 LAKE = EnvironmentConfig(id="FrozenLake-v1")
+PENDULUM = EnvironmentConfig(id="Pendulum-v1", max_episode_steps=20)
+TAXI = EnvironmentConfig(id="Taxi-v4", max_episode_steps=30)  # which masks actions
 
 
 def random_policy(settings):  # type: ignore[no-untyped-def]
@@ -22,7 +24,9 @@ def random_policy(settings):  # type: ignore[no-untyped-def]
     return env, lambda: rules.make("random", env.spec, np.random.default_rng(3))
 
 
-@pytest.mark.parametrize("settings", [CARTPOLE, PACMAN, LAKE], ids=["CartPole", "Pacman", "Lake"])
+@pytest.mark.parametrize(
+    "settings", [CARTPOLE, PACMAN, LAKE, PENDULUM, TAXI], ids=["CartPole", "Pacman", "Lake", "Pendulum", "Taxi"]
+)
 @pytest.mark.parametrize("epsilon", [0.0, 0.3])
 def test_one_game_is_the_game_of_an_evaluation(settings, epsilon):
     env, policy = random_policy(settings)

@@ -25,10 +25,11 @@ class Subject:
     action_names: tuple[str, ...]
     score_name: str  # "Q", "probability"; "" for a policy that does not say
     episodes: int
+    bounds: tuple[tuple[float, float], ...] = ()  # of several choices or numbers at once: of each, least and greatest
 
 
 class Bar(NamedTuple):
-    """One action."""
+    """One action, or one of several choices or numbers."""
 
     name: str
     value: str  # "" where the policy has no opinion
@@ -48,13 +49,7 @@ class Caption(NamedTuple):
 
 def caption(subject: Subject, moment: Moment) -> Caption:
     """What to write beside this moment."""
-    names = subject.action_names
-    scores = np.full(len(names), np.nan) if moment.scores is None else np.asarray(moment.scores, np.float64)
-    lengths = shares(scores, subject.score_name == "probability")
-    bars = tuple(
-        Bar(name, "" if math.isnan(score) else written(score), length, number == moment.action)
-        for number, (name, score, length) in enumerate(zip(names, scores.tolist(), lengths.tolist(), strict=True))
-    )
+    bars = several(subject, moment) if subject.bounds else one_of_some(subject, moment)
     facts = [
         ("game", f"{moment.game} of {subject.episodes}" if subject.episodes > 1 else str(moment.game)),
         ("step", words.count(moment.step)),
@@ -65,7 +60,37 @@ def caption(subject: Subject, moment: Moment) -> Caption:
     note = "random action" if moment.explored else ""
     if moment.last:
         note = "cut off by the time limit" if moment.cut else "game over"
-    return Caption(subject.title, tuple(facts), subject.score_name or "action", bars, note)
+    heading = "action" if subject.bounds else subject.score_name or "action"
+    return Caption(subject.title, tuple(facts), heading, bars, note)
+
+
+def one_of_some(subject: Subject, moment: Moment) -> tuple[Bar, ...]:
+    """A bar for each action: what the policy thinks of it."""
+    names = subject.action_names
+    scores = np.full(len(names), np.nan) if moment.scores is None else np.asarray(moment.scores, np.float64)
+    lengths = shares(scores, subject.score_name == "probability")
+    return tuple(
+        Bar(name, "" if math.isnan(score) else written(score), length, number == moment.action)
+        for number, (name, score, length) in enumerate(zip(names, scores.tolist(), lengths.tolist(), strict=True))
+    )
+
+
+def several(subject: Subject, moment: Moment) -> tuple[Bar, ...]:
+    """A bar for each of several choices or numbers: where it is between its bounds."""
+    if moment.action is None:
+        return tuple(Bar(name, "", 0.0, False) for name in subject.action_names)
+    values = np.asarray(moment.action).tolist()
+    return tuple(
+        Bar(name, str(value) if isinstance(value, int) else f"{value:+.3g}", between(value, *ends), True)
+        for name, value, ends in zip(subject.action_names, values, subject.bounds, strict=True)
+    )
+
+
+def between(value: float, low: float, high: float) -> float:
+    """How far a value is from low, 0, to high, 1; a half where either is infinite."""
+    if not math.isfinite(high - low):
+        return 0.5
+    return (value - low) / (high - low) if high > low else 1.0
 
 
 def shares(scores: Array, probabilities: bool) -> Array:

@@ -29,7 +29,8 @@ class Story:
             return
         random = ", random" if before.explored else ""
         end = "  cut off by the time limit" if moment.cut else "  the end" if moment.last else ""
-        action = f"-{self._names[before.action]} ({moment.reward:+g}{random})->"
+        name = self._names[before.action] if isinstance(before.action, int) else shown(str(before.action.tolist()))
+        action = f"-{name} ({moment.reward:+g}{random})->"
         say(f"{moment.step:>7}  {shown(before.state)} {action} {shown(moment.state)}{end}")
 
     def key(self, seconds: float) -> str:

@@ -1,5 +1,6 @@
 """Video files: every picture is in them, in its colours; and nothing half-made ever stands under their name."""
 
+import math
 import resource
 import signal
 import sys
@@ -129,6 +130,19 @@ def test_eighteen_actions_fit():
     panel = picture.panel(words, 420)
     rows = np.flatnonzero((panel == picture.CHOSEN).all(axis=-1).any(axis=1))
     assert 0 < rows.max() < 420 - picture.MARGIN
+
+
+def test_numbers_and_several_choices_are_shown_where_they_are_between_their_bounds():
+    frame = np.zeros((420, 320, 3), np.uint8)
+    subject = Subject("x", ("0", "1"), "", 1, ((-2.0, 2.0), (-math.inf, math.inf)))
+    words = caption(subject, moment(frame, scores=None, action=np.array([1.0, -0.125], np.float32)))
+    assert [(bar.name, bar.value, bar.share) for bar in words.bars] == [("0", "+1", 0.75), ("1", "-0.125", 0.5)]
+    assert picture.panel(words, 420).shape == (420, picture.PANEL, 3)
+    several = Subject("x", ("0", "1"), "", 1, ((0, 2), (0, 0)))
+    words = caption(several, moment(frame, scores=None, action=np.array([1, 0])))
+    assert [(bar.value, bar.share) for bar in words.bars] == [("1", 0.5), ("0", 1.0)]
+    over = caption(several, moment(frame, scores=None, action=None, last=True))
+    assert [bar.value for bar in over.bars] == ["", ""]
 
 
 def test_a_frame_is_enlarged_without_blur():

@@ -1,0 +1,56 @@
+"""A network and a distribution over actions as a policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rltrain.core import Array
+from rltrain.policies import mlp
+from rltrain.policies.distributions import Categorical, Distribution, draw, log_policy, masked
+from rltrain.policies.inputs import Read
+
+
+@dataclass(frozen=True)
+class DistributionPolicy:
+    """A `Policy` that plays the likeliest action; with a stream, one that is drawn."""
+
+    weights: mlp.Weights  # of the network
+    free: list[Array]  # parameters of the distribution that no observation changes
+    activation: mlp.Activation
+    distribution: Distribution
+    read: Read
+    stream: np.random.Generator | None
+
+    def act(self, obs: Array, mask: Array | None = None) -> Array:
+        """Actions [N, *action] at obs [N, *obs]."""
+        out = mlp.forward(self.weights, self.read(obs), self.activation)
+        if self.stream is None:
+            return self.distribution.mode(out, mask)
+        return self.distribution.taken(self.distribution.draw(out, self.free, mask, self.stream))
+
+
+@dataclass(frozen=True)
+class SoftmaxPolicy:
+    """A `Scoring` policy, which chooses one of some actions: the likeliest; with a stream, one that is drawn."""
+
+    weights: mlp.Weights  # of the network
+    activation: mlp.Activation
+    distribution: Categorical
+    read: Read
+    stream: np.random.Generator | None
+
+    score_name = "probability"
+
+    def scores(self, obs: Array) -> Array:
+        """The probability of every action [N, A] at obs [N, *obs]."""
+        return np.exp(log_policy(self._logits(obs)))
+
+    def act(self, obs: Array, mask: Array | None = None) -> Array:
+        """Actions [N] at obs [N, *obs]."""
+        z = masked(self._logits(obs), mask)
+        return np.asarray(z.argmax(axis=1)) if self.stream is None else draw(np.exp(log_policy(z)), self.stream)
+
+    def _logits(self, obs: Array) -> Array:
+        return self.distribution.logits(mlp.forward(self.weights, self.read(obs), self.activation))
