@@ -80,7 +80,8 @@ class EnvironmentConfig(BaseModel):
     def _are_modules_or_files(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
             module = re.fullmatch(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?", name, re.ASCII)
-            if not (module or name.endswith(".py")) or len(name) > 200:
+            file = (name.endswith(".py") or "/" in name) and name.isprintable()
+            if not (module or file) or len(name) > 200:
                 rule = "expected a module, such as minigrid, or a file, such as ./my_env.py"
                 raise ValueError(f"{rule}, got {described(name)}")
         return value
