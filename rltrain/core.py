@@ -289,6 +289,8 @@ class AlgorithmPlugin:
     # found in its world that its user should know.
     chosen: Callable[[Any], Mapping[str, str]] = _no_entries
     warnings: Callable[[Any], Sequence[str]] = lambda *_: ()
+    # Of what was made, before its first step, and a `warm_start.WarmSource` to start from: the `Taken` of it.
+    warm_start: Callable[[Any, Any], Any] | None = None
     # Of a saved state, without making the algorithm: its policy (None: the algorithm is made and loaded for that); CSV
     # tables beside the curves, table -> column -> [n]; lines for a person at the end of a run.
     load_policy: Callable[[Any, EnvSpec, State, Hardware], Policy] | None = None

@@ -30,6 +30,7 @@ from rltrain import guard
 from rltrain.core import AlgorithmPlugin, Metrics, Sink, State, Table
 from rltrain.errors import DiskError, InputError, MissingError
 from rltrain.spelling import did_you_mean, in_one_line
+from rltrain.warm_start import Taken
 
 ALGORITHMS = "rltrain.algorithms"
 SINKS = "rltrain.sinks"
@@ -209,8 +210,11 @@ def _checked(found: Any, what: str) -> AlgorithmPlugin:
         "tables": found.tables,
         "summary_lines": found.summary_lines,
     }
-    if found.load_policy is not None:
-        hooks["load_policy"] = found.load_policy
+    hooks |= {
+        name: hook
+        for name, hook in (("load_policy", found.load_policy), ("warm_start", found.warm_start))
+        if hook is not None
+    }
     check_functions(what, hooks)
     return found
 
@@ -242,7 +246,12 @@ def _guarded(found: AlgorithmPlugin, what: str) -> AlgorithmPlugin:
         warnings=of("warnings", found.warnings, "a list of lines", guard.lines),
         tables=of("tables", found.tables, "a dict of tables, each of columns [n]; names [a-z0-9_-]", _are_tables),
         summary_lines=of("summary_lines", found.summary_lines, "a list of lines", guard.lines),
+        warm_start=found.warm_start and of("warm_start", found.warm_start, "a warm_start.Taken of lines", _is_taken),
     )
+
+
+def _is_taken(answer: Any) -> bool:
+    return isinstance(answer, Taken) and all(guard.lines(said) for said in answer)
 
 
 def _are_tables(answer: Any) -> bool:

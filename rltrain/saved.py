@@ -170,6 +170,11 @@ class Saved(dict[str, Any]):
         """A copy of an array of the dtype and shape of `own`, with values from low to high."""
         return self.array(key, own.dtype, own.shape, low, high, finite)
 
+    def any_shape(self, key: str, dtype: str) -> Array:
+        """A copy of the array of a key, of this dtype and whatever shape, of finite numbers."""
+        value = self[key]
+        return self.array(key, dtype, value.shape if isinstance(value, np.ndarray) else ())
+
     def fill(
         self, key: str, own: Array, low: float | None = None, high: float | None = None, finite: bool = True
     ) -> None:

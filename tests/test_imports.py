@@ -31,6 +31,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
         "lettering",
         "side_by_side",
         "version",
+        "warm_start",
     },
     {"registry", "kinds", "origins"},
     {"experiment"},

@@ -158,6 +158,8 @@ def test_names_and_lines_import_no_algorithm() -> None:
         ("tables", "lambda *_: {'../out': {'x': [1]}}", "tables must give a dict of tables"),
         ("tables", "lambda *_: {'metrics': {'x': [1]}}", "tables must give a dict of tables"),
         ("tables", "lambda *_: {'t': {'x': [1], 'y': [1, 2]}}", "tables must give a dict of tables"),
+        ("warm_start", "lambda *_: ['all of it']", "warm_start must give a warm_start.Taken of lines"),
+        ("warm_start", "lambda *_: [].pop()", "warm_start failed: IndexError: pop from empty list"),
         ("make", "lambda *_: None", "make must give an object with counters, done, step, policy, save, load"),
     ],
 )
@@ -167,7 +169,14 @@ def test_a_hook_that_fails_is_an_error_that_names_its_entry_point(
     text = COMPLETE.replace("make=Algorithm", f"**{{'make': Algorithm, '{member}': {function}}}")
     (package / "plugins_complete.py").write_text(text)
     sys.modules.pop("plugins_complete", None)
-    hooks = {"make": 4, "doubts": 3, "cost": 2, "warnings": 1, "tables": 3}  # and how many arguments each has
+    hooks = {
+        "make": 4,
+        "doubts": 3,
+        "cost": 2,
+        "warnings": 1,
+        "tables": 3,
+        "warm_start": 2,
+    }  # and how many arguments each has
     with pytest.raises(InputError) as error:
         getattr(registry.plugin("plug-complete"), member)(*range(hooks[member]))
     sys.modules.pop("plugins_complete", None)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rltrain.algos._dqn_config import DqnConfig
 from rltrain.core import Algorithm, AlgorithmPlugin, Env, EnvSpec, Hardware, Policy, State
 from rltrain.rng import Streams
+from rltrain.warm_start import Taken, WarmSource
+
+if TYPE_CHECKING:
+    from rltrain.algos.dqn import DQN
 
 
 def _make(config: DqnConfig, env: Env, rng: Streams, hardware: Hardware) -> Algorithm:
@@ -25,6 +31,12 @@ def _load_policy(config: DqnConfig, spec: EnvSpec, state: State, hardware: Hardw
     return _dqn_machine.load_policy(config, spec, state, hardware)
 
 
+def _warm_start(algorithm: DQN, source: WarmSource) -> Taken:
+    from rltrain.algos import _q_network_start
+
+    return _q_network_start.start(algorithm.learner, (algorithm.target, algorithm.actor), source)
+
+
 PLUGIN = AlgorithmPlugin(
     config=DqnConfig,
     make=_make,
@@ -35,4 +47,5 @@ PLUGIN = AlgorithmPlugin(
     cost=_cost,
     chosen=lambda algorithm: algorithm.chosen,
     load_policy=_load_policy,
+    warm_start=_warm_start,
 )

@@ -20,12 +20,14 @@ import numpy as np
 from rltrain.core import Array, Metrics, Policy, State
 from rltrain.counters import reached
 from rltrain.envs.models.tabular import TabularEnv
-from rltrain.errors import DivergedError
+from rltrain.errors import DivergedError, InputError
 from rltrain.mdp.learn import q_learning, sampling
 from rltrain.mdp.learn.q_learning import LearnerOptions, round_below, steps_to_a_limit
 from rltrain.mdp.learn.saved import check_pending, restore_agent, restore_world
+from rltrain.mdp.learn.table_policy import believed
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
+from rltrain.warm_start import Taken, WarmSource
 
 CURVES = 10  # learners of a rate whose value is a column of its own
 
@@ -159,6 +161,34 @@ class Learners:
                     observe(*seen)
                 state = following
             self.world.state[learner], self.world.running[learner] = state, total
+
+    def start_from(self, source: WarmSource, there: Array, here: Array) -> Taken:
+        """Take over the tables of another run, where the entries mean the same. InputError if none do, CheckpointError.
+
+        there, here   int64 [columns] what the entries of its tables and of these mean, each once
+
+        Of as many learners each takes its own; else all take the first one's. Of two tables, as double Q-learning keeps
+        them, the mean goes to one, and one goes to both.
+        """
+        agent = source.state.part("agent")
+        q = agent.array("q", "float64", (None, len(there)))
+        second = agent.array("second", "float64", (len(q), None))
+        if not len(q) or second.shape[1] not in (0, len(there)):
+            agent.refuse("second", f"{list(second.shape)}; must be as q is, {list(q.shape)}, or empty")
+        both = second.size and self.agent.second.size
+        common, own, other = np.intersect1d(here, there, assume_unique=True, return_indices=True)
+        if not len(common):
+            raise InputError(f"no entry of its table {self.rule.table} is one here")
+        rows, alike = len(self.agent.q), len(q) == len(self.agent.q)
+        for table, values in zip(self.agent[:2], (q, second) if both else [believed(q, second)] * 2, strict=True):
+            if table.size:
+                table[:, own] = values[:, other] if alike else values[0, other]
+        whose = "" if rows == 1 else f" of all {rows} learners" if alike else f" of its first learner, for all {rows}"
+        left = len(here) - len(common)
+        return Taken(
+            [f"the table {self.rule.table}{whose}, {len(common):,} entries"],
+            [f"{left:,} entries of the table, which it has not"] if left else [],
+        )
 
     # What is seen from outside
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rltrain.algos._pqn_config import PqnConfig
 from rltrain.core import Algorithm, AlgorithmPlugin, Env, EnvSpec, Hardware, Policy, State
 from rltrain.rng import Streams
+from rltrain.warm_start import Taken, WarmSource
+
+if TYPE_CHECKING:
+    from rltrain.algos.pqn import PQN
 
 
 def _make(config: PqnConfig, env: Env, rng: Streams, hardware: Hardware) -> Algorithm:
@@ -25,6 +31,12 @@ def _load_policy(config: PqnConfig, spec: EnvSpec, state: State, hardware: Hardw
     return pqn.load_policy(config, spec, state, hardware)
 
 
+def _warm_start(algorithm: PQN, source: WarmSource) -> Taken:
+    from rltrain.algos import _q_network_start
+
+    return _q_network_start.start(algorithm.learner, (), source)
+
+
 PLUGIN = AlgorithmPlugin(
     config=PqnConfig,
     make=_make,
@@ -35,4 +47,5 @@ PLUGIN = AlgorithmPlugin(
     cost=_cost,
     chosen=lambda algorithm: algorithm.chosen,
     load_policy=_load_policy,
+    warm_start=_warm_start,
 )

@@ -9,8 +9,10 @@ from rltrain.core import Algorithm, AlgorithmPlugin, EnvSpec, Hardware, Policy, 
 from rltrain.mdp.learn.table_policy import believed, restored
 from rltrain.rng import Streams
 from rltrain.saved import Saved
+from rltrain.warm_start import Taken, WarmSource
 
 if TYPE_CHECKING:
+    from rltrain.algos._learners import Learners
     from rltrain.envs.models.tabular import TabularEnv
 
 
@@ -29,6 +31,12 @@ def load_policy(config: QlearnConfig, spec: EnvSpec, state: State, hardware: Har
     return restored(saved.part("policy"), believed(q, second)[0], spec)
 
 
+def _warm_start(algorithm: Learners, source: WarmSource) -> Taken:
+    from rltrain.algos import qlearn
+
+    return qlearn.warm_start(algorithm, source)
+
+
 PLUGIN = AlgorithmPlugin(
     config=QlearnConfig,
     make=_make,
@@ -36,4 +44,5 @@ PLUGIN = AlgorithmPlugin(
     task="tabular",
     warnings=lambda algorithm: algorithm.warnings,
     load_policy=load_policy,
+    warm_start=_warm_start,
 )

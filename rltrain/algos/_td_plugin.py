@@ -9,8 +9,10 @@ from rltrain.core import Algorithm, AlgorithmPlugin, EnvSpec, Hardware, Policy, 
 from rltrain.mdp.learn.stochastic_policy import restored
 from rltrain.rng import Streams
 from rltrain.saved import Saved
+from rltrain.warm_start import Taken, WarmSource
 
 if TYPE_CHECKING:
+    from rltrain.algos._learners import Learners
     from rltrain.envs.models.tabular import TabularEnv
 
 
@@ -25,6 +27,12 @@ def load_policy(config: TdConfig, spec: EnvSpec, state: State, hardware: Hardwar
     return restored(Saved.of(state).part("policy"), spec)
 
 
+def _warm_start(algorithm: Learners, source: WarmSource) -> Taken:
+    from rltrain.algos import td
+
+    return td.warm_start(algorithm, source)
+
+
 PLUGIN = AlgorithmPlugin(
     config=TdConfig,
     make=_make,
@@ -32,4 +40,5 @@ PLUGIN = AlgorithmPlugin(
     task="tabular",
     warnings=lambda algorithm: algorithm.warnings,
     load_policy=load_policy,
+    warm_start=_warm_start,
 )

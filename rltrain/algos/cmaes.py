@@ -23,7 +23,7 @@ from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics
 from rltrain.errors import InputError
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, generations, trials
-from rltrain.policies.generations import Generations, family_for, load_policy, summary_lines
+from rltrain.policies.generations import Generations, family_for, load_policy, summary_lines, warm_start
 from rltrain.policies.parameters import Parameters
 from rltrain.rng import Streams
 from rltrain.saved import Saved
@@ -86,6 +86,9 @@ class CMAES:
         self.rates = rates(size, config.population or default_population(size))
         self.search = Search(np.zeros(size), float(config.sigma), np.eye(size), np.zeros(size), np.zeros(size))
         self.count = 0
+
+    def start_from(self, candidate: Array) -> None:
+        self.search = self.search._replace(mean=self._parameters.halves(candidate))
 
     def ask(self) -> Array:
         noise = self._stream.standard_normal((len(self.rates.weights), len(self._parameters)))
@@ -218,5 +221,6 @@ PLUGIN = AlgorithmPlugin(
     actions=("discrete", "multi_discrete", "continuous"),
     cost=cost,
     load_policy=load_policy,
+    warm_start=warm_start,
     summary_lines=summary_lines,
 )

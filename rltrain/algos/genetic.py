@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from rltrain.core import AlgorithmPlugin, Array, Env, Hardware, Metrics, State
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, trials
-from rltrain.policies.generations import Generations, cost, family_for, load_policy, summary_lines
+from rltrain.policies.generations import Generations, cost, family_for, load_policy, summary_lines, warm_start
 from rltrain.policies.parameters import Parameters
 from rltrain.rng import Streams
 from rltrain.saved import Saved
@@ -85,6 +85,11 @@ class Genetic:
         config = self.config
         return float(max(min(config.sigma, config.sigma_min), config.sigma * config.sigma_decay**self.count))
 
+    def start_from(self, candidate: Array) -> None:
+        """The first generation is this candidate [P] and children of it, as the next ones are of survivors."""
+        sizes = self.config.population, self.sigma, True
+        self.population = breed(candidate[None], *sizes, self._parameters, self._stream)
+
     def ask(self) -> Array:
         return self.population
 
@@ -138,5 +143,6 @@ PLUGIN = AlgorithmPlugin(
     actions=("discrete", "multi_discrete", "continuous"),
     cost=cost,
     load_policy=load_policy,
+    warm_start=warm_start,
     summary_lines=summary_lines,
 )

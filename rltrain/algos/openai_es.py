@@ -16,7 +16,7 @@ from rltrain.core import AlgorithmPlugin, Array, Env, Hardware, Metrics, State
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, trials
 from rltrain.policies.adam import Adam
-from rltrain.policies.generations import Generations, cost, family_for, load_policy, summary_lines
+from rltrain.policies.generations import Generations, cost, family_for, load_policy, summary_lines, warm_start
 from rltrain.policies.parameters import Parameters
 from rltrain.rng import Streams
 from rltrain.saved import Saved
@@ -58,6 +58,9 @@ class OpenAIES:
         self.adam = Adam([self.centre])
         self.count = 0
         self._noise = np.zeros((0, len(parameters)))  # [n, P], of the candidates that were asked for last
+
+    def start_from(self, candidate: Array) -> None:
+        self.centre[:] = self._parameters.halves(candidate)
 
     def ask(self) -> Array:
         config, parameters = self.config, self._parameters
@@ -110,5 +113,6 @@ PLUGIN = AlgorithmPlugin(
     actions=("discrete", "multi_discrete", "continuous"),
     cost=cost,
     load_policy=load_policy,
+    warm_start=warm_start,
     summary_lines=summary_lines,
 )

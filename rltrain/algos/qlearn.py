@@ -18,10 +18,13 @@ from rltrain.algos._learners import CURVES, Learners, first_pair
 from rltrain.algos._qlearn_config import QlearnConfig
 from rltrain.core import Array, Hardware, Metrics
 from rltrain.envs.models.tabular import TabularEnv
+from rltrain.errors import InputError
 from rltrain.mdp.learn import q_learning, rules, truth
 from rltrain.mdp.learn.q_learning import LearnerOptions
 from rltrain.mdp.learn.table_policy import TablePolicy, believed, greedy
 from rltrain.rng import Streams
+from rltrain.saved import ANY_INTEGER
+from rltrain.warm_start import Taken, WarmSource
 
 METHODS = {
     "q": q_learning.PLAIN,
@@ -124,6 +127,29 @@ class QLearning:
 def make(config: QlearnConfig, env: TabularEnv, rng: Streams, hardware: Hardware) -> Learners:
     """Learners of Q in worlds like `env`."""
     return Learners(config, env, rng, QLearning(config, env))
+
+
+def warm_start(algorithm: Learners, source: WarmSource) -> Taken:
+    """Take over the values of pairs of state and action that both worlds have, of which each has as many states.
+
+    InputError for a world of other states or actions, CheckpointError.
+    """
+    source.check_made_by("qlearn")
+    policy, states, most = source.state.part("policy"), len(algorithm.first_pair) - 1, algorithm.num_actions
+    pairs = policy.array("pairs", ANY_INTEGER, (None,), 0)
+    action = policy.array("action", ANY_INTEGER, (int(pairs.sum()),), 0)
+    if len(pairs) != states or action.max(initial=0) >= most:
+        there = f"{len(pairs):,} states and {max(action.max(initial=0) + 1, 1):,} actions"
+        raise InputError(f"its table is of {there}, and here are {states:,} and {most:,}")
+    entries, own = _numbered(pairs, action, most), algorithm.policy().save()
+    if len(np.unique(entries)) < len(entries):
+        policy.refuse("action", "an action twice in one state; must be different ones")
+    return algorithm.start_from(source, entries, _numbered(own["pairs"], own["action"], most))
+
+
+def _numbered(pairs: Array, action: Array, num_actions: int) -> Array:
+    """int64 [P] a number for each pair of state and action, from how many each state has, [S], and their actions."""
+    return np.repeat(np.arange(len(pairs)), pairs) * num_actions + action.astype(np.int64)
 
 
 def _spread(suffix: str, error: Array) -> dict[str, float]:

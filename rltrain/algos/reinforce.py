@@ -36,6 +36,7 @@ from rltrain.policies.whole_games import WholeGames
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
 from rltrain.spaces import Discrete
+from rltrain.warm_start import Taken, WarmSource
 
 
 class ReinforceConfig(BaseModel):
@@ -226,6 +227,34 @@ def load_policy(config: ReinforceConfig, spec: EnvSpec, state: Mapping[str, Any]
     return _policy(config, spec, learned, seed=0)
 
 
+def warm_start(algorithm: Reinforce, source: WarmSource) -> Taken:
+    """Take over the layers of a saved policy that fit, and of its baseline where both have one.
+
+    InputError for another activation, and if no layer of the policy fits; CheckpointError.
+    """
+    source.check_made_by("reinforce")
+    config, other = algorithm.config, source.config
+    if other.activation != config.activation:
+        raise InputError(f"algorithm.activation: {config.activation}, and its layers were made for {other.activation}")
+    taken = mlp.start_from(algorithm.weights, source.state, "weights", "policy")
+    listed = source.state.listed("weights")
+    for spread in algorithm.free:  # of a Gaussian, behind the network's weights
+        there = listed.any_shape(str(len(listed) - 1), "float64")
+        if len(listed) % 2 and there.shape == spread.shape:
+            spread[...] = there
+        else:
+            taken = taken._replace(left=[*taken.left, "policy: how widely its numbers are spread"])
+    if config.baseline != "value":
+        return taken
+    if other.baseline != "value":
+        return taken._replace(left=[*taken.left, "baseline: it learned none"])
+    try:
+        value = mlp.start_from(algorithm.value, source.state, "value", "baseline")
+    except InputError as error:
+        return taken._replace(left=[*taken.left, f"baseline: {error}"])
+    return Taken([*taken.taken, *value.taken], [*taken.left, *value.left])
+
+
 def check(config: ReinforceConfig, spec: EnvSpec) -> None:
     """InputError for an environment without vectors or an end, and for an output that does not fit its actions."""
     if spec.obs_dtype == "uint8" and not spec.parts:
@@ -269,4 +298,5 @@ PLUGIN = AlgorithmPlugin(
     num_envs=16,
     actions=("discrete", "multi_discrete", "continuous"),
     load_policy=load_policy,
+    warm_start=warm_start,
 )

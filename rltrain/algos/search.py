@@ -19,7 +19,7 @@ from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, designs, trials
 from rltrain.policies.champion import spread
-from rltrain.policies.generations import Generations, cost, family_for, load_policy, summary_lines
+from rltrain.policies.generations import Generations, cost, family_for, load_policy, summary_lines, warm_start
 from rltrain.policies.parameters import Parameters
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
@@ -74,6 +74,9 @@ class PolicySearch:
     def done(self) -> bool:
         return self.size is not None and self.count >= self.size
 
+    def start_from(self, candidate: Array) -> None:
+        """Nothing: a design is what it is, and the candidate [P] has its place as the first champion."""
+
     def ask(self) -> Array:
         parameters, tried, batch = self._parameters, self.count, self.config.batch
         if self.size is None:
@@ -117,6 +120,7 @@ PLUGIN = AlgorithmPlugin(
     actions=("discrete", "multi_discrete", "continuous"),
     cost=cost,
     load_policy=load_policy,
+    warm_start=warm_start,
     tables=tables,
     summary_lines=summary_lines,
 )

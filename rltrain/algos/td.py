@@ -24,6 +24,7 @@ from rltrain.mdp.learn import q_learning, sampling, td, truth
 from rltrain.mdp.learn.q_learning import LearnerOptions
 from rltrain.mdp.learn.stochastic_policy import StochasticPolicy
 from rltrain.rng import Streams
+from rltrain.warm_start import Taken, WarmSource
 
 
 def options_of(config: TdConfig, limit: int | None) -> LearnerOptions:
@@ -111,6 +112,19 @@ def make(config: TdConfig, env: TabularEnv, rng: Streams, hardware: Hardware) ->
     if env.model is not None:
         learners.agent.q[:, env.model.terminal] = 0.0
     return learners
+
+
+def warm_start(algorithm: Learners, source: WarmSource) -> Taken:
+    """Take over the values of states, of a world that has as many; that of a terminal state is known to be 0.
+
+    InputError for a world of another number of states, CheckpointError.
+    """
+    source.check_made_by("td")
+    there = len(source.state.part("policy").array("first_pair", "int64", (None,))) - 1
+    if there != algorithm.rule.columns:
+        raise InputError(f"its table is of {there:,} states, and here are {algorithm.rule.columns:,}")
+    own = np.arange(there)
+    return algorithm.start_from(source, own, own if algorithm.model is None else own[~algorithm.model.terminal])
 
 
 def taken_by(name: str, env: TabularEnv) -> Array:

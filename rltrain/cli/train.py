@@ -50,15 +50,29 @@ def train_command(
         str | None, typer.Option(metavar="NAME", help="The run's name; else one with the next free number.")
     ] = None,
     max_wall: MaxWall = None,
-    resume: Annotated[
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Start from what another run has learned: its best checkpoint.",
+            autocompletion=complete.runs,
+        ),
+    ] = None,
+    last: Annotated[bool, typer.Option("--last", help="With --from: the newest checkpoint, not the best.")] = False,
+    trained: Annotated[
         str | None,
         typer.Option(
             "-i",
-            "--resume",
+            "--trained-agent",
             metavar="RUN",
-            help="Go on with a run, as `rltrain resume` does.",
+            help="--from RUN; without a config --resume RUN.",
             autocompletion=complete.runs,
         ),
+    ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Go on with a run, as `rltrain resume` does.", autocompletion=complete.runs),
     ] = None,
     params: Annotated[
         list[str] | None,
@@ -75,11 +89,20 @@ def train_command(
     words = [*([] if config is None else [config]), *(overrides or [])]
     config, given = sorted_out(words, params or [])
     settings = [*given, *as_overrides(total_timesteps, env, seed, device, max_wall)]
+    if trained is not None:
+        if start is not None or resume is not None:
+            raise InputError(f"-i {trained}: says the same as --from or --resume; leave out one of them")
+        resume, start = (trained, None) if config is None and algo is None else (None, trained)
+    if last and start is None:
+        raise InputError("--last: of the run that --from names the newest checkpoint; there is no --from")
     if resume is not None:
         if config is not None or algo is not None:
-            raise InputError(f"--resume {resume}: a run has its own configuration; leave out {config or '--algo'}")
+            rule = f"a run has its own configuration; leave out {config or '--algo'}"
+            raise InputError(f"--resume {resume}: {rule}, or start a new run from what it learned: --from {resume}")
         if name is not None or dry_run:
             raise InputError(f"--resume {resume}: {'--name' if name is not None else '--dry-run'} is for new runs")
+        if start is not None:
+            raise InputError(f"--from {start}: is for new runs; leave it out, or give a config in place of --resume")
         if seeds is not None:
             raise InputError(f"--resume {resume}: leave out --seeds; all seeds of {resume} that are not done go on")
         raise typer.Exit(go_on(resume, settings, runs_dir=runs_dir, quiet=quiet, jobs=jobs))
@@ -91,7 +114,16 @@ def train_command(
 
         raise typer.Exit(
             train_seeds(
-                experiment, seeds, settings, runs_dir=runs_dir, name=name, jobs=jobs, quiet=quiet, dry_run=dry_run
+                experiment,
+                seeds,
+                settings,
+                runs_dir=runs_dir,
+                name=name,
+                jobs=jobs,
+                quiet=quiet,
+                dry_run=dry_run,
+                start=start,
+                last=last,
             )
         )
     if jobs is not None:
@@ -101,7 +133,7 @@ def train_command(
         return
     if note and not quiet:
         say(note)
-    raise typer.Exit(train(experiment, runs_dir=runs_dir, name=name, quiet=quiet))
+    raise typer.Exit(train(experiment, runs_dir=runs_dir, name=name, quiet=quiet, start=start, last=last))
 
 
 def _experiment(
@@ -125,8 +157,26 @@ def _experiment(
     return experiment, f"these are defaults; tuned settings: rltrain train {' or '.join(found)}" if found else ""
 
 
-def train(experiment: Experiment, *, runs_dir: Path, name: str | None = None, quiet: bool = False) -> int:
-    """Train in a new run folder. Returns the exit code: 0, or 130 and 143 after a signal."""
+def train(
+    experiment: Experiment,
+    *,
+    runs_dir: Path,
+    name: str | None = None,
+    quiet: bool = False,
+    start: str | None = None,
+    last: bool = False,
+) -> int:
+    """Train in a new run folder, `start`: from what that run has learned. Returns the exit code: 0, 130 or 143."""
     from rltrain.verbs.train import begin
 
-    return drive(begin(experiment, runs_dir, name, command_line()), quiet)
+    if start is None:
+        return drive(begin(experiment, runs_dir, name, command_line()), quiet)
+    from rltrain.verbs.saved_policy import read
+
+    saved = read(start, runs_dir, last)
+    run = begin(experiment, runs_dir, name, command_line(), saved)
+    if not quiet and run.started_from is not None:
+        say(f"starts from {saved.path} ({saved.chosen})")
+        for line in run.started_from["taken"]:
+            say(f"  taken: {line}")
+    return drive(run, quiet)

@@ -18,6 +18,9 @@ from rltrain.deep.networks import NetworkShape, QNetwork, begin_anew, copy_weigh
 from rltrain.deep.optimiser import Optimiser, clip_scale
 from rltrain.errors import DivergedError
 from rltrain.saved import Saved
+from rltrain.warm_start import Taken, fitting
+
+HEADS = ("advantage", "value")  # layers of a `QNetwork` that stand side by side at its end
 
 
 class Samples(NamedTuple):
@@ -92,6 +95,23 @@ class Learner:
         self.wide.restart()
         self.others.restart()
 
+    def start_from(self, weights: Saved) -> Taken:
+        """Take over the layers that fit of a saved network's weights.
+
+        InputError if no layer fits, CheckpointError for what are no weights.
+        """
+        there = {name: weights.any_shape(name, "float32") for name in weights}
+        here = dict(self.master.named_parameters())
+        shapes = {name: tuple(parameter.shape) for name, parameter in here.items()}
+        found = fitting(_layers(shapes), _layers({name: values.shape for name, values in there.items()}), HEADS)
+        taken = found.of("network")
+        with torch.no_grad():
+            for name, parameter in here.items():
+                if _layer(name) in found.layers:
+                    parameter.copy_(torch.from_numpy(there[name]))
+        copy_weights(self.master, self.working)
+        return taken
+
     def save(self) -> State:
         return {"weights": arrays(self.master), "wide": self.wide.save(), "others": self.others.save()}
 
@@ -115,6 +135,18 @@ def set_arrays(network: QNetwork, state: Mapping[str, Any]) -> None:
         for name, parameter in network.named_parameters():
             values = saved.array(name, "float32", tuple(parameter.shape), finite=False)  # what diverged says so itself
             parameter.copy_(torch.from_numpy(values))
+
+
+def _layers(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """The shapes of parameters, which are called LAYER.weight and LAYER.bias, by layer."""
+    found: dict[str, dict[str, tuple[int, ...]]] = {}
+    for name, shape in shapes.items():
+        found.setdefault(_layer(name), {})[name.rpartition(".")[2]] = shape
+    return found
+
+
+def _layer(parameter: str) -> str:
+    return parameter.rpartition(".")[0]
 
 
 def summary(stats: Sequence[UpdateStats], updates: int) -> Metrics:

@@ -29,7 +29,7 @@ class Champion:
         self._family, self._env, self._games, self._seed = family, env, games, seed
         self.candidate = np.full(len(family.parameters), math.nan)  # [P]
         self.total = 0.0
-        self.played = 0
+        self.played = 0  # of a candidate that was taken over from another run: 0 until it plays in this one
 
     @property
     def mean(self) -> float:
@@ -39,7 +39,7 @@ class Champion:
     def challenge(self, challengers: Array, generation: int) -> Trials:
         """Challengers [K, P] and the champion play `games` each. Returns all that was played."""
         new = challengers[(challengers != self.candidate).any(axis=1)]
-        sitting = [self.candidate] if self.played else []
+        sitting = [] if np.isnan(self.candidate).all() else [self.candidate]
         candidates = np.array([*sitting, *new])
         trials = play(self._family, candidates, self._env, self._games, derive(self._seed, "recheck", generation))
         if sitting:

@@ -47,9 +47,16 @@ class Settings(Protocol):
     def ranges(self) -> Mapping[str, tuple[float, float]]: ...
 
 
+def rule(settings: Settings, spec: EnvSpec) -> str:
+    """What is given numbers, in words: policies of one rule mean the same by the same numbers."""
+    policy = _named(settings, spec)
+    units = "-".join(map(str, settings.hidden))
+    return f"an mlp of {units} {settings.activation}" if policy == "mlp" else f"a {policy} policy"
+
+
 def make(settings: Settings, spec: EnvSpec) -> Family:
     """The policy that these settings name. InputError if it is not for this environment."""
-    policy = settings.policy or ("walk_and_turn" if FORWARD in spec.action_names else "linear")
+    policy = _named(settings, spec)
     family: Network | WalkAndTurn
     if policy == "walk_and_turn":
         family = WalkAndTurn(spec)
@@ -57,3 +64,7 @@ def make(settings: Settings, spec: EnvSpec) -> Family:
         family = Network(spec, settings.hidden if policy == "mlp" else (), settings.activation)
     family.parameters = with_ranges(family.parameters, settings.ranges)
     return family
+
+
+def _named(settings: Settings, spec: EnvSpec) -> str:
+    return settings.policy or ("walk_and_turn" if FORWARD in spec.action_names else "linear")

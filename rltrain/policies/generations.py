@@ -11,12 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import numpy as np
+
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Stateful
+from rltrain.errors import InputError
 from rltrain.policies import choosing, trials
-from rltrain.policies.champion import Champion, champion_of, described, spread
+from rltrain.policies.champion import Champion, candidate_of, champion_of, described, spread
 from rltrain.policies.parameters import Family
 from rltrain.rng import derive
 from rltrain.saved import Saved
+from rltrain.warm_start import Taken, WarmSource
 
 
 class GameSettings(choosing.Settings, Protocol):
@@ -42,6 +46,7 @@ class Strategy(Stateful, Protocol):
     def done(self) -> bool: ...  # there is nothing more to ask for
 
     def ask(self) -> Array: ...  # the next candidates [C, P]
+    def start_from(self, candidate: Array) -> None: ...  # before the first `ask`: look around this candidate [P]
     def tell(self, candidates: Array, scores: Array) -> tuple[Array, Metrics]:
         """Learn the scores [C] of candidates [C, P]. Returns challengers of the champion [K, P], and metrics."""
         ...
@@ -74,6 +79,22 @@ class Generations:
         self.episodes += played.lengths.size + replayed.lengths.size
         return {**spread(played.scores), **self.champion.metrics(), **metrics}
 
+    def start_from(self, source: WarmSource) -> Taken:
+        """Look around the champion of another run, which is the first here. InputError if it does not fit."""
+        source.check_made_by("cmaes", "genetic", "openai_es", "search")
+        champion, own = source.state.part("champion"), len(self._family.parameters)
+        rule, other = (choosing.rule(settings, self._env.spec) for settings in (self._settings, source.config))
+        count = len(champion.array("candidate", "float64", (None,), finite=False))
+        if rule != other or count != own:
+            raise InputError(f"its champion is {other} of {count} parameters, the policy here {rule} of {own}")
+        candidate = candidate_of(self._family, champion)
+        if np.isnan(candidate).all():
+            raise InputError("it has no champion yet")
+        self.champion.candidate = self._family.parameters.inside(candidate[None])[0]
+        self.strategy.start_from(self.champion.candidate)
+        beyond = [] if (self.champion.candidate == candidate).all() else ["what lies beyond the ranges here"]
+        return Taken([f"the champion, {other} of {count} parameters"], beyond)
+
     def policy(self) -> Policy:
         return self.champion.policy()
 
@@ -92,6 +113,11 @@ def family_for(settings: GameSettings, spec: EnvSpec) -> Family:
     """The policy whose parameters are looked for. InputError where it cannot be, or where its games might never end."""
     trials.check(spec, settings.games, settings.same_starts)
     return choosing.make(settings, spec)
+
+
+def warm_start(algorithm: Generations, source: WarmSource) -> Taken:
+    """The hook of a plugin whose algorithm is `Generations`."""
+    return algorithm.start_from(source)
 
 
 def load_policy(settings: choosing.Settings, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
 from rltrain.core import Array
+from rltrain.saved import Saved
+from rltrain.warm_start import Taken, fitting
 
 Activation = Literal["tanh", "elu", "relu"]
 Weights = list[Array]  # W_1 [in, out], b_1 [out], W_2, b_2, ...: float64
@@ -66,6 +68,24 @@ def gradient(weights: Weights, kept: Sequence[Array], d_out: Array, activation: 
     return backwards[::-1]
 
 
+def start_from(own: Weights, state: Saved, key: str, what: str) -> Taken:
+    """Write the layers of saved weights that fit over those of `own`.
+
+    `what` the weights are, for the lines. InputError if no layer fits, CheckpointError for what are no weights.
+    """
+    listed = state.listed(key)
+    saved = [listed.any_shape(str(number), "float64") for number in range(len(listed) // 2 * 2)]
+    if not saved:
+        state.refuse(key, f"a list of {len(listed)}; must be weights and biases, layer by layer")
+    here, there = _layers(own), _layers(saved)
+    found = fitting(_shapes_of(here), _shapes_of(there), ("output",))
+    taken = found.of(what)
+    for name in found.layers:
+        for part, values in zip(here[name], there[name], strict=True):
+            part[...] = values
+    return taken
+
+
 def activate(z: Array, activation: Activation) -> Array:
     """The activation f(z), elementwise. ELU is Clevert et al. 2016 with alpha 1."""
     if activation == "tanh":
@@ -90,6 +110,16 @@ def clipped(gradients: Weights, longest: float | None) -> tuple[Weights, float]:
     if longest is None or norm <= longest:
         return gradients, norm
     return [part * (longest / norm) for part in gradients], norm
+
+
+def _layers(weights: Weights) -> dict[str, Weights]:
+    """Weights and biases of each layer: hidden 1, hidden 2, ..., output."""
+    each = [weights[at : at + 2] for at in range(0, len(weights), 2)]
+    return {f"hidden {number}": layer for number, layer in enumerate(each[:-1], start=1)} | {"output": each[-1]}
+
+
+def _shapes_of(layers: Mapping[str, Weights]) -> dict[str, dict[str, tuple[int, ...]]]:
+    return {name: {"weight": weight.shape, "bias": bias.shape} for name, (weight, bias) in layers.items()}
 
 
 def _truncated_normal(stream: np.random.Generator, shape: tuple[int, ...]) -> Array:

@@ -17,31 +17,53 @@ from rltrain.run import edits, facts, machine, other_versions, reserve
 from rltrain.run import folder as folders
 from rltrain.run.build import Parts, build, experiment_of, keep_model
 from rltrain.run.checkpoint import Checkpoints
-from rltrain.run.disk import REAL, Disk
+from rltrain.run.disk import REAL, Disk, disk_errors
 from rltrain.run.lock import Lock
 from rltrain.run.loop import Run
 from rltrain.run.own_files import write_small
 from rltrain.run.reading import Loaded
+from rltrain.run.starting_point import STARTED_FROM, StartingPoint
 from rltrain.saved import loading
 
 
-def create(experiment: Experiment, runs_dir: Path, name: str | None, command: str, disk: Disk = REAL) -> Run:
+def create(
+    experiment: Experiment,
+    runs_dir: Path,
+    name: str | None,
+    command: str,
+    disk: Disk = REAL,
+    start: StartingPoint | None = None,
+) -> Run:
     """A new run in a new folder. DiskError at once if the folder cannot be written; then none is left behind.
 
     `name` None: the algorithm's, the environment's and the next free number. `command`: what was typed, for run.json.
+    With a `start` the run starts from what was learned there: InputError if nothing of it fits, CheckpointError.
     """
     stem = f"{experiment.algorithm_name}-{experiment.environment.name.split('/')[-1]}"
     differing = _differing(experiment)
     parts = build(experiment, repeats=not differing)  # before the folder: what cannot be built leaves nothing behind
+    try:
+        taken = None if start is None else start.give(experiment.algorithm_name, parts.algorithm)
+    except BaseException:
+        parts.env.close()
+        raise
     folder = folders.create(runs_dir, name, stem, disk)
     run = _run_in(folder, folders.lock_new(folder), parts, disk)
     began = time.monotonic()
     try:
         run.warnings += [*_not_exact(differing), *_try_disk(folder)]
-        facts.write(folder, facts.begun(command, _machine(run), run.chosen, _imported(run), differing), disk)
+        known = facts.begun(command, _machine(run), run.chosen, _imported(run), differing)
+        if start is not None and taken is not None:
+            known[STARTED_FROM] = run.started_from = start.facts(taken)
+            write_small(folder / folders.FORKING, "", disk)  # a folder with a checkpoint and no marker is no run yet
+            run.save_start()
+        facts.write(folder, known, disk)
         keep_model(experiment, folder, disk)
         # Last, since it makes the folder a run that can be resumed.
         write_small(folder / folders.MARKER, experiment.to_yaml(), disk)
+        if start is not None:
+            with disk_errors(f"cannot finish {folder}"):
+                disk.remove(folder / folders.FORKING)
         run.clock.saved(began)  # a guess, until there is a save to time
     except BaseException:
         run.close()

@@ -18,7 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment.config import Experiment, load
@@ -28,11 +28,19 @@ from rltrain.run import unverified
 from rltrain.run.build import experiment_of, keep_model
 from rltrain.run.disk import disk_errors
 from rltrain.run.own_files import own_file, write_small
+from rltrain.run.starting_point import STARTED_FROM, manifest_hash
 from rltrain.spelling import shown
 
 CONFIG = "experiment.yaml"
 MOST_SEEDS = 1_000
 CHANGEABLE = ("budget", "evaluate", "save", "max_wall")  # of the run block: may change on a resume
+
+
+class SeedStart(NamedTuple):
+    """The checkpoint of another run that every seed starts from, see `starting_point`."""
+
+    path: str  # of its folder, absolute
+    sha256: str  # of its manifest
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,7 @@ class SeedGroup:
 
     folder: Path
     seeds: tuple[int, ...]
+    start: SeedStart | None = None
 
     @property
     def config(self) -> Path:
@@ -57,6 +66,13 @@ class SeedGroup:
     def begun(self, seed: int) -> bool:
         """Whether there is a run to go on with."""
         return (self.member(seed) / folders.MARKER).is_file()
+
+    def check_start(self) -> None:
+        """CheckpointError if what the seeds start from that have not begun is not what it was; all must be alike."""
+        if self.start is None or all(map(self.begun, self.seeds)):
+            return
+        if manifest_hash(Path(self.start.path)) != self.start.sha256:
+            raise CheckpointError(f"{shown(self.start.path)}: not what the other seeds of {self.folder} started from")
 
     def clear(self, seed: int) -> None:
         """Remove what a process left that died before it had a run. Not while one may be at its beginning."""
@@ -102,8 +118,16 @@ class SeedGroup:
             shutil.rmtree(self.folder)
 
 
-def create(experiment: Experiment, seeds: Sequence[int], runs_dir: Path, name: str | None, command: str) -> SeedGroup:
-    """A new group in a new folder, called as a run would be."""
+def create(
+    experiment: Experiment,
+    seeds: Sequence[int],
+    runs_dir: Path,
+    name: str | None,
+    command: str,
+    start: Path | None = None,
+) -> SeedGroup:
+    """A new group in a new folder, called as a run would be. `start`: the checkpoint that every seed starts from."""
+    origin = None if start is None else SeedStart(str(start.resolve()), manifest_hash(start))
     stem = f"{experiment.algorithm_name}-{experiment.environment.name.split('/')[-1]}"
     folder = folders.create(runs_dir, name, stem)
     try:
@@ -112,11 +136,13 @@ def create(experiment: Experiment, seeds: Sequence[int], runs_dir: Path, name: s
             write_small(folder / CONFIG, experiment.to_yaml())
             created = time.strftime("%Y-%m-%dT%H:%M:%S%z")
             facts = {"format": 1, "command": command, "created": created, "seeds": list(seeds), "results": None}
+            if origin is not None:
+                facts[STARTED_FROM] = origin._asdict()
             write_small(folder / folders.GROUP_MARKER, json.dumps(facts, indent=2) + "\n")  # last: it makes the group
     except BaseException:
         folders.forget_unbegun(folder)
         raise
-    return SeedGroup(folder, tuple(seeds))
+    return SeedGroup(folder, tuple(seeds), origin)
 
 
 def find(runs_dir: Path, given: str | Path) -> SeedGroup | None:
@@ -133,7 +159,8 @@ def find(runs_dir: Path, given: str | Path) -> SeedGroup | None:
 
 def read(folder: Path) -> SeedGroup:
     """The group in this folder. CheckpointError if its seeds.json is not as it was written."""
-    seeds = _read(folder).get("seeds")
+    facts = _read(folder)
+    seeds = facts.get("seeds")
     if (
         not isinstance(seeds, list)
         or not 1 <= len(seeds) <= MOST_SEEDS
@@ -142,7 +169,7 @@ def read(folder: Path) -> SeedGroup:
     ):
         rule = f"expected `seeds`, a list of 1 to {MOST_SEEDS:,} different whole numbers"
         raise CheckpointError(f"{folder / folders.GROUP_MARKER}: {rule}")
-    group = SeedGroup(folder, tuple(seeds))
+    group = SeedGroup(folder, tuple(seeds), _start_of(folder, facts))
     for seed in group.seeds:
         if group.member(seed).is_symlink():
             raise CheckpointError(folders.link_for_member(group.member(seed)))
@@ -156,6 +183,17 @@ def results(folder: Path) -> Mapping[str, Any] | None:
     """What came of the group's last session; None before its first ended."""
     found = _read(folder).get("results")
     return found if isinstance(found, dict) else None
+
+
+def _start_of(folder: Path, facts: Mapping[str, Any]) -> SeedStart | None:
+    found = facts.get(STARTED_FROM)
+    if found is None:
+        return None
+    fits = isinstance(found, dict) and set(found) == set(SeedStart._fields)
+    if not fits or not all(isinstance(value, str) for value in found.values()) or not os.path.isabs(found["path"]):
+        rule = f"expected `{STARTED_FROM}`, the absolute path of a checkpoint and its sha256"
+        raise CheckpointError(f"{folder / folders.GROUP_MARKER}: {rule}")
+    return SeedStart(**found)
 
 
 def _end(experiment: Experiment) -> tuple[Any, Any]:

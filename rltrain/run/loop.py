@@ -66,6 +66,9 @@ class Run:
         self._kept = edits.recorded(self.experiment)  # in each checkpoint, so that an edit of config.yaml is seen
         self._plugin = registry.plugin(self.experiment.algorithm_name)
         self.warnings = [*doubts(self.experiment, self.spec), *self._plugin.warnings(self.algorithm)]  # not yet told
+        self.started_from: Mapping[str, Any] | None = (
+            None  # the run that this new one starts from, see `starting_point`
+        )
         self.new_facts: dict[str, Any] | None = None  # for run.json, once a step is made that is not exact
         self._saves, self._saves_asked = cadence.saves(self.experiment), run.save.every is not None
         self.stop: Reason | None = None
@@ -202,6 +205,10 @@ class Run:
         # Last: nothing in the folder is changed for a state that is refused.
         self.warnings += self.recorder.load(saved.part("sinks"))
         self._saved = self._now
+
+    def save_start(self) -> None:
+        """Write a checkpoint before the first step, for a run whose config alone does not say how it starts."""
+        self._save_once(last=True)
 
     def _save(self, last: bool) -> Iterator[Event]:
         """Write a checkpoint. A full disk is a warning and the next save tries again; the last frees the ballast."""

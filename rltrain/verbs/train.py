@@ -16,7 +16,9 @@ from rltrain.run import begin as beginnings
 from rltrain.run import folder, needs
 from rltrain.run.lock import Lock
 from rltrain.run.loop import Run
+from rltrain.run.starting_point import StartingPoint
 from rltrain.verbs.cost import refuse_what_does_not_fit
+from rltrain.verbs.saved_policy import SavedRun
 
 STATES: dict[type[BaseException], str] = {
     DivergedError: "diverged",
@@ -25,10 +27,18 @@ STATES: dict[type[BaseException], str] = {
 }  # of status.json
 
 
-def begin(experiment: Experiment, runs_dir: Path, name: str | None, command: str) -> Run:
-    """A new run in a new folder. OutOfMemoryError for what will not fit, InputError for a name that is taken."""
+def begin(experiment: Experiment, runs_dir: Path, name: str | None, command: str, start: SavedRun | None = None) -> Run:
+    """A new run in a new folder. OutOfMemoryError for what will not fit, InputError for a name that is taken.
+
+    With a `start` it takes over what was learned there; its warnings say what not. InputError if nothing fits.
+    """
     refuse_what_does_not_fit(experiment)
-    return beginnings.create(experiment, runs_dir, name, command)
+    point = None if start is None else StartingPoint(start.path, start.loaded, start.experiment)
+    run = beginnings.create(experiment, runs_dir, name, command, start=point)
+    if start is not None and run.started_from is not None:
+        left = run.started_from["not_taken"]
+        run.warnings += [*start.warnings, *([f"not taken over: {'; '.join(left)}"] if left else [])]
+    return run
 
 
 def resume(place: Path, overrides: Sequence[str] = (), new_episodes: bool = False) -> Run:

@@ -20,6 +20,7 @@ from rltrain.experiment.config import Experiment
 from rltrain.run import group as groups
 from rltrain.run.group import SeedGroup
 from rltrain.run.lock import Lock
+from rltrain.verbs import saved_policy
 from rltrain.verbs.seeds import asked
 from rltrain.verbs.seeds.children import Children, first_fault, last_words
 from rltrain.verbs.seeds.measure import measure_of, together
@@ -48,10 +49,13 @@ def train_seeds(
     jobs: int | None = None,
     quiet: bool = False,
     dry_run: bool = False,
+    start: str | None = None,
+    last: bool = False,
 ) -> int:
     """Train a run for each seed, in a new group; `overrides` are those that the experiment has already.
 
-    Returns the exit code: 0, that of the first seed that failed, or a signal's.
+    With a `start` all of them start from what that run has learned. Returns the exit code: 0, that of the first seed
+    that failed, or a signal's.
     """
     first_is_given = any(override.startswith("run.seed=") for override in overrides)
     wanted = asked.seeds_of(seeds, experiment.run.seed, first_is_given)
@@ -61,7 +65,8 @@ def train_seeds(
         say(experiment.to_yaml().rstrip("\n"))
         return 0
     at_once = asked.jobs_for(experiment, len(wanted), jobs)
-    group = groups.create(experiment, wanted, runs_dir, name, shlex.join(["rltrain", *sys.argv[1:]]))
+    origin = None if start is None else saved_policy.read(start, runs_dir, last).path
+    group = groups.create(experiment, wanted, runs_dir, name, shlex.join(["rltrain", *sys.argv[1:]]), origin)
     return drive(group, experiment, wanted, at_once, quiet)
 
 

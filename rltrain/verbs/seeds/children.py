@@ -135,7 +135,9 @@ class Children:
                 *self.group.changes(seed, self._experiment),
             ]
         else:
+            start = self.group.start
             where = ["--runs-dir", str(self.group.folder), "--name", member.name]
+            where += [] if start is None else ["--from", start.path]
             what = ["train", str(self.group.config), "--seed", str(seed), *where]
         return [*interpreter(), "-m", "rltrain", *what, *imports.flags(), "--quiet", "--stop-with-input"]
 

@@ -135,6 +135,7 @@ def unfinished(group: SeedGroup, overrides: Sequence[str], jobs: int | None) -> 
     for seed in group.seeds:
         needs.require(group.member(seed))
     with Lock(group.folder):  # a group that is in use is busy, however little memory it leaves
+        group.check_start()
         experiment = group.experiment(overrides)
         due = [seed for seed in group.seeds if not group.finished(seed, experiment)]
         return experiment, due, asked.jobs_for(experiment, len(due), jobs, resumed=True) if due else 1
