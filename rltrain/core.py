@@ -160,10 +160,6 @@ class EnvOptions(NamedTuple):
     repeats: bool = True  # else no course of theirs can be played again, see `EnvironmentKind.varies`
 
 
-def _no_entries(*_: Any) -> Mapping[str, Any]:
-    return {}
-
-
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentKind(Generic[Settings]):
     """One kind of environment: which ids it has, what may be set of them, and how they are made, described and filmed.
@@ -197,7 +193,7 @@ class EnvironmentKind(Generic[Settings]):
     side_by_side: Callable[[Settings], int] = lambda _: 32
     protocols: Mapping[str, Callable[[Settings], tuple[Settings, float]]] = field(default_factory=dict)
     default_protocol: Callable[[Settings], str] = lambda _: "training"
-    conditions: Callable[[Settings], Mapping[str, Any]] = _no_entries
+    conditions: Callable[[Settings], Mapping[str, Any]] = lambda *_: {}
     decided_by: Callable[[Settings], tuple[str, ...] | None] = lambda _: None
 
 
@@ -279,22 +275,23 @@ class AlgorithmPlugin:
     num_envs: int = 1  # environments side by side, where a config does not say
     task: Literal["env", "tabular", "mdp"] = "env"  # the world: any `Env`, one of numbered states, a `mdp.model.Model`
     actions: tuple[Form, ...] = ("discrete",)  # spaces of actions that it can learn to choose from
+    images: bool = True  # it learns from pictures too, not from vectors of numbers alone
     on_gpu: bool = False  # it computes on `hardware.device`, by torch: "auto" is then a GPU where there is one
 
     # Before it is made: (settings, spec, budget) -> what makes nothing be learned, a line each with key and remedy;
     # (settings, spec) -> "parameters", "replay_bytes" or "rollout_bytes", "checkpoint_bytes", "cores", "frame_bytes".
     doubts: Callable[[Any, EnvSpec, Mapping[str, int]], Sequence[str]] = lambda *_: ()
-    cost: Callable[[Any, EnvSpec], Mapping[str, int]] = _no_entries
+    cost: Callable[[Any, EnvSpec], Mapping[str, int]] = lambda *_: {}
     # Of what was made, before its first step: what its settings left to the machine, name -> "choice: reason"; what it
     # found in its world that its user should know.
-    chosen: Callable[[Any], Mapping[str, str]] = _no_entries
+    chosen: Callable[[Any], Mapping[str, str]] = lambda *_: {}
     warnings: Callable[[Any], Sequence[str]] = lambda *_: ()
     # Of what was made, before its first step, and a `warm_start.WarmSource` to start from: the `Taken` of it.
     warm_start: Callable[[Any, Any], Any] | None = None
     # Of a saved state, without making the algorithm: its policy (None: the algorithm is made and loaded for that); CSV
     # tables beside the curves, table -> column -> [n]; lines for a person at the end of a run.
     load_policy: Callable[[Any, EnvSpec, State, Hardware], Policy] | None = None
-    tables: Callable[[Any, EnvSpec, State], Mapping[str, Mapping[str, Array]]] = _no_entries
+    tables: Callable[[Any, EnvSpec, State], Mapping[str, Mapping[str, Array]]] = lambda *_: {}
     summary_lines: Callable[[Any, EnvSpec, State], Sequence[str]] = lambda *_: ()
 
 

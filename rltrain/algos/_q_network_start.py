@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from rltrain.deep.learner import Learner
 from rltrain.deep.networks import QNetwork, copy_weights
+from rltrain.errors import CheckpointError
 from rltrain.warm_start import Taken, WarmSource
 
 
@@ -15,6 +16,8 @@ def start(learner: Learner, followers: Iterable[QNetwork], source: WarmSource) -
     InputError if no layer fits, CheckpointError for weights that are none.
     """
     source.check_made_by("dqn", "pqn")
+    if source.algorithm == "dqn" and learner.master.is_image and "features" not in source.state:
+        raise CheckpointError("saved by an earlier version of dqn, whose weights for images lie in another order")
     taken = learner.start_from(source.state.part("learner").part("weights"))
     for network in followers:
         copy_weights(learner.master, network)

@@ -216,6 +216,7 @@ def cost(config: CmaesConfig, spec: EnvSpec) -> dict[str, int]:
 PLUGIN = AlgorithmPlugin(
     config=CmaesConfig,
     make=make,
+    images=False,
     budget={"generations": 100},
     num_envs=100,
     actions=("discrete", "multi_discrete", "continuous"),

@@ -138,6 +138,7 @@ def breed(
 PLUGIN = AlgorithmPlugin(
     config=GeneticConfig,
     make=make,
+    images=False,
     budget={"generations": 50},
     num_envs=100,
     actions=("discrete", "multi_discrete", "continuous"),

@@ -108,6 +108,7 @@ def gradient(noise: Array, scores: Array, sigma: float) -> Array:
 PLUGIN = AlgorithmPlugin(
     config=OpenaiEsConfig,
     make=make,
+    images=False,
     budget={"generations": 100},
     num_envs=100,
     actions=("discrete", "multi_discrete", "continuous"),

@@ -294,6 +294,7 @@ def _policy(config: ReinforceConfig, spec: EnvSpec, learned: list[Array], seed: 
 PLUGIN = AlgorithmPlugin(
     config=ReinforceConfig,
     make=Reinforce,
+    images=False,
     budget={"env_steps": 500_000},
     num_envs=16,
     actions=("discrete", "multi_discrete", "continuous"),

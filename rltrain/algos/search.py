@@ -115,6 +115,7 @@ def tables(config: SearchConfig, spec: EnvSpec, state: Mapping[str, Any]) -> dic
 PLUGIN = AlgorithmPlugin(
     config=SearchConfig,
     make=make,
+    images=False,
     budget={"policies": 1_000},
     num_envs=100,
     actions=("discrete", "multi_discrete", "continuous"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rltrain.cli.environments import show_environments
 from rltrain.cli.options import Imports, JsonFlag, RunsDir
 from rltrain.cli.output import Output, console, say, say_json
 from rltrain.spelling import brief, shown
@@ -34,6 +35,9 @@ def list_command(
     section: Annotated[Section | None, typer.Argument(help="Only this section.")] = None,
     runs_dir: RunsDir = Path("runs"),
     imports: Imports = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Older versions of environments too, and those that lack something.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
     """List algorithms, configs, environments, and runs with their state, score and age."""
@@ -41,7 +45,7 @@ def list_command(
     if json:
         say_json(report)
     else:
-        show(report, runs_dir)
+        show(report, runs_dir, every)
 
 
 def listing(sections: list[Section], runs_dir: Path) -> dict[str, list[Any]]:
@@ -55,13 +59,15 @@ def listing(sections: list[Section], runs_dir: Path) -> dict[str, list[Any]]:
     if Section.configs in sections:
         report["configs"] = [asdict(entry) for entry in catalog.entries()]
     if Section.environments in sections:
-        report["environments"] = found.environments()
+        from rltrain.verbs.environments import environments
+
+        report["environments"] = [asdict(environment) for environment in environments()]
     if Section.runs in sections:
         report["runs"] = [asdict(run) for run in found.runs(runs_dir)]
     return report
 
 
-def show(report: dict[str, list[Any]], runs_dir: Path) -> None:
+def show(report: dict[str, list[Any]], runs_dir: Path, every: bool = False) -> None:
     """Print the sections for a person."""
     import sys
 
@@ -77,7 +83,7 @@ def show(report: dict[str, list[Any]], runs_dir: Path) -> None:
     if "environments" in report:
         if len(report) > 1:
             say()
-        _show_environments(printer, report["environments"])
+        show_environments(printer, report["environments"], every)
     if "runs" in report:
         if len(report) > 1:
             say()
@@ -100,16 +106,6 @@ def fault_lines(runs: list[dict[str, Any]]) -> list[str]:
         more = len(run["faults"]) - MOST_FAULTS
         lines += [f"  {name}: and {more} more such faults; --json has all"] if more > 0 else []
     return lines
-
-
-def newest(ids: list[str]) -> list[str]:
-    """Of ids that differ in their version alone, the newest: of Ant-v4 and Ant-v5 only the latter."""
-    found: dict[str, tuple[int, str]] = {}
-    for name in ids:
-        base, _, version = name.rpartition("-v")
-        key, number = (base, int(version)) if base and version.isdecimal() else (name, 0)
-        found[key] = max(found.get(key, (-1, "")), (number, name))
-    return [name for _, name in found.values()]
 
 
 def _show_algorithms(printer: Console, algorithms: list[dict[str, str]]) -> None:
@@ -135,29 +131,6 @@ def _show_configs(printer: Console, configs: list[dict[str, str]]) -> None:
         Column("environment", [environment_name(config["environment"]) for config in configs], 2, words=True),
     ]
     columns.show(printer, made, indent=1)
-
-
-def _show_environments(printer: Console, names: list[str]) -> None:
-    """Gymnasium's names, and a paragraph for each kind whose ids all stand in a namespace of their own."""
-    from rltrain import kinds
-
-    apart = {kind.title: sorted(kinds.listed(kind)) for kind in kinds.all_kinds() if "/…" in kind.form}
-    others = newest([name for name in names if not any(name in own for own in apart.values())])
-    say("environments: Gymnasium's (the newest version of each; some need an extra package)")
-    _show_words(printer, others)
-    for title, own in apart.items():
-        if not own:
-            continue
-        space, version = f"{own[0].partition('/')[0]}/", f"-v{own[0].rpartition('-v')[2]}"
-        say(f"and {len(own)} {title} games, as {space}NAME{version}")
-        _show_words(printer, [name.removeprefix(space).removesuffix(version) for name in own])
-
-
-def _show_words(printer: Console, words: list[str]) -> None:
-    from rich.padding import Padding
-    from rich.text import Text
-
-    printer.print(Padding(Text(" ".join(words)), (0, 2)))
 
 
 def _show_runs(printer: Console, runs: list[dict[str, Any]]) -> None:

@@ -35,13 +35,6 @@ def algorithms() -> list[dict[str, str]]:
     return [{"name": name, "summary": registry.summary(name)} for name in registry.names()]
 
 
-def environments() -> list[str]:
-    """The ids that Gymnasium knows, and those of every other kind."""
-    from rltrain import kinds
-
-    return kinds.ids()
-
-
 def runs(runs_dir: Path) -> list[RunSummary]:
     """The runs in a folder, by name; those of several seeds as NAME/s3."""
     now = time.time()

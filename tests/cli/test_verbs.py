@@ -10,7 +10,7 @@ import pytest
 from waiting import wait_for
 
 from rltrain import registry
-from rltrain.cli import app, listing
+from rltrain.cli import app, environments
 from rltrain.cli.errors import exit_code_of
 
 CONFIG = """\
@@ -259,7 +259,7 @@ def test_list_shows_runs_with_their_state(rltrain, place):
     report = json.loads(out)
     assert code == 0
     assert {"basic", "dqn"} <= {algorithm["name"] for algorithm in report["algorithms"]}
-    assert {"CartPole-v1", "ALE/MsPacman-v5"} <= set(report["environments"])
+    assert {"CartPole-v1", "ALE/MsPacman-v5"} <= {environment["id"] for environment in report["environments"]}
     states = {run["name"]: run["state"] for run in report["runs"]}
     assert states == {"done": "finished", "dead": "killed", "odd": "killed"}
     assert report["runs"][-1]["algorithm"] is None
@@ -278,12 +278,8 @@ def test_list_shows_the_training_score_of_a_run_that_is_never_evaluated(rltrain)
 
 
 def test_list_gives_each_algorithm_one_line_and_each_environment_its_newest_version(rltrain):
-    assert listing.newest(["Ant-v4", "Ant-v5", "CartPole-v1", "odd", "x-very"]) == [
-        "Ant-v5",
-        "CartPole-v1",
-        "odd",
-        "x-very",
-    ]
+    ids = [{"id": name} for name in ("Ant-v4", "Ant-v5", "CartPole-v1", "odd", "x-very")]
+    assert environments.newest(ids) == ids[1:]
     _, out, _ = rltrain("list", "algorithms")
     assert [line.split()[0] for line in out.splitlines()] == ["algorithms", *registry.names()]
     _, out, _ = rltrain("list", "environments")

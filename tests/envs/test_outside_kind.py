@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,14 @@ import pytest
 from rich.console import Console
 
 from rltrain import envs, kinds
-from rltrain.cli.listing import _show_environments
+from rltrain.cli.environments import show_environments
 from rltrain.core import Env
 from rltrain.errors import EnvironmentFault, InputError, MissingError
 from rltrain.experiment import schema
 from rltrain.experiment.config import loads
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.run import protocols
+from rltrain.verbs.environments import environments
 
 PACKAGE = Path(__file__).parents[1] / "fixtures" / "corridor"
 CONFIG = """
@@ -164,7 +166,7 @@ def test_a_run_on_it_is_killed_resumed_evaluated_and_refused_a_film(tmp_path: Pa
     assert (
         "corridor environments have no picture" in finish(rltrain("watch", "killed", "-o", "a.gif", cwd=tmp_path), 2)[1]
     )
-    assert "and 2 corridor games, as corridor/NAME-v0" in finish(rltrain("list", "environments", cwd=tmp_path))[0]
+    assert "2 corridor games, as corridor/NAME-v0: " in finish(rltrain("list", "environments", cwd=tmp_path))[0]
 
 
 OF_CORRIDOR = "from corridor import KIND\nfrom dataclasses import replace\nKIND = replace(KIND, {}={})\n"
@@ -206,6 +208,7 @@ from collections.abc import Callable
 from rltrain.core import EnvironmentKind
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.run import protocols
+from rltrain.verbs.environments import environments
 
 
 class Settings(EnvironmentConfig):
@@ -267,7 +270,7 @@ def test_a_kind_that_cannot_say_its_ids_breaks_no_list_and_no_other_id(
     monkeypatch.syspath_prepend(str(tmp_path))
     assert "CartPole-v1" in kinds.ids()
     assert kinds.of("CartPole-v1").title == "Gymnasium"
-    _show_environments(Console(), kinds.ids())
+    show_environments(Console(), [asdict(summary) for summary in environments()], every=False)
     assert "bare" not in capsys.readouterr().out
     with pytest.raises(MissingError, match=r"mute.*handles failed: IndexError: pop from empty list \(mute.py, line"):
         kinds.check(EnvironmentConfig(id="Bare/One-v0"))

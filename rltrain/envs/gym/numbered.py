@@ -49,11 +49,12 @@ def make(
 
 def describe(settings: EnvironmentConfig, num_envs: int) -> EnvSpec:
     """What an algorithm may know of it before the first step. Errors as `make`."""
-    model = tables.model_of(settings)
-    if model is not None:
-        return tabular.spec_of(LoadedModel(model), num_envs, _limit(settings), settings.id)
-    game = foreign.make(settings)
+    with np.errstate(all="ignore"):
+        game = foreign.make(settings)
     try:
+        model = tables.model_in(game, settings)
+        if model is not None:
+            return tabular.spec_of(LoadedModel(model), num_envs, _limit(settings), settings.id)
         return spec_of(settings, game, num_envs)
     finally:
         game.close()

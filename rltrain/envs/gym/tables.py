@@ -60,9 +60,14 @@ def model_of(settings: EnvironmentConfig) -> Model | None:
     with np.errstate(all="ignore"):
         env = foreign.make(settings)
     try:
-        return _model(env, " ".join([settings.id, *(f"{key}={flow(value)}" for key, value in settings.kwargs.items())]))
+        return model_in(env, settings)
     finally:
         env.close()
+
+
+def model_in(env: Foreign, settings: EnvironmentConfig) -> Model | None:
+    """The model of an environment that was made with these settings, as `model_of` gives it."""
+    return _model(env, " ".join([settings.id, *(f"{key}={flow(value)}" for key, value in settings.kwargs.items())]))
 
 
 def left_out(env_id: str, kwargs: Mapping[str, Any]) -> str:
