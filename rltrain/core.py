@@ -76,6 +76,7 @@ class EnvSpec:
     warnings: tuple[str, ...] = ()  # of how a known model was read from its file: costs minimised, sums divided
     parts: tuple[Part, ...] = ()  # of obs [N, width], where the environment names several
     masked: bool = False  # every Step has a mask
+    longest: int | None = None  # steps after which training cuts off an episode, whatever its limit; None: never
 
     @property
     def is_image(self) -> bool:

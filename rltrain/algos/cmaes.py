@@ -22,7 +22,7 @@ from pydantic import BaseModel, Field
 from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics, State
 from rltrain.errors import InputError
 from rltrain.experiment.settings import STRICT
-from rltrain.policies import choosing, generations, trials
+from rltrain.policies import choosing, generations, trials, whole_games
 from rltrain.policies.generations import Generations, family_for, load_policy, summary_lines, warm_start
 from rltrain.policies.parameters import Parameters
 from rltrain.rng import Streams
@@ -221,6 +221,7 @@ PLUGIN = AlgorithmPlugin(
     num_envs=100,
     actions=("discrete", "multi_discrete", "continuous"),
     cost=cost,
+    doubts=whole_games.doubts,
     load_policy=load_policy,
     warm_start=warm_start,
     summary_lines=summary_lines,

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from rltrain.core import AlgorithmPlugin, Array, Env, Hardware, Metrics, State
 from rltrain.experiment.settings import STRICT
-from rltrain.policies import choosing, trials
+from rltrain.policies import choosing, trials, whole_games
 from rltrain.policies.adam import Adam
 from rltrain.policies.generations import Generations, cost, family_for, load_policy, summary_lines, warm_start
 from rltrain.policies.parameters import Parameters
@@ -113,6 +113,7 @@ PLUGIN = AlgorithmPlugin(
     num_envs=100,
     actions=("discrete", "multi_discrete", "continuous"),
     cost=cost,
+    doubts=whole_games.doubts,
     load_policy=load_policy,
     warm_start=warm_start,
     summary_lines=summary_lines,

@@ -261,7 +261,7 @@ def check(config: ReinforceConfig, spec: EnvSpec) -> None:
         raise InputError(
             f"environment.id: {spec.id} shows images; reinforce learns from vectors of numbers, dqn from both"
         )
-    if spec.max_episode_steps is None:
+    if spec.max_episode_steps is None and spec.longest is None:
         raise InputError(
             f"environment.max_episode_steps: {spec.id} has no limit of its own, and reinforce learns from whole games; "
             "set one"
@@ -298,6 +298,7 @@ PLUGIN = AlgorithmPlugin(
     budget={"env_steps": 500_000},
     num_envs=16,
     actions=("discrete", "multi_discrete", "continuous"),
+    doubts=whole_games.doubts,
     load_policy=load_policy,
     warm_start=warm_start,
 )

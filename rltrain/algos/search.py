@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics, State
 from rltrain.experiment.settings import STRICT
-from rltrain.policies import choosing, designs, trials
+from rltrain.policies import choosing, designs, trials, whole_games
 from rltrain.policies.champion import spread
 from rltrain.policies.generations import Generations, cost, family_for, load_policy, summary_lines, warm_start
 from rltrain.policies.parameters import Parameters
@@ -120,6 +120,7 @@ PLUGIN = AlgorithmPlugin(
     num_envs=100,
     actions=("discrete", "multi_discrete", "continuous"),
     cost=cost,
+    doubts=whole_games.doubts,
     load_policy=load_policy,
     warm_start=warm_start,
     tables=tables,

@@ -76,13 +76,13 @@ def _play(family: Family, candidates: Array, env: Env, games: int, seed: int) ->
 
 
 def check(spec: EnvSpec, games: int, same_starts: bool) -> None:
-    """InputError without a time limit, since a bad candidate might never end; and where starts cannot be the same."""
+    """InputError where a bad candidate might never end a game, and where starts cannot be the same."""
     if same_starts and games > spec.num_envs:
         raise InputError(
             f"algorithm.same_starts: {games} games need as many environments side by side; environment.num_envs is"
             f" {spec.num_envs}"
         )
-    if spec.max_episode_steps is None:
+    if spec.max_episode_steps is None and spec.longest is None:
         raise InputError(
             f"environment.max_episode_steps: {spec.id} has no time limit, and a bad policy may never end a game; set"
             " one, such as 1_000"

@@ -5,12 +5,12 @@ Shares are fixed beforehand, since of games that race for their places the first
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from rltrain.core import Array, Env
+from rltrain.core import Array, Env, EnvSpec
 from rltrain.policies.inputs import Read
 
 Draw = Callable[[Array, Array | None], Array]  # inputs [N, in] float64 and mask -> what is chosen, [N, *action]
@@ -54,3 +54,13 @@ def play(env: Env, read: Read, draw: Draw, taken: Callable[[Array], Array], game
         played=np.array(played),
         mask=np.array(masks) if env.spec.masked else None,
     )
+
+
+def doubts(settings: object, spec: EnvSpec, budget: Mapping[str, int]) -> list[str]:
+    """A line where only the bound of all episodes ends a game that does not end by itself."""
+    if spec.max_episode_steps is not None or spec.longest is None:
+        return []
+    return [
+        f"environment.max_episode_steps: {spec.id} has none of its own; a game that does not end is cut off after "
+        f"{spec.longest:,} steps (environment.reseed_every)"
+    ]

@@ -143,7 +143,7 @@ def test_many_parameters_are_left_out_of_the_table():
         ({"sampler": "grid", "policy": "mlp"}, "sampler: latin"),
         ({"ranges": {"w9": (0, 1)}}, r"algorithm\.ranges\.w9: unknown parameter"),
         ({"policy": "walk_and_turn"}, "RobotVacuum-v0"),
-        ({"env_id": "Blackjack-v1"}, "no time limit"),
+        ({"env_id": "configs/mdp/book.yaml"}, "no time limit"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(settings, words):

@@ -1,5 +1,7 @@
 """Every candidate plays its games whole, in whichever lane; on a world whose scores are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from rltrain import envs
 from rltrain.core import EnvSpec, Step
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
-from rltrain.policies import trials
+from rltrain.policies import trials, whole_games
 from rltrain.policies.network import Network
 from rltrain.policies.parameters import Parameters
 from rltrain.rng import derive
@@ -123,3 +125,10 @@ def test_what_cannot_be_played_is_refused():
         trials.check(spec, 5, same_starts=True)
     with pytest.raises(InputError, match="no time limit"):
         trials.check(replace(spec, max_episode_steps=None), 1, same_starts=False)
+
+
+def test_only_the_bound_of_all_episodes_ends_some_games_and_that_is_said():
+    spec = replace(Countdown(4).spec, max_episode_steps=None, longest=100_000)
+    trials.check(spec, 1, same_starts=False)
+    assert "cut off after 100,000 steps" in whole_games.doubts(None, spec, {})[0]
+    assert whole_games.doubts(None, replace(spec, max_episode_steps=5), {}) == []

@@ -217,7 +217,7 @@ def test_tuned_settings_for_the_two_are_named_and_not_taken(rltrain):
         (["--algo", "dqm", "--env", "CartPole-v1"], "command line: algorithm.name=dqm: unknown algorithm 'dqm'"),
         (["--algo", "dqn", "--env", "CartPole-v1", "-n", "many"], "command line: run.budget.env_steps=many: expected"),
         (["--algo", "a: b", "--env", "CartPole-v1"], "unknown algorithm 'a: b'"),
-        (["--algo", "dqn", "-i", "old"], "--resume old: a run has its own configuration; leave out --algo"),
+        (["--algo", "dqn", "--resume", "old"], "--resume old: a run has its own configuration; leave out --algo"),
     ],
 )
 def test_what_is_missing_or_too_much_is_said(words, message, rltrain):

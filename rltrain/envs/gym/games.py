@@ -83,5 +83,6 @@ def spec_of(settings: EnvironmentConfig, env: Foreign, num_envs: int) -> EnvSpec
         obs_high=seen.high,
         warnings=tuple(f"the observation's {name!r} cannot be numbers, and is left out" for name in seen.left_out),
         parts=seen.parts,
+        longest=settings.reseed_every,
         masked=acts.actions.mask_width > 0 and env.masks(),
     )
