@@ -49,6 +49,7 @@ def train(
     overrides: Overrides = (),
     *,
     environment: Environment | None = None,
+    start_from: Place | None = None,
     seed: int | None = None,
     max_wall: str | int | None = None,
     runs_dir: Place = "runs",
@@ -61,6 +62,8 @@ def train(
     overrides   settings that go before the config's: {"algorithm.gamma": 0.95}, or ["algorithm.gamma=0.95"]
     environment a class of your own that extends gymnasium.Env, or a function that makes one, in place of the config's;
                 it is called with `environment.kwargs`, and the run's id is python/NAME
+    start_from  a run, of which the best checkpoint is taken, or a checkpoint's folder: the new run starts from what was
+                learned there; run.json says what was taken, and a warning what not
     seed        of all randomness; the same seed gives the same bytes, here and by the command
     max_wall    stop and save after this long: "5h50m", or seconds
     name        of the run's folder in runs_dir; else one with the next free number
@@ -71,7 +74,9 @@ def train(
     """
     experiment = experiment_of(config, overrides, seed, max_wall, environment)
     with one_thread() as sure:
-        run = training.begin(experiment, Path(runs_dir).absolute(), name, f"rltrain.train({experiment.source!r})")
+        start = _start(start_from, runs_dir)
+        command = f"rltrain.train({experiment.source!r})"
+        run = training.begin(experiment, Path(runs_dir).absolute(), name, command, start)
         return driven(run, sure, picture)
 
 
@@ -80,6 +85,7 @@ def stream(
     overrides: Overrides = (),
     *,
     environment: Environment | None = None,
+    start_from: Place | None = None,
     seed: int | None = None,
     max_wall: str | int | None = None,
     runs_dir: Place = "runs",
@@ -95,7 +101,9 @@ def stream(
 
     def events() -> Iterator[Event]:
         with one_thread() as sure:
-            run = training.begin(experiment, Path(runs_dir).absolute(), name, f"rltrain.stream({experiment.source!r})")
+            start = _start(start_from, runs_dir)
+            command = f"rltrain.stream({experiment.source!r})"
+            run = training.begin(experiment, Path(runs_dir).absolute(), name, command, start)
             with closing(watched(run, sure, picture)) as found:
                 yield from found
 
@@ -267,6 +275,11 @@ def _alone(run: Place, runs_dir: Place) -> str:
             f"{shown(text)}: the runs of several seeds; name one, such as {several.member(several.seeds[0])}"
         )
     return text
+
+
+def _start(run: Place | None, runs_dir: Place) -> SavedRun | None:
+    """The checkpoint that a new run starts from; its warnings become those of the new run."""
+    return None if run is None else saved_policy.read(_alone(run, runs_dir), Path(runs_dir), last=False)
 
 
 def _saved(run: Place, runs_dir: Place, last: bool, environment: Environment | None) -> SavedRun:

@@ -19,6 +19,7 @@ import short_runs
 import rltrain
 from rltrain import api
 from rltrain.cli import app
+from rltrain.errors import InputError
 from rltrain.experiment.config import load
 from rltrain.mdp import files
 from rltrain.mdp.solvers.solve import solve
@@ -483,3 +484,22 @@ def test_fractions_averages_and_horizons_are_asked_for_by_a_word():
     for wrong in ({"average": True, "discount": 0.9}, {"horizon": 2, "exact": True}, {"exact": True, "method": "vi"}):
         with pytest.raises(rltrain.errors.InputError, match="goes without"):
             rltrain.solve(**wrong)
+
+
+def test_a_run_starts_from_what_another_learned_and_equals_the_commands(tmp_path):
+    config = {
+        "algorithm": {"name": "search", "batch": 4, "games": 1, "recheck": 2},
+        "environment": {"id": "CartPole-v1", "num_envs": 4},
+        "run": {"budget": {"policies": 8}},
+    }
+    places = {"runs_dir": tmp_path, "picture": False}
+    first = rltrain.train(config, name="a", **places)
+    second = rltrain.train(config, name="b", start_from=first, seed=1, **places)
+    assert second.warnings == ()
+    assert json.loads((second.folder / "run.json").read_text())["started_from"]["run"] == str(first.folder)
+    assert [event.kind for event in rltrain.stream(config, name="c", start_from="a", seed=1, **places)][-1] == "end"
+    assert (tmp_path / "b/metrics.jsonl").read_bytes() == (tmp_path / "c/metrics.jsonl").read_bytes()
+    cold = rltrain.train(config, name="cold", seed=1, **places)
+    assert (cold.folder / "metrics.jsonl").read_bytes() != (tmp_path / "b/metrics.jsonl").read_bytes()
+    with pytest.raises(InputError, match="no run 'nothing'"):
+        rltrain.train(config, start_from="nothing", **places)
