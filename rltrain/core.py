@@ -175,8 +175,8 @@ class EnvironmentKind(Generic[Settings]):
     settings: type[Settings]  # extends `experiment.settings.EnvironmentConfig` by keys of the `environment` block
     takes_kwargs: bool = True  # `environment.kwargs` is for its ids
     replays: bool = False  # a resume plays its episodes again, and `environment.reseed_every` is for its ids
+    may_mask: bool = False  # `environment.action_masks` is for its ids: some of them say what can be done
     tasks: tuple[str, ...] = ("env",)  # those that `describe` and `make` know
-
     handles: Callable[[str], bool]  # whether an id is of this kind, by its form; there may be no such environment
     ids: Callable[[], Sequence[str]]  # that can be listed
     exists: Callable[[Settings], bool] | None = None  # None: what is among `ids`. MissingError or InputError say more

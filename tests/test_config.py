@@ -214,7 +214,7 @@ seed: 4
         "x.yaml:1: algorithm.learning_rte: unknown key; did you mean 'learning_rate'?",
         "x.yaml:4: environment.num_envs: must be at least 1, got 0",
         "x.yaml:5: environment.frame_skip: for Atari ids (ALE/…) only, and the id is 'CartPole-v1'; "
-        "Gymnasium ids take id, num_envs, max_episode_steps, kwargs, reseed_every, needs",
+        "Gymnasium ids take id, num_envs, max_episode_steps, kwargs, action_masks, reseed_every, needs",
         "x.yaml:7: run.sed: unknown key; did you mean 'seed'?",
         "x.yaml:9: run.seed: duplicate key; first given in line 8",
         "x.yaml:10: run.budget.env_stps: unknown counter; did you mean 'env_steps'?",
@@ -583,3 +583,18 @@ def test_a_discount_of_the_model_that_does_not_fit_the_settings_is_said(tmp_path
     (tmp_path / "one.yaml").write_text("discount: 1\nstates:\n  s: {go: t reward 1}\n  t: terminal\n")
     with pytest.raises(InputError, match=r"gamma: left out, so it is the model's own discount, 1: gamma_final needs"):
         loads("algorithm: {name: dqn, gamma_final: 0.9}\nenvironment: one.yaml", str(tmp_path / "c.yaml"))
+
+
+def test_a_run_that_was_made_before_a_setting_came_keeps_what_held_then(tmp_path: Path) -> None:
+    """Masks were not looked at before `environment.action_masks`; who writes a config without it wants them."""
+    written = tmp_path / "config.yaml"
+    written.write_text(loads("algorithm: qlearn\nenvironment: Taxi-v4\n", "x.yaml").to_yaml())
+    old = written.read_text().replace("  action_masks: true\n", "")
+    assert old != written.read_text()
+    assert load(written).environment.action_masks
+    written.write_text(old)
+    assert load(written).environment.action_masks  # no run's
+    (tmp_path / "run.json").write_text("{}")
+    assert not load(written).environment.action_masks
+    assert load(written, ["environment.action_masks=true"]).environment.action_masks
+    assert "action_masks" not in loads("algorithm: dqn\nenvironment: ALE/Pong-v5\n", "x.yaml").to_yaml()

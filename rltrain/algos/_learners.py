@@ -3,7 +3,8 @@
 There are `learners` for each learning rate, each with a table, a stream of random numbers and a world of its own:
 learner k of rate i is row i * learners + k. All take their steps together, and the counters are those of each:
 `env_steps` that it has taken, `episodes` that every one has finished. A known model is sampled in compiled code; any
-other environment whose states can be numbered is played step by step, by the same rule.
+other environment whose states can be numbered is played step by step, by the same rule; what it says can be done in a
+state holds for the learner until it comes there again.
 
 A unit of steps ends with a row of metrics. It may be paused within, where a counter reaches its limit, and goes on as
 if it had not been.
@@ -22,6 +23,7 @@ from rltrain.counters import reached
 from rltrain.envs.models.tabular import TabularEnv
 from rltrain.errors import DivergedError, InputError
 from rltrain.mdp.learn import q_learning, sampling
+from rltrain.mdp.learn.masks import MaskedPairs
 from rltrain.mdp.learn.q_learning import LearnerOptions, round_below, steps_to_a_limit
 from rltrain.mdp.learn.saved import check_pending, restore_agent, restore_world
 from rltrain.mdp.learn.table_policy import believed
@@ -72,6 +74,7 @@ class Learners:
     def __init__(self, config: LearnerSettings, env: TabularEnv, rng: Streams, rule: TableRule) -> None:
         self.config, self.rule, self.model, self.num_actions = config, rule, env.model, env.spec.num_actions
         self.first_pair = first_pair(env)
+        self.masked: MaskedPairs | None = None  # where an environment that is played says what can be done
         rates = np.repeat(config.rates, config.learners)
         streams = sampling.streams(rng.seed, "agent", len(rates))
         self.agent = q_learning.make_agent(rule.options, rule.columns, rates, streams, float(config.start_value))
@@ -88,8 +91,16 @@ class Learners:
         else:
             self.world = q_learning.make_blank_world(starts)
             self.games = [env.single() for _ in seeds]
+            if env.spec.masked:
+                self.masked = MaskedPairs(self.first_pair, np.ones((len(seeds), int(self.first_pair[-1])), bool))
             for number, (game, seed) in enumerate(zip(self.games, seeds, strict=True)):
                 self.world.state[number] = game.begin(seed)
+                self._see(number, int(self.world.state[number]))
+
+    @property
+    def pairs(self) -> Array | MaskedPairs:
+        """The pairs of each state, as compiled rules take them."""
+        return self.first_pair if self.masked is None else self.masked
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -143,24 +154,34 @@ class Learners:
         `choose(learner, state, t)` gives a pair; `observe(learner, t, state, pair, reward, after, terminal, last)`
         learns from a step; `turn(..., following)` does so, and gives the next pair, in the state `following`.
         """
-        width, end = int(self.first_pair[1]), self.env_steps + count
+        width, end, masked = int(self.first_pair[1]), self.env_steps + count, self.masked is not None
         for learner, game in enumerate(self.games):
             state, total = int(self.world.state[learner]), float(self.world.running[learner])
             pair = int(choose(learner, state, self.env_steps))
             for t in range(self.env_steps, end):
                 after, reward, terminal, last = game.play(pair - state * width)
                 total += reward
+                seen = (learner, t, state, pair, reward, after, terminal, last)
+                if masked:  # before the next episode says what is possible there
+                    self._see(learner, after)
+                    observe(*seen)
                 following = after
                 if last:
                     q_learning.count_episode(self.world, learner, total)
                     following, total = game.again(), 0.0
-                seen = (learner, t, state, pair, reward, after, terminal, last)
+                    if masked:
+                        self._see(learner, following)
                 if t + 1 < end:
-                    pair = turn(*seen, following)
-                else:  # what comes next is drawn when it does
+                    pair = int(choose(learner, following, t + 1)) if masked else turn(*seen, following)
+                elif not masked:  # what comes next is drawn when it does
                     observe(*seen)
                 state = following
             self.world.state[learner], self.world.running[learner] = state, total
+
+    def _see(self, learner: int, state: int) -> None:
+        """Take in what the learner's game says can be done in the state where it stands."""
+        if self.masked is not None:
+            self.masked.see(learner, state, self.games[learner].mask)
 
     def start_from(self, source: WarmSource, there: Array, here: Array) -> Taken:
         """Take over the tables of another run, where the entries mean the same. InputError if none do, CheckpointError.
@@ -220,6 +241,7 @@ class Learners:
             "world": {name: array.copy() for name, array in self.world._asdict().items()},
             "games": [game.save() for game in self.games],
             "policy": self.policy().save(),
+            **({} if self.masked is None else {"possible": self.masked.possible.copy()}),
             **({"begun": self._begun} if self.paused else {}),
         }
 
@@ -232,12 +254,15 @@ class Learners:
         restore_agent(saved.part("agent"), self.agent, sarsa=self.rule.options.method == q_learning.SARSA)
         restore_world(saved.part("world"), self.world, self.first_pair, self.rule.options.limit)
         check_pending(saved.part("agent"), self.agent, self.world, self.first_pair)
+        if self.masked is not None:
+            saved.fill("possible", self.masked.possible)
         games = saved.listed("games", len(self.games))
         for number, game in enumerate(self.games):
             game.load(games.part(str(number)))
             if game.over:  # nothing that belongs to the running episode goes on
                 self.world.state[number], self.world.running[number] = game.again(), 0.0
                 self.agent.pending[number], self.agent.traces[number] = -1, 0
+                self._see(number, int(self.world.state[number]))
 
 
 def first_pair(env: TabularEnv) -> Array:

@@ -77,7 +77,7 @@ class QLearning:
     def learn(self, learners: Learners, count: int) -> None:
         options, agent = self.options, learners.agent
         if learners.model is None:
-            pairs = learners.first_pair
+            pairs = learners.pairs
             learners.play(
                 count,
                 choose=partial(rules.choose, options, pairs, agent),
@@ -121,7 +121,8 @@ class QLearning:
     def policy(self, learners: Learners) -> TablePolicy:
         action = learners.model.action if learners.model else None
         q = believed(learners.agent.q, learners.agent.second)
-        return greedy(learners.first_pair, action, q[0], learners.num_actions)
+        possible = None if learners.masked is None else learners.masked.possible[0]
+        return greedy(learners.first_pair, action, q[0], learners.num_actions, possible)
 
 
 def make(config: QlearnConfig, env: TabularEnv, rng: Streams, hardware: Hardware) -> Learners:

@@ -68,10 +68,14 @@ class TemporalDifferences:
     def learn(self, learners: Learners, count: int) -> None:
         options, chooser, agent = self.options, self.chooser, learners.agent
         if learners.model is None:
-            plain = tuple(options), tuple(chooser), tuple(agent)
+            plain, masked = (tuple(options), tuple(chooser), tuple(agent)), learners.masked
             learners.play(
                 count,
-                choose=lambda learner, state, t: td.follow(chooser, agent, learner, state),
+                choose=lambda learner, state, t: (
+                    td.follow(chooser, agent, learner, state)
+                    if masked is None
+                    else td.follow_possible(masked, agent, learner, state)
+                ),
                 observe=lambda learner, t, state, pair, *seen: td.observe(options, agent, learner, t, state, *seen),
                 turn=lambda learner, t, state, pair, *seen: td.turn(*plain, learner, t, state, *seen),
             )

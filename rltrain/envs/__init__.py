@@ -93,6 +93,11 @@ def known_model(settings: EnvironmentConfig, algorithm: str) -> Model:
     """The model behind these settings. InputError, naming who asks, if there is only something to sample."""
     model = model_of(settings)
     if model is None:
+        if settings.action_masks and model_of(settings.model_copy(update={"action_masks": False})) is not None:
+            raise InputError(
+                f"environment.action_masks: {settings.id} does not say what is masked in the rest of its table; "
+                f"with false {algorithm} solves the table as it is"
+            )
         raise InputError(
             f"environment.id: {algorithm} solves a known model, and {settings.id} can only be sampled; take a model's "
             "file, such as mdp/book.yaml, an environment with a table, such as FrozenLake-v1, or qlearn"
@@ -107,8 +112,8 @@ def model_of(settings: EnvironmentConfig) -> Model | None:
 
 
 def model_named(env_id: str, kwargs: Mapping[str, Any] | None = None) -> Model | None:
-    """The known model of an id and arguments as a person types them, see `model_of`."""
-    return model_of(EnvironmentConfig.model_construct(id=env_id, kwargs=dict(kwargs or {})))
+    """The known model of an id and arguments as a person types them, see `model_of`; whatever its masks say."""
+    return model_of(EnvironmentConfig.model_construct(id=env_id, kwargs=dict(kwargs or {}), action_masks=False))
 
 
 def _kind(settings: EnvironmentConfig, options: EnvOptions) -> EnvironmentKind[Any]:

@@ -215,6 +215,11 @@ class Solo:
         self._actions = spec.num_actions
         self._seeds: list[int] = []  # of the episodes that come next, the first of them last
 
+    @property
+    def mask(self) -> Array | None:
+        """What can be done now, [A] bool; None: everything."""
+        return self._game.mask
+
     def begin(self, seed: int) -> int:
         """The first state of the first episode."""
         self._moves, self._seeds, self._episode = [], [], 0

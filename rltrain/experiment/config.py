@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from rltrain import kinds, registry
 from rltrain.core import AlgorithmPlugin
 from rltrain.errors import InputError
-from rltrain.experiment import catalog, on_disk
+from rltrain.experiment import catalog, earlier, on_disk
 from rltrain.experiment.draft import Draft
 from rltrain.experiment.faults import fields_at, sentences
 from rltrain.experiment.settings import (
@@ -98,7 +98,8 @@ class Experiment:
 def load(path: Path | str, overrides: Sequence[str] = ()) -> Experiment:
     """The experiment in a file, or in the config of a name (`catalog.find`). InputError: every error, one a line."""
     found = catalog.find(Path(path))
-    return loads(on_disk.text(found), str(found), overrides)
+    text = on_disk.text(found)
+    return loads(text, str(found), [*earlier.overrides(found, text), *overrides])
 
 
 def named(algorithm: str, environment: str, overrides: Sequence[str] = ()) -> Experiment:

@@ -62,6 +62,11 @@ class EnvironmentConfig(BaseModel):
         description="arguments of the environment, of any YAML value, such as {is_slippery: false, desc: [SFFF, FHFG]};"
         " not for Atari",
     )
+    action_masks: bool = Field(
+        default=True,
+        description="what is impossible where one stands is never done: info['action_mask'], an observation's"
+        " 'action_mask', actions that a known model lacks; false: every action is tried everywhere",
+    )
     reseed_every: int = Field(
         default=100_000,
         ge=1,

@@ -26,13 +26,17 @@ Name = Literal["angle", "angle_velocity", "energy", "bounce", "constant", "rando
 
 
 class RulePolicy:
-    """A policy that is a function of the observations."""
+    """A policy that is a function of the observations. For one action that is masked, the first that is not."""
 
     def __init__(self, rule: Callable[[Array], Array], dtype: str = "int64") -> None:
         self._rule, self._dtype = rule, dtype
 
     def act(self, obs: Array, mask: Array | None = None) -> Array:
-        return self._rule(obs).astype(self._dtype)
+        action = self._rule(obs).astype(self._dtype)
+        if mask is None or action.ndim > 1:
+            return action
+        able = mask[np.arange(len(action)), action] | ~mask.any(axis=1)
+        return np.where(able, action, mask.argmax(axis=1))
 
 
 class BouncePolicy:

@@ -125,3 +125,30 @@ def mask_of(info: Mapping[str, Any], actions: Actions) -> Array | None:
     if mask.dtype.kind not in "biuf" or mask.size != actions.mask_width or not np.isin(mask, (0, 1)).all():
         raise ValueError
     return np.asarray(mask.reshape(-1) != 0)
+
+
+class BesideMask(NamedTuple):
+    """What an observation holds beside its "action_mask"."""
+
+    space: Space
+    of: Callable[[Any], Any]  # an observation -> what it holds beside
+
+
+def beside_mask(observations: Space, actions: Space) -> BesideMask | None:
+    """The rest of a Dict in which "action_mask" has as many numbers as there are actions; None where there is no such.
+
+    Of one thing beside it the rest is that thing.
+    """
+    choices = spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary
+    if not isinstance(observations, spaces.Dict) or "action_mask" not in observations.spaces:
+        return None
+    shape = observations["action_mask"].shape
+    if not isinstance(actions, choices) or shape is None or len(observations.spaces) == 1:
+        return None
+    if math.prod(shape) != acting("", actions).actions.mask_width:
+        return None
+    rest = {key: space for key, space in observations.spaces.items() if key != "action_mask"}
+    if len(rest) == 1:
+        key, space = next(iter(rest.items()))
+        return BesideMask(space, lambda obs: obs[key])
+    return BesideMask(spaces.Dict(rest), lambda obs: {key: obs[key] for key in rest})

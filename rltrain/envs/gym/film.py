@@ -37,8 +37,8 @@ def make(settings: EnvironmentConfig, task: str) -> Filmed:
         spec = games.spec_of(settings, env, 1)
         game: SeededGame = games.game(env, spec)
     else:
-        game = numbered.numbered_game(env, numbered.numbering(settings.id, env.observation_space)[1])
         spec = numbered.spec_of(settings, env, 1)
+        game = numbered.numbered_game(env, numbered.numbering(settings.id, env.observation_space)[1], spec)
     fps = float(env.metadata.get("render_fps") or USUAL_FPS)
     return FilmedGame(replace(spec, actions=_named(spec)), game, fps, lambda: picture(settings.id, env))
 

@@ -21,7 +21,7 @@ import numpy as np
 from gymnasium import spaces
 
 from rltrain.core import Array
-from rltrain.envs.gym.actions import mask_of
+from rltrain.envs.gym.actions import beside_mask, mask_of
 from rltrain.envs.gym.faults import OURS, calling, fault, form, place, said, told
 from rltrain.errors import EnvironmentFault, InputError, MissingError
 from rltrain.experiment.settings import EnvironmentConfig
@@ -29,6 +29,7 @@ from rltrain.spaces import Actions
 from rltrain.spelling import shown
 
 LACKING: tuple[type[BaseException], ...] = (ImportError, gymnasium.error.DependencyNotInstalled)
+MASK = "action_mask"  # of info, or in a Dict of observations, as PettingZoo has it
 OLD = (
     "this is the old interface of Gym; Gymnasium has a wrapper for it, gymnasium.make('GymV21Environment-v0', env=...)"
     ' of the package "shimmy[gym-v21]"'
@@ -43,32 +44,37 @@ Read = Callable[[Any], Array]  # an observation as the environment gives it -> a
 class Foreign:
     """One Gymnasium environment, made and ready. What it is asked for and what it answers passes through here."""
 
-    def __init__(self, env: gymnasium.Env[Any, Any], name: str) -> None:
-        self.name, self._env = name, env
+    def __init__(self, env: gymnasium.Env[Any, Any], name: str, masks: bool = True) -> None:
+        """`masks`: what it says can be done is heard; "action_mask" in a Dict of observations is then not observed."""
+        self.name, self._env, self._masks = name, env, masks
         self._info: Mapping[str, Any] = {}
         self.action_space = _space(name, "action_space", lambda: env.action_space)
         self.observation_space = _space(name, "observation_space", lambda: env.observation_space)
+        self._beside = beside_mask(self.observation_space, self.action_space) if masks else None
+        if self._beside is not None:
+            self.observation_space = self._beside.space
         with calling(name, "spec"):
             self.spec = env.spec
             self.unwrapped: Any = env.unwrapped
             self.metadata: Mapping[str, Any] = env.metadata
 
     def masks(self) -> bool:
-        """Whether it says what can be done, from a reset: `info["action_mask"]`."""
-        self._info = self._reset(0)[1]
+        """Whether it says what can be done: in its observations, or, from a reset, as `info["action_mask"]`."""
+        if self._masks and self._beside is None:
+            self._info = self._reset(0)[1]
         return self.tells_mask
 
     @property
     def tells_mask(self) -> bool:
         """Whether it has just said what can be done."""
-        return "action_mask" in self._info
+        return self._masks and (self._beside is not None or MASK in self._info)
 
     def mask(self, actions: Actions) -> Array | None:
         """What can be done now, [mask_width] bool. None where it does not say: everything."""
         try:
             return mask_of(self._info, actions)
         except (ValueError, TypeError, AttributeError) as error:
-            given, width = form(self._info.get("action_mask")), actions.mask_width
+            given, width = form(self._info.get(MASK)), actions.mask_width
             raise EnvironmentFault(
                 f"{self.name}: info['action_mask'] is {given}; it must hold {width} zeros and ones"
             ) from error
@@ -122,6 +128,9 @@ class Foreign:
 
     def _read(self, obs: Any, read: Read, *action: Any) -> Array:
         try:
+            if self._beside is not None:
+                self._info = {MASK: obs[MASK], **self._info}
+                obs = self._beside.of(obs)
             return read(obs)
         except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
             call = f"step({said(action[0])})" if action else "reset"
@@ -190,7 +199,7 @@ def make(settings: EnvironmentConfig, render_mode: str | None = None) -> Foreign
         raise InputError(f"environment.id: {name} cannot be made: {told(error)}") from error
     except BaseException as error:
         _not_made(settings, error)
-    return Foreign(env, name)
+    return Foreign(env, name, settings.action_masks)
 
 
 def _not_made(settings: EnvironmentConfig, error: BaseException) -> NoReturn:

@@ -96,6 +96,7 @@ KIND = EnvironmentKind(
     replays=True,
     form="such as CartPole-v1",
     settings=EnvironmentConfig,
+    may_mask=True,
     tasks=("env", "tabular", "mdp"),
     handles=lambda _: True,
     ids=_ids,

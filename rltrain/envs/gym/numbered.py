@@ -44,7 +44,7 @@ def make(
     model = tables.model_of(settings)
     if model is None:
         return NumberedEnv(settings, num_envs, longest, repeats)
-    return Tabular(model, num_envs, _limit(settings), settings.id)
+    return Tabular(model, num_envs, _limit(settings), settings.id, masks=settings.action_masks)
 
 
 def describe(settings: EnvironmentConfig, num_envs: int) -> EnvSpec:
@@ -54,7 +54,7 @@ def describe(settings: EnvironmentConfig, num_envs: int) -> EnvSpec:
     try:
         model = tables.model_in(game, settings)
         if model is not None:
-            return tabular.spec_of(LoadedModel(model), num_envs, _limit(settings), settings.id)
+            return tabular.spec_of(LoadedModel(model), num_envs, _limit(settings), settings.id, settings.action_masks)
         return spec_of(settings, game, num_envs)
     finally:
         game.close()
@@ -79,10 +79,10 @@ class NumberedEnv:
         self._number = number
         self._others: list[SingleGame] = []
         self._longest, self._repeats = longest, repeats
-        self._serial = Serial(self.spec, [numbered_game(game, number) for game in games], longest, repeats)
+        self._serial = Serial(self.spec, [numbered_game(game, number, self.spec) for game in games], longest, repeats)
 
     def single(self) -> SingleGame:
-        game = numbered_game(foreign.make(self._settings), remembered(self._number))
+        game = numbered_game(foreign.make(self._settings), remembered(self._number), self.spec)
         self._others.append(Solo(replace(self.spec, num_envs=1), game, self._longest, self._repeats))
         return self._others[-1]
 
@@ -107,13 +107,13 @@ class NumberedEnv:
         return self._serial.go_on_from(step)
 
 
-def numbered_game(env: Foreign, number: Callable[[Any], int]) -> Gym:
-    """One game, as `Serial` wants it."""
+def numbered_game(env: Foreign, number: Callable[[Any], int], spec: EnvSpec) -> Gym:
+    """One game of an environment that is described by `spec`, as `Serial` wants it."""
 
     def read(obs: Any) -> Array:
         return np.array([operator.index(number(obs))])  # TypeError for what is no whole number
 
-    return Gym(env, read, acting(env.name, env.action_space))
+    return Gym(env, read, acting(env.name, env.action_space), spec.masked)
 
 
 def numbering(name: str, space: Any) -> tuple[int, Callable[[Any], int]]:
@@ -185,7 +185,7 @@ def spec_of(settings: EnvironmentConfig, game: Foreign, num_envs: int) -> EnvSpe
     if not isinstance(game.action_space, spaces.Discrete):
         raise InputError(f"environment.id: {settings.id} has actions {game.action_space}; a table needs discrete ones")
     registered = game.spec
-    return tabular.numbered_spec(
+    spec = tabular.numbered_spec(
         settings.id,
         tuple(str(number) for number in range(int(game.action_space.n))),
         num_envs,
@@ -193,3 +193,4 @@ def spec_of(settings: EnvironmentConfig, game: Foreign, num_envs: int) -> EnvSpe
         registered.reward_threshold if registered else None,
         numbering(settings.id, game.observation_space)[0],
     )
+    return replace(spec, masked=game.masks())

@@ -91,8 +91,9 @@ def _game(settings: EnvironmentConfig, env: Foreign, task: str) -> tuple[EnvSpec
     if task == "env":
         spec = games.spec_of(settings, env, num_envs=1)
         return spec, games.game(env, spec)
+    spec = numbered.spec_of(settings, env, num_envs=1)
     number = numbered.numbering(settings.id, env.observation_space)[1]
-    return numbered.spec_of(settings, env, num_envs=1), numbered.numbered_game(env, number)
+    return spec, numbered.numbered_game(env, number, spec)
 
 
 def _course(game: SeededGame, spec: EnvSpec, env: Foreign, seed: int) -> Iterator[Answered]:

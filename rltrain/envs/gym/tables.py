@@ -5,12 +5,16 @@ An episode ends with a `done` transition, whatever state it enters; `mdp.done` s
 ends in terminal states. A state that every other state's rows enter with `done`, and in which no episode begins, is one
 in which nobody ever acts: what the table says of actions there is left out, and it is terminal.
 
+Where the environment says what can be done in a state (`action_mask(state)`, as Taxi), the other pairs are no part of
+the model that is learned from, unless `environment.action_masks` is false. `rltrain mdp` shows the table as it is.
+
 The limit on an episode's steps (`max_episode_steps`) is no part of the model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -21,12 +25,14 @@ from gymnasium.envs.toy_text.taxi import TaxiEnv
 
 from rltrain.core import Array
 from rltrain.envs.gym import faults, foreign
+from rltrain.envs.gym.actions import mask_of
 from rltrain.envs.gym.foreign import Foreign
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
-from rltrain.mdp import build
+from rltrain.mdp import build, parts
 from rltrain.mdp.done import Rows, groups, merged
 from rltrain.mdp.model import Model, Names, Numbered
+from rltrain.spaces import Discrete
 from rltrain.yaml_subset import flow
 
 ACTIONS = {
@@ -52,8 +58,17 @@ class Starting(Protocol):
     initial_state_distrib: Any
 
 
+@runtime_checkable
+class Masking(Protocol):
+    """An environment that tells what can be done in any state, [A] zeros and ones."""
+
+    def action_mask(self, state: int) -> Any: ...
+
+
 def model_of(settings: EnvironmentConfig) -> Model | None:
     """The model of a registered environment. None if it has no table, or one that leaves out what it does.
+
+    So is one that says what can be done where it stands, and nowhere else: unless `action_masks` is false.
 
     InputError for arguments that it refuses or a table that is no model.
     """
@@ -67,7 +82,11 @@ def model_of(settings: EnvironmentConfig) -> Model | None:
 
 def model_in(env: Foreign, settings: EnvironmentConfig) -> Model | None:
     """The model of an environment that was made with these settings, as `model_of` gives it."""
-    return _model(env, " ".join([settings.id, *(f"{key}={flow(value)}" for key, value in settings.kwargs.items())]))
+    name = " ".join([settings.id, *(f"{key}={flow(value)}" for key, value in settings.kwargs.items())])
+    model = _model(env, name)
+    if model is None or not env.masks():
+        return model
+    return _masked(model, env) if isinstance(env.unwrapped, Masking) else None
 
 
 def left_out(env_id: str, kwargs: Mapping[str, Any]) -> str:
@@ -103,6 +122,18 @@ def _model(env: Foreign, name: str) -> Model | None:
         place=lambda row: f"{name}: env.P",
         terminal=np.zeros(num_states, dtype=bool),
     )
+
+
+def _masked(model: Model, env: Foreign) -> Model:
+    """The model without the pairs that its environment says are impossible."""
+    kept = np.ones(model.num_pairs, dtype=bool)
+    for state in np.unique(model.pair_state).tolist():
+        with faults.calling(env.name, f"action_mask({state})"):
+            mask = mask_of({"action_mask": env.unwrapped.action_mask(state)}, Discrete(model.num_actions))
+        own = slice(*model.first_pair[state : state + 2].tolist())
+        if mask is not None and mask[model.action[own]].any():  # what masks everything masks nothing
+            kept[own] = mask[model.action[own]]
+    return replace(parts.of_pairs(model, kept), start=model.start)
 
 
 def table_of(env: Foreign) -> Rows | None:

@@ -17,7 +17,8 @@ def _describe(settings: EnvironmentConfig, options: EnvOptions) -> EnvSpec:
     from rltrain.mdp import files
 
     loaded = files.read(Path(settings.id))
-    spec = tabular.spec_of(loaded, options.num_envs, settings.max_episode_steps, settings.id)
+    limit, masks = settings.max_episode_steps, settings.action_masks
+    spec = tabular.spec_of(loaded, options.num_envs, limit, settings.id, masks)
     return onehot.spec_of(spec) if options.task == "env" else spec
 
 
@@ -27,7 +28,8 @@ def _make(settings: EnvironmentConfig, options: EnvOptions) -> Env:
     from rltrain.mdp import files
 
     loaded = files.read(Path(settings.id))
-    env = Tabular(loaded.model, options.num_envs, settings.max_episode_steps, settings.id, loaded.warnings)
+    limit, masks = settings.max_episode_steps, settings.action_masks
+    env = Tabular(loaded.model, options.num_envs, limit, settings.id, loaded.warnings, masks)
     return OneHot(env) if options.task == "env" else env
 
 
@@ -48,6 +50,7 @@ KIND = EnvironmentKind(
     form="such as mdp/book.yaml",
     settings=EnvironmentConfig,
     takes_kwargs=False,
+    may_mask=True,
     tasks=("env", "tabular", "mdp"),
     handles=lambda env_id: env_id.endswith(MODEL_SUFFIXES),
     ids=lambda: (),

@@ -12,6 +12,7 @@ import numpy as np
 
 from rltrain.core import Array, Env, EnvSpec, State, Stateful, Step
 from rltrain.mdp.files import LoadedModel
+from rltrain.mdp.graph import ranges
 from rltrain.mdp.model import Model
 from rltrain.saved import MAX_COUNT, Saved, check_num_envs
 from rltrain.spaces import Discrete
@@ -32,6 +33,8 @@ class SingleGame(Stateful, Protocol):
 
     @property
     def over(self) -> bool: ...  # a `load` has left the running episode behind: `again` comes next
+    @property
+    def mask(self) -> Array | None: ...  # [A] bool, what can be done now; asked where `spec.masked`
 
     def begin(self, seed: int) -> int: ...  # the first state
     def play(self, action: int) -> tuple[int, float, bool, bool]: ...  # state, reward, the task ended, last
@@ -47,16 +50,21 @@ class SingleWalk:
     def __init__(self, env: Env) -> None:
         self._env = env
         self._any = np.zeros(1, np.int64)  # after `last` the action is ignored
+        self.mask: Array | None = None  # [A] bool
 
     def begin(self, seed: int) -> int:
-        return int(self._env.reset(seed).obs[0, 0])
+        return self._at(self._env.reset(seed))
 
     def play(self, action: int) -> tuple[int, float, bool, bool]:
         step = self._env.step(np.array([action]))
-        return int(step.obs[0, 0]), float(step.reward[0]), bool(step.discount[0] == 0), bool(step.last[0])
+        return self._at(step), float(step.reward[0]), bool(step.discount[0] == 0), bool(step.last[0])
 
     def again(self) -> int:
-        return int(self._env.step(self._any).obs[0, 0])
+        return self._at(self._env.step(self._any))
+
+    def _at(self, step: Step) -> int:
+        self.mask = None if step.mask is None else step.mask[0]
+        return int(step.obs[0, 0])
 
     def close(self) -> None:
         self._env.close()
@@ -69,7 +77,10 @@ class SingleWalk:
 
 
 class Tabular:
-    """N walks through a model. An impossible action is replaced by a possible one, each as likely."""
+    """N walks through a model. Each step says what can be done, if not everything; without `masks` it does not.
+
+    An action that is impossible all the same is replaced by a possible one, each as likely.
+    """
 
     def __init__(
         self,
@@ -78,13 +89,14 @@ class Tabular:
         max_episode_steps: int | None = None,
         name: str = "",
         warnings: tuple[str, ...] = (),
+        masks: bool = True,
     ) -> None:
         from rltrain.mdp.learn import sampling
 
         self.model = model
         self.num_states = model.num_states
         self.sampler = sampling.make(model)
-        self.spec = spec_of(LoadedModel(model, warnings), num_envs, max_episode_steps, name or model.name)
+        self.spec = spec_of(LoadedModel(model, warnings), num_envs, max_episode_steps, name or model.name, masks)
         self._walks = sampling.Walks(
             stream=np.zeros(num_envs, np.uint64),
             state=np.zeros(num_envs, np.int64),
@@ -93,7 +105,7 @@ class Tabular:
         )
 
     def single(self) -> SingleGame:
-        return SingleWalk(Tabular(self.model, 1, self.spec.max_episode_steps, self.spec.id))
+        return SingleWalk(Tabular(self.model, 1, self.spec.max_episode_steps, self.spec.id, (), self.spec.masked))
 
     def reset(self, seed: int) -> Step:
         from rltrain.mdp.learn import sampling
@@ -114,7 +126,9 @@ class Tabular:
         limit = self.spec.max_episode_steps or 0
         with np.errstate(over="ignore"):  # uint64 wraps around, in plain Python too
             first = sampling.walk(self.sampler, self.model.action, limit, self._walks, action, reward, discount)
-        return Step(self._walks.state[:, None].copy(), reward, discount, first, self._walks.last.copy())
+        state = self._walks.state.copy()
+        mask = possible(self.model, state) if self.spec.masked else None
+        return Step(state[:, None], reward, discount, first, self._walks.last.copy(), mask)
 
     def close(self) -> None:
         pass
@@ -134,13 +148,23 @@ class Tabular:
             saved.refuse("state", f"{own.state[stuck[0]]} at [{stuck[0]}] is terminal; must be one that has actions")
 
 
-def spec_of(loaded: LoadedModel, num_envs: int, limit: int | None, name: str) -> EnvSpec:
-    """What an algorithm may know of a model; `limit` cuts off its episodes."""
+def possible(model: Model, states: Array) -> Array:
+    """What can be done in these states [N]: [N, A] bool; in a terminal one nothing is refused."""
+    first, end = model.first_pair[states], model.first_pair[states + 1]
+    mask = np.zeros((len(states), model.num_actions), bool)
+    mask[np.repeat(np.arange(len(states)), end - first), model.action[ranges(first, end)]] = True
+    mask[first == end] = True
+    return mask
+
+
+def spec_of(loaded: LoadedModel, num_envs: int, limit: int | None, name: str, masks: bool = True) -> EnvSpec:
+    """What an algorithm may know of a model; `limit` cuts off its episodes; `masks`: it hears what is impossible."""
     model = loaded.model
     actions = tuple(model.actions[number] for number in range(model.num_actions))
     spec = numbered_spec(name, actions, num_envs, limit, None, model.num_states)
     endless = limit is None and not model.terminal.any()
-    return replace(spec, discount=model.discount, endless=endless, warnings=loaded.warnings)
+    masked = masks and bool((np.diff(model.first_pair)[~model.terminal] < model.num_actions).any())
+    return replace(spec, discount=model.discount, endless=endless, warnings=loaded.warnings, masked=masked)
 
 
 def numbered_spec(

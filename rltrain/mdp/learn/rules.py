@@ -10,7 +10,8 @@ With e(s, a) the traces, delta = target - Q(s, a), and Q(s, a) <- Q(s, a) + alph
               them; a visit adds 1 to them, or sets them to 1                      Singh and Sutton 1996
 
 and the action is the first best, or at random by chance, or by exp(Q / temperature), or the best of Q + K / (1 + n).
-The loop on a model and a loop over an environment call the same `choose` and `observe`, with the same streams.
+The loop on a model and a loop over an environment call the same `choose` and `observe`, with the same streams. What
+is impossible where the learner stands is neither drawn, nor best, nor part of a mean: `pairs` are those of `masks`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from rltrain.mdp.learn.masks import at_random, first_of, first_possible, is_possible
 from rltrain.mdp.learn.q_learning import (
     BONUS,
     DOUBLE,
@@ -34,7 +36,7 @@ from rltrain.mdp.learn.q_learning import (
     epsilon_at,
     finish,
 )
-from rltrain.mdp.learn.sampling import LOW, ONE, UNIT, ZERO, borrowed, first_state, inlined, mix, successor
+from rltrain.mdp.learn.sampling import ONE, UNIT, ZERO, borrowed, first_state, inlined, mix, successor
 from rltrain.mdp.splitmix import GOLDEN, S11, S32
 
 LEAST = 1e-6  # traces below this are dropped
@@ -49,10 +51,10 @@ def draw(agent: Any, learner: Any) -> Any:
 
 
 @inlined
-def pairs_of(first_pair: Any, state: Any) -> Any:
+def pairs_of(pairs: Any, state: Any) -> Any:
     """The first pair of a state and that of the next, uint64."""
     state = np.uint64(state)
-    return np.uint64(first_pair[state]), np.uint64(first_pair[state + ONE])
+    return np.uint64(first_of(pairs, state)), np.uint64(first_of(pairs, state + ONE))
 
 
 @inlined
@@ -67,26 +69,29 @@ def worth(options: Any, agent: Any, learner: Any, pair: Any) -> Any:
 
 
 @inlined
-def first_best(options: Any, agent: Any, learner: Any, first: Any, end: Any) -> Any:
-    """The pair of first .. end that is worth most, the first of several."""
-    top, most = first, worth(options, agent, learner, first)
-    for number in range(first + ONE, end):
+def first_best(options: Any, pairs: Any, agent: Any, learner: Any, first: Any, end: Any) -> Any:
+    """The possible pair of first .. end that is worth most, the first of several."""
+    top = first_possible(pairs, learner, first, end)
+    most = worth(options, agent, learner, top)
+    for number in range(top + ONE, end):
         pair = np.uint64(number)
         value = worth(options, agent, learner, pair)
-        if value > most:
+        if value > most and is_possible(pairs, learner, pair):
             top, most = pair, value
     return top
 
 
 @inlined
-def weigh(options: Any, agent: Any, learner: Any, first: Any, end: Any) -> Any:
-    """Write exp(worth / temperature) of each pair to `weight`, the greatest as 1: their sum."""
-    top = first_best(options, agent, learner, first, end)
+def weigh(options: Any, pairs: Any, agent: Any, learner: Any, first: Any, end: Any) -> Any:
+    """Write exp(worth / temperature) of each pair to `weight`, the greatest as 1, the impossible as 0: their sum."""
+    top = first_best(options, pairs, agent, learner, first, end)
     most, total = worth(options, agent, learner, top), 0.0
     for number in range(first, end):
         pair = np.uint64(number)
         weight = 1.0
-        if pair != top:
+        if not is_possible(pairs, learner, pair):
+            weight = 0.0
+        elif pair != top:
             weight = math.exp((worth(options, agent, learner, pair) - most) / options.temperature)
         agent.weight[learner, pair] = weight
         total += weight
@@ -94,62 +99,69 @@ def weigh(options: Any, agent: Any, learner: Any, first: Any, end: Any) -> Any:
 
 
 @inlined
-def choose(options: Any, first_pair: Any, agent: Any, learner: Any, state: Any, t: Any) -> Any:
+def choose(options: Any, pairs: Any, agent: Any, learner: Any, state: Any, t: Any) -> Any:
     """The pair that the learner takes, uint64, by one draw; SARSA may have chosen it before."""
     learner = np.uint64(learner)
     if agent.pending[learner] >= 0:
         taken = np.uint64(agent.pending[learner])
         agent.pending[learner] = -1
         return taken
-    first, end = pairs_of(first_pair, state)
+    first, end = pairs_of(pairs, state)
     drawn = draw(agent, learner)
     if options.exploration == SOFTMAX:
-        left = (drawn >> S11) * 2.0**-53 * weigh(options, agent, learner, first, end)
+        left = (drawn >> S11) * 2.0**-53 * weigh(options, pairs, agent, learner, first, end)
+        found = first
         for number in range(first, end):
             pair = np.uint64(number)
-            left -= agent.weight[learner, pair]
-            if left < 0.0:
-                return pair
-        return end - ONE
+            if is_possible(pairs, learner, pair):
+                found = pair
+                left -= agent.weight[learner, pair]
+                if left < 0.0:
+                    return pair
+        return found
     if options.exploration == EPSILON and (drawn >> S32) * UNIT < epsilon_at(options, t):
-        return first + (((drawn & LOW) * (end - first)) >> S32)
-    return first_best(options, agent, learner, first, end)
+        return at_random(pairs, learner, first, end, drawn)
+    return first_best(options, pairs, agent, learner, first, end)
 
 
 @inlined
-def greatest(q: Any, learner: Any, first: Any, end: Any) -> Any:
-    """The first best pair of a table."""
-    top, most = first, q[learner, first]
-    for number in range(first + ONE, end):
+def greatest(pairs: Any, q: Any, learner: Any, first: Any, end: Any) -> Any:
+    """The first best possible pair of a table."""
+    top = first_possible(pairs, learner, first, end)
+    most = q[learner, top]
+    for number in range(top + ONE, end):
         pair = np.uint64(number)
         value = q[learner, pair]
-        if value > most:
+        if value > most and is_possible(pairs, learner, pair):
             top, most = pair, value
     return top
 
 
 @inlined
-def expected(options: Any, agent: Any, learner: Any, first: Any, end: Any, t: Any) -> Any:
+def expected(options: Any, pairs: Any, agent: Any, learner: Any, first: Any, end: Any, t: Any) -> Any:
     """The mean of Q over the actions of a state, as the learner would take them at step t."""
-    q, mean = agent.q, 0.0
+    q, mean, count = agent.q, 0.0, ZERO
     if options.exploration == SOFTMAX:
-        total = weigh(options, agent, learner, first, end)
+        total = weigh(options, pairs, agent, learner, first, end)
         for number in range(first, end):
             pair = np.uint64(number)
             mean += agent.weight[learner, pair] * q[learner, pair]
         return mean / total
-    best = q[learner, first_best(options, agent, learner, first, end)]
+    best = q[learner, first_best(options, pairs, agent, learner, first, end)]
     if options.exploration == BONUS:
         return best
     for number in range(first, end):
-        mean += q[learner, np.uint64(number)]
+        pair = np.uint64(number)
+        if is_possible(pairs, learner, pair):
+            mean += q[learner, pair]
+            count += ONE
     epsilon = min(1.0, epsilon_at(options, t))
-    return epsilon * (mean / (end - first)) + (1.0 - epsilon) * best
+    return epsilon * (mean / count) + (1.0 - epsilon) * best
 
 
 @inlined
 def observe(
-    options: Any, first_pair: Any, agent: Any, learner: Any, t: Any,
+    options: Any, pairs: Any, agent: Any, learner: Any, t: Any,
     state: Any, pair: Any, reward: Any, after: Any, terminal: Any, last: Any,
 ) -> None:  # fmt: skip
     """Learn from one step. `terminal`: nothing follows; `last`: the episode stops, for that or for its time limit."""
@@ -159,7 +171,7 @@ def observe(
         agent.visits[learner, pair] += 1
         if options.omega > 0:
             alpha = agent.rate[learner] * count_rate(agent, agent.visits[learner, pair], options.omega)
-    first, end = pairs_of(first_pair, after)
+    first, end = pairs_of(pairs, after)
     q = agent.q
     follows = 0.0
     if options.method == DOUBLE:
@@ -167,22 +179,22 @@ def observe(
         if draw(agent, learner) >> S63 > 0:
             q, other = other, q
         if not terminal:
-            follows = other[learner, greatest(q, learner, first, end)]
+            follows = other[learner, greatest(pairs, q, learner, first, end)]
     elif not terminal:
         if options.method == PLAIN:
-            follows = q[learner, greatest(q, learner, first, end)]
+            follows = q[learner, greatest(pairs, q, learner, first, end)]
         elif options.method == SARSA:
-            chosen = choose(options, first_pair, agent, learner, after, t + 1)
+            chosen = choose(options, pairs, agent, learner, after, t + 1)
             agent.pending[learner] = np.int64(chosen)
             follows = q[learner, chosen]
         elif options.method == EXPECTED:
-            follows = expected(options, agent, learner, first, end, t + 1)
+            follows = expected(options, pairs, agent, learner, first, end, t + 1)
     old = q[learner, pair]
     change = alpha * (reward + options.gamma * follows - old)
     if options.trace > 0:
         if options.method == PLAIN:
-            own_first, own_end = pairs_of(first_pair, state)
-            if old < q[learner, greatest(q, learner, own_first, own_end)]:
+            own_first, own_end = pairs_of(pairs, state)
+            if old < q[learner, greatest(pairs, q, learner, own_first, own_end)]:
                 agent.traces[learner] = 0
         remember(options, agent, learner, pair)
         for number in range(agent.traces[learner]):
@@ -197,7 +209,7 @@ def observe(
 
 @borrowed
 def turn(
-    options: Any, first_pair: Any, agent: Any, learner: Any, t: Any, state: Any, pair: Any, reward: Any,
+    options: Any, pairs: Any, agent: Any, learner: Any, t: Any, state: Any, pair: Any, reward: Any,
     after: Any, terminal: Any, last: Any, following: Any,
 ) -> Any:  # fmt: skip
     """`observe`, and the pair taken at step t + 1 in the state `following`, int64: one call from Python a step.
@@ -205,8 +217,8 @@ def turn(
     `options` and `agent` as plain tuples: named ones cost three times as much to hand over, more than all the rest.
     """
     options, agent = LearnerOptions(*options), Agent(*agent)
-    observe(options, first_pair, agent, learner, t, state, pair, reward, after, terminal, last)
-    return np.int64(choose(options, first_pair, agent, learner, following, t + 1))
+    observe(options, pairs, agent, learner, t, state, pair, reward, after, terminal, last)
+    return np.int64(choose(options, pairs, agent, learner, following, t + 1))
 
 
 @inlined

@@ -13,7 +13,8 @@ class StochasticPolicy:
     """taken [P], the probability of each pair in its state; obs [N, 1] are the states' numbers.
 
     The pairs of a state stand as in a `Model`: first_pair [S + 1], action [P] or None, where they are numbered within
-    each state. Every copy draws the same actions.
+    each state. Every copy draws the same actions. Of a mask it takes what is left in proportion, or uniformly if it
+    wants none of that.
     """
 
     score_name = "probability"
@@ -30,10 +31,19 @@ class StochasticPolicy:
         state = np.asarray(obs, np.int64)[:, 0]
         first, end = self.first_pair[state], self.first_pair[state + 1]
         low, high = self._sum[first], self._sum[end]
-        drawn = low + self._stream.random(len(state)) * (high - low)
+        uniform = self._stream.random(len(state))
+        drawn = low + uniform * (high - low)
         pair = np.searchsorted(self._sum, drawn, side="right") - 1
         found = self.action[np.clip(pair, first, np.maximum(first, end - 1)).clip(max=len(self.action) - 1)]
-        return np.where(end > first, found, 0)
+        action = np.where(end > first, found, 0)
+        if mask is None:
+            return action
+        wanted = np.nan_to_num(self.scores(obs))  # [N, A]
+        for row in np.flatnonzero((~mask & (wanted > 0)).any(axis=1) & mask.any(axis=1)).tolist():
+            left = wanted[row] * mask[row]
+            share = np.cumsum(left if left.any() else mask[row].astype(float))
+            action[row] = np.searchsorted(share, uniform[row] * share[-1], side="right")
+        return action
 
     def scores(self, obs: Array) -> Array:
         states = np.asarray(obs, np.int64)[:, 0]

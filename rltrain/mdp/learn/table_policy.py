@@ -11,7 +11,8 @@ from rltrain.saved import ANY_INTEGER, Saved
 class TablePolicy:
     """choice [S] int64, the action of each state; obs [N, 1] are the states' numbers.
 
-    The pairs of a state stand as in a `Model`: first_pair [S + 1], action [P]; q [P] is what they are worth.
+    Where that action is masked, the best of those that are not. The pairs of a state stand as in a `Model`:
+    first_pair [S + 1], action [P]; q [P] is what they are worth.
     """
 
     score_name = "Q"
@@ -21,7 +22,14 @@ class TablePolicy:
         self.num_actions = num_actions
 
     def act(self, obs: Array, mask: Array | None = None) -> Array:
-        return np.asarray(self.choice[np.asarray(obs, np.int64)[:, 0]])
+        states = np.asarray(obs, np.int64)[:, 0]
+        action = self.choice[states]
+        if mask is None:
+            return np.asarray(action)
+        for row in np.flatnonzero(~mask[np.arange(len(states)), action] & mask.any(axis=1)).tolist():
+            able = np.flatnonzero(mask[row])  # the first best of what is left
+            action[row] = able[np.argmax(np.nan_to_num(self.scores(obs[row : row + 1])[0, able], nan=-np.inf))]
+        return np.asarray(action)
 
     def scores(self, obs: Array) -> Array:
         states = np.asarray(obs, np.int64)[:, 0]
@@ -44,8 +52,10 @@ def restored(saved: Saved, q: Array, spec: EnvSpec) -> TablePolicy:
     return TablePolicy(choice, np.concatenate([[0], np.cumsum(pairs)]), action, q, most)
 
 
-def greedy(first_pair: Array, action: Array | None, q: Array, num_actions: int) -> TablePolicy:
-    """The first best action of each state by q [P], 0 where it is terminal.
+def greedy(
+    first_pair: Array, action: Array | None, q: Array, num_actions: int, possible: Array | None = None
+) -> TablePolicy:
+    """The first best action of each state by q [P], of those that are possible [P] bool; 0 where it is terminal.
 
     The pairs of a state stand as in a `Model`: first_pair [S + 1], action [P] or None, where they are numbered within
     each state.
@@ -54,8 +64,9 @@ def greedy(first_pair: Array, action: Array | None, q: Array, num_actions: int) 
     owner = np.repeat(np.arange(len(choice)), np.diff(first_pair))
     acting = np.flatnonzero(np.diff(first_pair))
     best = np.zeros(len(choice))
-    best[acting] = np.maximum.reduceat(q, first_pair[:-1][acting])
-    pairs = np.flatnonzero(q == best[owner])
+    able = q if possible is None else np.where(possible, q, -np.inf)
+    best[acting] = np.maximum.reduceat(able, first_pair[:-1][acting])
+    pairs = np.flatnonzero(able == best[owner])
     states, place = np.unique(owner[pairs], return_index=True)
     if action is None:
         action = np.arange(len(q)) - first_pair[owner]

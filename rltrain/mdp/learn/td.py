@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from rltrain.mdp.learn.masks import at_random
 from rltrain.mdp.learn.q_learning import Agent, LearnerOptions, count_rate, finish
 from rltrain.mdp.learn.rules import draw, pairs_of, remember
 from rltrain.mdp.learn.sampling import Chooser, borrowed, column, first_state, mix, successor
@@ -24,6 +25,14 @@ def follow(chooser: Any, agent: Any, learner: Any, state: Any) -> Any:
     return column(
         draw(agent, learner), first, end - first, chooser.threshold, chooser.alias, chooser.shift, chooser.bits
     )
+
+
+@borrowed
+def follow_possible(pairs: Any, agent: Any, learner: Any, state: Any) -> Any:
+    """One of the pairs that `masks` leaves possible, each as likely, uint64, by one draw."""
+    learner = np.uint64(learner)
+    first, end = pairs_of(pairs, state)
+    return at_random(pairs, learner, first, end, draw(agent, learner))
 
 
 @borrowed
