@@ -71,6 +71,17 @@ def metrics(run):
     return (run / "metrics.jsonl").read_bytes()
 
 
+def test_a_config_that_init_writes_says_what_was_imported(verb, place):
+    flag = ("--import", "./my_env.py")
+    code, out, _ = verb("init", "mine", "--env", "my_env/Walk", "--algo", "basic", *flag)
+    assert (code, out.splitlines()[-1]) == (0, "next: rltrain train mine.yaml --import ./my_env.py")
+    text = (place / "mine.yaml").read_text()
+    assert "needs:" in text and "./my_env.py" in text and "rltrain train mine.yaml --import ./my_env.py" in text
+    code, _, err = verb("train", "mine.yaml")
+    assert code == 4 and "--import ./my_env.py" in err
+    assert verb("check", "mine.yaml", *flag)[0] == 0
+
+
 def test_one_file_trains_resumes_to_the_byte_evaluates_and_is_listed(verb, place):
     flag = ("--import", "./my_env.py")
     assert verb("train", "c.yaml", "--name", "whole", "-q", *flag)[0] == 0

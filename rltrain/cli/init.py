@@ -59,7 +59,7 @@ def init_command(
             raise InputError(f"{source} is copied as it is: leave out {words[0]}, and change the copy")
         made, name = init.copy(source), None
     else:
-        made = init.fresh(algo, env, words)
+        made = init.fresh(algo, env, [*words, *init.needed(imports or ())])
     file = Path(output if output is not None else f"{(name or made.stem).removesuffix('.yaml')}.yaml")
     text = made.text(f"{made.stem}.yaml" if output == "-" else file.name)
     if output == "-":
@@ -69,4 +69,4 @@ def init_command(
     say(f"{file}: {made.title}")
     for note in made.notes:
         say(note)
-    say(f"next: rltrain train {file}")
+    say(f"next: rltrain train {file}{made.flags}")

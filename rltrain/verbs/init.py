@@ -17,6 +17,7 @@ from rltrain.spelling import nearest, shown
 from rltrain.verbs import zoo
 from rltrain.verbs.cost import trial
 from rltrain.whole_files import refused
+from rltrain.yaml_subset import flow
 
 WORLDS = {"env": "CartPole-v1", "tabular": "FrozenLake-v1", "mdp": "mdp/book.yaml"}  # for each task of an algorithm
 LEARNERS = ("qlearn", "dqn", "reinforce", "cmaes")  # the first that can learn an environment is the one for it
@@ -31,6 +32,7 @@ class NewConfig:
     stem: str  # what its file is called unless a person says otherwise
     text: Callable[[str], str]  # of the file's name
     notes: Sequence[str] = ()  # for the screen, a line each
+    flags: str = ""  # of the commands that take it
 
 
 def copy(name: str) -> NewConfig:
@@ -71,6 +73,11 @@ def from_zoo(path: Path, algorithm: str | None, environment: str, overrides: Seq
     return _complete(made.experiment, made.environment, about, notes)
 
 
+def needed(imports: Sequence[str]) -> list[str]:
+    """What a person imported for the environment, as a setting of the config that says so."""
+    return [f"environment.needs={flow(list(imports))}"] if imports else []
+
+
 def source_of(name: str) -> str | None:
     """The config of rltrain's that is called so. InputError where one is only like it."""
     names = catalog.names()
@@ -106,17 +113,17 @@ def _complete(experiment: Experiment, environment: str, about: Sequence[str], no
     spec = envs.describe(experiment.environment, task=experiment.task)
     title = f"{experiment.algorithm_name} on {experiment.environment.name}"
     first, *rest = about
+    flags = "".join(f" --import {name}" for name in experiment.environment.needs)
 
     def text(name: str) -> str:
-        commands = [f"  rltrain check {name}    is it right, what will it cost?"]
-        commands += [f"  rltrain train {name}    Ctrl-C saves, and says how to go on"]
+        commands = [f"  rltrain check {name}{flags}    is it right, what will it cost?"]
+        commands += [f"  rltrain train {name}{flags}    Ctrl-C saves, and says how to go on"]
         head = [f"{title}: {first}.", "", *commands, *([""] if rest and rest[0] else []), *rest]
         return template.written(experiment, head, environment)
 
     warned = [f"warning: {doubt}" for doubt in doubts(experiment, spec)]
-    return NewConfig(
-        title, f"{experiment.algorithm_name}-{title.split('/')[-1].split(' ')[-1]}", text, [*notes, *warned]
-    )
+    stem = f"{experiment.algorithm_name}-{title.split('/')[-1].split(' ')[-1]}"
+    return NewConfig(title, stem, text, [*notes, *warned], flags)
 
 
 def _learner(environment: str, overrides: Sequence[str]) -> str:
