@@ -36,6 +36,11 @@ class PlotGroup:
         return [run.seed for run in self.runs]
 
 
+def _settings(run: Record) -> dict[str, Any]:
+    """All that may tell runs apart: their settings, and what they began with."""
+    return dict(leaves(run.config)) | ({} if run.started_from is None else {"from": run.started_from})
+
+
 def group(runs: Sequence[Record], by: str = "auto") -> tuple[list[PlotGroup], list[str]]:
     """The runs in groups, in the order given, and a line on each that is left out because it repeats another.
 
@@ -43,7 +48,7 @@ def group(runs: Sequence[Record], by: str = "auto") -> tuple[list[PlotGroup], li
     """
     if by == "none":
         return [PlotGroup(label, (run,)) for label, run in zip(_folders(runs), runs, strict=True)], []
-    configs = [dict(leaves(run.config)) for run in runs]
+    configs = [_settings(run) for run in runs]
     if by != "auto":
         key = _full_key(by, configs)
         return _by_key(runs, key, [config.get(key) for config in configs]), []
@@ -54,7 +59,7 @@ def group(runs: Sequence[Record], by: str = "auto") -> tuple[list[PlotGroup], li
         if same.setdefault(run.seed, run) is not run:
             repeated.append(f"{run.folder} repeats {same[run.seed].folder}: the same config and seed")
     members = [tuple(same.values()) for same in found.values()]
-    labels = named([_that_matters(dict(leaves(same[0].config))) for same in members])
+    labels = named([_that_matters(_settings(same[0])) for same in members])
     if len(set(labels)) < len(labels):  # what differs is too long to be told apart
         labels = _folders([same[0] for same in members])
     return [PlotGroup(label, same) for label, same in zip(labels, members, strict=True)], repeated

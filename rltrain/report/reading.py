@@ -39,6 +39,7 @@ class Record:
     evaluations: Series  # empty if the run was never evaluated
     baselines: Mapping[str, float]  # means by name; empty where they were not measured
     threshold: float | None  # the return at which the environment counts as solved
+    started_from: str | None = None  # the run whose weights it began with
 
     @property
     def algorithm(self) -> str:
@@ -81,7 +82,16 @@ def load(folder: Path) -> Record:
     if not training.get(counter):
         raise InputError(f"{shown(str(folder))}: no numbers yet")
     baselines, threshold = references(folder)
-    return Record(folder, config, counter, training, read(folder / "eval.jsonl"), baselines, threshold)
+    evaluations = read(folder / "eval.jsonl")
+    return Record(folder, config, counter, training, evaluations, baselines, threshold, _started_from(folder))
+
+
+def _started_from(folder: Path) -> str | None:
+    try:
+        run = read_object(folder / "run.json", unverified.MOST_BYTES)["started_from"]["run"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return shown(Path(run).name) if isinstance(run, str) else None
 
 
 def config_of(folder: Path) -> dict[str, Any]:

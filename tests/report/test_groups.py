@@ -103,3 +103,11 @@ def test_a_metric_that_a_run_does_not_report_is_a_column_of_nan(record: Any) -> 
     run = record("a")
     assert run.column("return/mean") == [1.0]
     assert [value != value for value in run.column("loss/td")] == [True]
+
+
+def test_a_run_that_began_with_weights_of_another_is_no_repeat_of_one_that_did_not(record: Any) -> None:
+    cold, warm = record("cold", 1), record("warm", 1)
+    (warm.folder / "run.json").write_text('{"started_from": {"run": "/elsewhere/teacher"}}')
+    found, left_out = groups.group([cold, reading.load(warm.folder)])
+    assert ([len(each.runs) for each in found], left_out) == ([1, 1], [])
+    assert "teacher" in found[1].label
