@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import BaseModel
 
 from rltrain import envs, registry
-from rltrain.core import Algorithm, Env, EnvSpec, Hardware
+from rltrain.core import Algorithm, Env, EnvSpec, Hardware, Policy
 from rltrain.deep.fast import allocator
+from rltrain.envs.products import Products, as_one_choice, combined, of_choices
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment import config
 from rltrain.experiment.config import Experiment
@@ -19,6 +20,9 @@ from rltrain.rng import Streams
 from rltrain.run import machine, sinks
 from rltrain.run.disk import REAL, Disk, disk_errors
 from rltrain.run.own_files import copy_file, make_own_folder, own_file
+from rltrain.spaces import MOST_PRODUCTS, MultiDiscrete
+
+MANY_PRODUCTS = 64  # combinations of several choices from which to learn them one by one is slow
 
 
 class Parts(NamedTuple):
@@ -60,14 +64,19 @@ def check_counters(experiment: Experiment, made: Algorithm) -> None:
 
 def doubts(experiment: Experiment, spec: EnvSpec) -> list[str]:
     """What its user should know before it begins: how the model was read, why nothing may be learned or nothing end."""
-    budget = experiment.run.budget or {}
-    found = list(spec.warnings)
+    budget, name = experiment.run.budget or {}, experiment.algorithm_name
+    found, seen = list(spec.warnings), seen_by(name, spec)
     if spec.endless and set(budget) == {"episodes"}:
         found.append(
             f"run.budget: {budget['episodes']:,} episodes never come: no state of {spec.id} is terminal; set"
             " environment.max_episode_steps, or a budget of env_steps"
         )
-    return [*found, *registry.plugin(experiment.algorithm_name).doubts(experiment.algorithm, spec, budget)]
+    if seen is not spec and seen.num_actions > MANY_PRODUCTS:
+        found.append(
+            f"environment.id: an action of {spec.id} is {spec.actions}; {name} learns each of their"
+            f" {seen.num_actions:,} combinations apart"
+        )
+    return [*found, *registry.plugin(name).doubts(experiment.algorithm, seen, budget)]
 
 
 def world(experiment: Experiment, cores: int = 1, repeats: bool = True) -> Env:
@@ -78,22 +87,45 @@ def world(experiment: Experiment, cores: int = 1, repeats: bool = True) -> Env:
 
 def algorithm(experiment: Experiment, settings: BaseModel, env: Env, rng: Streams, hardware: Hardware) -> Algorithm:
     """The algorithm on this world; one that solves a model is given the model itself."""
-    material: Any = env
     plugin = registry.plugin(experiment.algorithm_name)
-    check_actions(experiment.algorithm_name, env.spec)
     if experiment.task == "mdp":
-        material = envs.known_model(experiment.environment, experiment.algorithm_name)
-    return plugin.make(settings, material, rng, hardware)
+        model = envs.known_model(experiment.environment, experiment.algorithm_name)
+        return plugin.make(settings, model, rng, hardware)
+    choices = _combined(experiment.algorithm_name, env.spec)
+    return plugin.make(settings, env if choices is None else Products(env, choices), rng, hardware)
 
 
-def check_actions(algorithm_name: str, spec: EnvSpec) -> None:
-    """InputError if the algorithm cannot choose among the actions of this environment."""
-    if spec.actions.form not in registry.plugin(algorithm_name).actions:
-        able = [name for name in registry.names() if spec.actions.form in registry.plugin(name).actions]
-        others = f"; those that can: {', '.join(able)}" if able else ""
-        raise InputError(
-            f"environment.id: an action of {spec.id} is {spec.actions}; {algorithm_name} cannot choose one{others}"
-        )
+def seen_by(algorithm_name: str, spec: EnvSpec) -> EnvSpec:
+    """An environment as the algorithm is told of it: each combination of several choices is an action, if need be.
+
+    InputError if it cannot choose among the actions.
+    """
+    choices = _combined(algorithm_name, spec)
+    return spec if choices is None else as_one_choice(spec, choices)
+
+
+def in_the_world(algorithm_name: str, spec: EnvSpec, policy: Policy) -> Policy:
+    """A policy of the algorithm as one of the environment of this spec, whose own actions it gives."""
+    choices = _combined(algorithm_name, spec)
+    return policy if choices is None else of_choices(policy, choices)
+
+
+def _combined(algorithm_name: str, spec: EnvSpec) -> MultiDiscrete | None:
+    """The choices whose combinations are single actions for the algorithm; None if it takes the actions as they are.
+
+    InputError if it cannot choose among them.
+    """
+    plugin, form = registry.plugin(algorithm_name), spec.actions.form
+    choices = combined(plugin, spec)
+    if choices is not None or form in plugin.actions:
+        return choices
+    many = ""
+    if isinstance(spec.actions, MultiDiscrete) and plugin.task == "env" and spec.actions.products > MOST_PRODUCTS:
+        many = f" of their {spec.actions.products:,} combinations, and takes {MOST_PRODUCTS:,} at most"
+    able = [name for name in registry.names() if form in registry.plugin(name).actions]
+    others = f"; those that can: {', '.join(able)}" if able else ""
+    cannot = f"{algorithm_name} cannot choose one{many}{others}"
+    raise InputError(f"environment.id: an action of {spec.id} is {spec.actions}; {cannot}")
 
 
 def keep_model(experiment: Experiment, folder: Path, disk: Disk = REAL) -> None:

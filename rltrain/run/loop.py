@@ -18,7 +18,7 @@ from rltrain import registry
 from rltrain.core import Metrics, Pausing, State, Table
 from rltrain.errors import DiskError, EnvironmentFault
 from rltrain.run import cadence, edits, facts, reserve
-from rltrain.run.build import Parts, doubts
+from rltrain.run.build import Parts, doubts, in_the_world
 from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.disk import REAL, Disk
 from rltrain.run.lock import Lock
@@ -171,7 +171,8 @@ class Run:
         games, announced = f"{many} game{'s' if many > 1 else ''}", 0
         yield Event("busy", self.counters, {}, f"evaluating: {games}")
         step = self.counters[self.primary]
-        with contextlib.closing(games_at(step, self.experiment, self.algorithm.policy(), self.threads)) as playing:
+        policy = in_the_world(self.experiment.algorithm_name, self.spec, self.algorithm.policy())
+        with contextlib.closing(games_at(step, self.experiment, policy, self.threads)) as playing:
             for played in playing.steps():
                 if self.stop is not None:
                     return

@@ -17,20 +17,23 @@ from rltrain import registry
 from rltrain.cells import guarded
 from rltrain.core import Algorithm, Array, EnvSpec, State
 from rltrain.experiment.config import Experiment
+from rltrain.run.build import seen_by
 from rltrain.run.own_files import write_small
 from rltrain.run.sinks import csv_head
 
 
 def write_tables(experiment: Experiment, spec: EnvSpec, state: State, folder: Path, durable: bool = True) -> None:
     """folder/NAME.csv for each table of the algorithm's saved state; not `durable`: the next save is. DiskError."""
-    tables = registry.plugin(experiment.algorithm_name).tables(experiment.algorithm, spec, state)
+    name = experiment.algorithm_name
+    tables = registry.plugin(name).tables(experiment.algorithm, seen_by(name, spec), state)
     for name, columns in tables.items():
         write_small(folder / f"{name}.csv", as_csv(columns), durable=durable)
 
 
 def summary_lines(experiment: Experiment, spec: EnvSpec, algorithm: Algorithm) -> Sequence[str]:
     """What an algorithm has to tell a person at the end of a run, a line each."""
-    return registry.plugin(experiment.algorithm_name).summary_lines(experiment.algorithm, spec, algorithm.save())
+    name = experiment.algorithm_name
+    return registry.plugin(name).summary_lines(experiment.algorithm, seen_by(name, spec), algorithm.save())
 
 
 def as_csv(columns: Mapping[str, Array]) -> str:

@@ -37,7 +37,8 @@ PATIENCE_SECONDS = 20.0  # for the first update of a probe
 
 def costs(experiment: Experiment, spec: EnvSpec) -> dict[str, int]:
     """parameters, replay_bytes, gpu_bytes of them, checkpoint_bytes, cores; empty where the algorithm does not say."""
-    found = dict(registry.plugin(experiment.algorithm_name).cost(experiment.algorithm, spec))
+    name = experiment.algorithm_name
+    found = dict(registry.plugin(name).cost(experiment.algorithm, build.seen_by(name, spec)))
     if not found:
         return {}
     frames = found.pop("frame_bytes", 0)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from rltrain import kinds, registry
 from rltrain.core import AlgorithmPlugin, EnvOptions, EnvSpec
+from rltrain.envs.products import combined
 from rltrain.envs.screen import keep_quiet
 from rltrain.errors import EnvironmentFault, InputError, MissingError, RltrainError
 from rltrain.kinds import Kind
@@ -105,7 +106,8 @@ def _summary(kind: Kind, name: str, plugins: dict[str, AlgorithmPlugin]) -> Envi
 
 def _fits(plugin: AlgorithmPlugin, spec: EnvSpec) -> bool:
     """Whether an algorithm can choose the actions of an environment, and see what it shows."""
-    return spec.actions.form in plugin.actions and (plugin.images or not spec.has_image)
+    chooses = spec.actions.form in plugin.actions or combined(plugin, spec) is not None
+    return chooses and (plugin.images or not spec.has_image)
 
 
 def _unlearned(spec: EnvSpec) -> str:

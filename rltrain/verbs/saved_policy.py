@@ -105,12 +105,15 @@ def experiment_of(path: Path, loaded: Loaded) -> Experiment:
 
 def policy_of(experiment: Experiment, loaded: Loaded, device: str | None, threads: int) -> Policy:
     """The policy in a checkpoint. A plugin's `load_policy` builds it alone; without one, the algorithm is restored."""
-    load_policy = registry.plugin(experiment.algorithm_name).load_policy
+    name = experiment.algorithm_name
+    load_policy = registry.plugin(name).load_policy
     hardware = Hardware(device or experiment.run.device, threads)
     if load_policy is not None:
         spec = envs.describe(experiment.environment, task=experiment.task)
         with loading(loaded.name):
-            return load_policy(experiment.algorithm, spec, loaded.state.part("algorithm"), hardware)
+            state = loaded.state.part("algorithm")
+            policy = load_policy(experiment.algorithm, build.seen_by(name, spec), state, hardware)
+            return build.in_the_world(name, spec, policy)
     rng = Streams(experiment.run.seed)
     env = build.world(experiment)
     try:
@@ -118,7 +121,7 @@ def policy_of(experiment: Experiment, loaded: Loaded, device: str | None, thread
         with loading(loaded.name):
             algorithm.load(loaded.state.part("algorithm"))
             rng.load(loaded.state.part("rng"))
-        return algorithm.policy()
+        return build.in_the_world(name, env.spec, algorithm.policy())
     finally:
         env.close()
 

@@ -46,7 +46,7 @@ def test_what_it_says_can_be_learned_is_what_train_takes_and_the_rest_it_refuses
                 text = f"algorithm: {algorithm}\nenvironment: {{id: {name}, num_envs: 1, max_episode_steps: 9}}"
                 experiment = config.loads(text, "test.yaml")
                 spec = envs.describe(experiment.environment, task=experiment.task)
-                build.check_actions(algorithm, spec)
+                build.seen_by(algorithm, spec)
                 plugin = registry.plugin(algorithm)
                 plugin.cost(experiment.algorithm, spec)
                 if experiment.task == "mdp":

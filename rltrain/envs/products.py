@@ -1,0 +1,111 @@
+"""Several choices at once as one choice among all their combinations, for an algorithm that knows no other.
+
+The environment is seen with as many actions as there are combinations, named "0,1", the last choice changing fastest;
+one is possible where each of its choices is. What is learned is translated back: a policy gives the choices [N, K].
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Parted, Policy, Reopening, RowByRow, Scoring, State, Step
+from rltrain.spaces import MOST_PRODUCTS, Discrete, MultiDiscrete, combinations
+
+ALL_AT_ONCE = 1 << 30  # the `row_block` of a policy that does not go row by row: no batch is cut into such blocks
+
+
+def combined(plugin: AlgorithmPlugin, spec: EnvSpec) -> MultiDiscrete | None:
+    """The choices whose combinations the algorithm takes as single actions; None if it does not."""
+    space = spec.actions
+    if not isinstance(space, MultiDiscrete) or space.products > MOST_PRODUCTS or plugin.task != "env":
+        return None
+    return space if "discrete" in plugin.actions and space.form not in plugin.actions else None
+
+
+def as_one_choice(spec: EnvSpec, space: MultiDiscrete) -> EnvSpec:
+    """The spec with a single action for every combination of the choices."""
+    names = tuple(",".join(map(str, choices)) for choices in combinations(space).tolist())
+    return replace(spec, actions=Discrete(len(names), names))
+
+
+def mask_of_combinations(mask: Array, space: MultiDiscrete) -> Array:
+    """Which combinations are possible [N, products], of the choices' masks side by side [N, sum of sizes].
+
+    A choice of which everything is masked is taken as one of which nothing is, as in `spaces.nth_possible`.
+    """
+    found = np.ones((len(mask), space.products), np.bool_)
+    for choice, columns in zip(combinations(space).T, space.columns, strict=True):
+        own = mask[:, columns]
+        found &= (own | ~own.any(axis=1, keepdims=True))[:, choice]
+    return found
+
+
+class Products:
+    """An `Env` whose single action stands for several choices of the environment within."""
+
+    def __init__(self, env: Env, space: MultiDiscrete) -> None:
+        self._env, self._space, self._combinations = env, space, combinations(space)
+        self.spec = as_one_choice(env.spec, space)
+        # Where those within are not `core.Parted`, this is the only part.
+        self.parts: tuple[Env, ...] = (self,)
+        if isinstance(env, Parted):
+            self.parts = tuple(Products(part, space) for part in env.parts)
+
+    def reset(self, seed: int) -> Step:
+        return self._seen(self._env.reset(seed))
+
+    def step(self, action: Array) -> Step:
+        return self._seen(self._env.step(self._combinations[action]))
+
+    def go_on_from(self, step: Step) -> Step:
+        """See `core.Reopening`; others go on from the step as it is."""
+        if not isinstance(self._env, Reopening):
+            return step
+        found = self._env.go_on_from(step._replace(mask=None))
+        return found._replace(mask=step.mask) if found.mask is None else self._seen(found)
+
+    def close(self) -> None:
+        self._env.close()
+
+    def save(self) -> State:
+        return self._env.save()
+
+    def load(self, state: State) -> None:
+        self._env.load(state)
+
+    def _seen(self, step: Step) -> Step:
+        return step if step.mask is None else step._replace(mask=mask_of_combinations(step.mask, self._space))
+
+
+def of_choices(policy: Policy, space: MultiDiscrete) -> Policy:
+    """A policy over combinations as one whose actions are the choices [N, K], with the scores that it may have."""
+    return ScoredChoices(policy, space) if isinstance(policy, Scoring) else Choices(policy, space)
+
+
+class Choices:
+    """See `of_choices`. It is `core.RowByRow`."""
+
+    def __init__(self, policy: Policy, space: MultiDiscrete) -> None:
+        self._policy, self._space, self._combinations = policy, space, combinations(space)
+        self.row_block = policy.row_block if isinstance(policy, RowByRow) else ALL_AT_ONCE
+
+    def act(self, obs: Array, mask: Array | None = None) -> Array:
+        if mask is None:
+            return self._combinations[self._policy.act(obs)]
+        return self._combinations[self._policy.act(obs, mask_of_combinations(mask, self._space))]
+
+
+class ScoredChoices:
+    """See `of_choices`. It is `core.RowByRow` and `core.Scoring`, of combinations: scores are [N, products]."""
+
+    def __init__(self, policy: Scoring, space: MultiDiscrete) -> None:
+        self._policy, self._choices = policy, Choices(policy, space)
+        self.score_name, self.row_block = policy.score_name, self._choices.row_block
+
+    def act(self, obs: Array, mask: Array | None = None) -> Array:
+        return self._choices.act(obs, mask)
+
+    def scores(self, obs: Array) -> Array:
+        return self._policy.scores(obs)
