@@ -118,18 +118,21 @@ def resume(
     max_wall: str | int | None = None,
     runs_dir: Place = "runs",
     picture: bool = True,
+    new_episodes: bool = False,
 ) -> RunResult:
     """Go on with a run from its newest good checkpoint: the same folder, the same curve, nothing repeated.
 
     `run` is a result of `train`, a run's folder, or its name in runs_dir. Only settings may change on which nothing
     depends that is learned, such as {"run.budget": {"env_steps": 200_000}}. A run that began with an `environment` of
     your own needs it again. Ctrl-C and errors are as of `train`;
-    BusyError while another process works in the folder, CheckpointError where no checkpoint is whole.
+    BusyError while another process works in the folder, CheckpointError where no checkpoint is whole. The episodes that
+    were under way are played again, or left behind if you ask for `new_episodes`; NotReplayedError says when to.
     """
     place = folder.find(Path(runs_dir), _alone(run, runs_dir)).absolute()
     saved_policy.hand_over(place, environment)
     with one_thread() as sure:
-        return driven(training.resume(place, settings_of(overrides, max_wall=max_wall)), sure, picture)
+        settings = settings_of(overrides, max_wall=max_wall)
+        return driven(training.resume(place, settings, new_episodes), sure, picture)
 
 
 def evaluate(

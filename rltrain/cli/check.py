@@ -11,23 +11,31 @@ import typer
 from rltrain.cli import complete
 from rltrain.cli.options import Imports, JsonFlag, Overrides, RunsDir
 from rltrain.cli.output import say, say_json
+from rltrain.cli.overrides import as_overrides, sorted_out
 from rltrain.errors import CheckpointError, InputError
 from rltrain.spelling import shown
 
 if TYPE_CHECKING:
     from rltrain.verbs.check import ConfigReport, RunReport
+    from rltrain.verbs.worlds import EnvironmentReport
+
+ALONE_SECONDS = 0.5  # in which a bare environment is measured
 
 
 def check_command(
     target: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="CONFIG|RUN",
             help="A config, as a file or its name; or a run or checkpoint folder.",
             autocompletion=complete.configs_and_runs,
         ),
-    ],
+    ] = None,
     overrides: Overrides = None,
+    env: Annotated[
+        str | None,
+        typer.Option("--env", "--env-id", metavar="ID", help="An environment: alone, or in place of the config's."),
+    ] = None,
     seconds: Annotated[
         float, typer.Option("--probe", metavar="SECONDS", min=0, max=60, help="Of the speed probe; 0: none.")
     ] = 3.0,
@@ -39,22 +47,35 @@ def check_command(
     from rltrain.run import group
     from rltrain.verbs.check import check_config, check_run, is_config
 
+    target, overrides = sorted_out([*([] if target is None else [target]), *(overrides or [])], [])
+    overrides += as_overrides(None, env, None, None, None)
+    if target is None:
+        if env is None:
+            raise InputError("check what? A config, a run, or --env ID")
+        check_environment(overrides, seconds, json)
+        return
     if is_config(target, runs_dir):
         from rltrain.cli.progress import line as live
         from rltrain.experiment.config import load
         from rltrain.verbs.cost import probe, trial
+        from rltrain.verbs.worlds import steps_a_second
 
-        experiment = load(target, overrides or [])
+        experiment = load(target, overrides)
         report = check_config(experiment, runs_dir)
         with trial(experiment) as algorithm:
             if not json:
                 for line in [f"{experiment.source}: correct", *config_lines(report)]:
                     say(shown(line))
-            measured = {}
+            measured: dict[str, Any] = {}
             if seconds > 0:
                 with live.phase("measuring the speed"):
-                    measured = {"probe": probe(algorithm, report.budget, seconds, live)}
+                    alone = steps_a_second(experiment.environment, min(ALONE_SECONDS, seconds), live)
+                    measured = {
+                        "environment_steps_a_second": alone,
+                        "probe": probe(algorithm, report.budget, seconds, live),
+                    }
                 if not json:
+                    say(alone_line(alone))
                     say(probe_line(report, measured["probe"]))
         if json:
             say_json({**report.json(), **measured})
@@ -77,20 +98,67 @@ def check_command(
         raise typer.Exit(CheckpointError.exit_code)
 
 
+def check_environment(overrides: list[str], seconds: float, json: bool) -> None:
+    """Say what there is to know of an environment, whatever may learn on it."""
+    from rltrain.cli.progress import line as live
+    from rltrain.experiment.config import loads
+    from rltrain.verbs.worlds import steps_a_second, world_of
+
+    settings = loads("algorithm: basic", "command line", overrides).environment
+    found = world_of(settings)
+    if not json:
+        for line in [f"{found.environment}:", f"  {seen(found)}, {found.actions}", *world_lines(found)]:
+            say(shown(line))
+    alone = None
+    if seconds > 0:
+        with live.phase("measuring the speed"):
+            alone = steps_a_second(settings, min(ALONE_SECONDS, seconds), live)
+        if not json:
+            say(alone_line(alone))
+    if json:
+        say_json({**found.json(), **({} if alone is None else {"environment_steps_a_second": alone})})
+
+
+def seen(world: EnvironmentReport) -> str:
+    """An observation in words."""
+    from rltrain import words
+
+    if world.num_states is not None:
+        return f"{words.count(world.num_states)} states"
+    return f"observations {'x'.join(map(str, world.obs_shape))} {world.obs_dtype}"
+
+
+def world_lines(world: EnvironmentReport) -> list[str]:
+    """What a person reads of an environment beside its spaces."""
+    lines = []
+    if world.parts:
+        lines.append(f"  parts        {', '.join(f'{name} {form}' for name, form in world.parts.items())}")
+    if world.masked:
+        lines.append("  masks        it says which actions are possible, and no other is taken")
+    if world.differs is None:
+        lines.append("  course       repeats itself: the same seed and actions, the same course")
+    else:
+        lines.append(f"  course       does not repeat itself: {world.differs}; a run with it is not exact")
+    return [*lines, f"  learned by   {', '.join(world.learned_by) or 'none'}"]
+
+
+def alone_line(steps: float) -> str:
+    """What a person reads of the speed of a bare environment."""
+    from rltrain import words
+
+    return f"  environment  {words.count(round(steps))} steps a second of one alone, with random actions"
+
+
 def config_lines(report: ConfigReport) -> list[str]:
     """What a person reads of `check_config`."""
     from rltrain import words
 
-    shape = "x".join(map(str, report.obs_shape))
     budget = " or ".join(f"{words.count(limit)} {words.counter(name)}" for name, limit in report.budget.items())
     games = "1 game at a time" if report.num_envs == 1 else f"{report.num_envs} games side by side"
-    seen = f"observations {shape} {report.obs_dtype}"
-    if report.num_states is not None:
-        seen = f"{words.count(report.num_states)} states"
-    actions = report.actions if isinstance(report.actions, str) else f"{len(report.actions)} actions"
     lines = [
         f"  {report.algorithm} on {report.environment}, {games}, seed {report.seed}",
-        f"  {seen}, {actions}, budget {budget}",
+        f"  {seen(report.world)}, {report.world.actions}, budget {budget}",
+        *world_lines(report.world),
     ]
     if report.note:
         lines.append(f"  note         {report.note}")

@@ -19,6 +19,7 @@ from rltrain.run.reserve import free_bytes
 from rltrain.spelling import nearest
 from rltrain.verbs.cost import available_bytes, memory_bytes, refuse_what_does_not_fit
 from rltrain.verbs.truth import discounts_apart
+from rltrain.verbs.worlds import EnvironmentReport, world_of
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class ConfigReport:
     disk_bytes: int | None  # of all checkpoints that are kept
     free_disk_bytes: int
     warnings: list[str]
+    world: EnvironmentReport  # its environment
 
     def json(self) -> dict[str, Any]:
         """All of it as JSON has it."""
@@ -116,6 +118,7 @@ def check_config(experiment: Experiment, runs_dir: Path) -> ConfigReport:
         disk_bytes=cost["checkpoint_bytes"] * (experiment.run.save.keep + 1) if "checkpoint_bytes" in cost else None,
         free_disk_bytes=free_bytes(place),
         warnings=doubts(experiment, spec),
+        world=world_of(experiment.environment, "env" if experiment.task == "env" else "tabular"),
     )
 
 

@@ -7,7 +7,7 @@ Of a kind whose ids all stand in a namespace of their own, such as Atari's, one 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -17,6 +17,7 @@ from rltrain.core import AlgorithmPlugin, EnvOptions, EnvSpec
 from rltrain.envs.products import combined
 from rltrain.envs.screen import keep_quiet
 from rltrain.errors import EnvironmentFault, InputError, MissingError, RltrainError
+from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.kinds import Kind
 from rltrain.spelling import in_one_line
 
@@ -47,6 +48,11 @@ def environments() -> list[EnvironmentSummary]:
         ids = sorted(name for name in kinds.listed(kind) if name not in found)
         found |= {summary.id: summary for summary in _of_kind(kind, ids, plugins)}
     return [found[name] for name in sorted(found)]
+
+
+def learned_by(settings: EnvironmentConfig) -> list[str]:
+    """The algorithms that can learn in an environment. MissingError, InputError, EnvironmentFault."""
+    return _able(_plugins(), _specs(kinds.check(settings), settings))
 
 
 def _plugins() -> dict[str, AlgorithmPlugin]:
@@ -85,12 +91,19 @@ def _missing(kind: Kind, name: str) -> str | None:
 
 
 def _summary(kind: Kind, name: str, plugins: dict[str, AlgorithmPlugin]) -> EnvironmentSummary:
-    specs: dict[str, EnvSpec] = {}
     try:
-        settings = kind.settings(id=name)
-        specs["env"] = kind.describe(settings, EnvOptions())
+        specs = _specs(kind, kind.settings(id=name))
     except FAULTS as error:
         return EnvironmentSummary(name, kind.title, kind.form, None, None, [], _reason(name, error))
+    able = _able(plugins, specs)
+    spec = specs.get("tabular", specs["env"])
+    missing = None if able else _unlearned(spec)
+    return EnvironmentSummary(name, kind.title, kind.form, observations(spec), str(spec.actions), able, missing)
+
+
+def _specs(kind: Kind, settings: EnvironmentConfig) -> dict[str, EnvSpec]:
+    """What an environment is to algorithms of each task that it is for. Errors as `kind.describe`."""
+    specs = {"env": kind.describe(settings, EnvOptions())}
     if "tabular" in kind.tasks:
         try:
             specs["tabular"] = kind.describe(settings, EnvOptions(task="tabular"))
@@ -98,10 +111,11 @@ def _summary(kind: Kind, name: str, plugins: dict[str, AlgorithmPlugin]) -> Envi
                 specs["mdp"] = specs["tabular"]
         except FAULTS:
             pass  # its observations have no numbers
-    able = [each for each, plugin in plugins.items() if plugin.task in specs and _fits(plugin, specs[plugin.task])]
-    spec = specs.get("tabular", specs["env"])
-    missing = None if able else _unlearned(spec)
-    return EnvironmentSummary(name, kind.title, kind.form, observations(spec), str(spec.actions), able, missing)
+    return specs
+
+
+def _able(plugins: Mapping[str, AlgorithmPlugin], specs: Mapping[str, EnvSpec]) -> list[str]:
+    return [name for name, plugin in plugins.items() if plugin.task in specs and _fits(plugin, specs[plugin.task])]
 
 
 def _fits(plugin: AlgorithmPlugin, spec: EnvSpec) -> bool:

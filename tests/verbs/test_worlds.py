@@ -1,0 +1,86 @@
+"""What `check` says of an environment: its spaces, whether it repeats itself, what can learn on it, how quick it is."""
+
+import json
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from rltrain import kinds
+from rltrain.cli import app
+from rltrain.cli.errors import exit_code_of
+from rltrain.verbs import worlds
+from rltrain.verbs.environments import learned_by
+
+
+class Mixed(gymnasium.Env[Any, Any]):
+    """A picture and two numbers, four actions of which some are possible, and a chance of its own."""
+
+    observation_space: ClassVar = spaces.Dict(
+        {"camera": spaces.Box(0, 255, (16, 16, 3), np.uint8), "arm": spaces.Box(-1, 1, (2,), np.float32)}
+    )
+    action_space: ClassVar = spaces.Discrete(4)
+    chance = np.random.default_rng()
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        return self.seen(), {"action_mask": np.array([1, 1, 0, 1], np.int8)}
+
+    def step(self, action: Any) -> Any:
+        assert action != 2
+        return self.seen(), 1.0, False, False, {"action_mask": np.array([1, 1, 0, 1], np.int8)}
+
+    def seen(self) -> Any:
+        return {"camera": np.zeros((16, 16, 3), np.uint8), "arm": self.chance.uniform(-1, 1, 2).astype(np.float32)}
+
+
+@pytest.fixture(autouse=True)
+def registered() -> Any:
+    gymnasium.register("Mixed-v0", entry_point=Mixed)  # type: ignore[arg-type]  # a class is one too
+    yield
+    del gymnasium.registry["Mixed-v0"]
+
+
+def test_an_environment_is_described_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code_of(lambda: app(["check", "--env", "Mixed-v0", "--probe", "0.1"])) == 0
+    said = capsys.readouterr().out
+    assert "Mixed-v0:\n" in said and "4 actions" in said
+    assert "parts        arm 2 float32, camera 3x16x16 uint8" in said
+    assert "masks        it says which actions are possible" in said
+    assert "course       does not repeat itself: the observation is another" in said
+    assert "steps a second of one alone" in said
+    assert exit_code_of(lambda: app(["check", "--env", "Mixed-v0", "--probe", "0", "--json"])) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["masked"] and found["differs"] and found["parts"]["arm"] == "2 float32"
+    assert {"dqn", "pqn"} <= set(found["learned_by"])
+    assert "reinforce" not in found["learned_by"], "it learns from vectors alone"
+
+
+def test_its_settings_may_be_typed_and_what_is_wrong_with_them_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    typed = ["check", "--env", "CartPole-v1", "environment.max_episode_steps=20", "--probe", "0", "--json"]
+    assert exit_code_of(lambda: app(typed)) == 0
+    assert json.loads(capsys.readouterr().out)["max_episode_steps"] == 20
+    assert exit_code_of(lambda: app(["check", "--env", "CartPol-v1"])) == 4
+    assert exit_code_of(lambda: app(["check", "--env", "CartPole-v1", "environment.frame_skip=3"])) == 2
+    assert exit_code_of(lambda: app(["check"])) == 2
+    said = capsys.readouterr().err
+    assert "did you mean CartPole" in said and "Atari ids" in said and "A config, a run, or --env ID" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "some", "none"),
+    [
+        ("FrozenLake-v1", {"dqn", "qlearn", "td", "viter", "qiter", "reinforce"}, set()),
+        ("Blackjack-v1", {"dqn", "qlearn", "td"}, {"viter", "qiter"}),
+        ("CartPole-v1", {"dqn", "pqn", "reinforce", "cmaes"}, {"qlearn", "viter"}),
+        ("Pendulum-v1", {"reinforce", "cmaes"}, {"dqn", "pqn", "qlearn"}),
+    ],
+)
+def test_what_can_learn_on_an_environment(name: str, some: set[str], none: set[str]) -> None:
+    found = set(learned_by(kinds.typed(name)))
+    assert some <= found and not none & found
+
+
+def test_the_speed_of_a_bare_environment_counts_steps_alone() -> None:
+    assert worlds.steps_a_second(kinds.typed("CartPole-v1"), 0.05) > 0
