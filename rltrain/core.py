@@ -54,6 +54,7 @@ class Step(NamedTuple):
     first: Array  # [N] bool, obs opens an episode: no transition leads here
     last: Array  # [N] bool, the episode stops here, for either reason
     mask: Array | None = None  # [N, spec.actions.mask_width] bool, what can be done at obs; None: everything
+    scaled: Array | None = None  # [N] float32, rewards for the learner: `steps.reward_to_learn`; None: the raw ones
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class EnvSpec:
     parts: tuple[Part, ...] = ()  # of obs [N, width], where the environment names several
     masked: bool = False  # every Step has a mask
     longest: int | None = None  # steps after which training cuts off an episode, whatever its limit; None: never
+    scaled: bool = False  # in training every Step has rewards for the learner besides: `Step.scaled`
 
     @property
     def is_image(self) -> bool:
@@ -130,13 +132,6 @@ class Reopening(Env, Protocol):
         ...
 
 
-@runtime_checkable
-class Parted(Env, Protocol):
-    """Environments in parts that may be stepped apart, so that a learner decides for one while another is played."""
-
-    parts: tuple[Env, ...]  # in the order of their environments
-
-
 class Filmed(Protocol):
     """A single environment, `spec.num_envs` 1, that shows itself."""
 
@@ -176,6 +171,7 @@ class EnvironmentKind(Generic[Settings]):
     takes_kwargs: bool = True  # `environment.kwargs` is for its ids
     replays: bool = False  # a resume plays its episodes again, and `environment.reseed_every` is for its ids
     may_mask: bool = False  # `environment.action_masks` is for its ids: some of them say what can be done
+    takes_wrappers: bool = False  # `environment.wrappers` is for its ids
     tasks: tuple[str, ...] = ("env",)  # those that `describe` and `make` know
     handles: Callable[[str], bool]  # whether an id is of this kind, by its form; there may be no such environment
     ids: Callable[[], Sequence[str]]  # that can be listed
@@ -277,6 +273,7 @@ class AlgorithmPlugin:
     task: Literal["env", "tabular", "mdp"] = "env"  # the world: any `Env`, one of numbered states, a `mdp.model.Model`
     actions: tuple[Form, ...] = ("discrete",)  # spaces of actions that it can learn to choose from
     images: bool = True  # it learns from pictures too, not from vectors of numbers alone
+    scaled_rewards: bool = False  # it learns from `steps.reward_to_learn`, and reports the raw rewards
     on_gpu: bool = False  # it computes on `hardware.device`, by torch: "auto" is then a GPU where there is one
 
     # Before it is made: (settings, spec, budget) -> what makes nothing be learned, a line each with key and remedy;

@@ -92,12 +92,6 @@ def is_here(name: str) -> bool:
     return name_of(name) in _brought or module in sys.modules
 
 
-def is_installed(module: str) -> bool:
-    """Whether Python finds the top-level module that this one is in, or has it. Nothing is imported."""
-    top = module.partition(":")[0].partition(".")[0]
-    return top in sys.modules or importlib.util.find_spec(top) is not None
-
-
 def require(names: Sequence[str], whose: str) -> None:
     """Import of these modules and files those that are trusted. NotBroughtError if then one is not here.
 
@@ -199,7 +193,7 @@ def _module(given: str) -> Brought:
         )
     name, _, function = given.partition(":")
     top = name.partition(".")[0]
-    if not is_installed(top):
+    if top not in sys.modules and importlib.util.find_spec(top) is None:
         near = next((near for near in (f"./{top}.py", f"./{top}") if os.path.exists(near)), None)
         hint = f"for the one that lies here: --import {near}" if near else f"pip install {top.replace('_', '-')}"
         raise MissingError(f"--import {given}: no module called {top} is installed; {hint}")

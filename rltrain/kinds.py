@@ -73,10 +73,9 @@ def typed(env_id: str, **keys: Any) -> EnvironmentConfig:
 
 def own_keys(kind: Kind) -> list[str]:
     """The keys that may stand in the `environment` block of this kind's ids."""
-    others_know = kind is not load(LAST)  # where their ids come from
-    left_out = {"kwargs": not kind.takes_kwargs, "action_masks": not kind.may_mask}
-    left_out |= {"reseed_every": not kind.replays, "needs": others_know}
-    return [key for key in kind.settings.model_fields if not left_out.get(key, False)]
+    taken = {"kwargs": kind.takes_kwargs, "wrappers": kind.takes_wrappers, "action_masks": kind.may_mask}
+    taken |= {"reseed_every": kind.replays, "needs": kind is load(LAST)}  # of others it is known where ids come from
+    return [key for key in kind.settings.model_fields if taken.get(key, True)]
 
 
 def ids() -> list[str]:

@@ -12,6 +12,7 @@ Others must be imported by a person; of those that are widely used, the error sa
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import os
 from collections.abc import Iterator, Sequence
@@ -99,17 +100,22 @@ def of_package(env_id: str, faults: Sequence[str]) -> MissingError | None:
         return MissingError(f"environment.id: {env_id} was handed over in a program; {rule}")
     if known is None and space.isidentifier():
         here = next((path for path in (f"./{space}.py", f"./{space}/__init__.py") if os.path.isfile(path)), None)
-        module = (here or "").removesuffix("/__init__.py") or (space if imports.is_installed(space) else "")
+        module = (here or "").removesuffix("/__init__.py") or (space if _is_installed(space) else "")
         known = Known(module, space, ()) if module else None
     if known is None:
         return None
-    if not source_files.is_file(known.module) and not imports.is_installed(known.module):
+    if not source_files.is_file(known.module) and not _is_installed(known.module):
         more = f"pip install {known.package}, then add --import {known.module}"
         return MissingError(f"environment.id: {env_id} is of the package {known.package}: {more}")
     own = [fault for fault in faults if known.module.partition(":")[0].partition(".")[0] in fault]
     what = known.module if source_files.is_file(known.module) else f"the package {known.package}, which is installed"
     rule = f"and only you may import it; if you trust it: --import {known.module}"
     return NotBroughtError("; ".join([f"environment.id: {env_id} is of {what}, {rule}", *own]), [known.module])
+
+
+def _is_installed(module: str) -> bool:
+    """Whether there is such a top-level module. Nothing is imported."""
+    return importlib.util.find_spec(module.partition(":")[0].partition(".")[0]) is not None
 
 
 def _module_of(given: str) -> str:

@@ -217,6 +217,7 @@ def step_of(saved: Saved, spec: EnvSpec) -> Step:
         first=saved.array("first", "bool", each),
         last=saved.array("last", "bool", each),
         mask=_mask_of(saved, (*each, spec.actions.mask_width)) if spec.masked else None,
+        scaled=saved.array("scaled", "float32", each) if spec.scaled else None,
     )
 
 

@@ -214,7 +214,7 @@ seed: 4
         "x.yaml:1: algorithm.learning_rte: unknown key; did you mean 'learning_rate'?",
         "x.yaml:4: environment.num_envs: must be at least 1, got 0",
         "x.yaml:5: environment.frame_skip: for Atari ids (ALE/…) only, and the id is 'CartPole-v1'; "
-        "Gymnasium ids take id, num_envs, max_episode_steps, kwargs, action_masks, reseed_every, needs",
+        "Gymnasium ids take id, num_envs, max_episode_steps, kwargs, action_masks, reseed_every, needs, wrappers",
         "x.yaml:7: run.sed: unknown key; did you mean 'seed'?",
         "x.yaml:9: run.seed: duplicate key; first given in line 8",
         "x.yaml:10: run.budget.env_stps: unknown counter; did you mean 'env_steps'?",

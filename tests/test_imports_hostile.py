@@ -118,8 +118,6 @@ def test_a_config_that_names_what_it_needs_imports_nothing(verb, place, name):
         "python/Walk",
         "/etc/passwd",
         "__root__/Walk",
-        "__main__/Walk",
-        "sys/Walk",
         "rltrain.environments/Walk",
     ],
 )

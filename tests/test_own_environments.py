@@ -250,7 +250,7 @@ def test_needs_stand_in_the_written_config_only_where_there_are_any():
     assert one.environment.needs == ("numpy",) and loads(one.to_yaml(), "x.yaml") == one
     envs.check(one.environment)  # numpy is imported
     assert "needs" not in loads("algorithm: basic\nenvironment: CartPole-v1\n", "x.yaml").to_dict()["environment"]
-    for wrong in ("[3]", "['a b']", '["a\\n/b"]', "[]: 3"):
+    for wrong in ("[3]", "['a b']", "['../x']", "[]: 3"):
         with pytest.raises(InputError):
             loads(f"algorithm: basic\nenvironment: {{id: CartPole-v1, needs: {wrong}}}\n", "x.yaml")
     with pytest.raises(InputError, match=r"environment\.needs: for Gymnasium ids"):

@@ -42,6 +42,7 @@ PLUGIN = AlgorithmPlugin(
     make=_make,
     budget={"env_steps": 1_000_000},
     num_envs=8,
+    scaled_rewards=True,
     on_gpu=True,
     doubts=DqnConfig.doubts,
     cost=_cost,

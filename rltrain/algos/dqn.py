@@ -48,6 +48,7 @@ from rltrain.deep.trunks import chosen_convolutions
 from rltrain.envs.episodes import Episodes
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved, resumed, step_state
+from rltrain.steps import reward_to_learn
 
 
 def act(network: QNetwork, obs: Tensor, mask: Array | None, explored: Exploration) -> Array:
@@ -221,7 +222,7 @@ class DQN:
 
     def _store(self, played: Played) -> None:
         step, action, next_step = played
-        self.replay.add(step, action, self.rewards(next_step.reward), next_step.discount)
+        self.replay.add(step, action, self.rewards(reward_to_learn(next_step)), next_step.discount)
 
     # Learning
 

@@ -35,6 +35,7 @@ from rltrain.deep.trunks import chosen_convolutions
 from rltrain.envs.episodes import Episodes
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved, resumed, step_state
+from rltrain.steps import reward_to_learn
 
 
 class Rollout(NamedTuple):
@@ -165,7 +166,7 @@ class PQN:
             action = explored.over(greedy, step.mask)
             next_step = self.env.step(action)
             rollout.obs[i], rollout.action[i] = step.obs, action
-            rollout.reward[i], rollout.discount[i] = next_step.reward, next_step.discount
+            rollout.reward[i], rollout.discount[i] = reward_to_learn(next_step), next_step.discount
             rollout.stops[i], rollout.played[i] = next_step.last, ~step.last
             self.env_steps += int(rollout.played[i].sum())
             self.episodes.add(next_step)

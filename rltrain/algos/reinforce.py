@@ -36,6 +36,7 @@ from rltrain.policies.whole_games import WholeGames
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
 from rltrain.spaces import Discrete
+from rltrain.steps import held
 from rltrain.warm_start import Taken, WarmSource
 
 
@@ -121,7 +122,8 @@ class Reinforce:
         config = self.config
         seed = derive(self._seed, "games", self.updates)
         games = self.play(config.games_per_update, seed)
-        games = games._replace(reward=games.reward * config.reward_scale)
+        raw = games.reward
+        games = games._replace(reward=games.reward_to_learn * config.reward_scale)
         score, target = (each[games.played] for each in self._scores(games))
         obs, drawn = games.obs[:-1][games.played], games.drawn[games.played]
         mask = None if games.mask is None else games.mask[games.played]
@@ -138,7 +140,7 @@ class Reinforce:
             )
         self._adam.step(gradients, self._learning_rate())
         loss = self._fit_value(obs, target) if config.baseline == "value" else math.nan
-        returns = self.episodes.add_games(games.reward / config.reward_scale, games.last, games.played)
+        returns = self.episodes.add_games(raw, games.last, games.played)
         self.env_steps += len(drawn)
         self.updates += 1
         return {
@@ -151,7 +153,8 @@ class Reinforce:
 
     def play(self, games: int, seed: int) -> WholeGames:
         """So many whole games with the weights as they are."""
-        return whole_games.play(self.env, self._read, self._draw, self._distribution.taken, games, seed)
+        with held(self.env):
+            return whole_games.play(self.env, self._read, self._draw, self._distribution.taken, games, seed)
 
     def _draw(self, obs: Array, mask: Array | None) -> Array:
         """What is drawn for each row of obs [N, in], with its probability: [N, *action]."""
@@ -299,6 +302,7 @@ PLUGIN = AlgorithmPlugin(
     num_envs=16,
     actions=("discrete", "multi_discrete", "continuous"),
     doubts=whole_games.doubts,
+    scaled_rewards=True,
     load_policy=load_policy,
     warm_start=warm_start,
 )

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from rltrain.core import Array, Env, EnvSpec, Parted, Step
+from rltrain.core import Array, Env, EnvSpec, Step
 from rltrain.deep.networks import QNetwork
 from rltrain.saved import Saved
 from rltrain.spaces import nth_possible
-from rltrain.steps import joined
+from rltrain.steps import Parted, joined
 
 
 class Played(NamedTuple):

@@ -91,6 +91,12 @@ def decided_by(settings: EnvironmentConfig, task: str = "env") -> tuple[str, ...
 
 def known_model(settings: EnvironmentConfig, algorithm: str) -> Model:
     """The model behind these settings. InputError, naming who asks, if there is only something to sample."""
+    if settings.wrappers:
+        names = ", ".join(each.name for each in settings.wrappers)
+        raise InputError(
+            f"environment.wrappers: {algorithm} solves a known model, and {names} would be no part of it; take qlearn, "
+            "or no wrappers"
+        )
     model = model_of(settings)
     if model is None:
         if settings.action_masks and model_of(settings.model_copy(update={"action_masks": False})) is not None:
@@ -121,6 +127,8 @@ def _kind(settings: EnvironmentConfig, options: EnvOptions) -> EnvironmentKind[A
     kind = check(settings)
     if not isinstance(settings, kind.settings):
         raise TypeError(f"{settings.id} needs {kind.settings.__name__}, not {type(settings).__name__}: kinds.typed")
+    if settings.wrappers and not kind.takes_wrappers:
+        raise InputError(f"environment.wrappers: for Gymnasium's ids only; {settings.id} is of another kind")
     if options.task not in kind.tasks:
         raise InputError(
             f"environment.id: the observations of {settings.id} have no numbers; a table needs finitely many, such as "

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Parted, Policy, Reopening, RowByRow, Scoring, State, Step
+from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Policy, Reopening, RowByRow, Scoring, State, Step
 from rltrain.spaces import MOST_PRODUCTS, Discrete, MultiDiscrete, combinations
+from rltrain.steps import Parted
 
 ALL_AT_ONCE = 1 << 30  # the `row_block` of a policy that does not go row by row: no batch is cut into such blocks
 
@@ -48,7 +49,7 @@ class Products:
     def __init__(self, env: Env, space: MultiDiscrete) -> None:
         self._env, self._space, self._combinations = env, space, combinations(space)
         self.spec = as_one_choice(env.spec, space)
-        # Where those within are not `core.Parted`, this is the only part.
+        # Where those within are not `steps.Parted`, this is the only part.
         self.parts: tuple[Env, ...] = (self,)
         if isinstance(env, Parted):
             self.parts = tuple(Products(part, space) for part in env.parts)

@@ -79,10 +79,12 @@ class Experiment:
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """The three blocks with every setting that applies, as JSON has them."""
-        own = set(kinds.own_keys(kinds.of(self.environment.id))) - (set() if self.environment.needs else {"needs"})
+        said = self.environment
+        unset = {key for key, given in {"needs": said.needs, "wrappers": said.wrappers}.items() if not given}
+        own = set(kinds.own_keys(kinds.of(said.id))) - unset
         return {
             "algorithm": {"name": self.algorithm_name, **self.algorithm.model_dump(mode="json", by_alias=True)},
-            "environment": self.environment.model_dump(mode="json", include=own),
+            "environment": said.model_dump(mode="json", include=own),
             "run": self.run.model_dump(mode="json", exclude=set() if self.run.sinks else {"sinks"}),
         }
 

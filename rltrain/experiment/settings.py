@@ -21,6 +21,7 @@ from pydantic import (
     field_validator,
 )
 
+from rltrain.experiment.wrappers import Wrapper, in_order
 from rltrain.spelling import brief, described
 
 STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)  # every Config's `model_config`
@@ -79,14 +80,18 @@ class EnvironmentConfig(BaseModel):
         description="modules and files that register the id, such as [minigrid] or [./my_env.py]; they are named here,"
         " and imported only by a person: --import",
     )
+    wrappers: tuple[Wrapper, ...] = Field(
+        default=(),
+        description="Gymnasium's wrappers by name, the innermost first, such as [FlattenObservation, {name:"
+        " FrameStackObservation, stack_size: 4}]; for Gymnasium ids",
+    )
 
     @field_validator("needs")
     @classmethod
     def _are_modules_or_files(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
             module = re.fullmatch(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?", name, re.ASCII)
-            file = (name.endswith(".py") or "/" in name) and name.isprintable()
-            if not (module or file) or len(name) > 200:
+            if not (module or name.endswith(".py")) or len(name) > 200:
                 rule = "expected a module, such as minigrid, or a file, such as ./my_env.py"
                 raise ValueError(f"{rule}, got {described(name)}")
         return value
@@ -101,6 +106,12 @@ class EnvironmentConfig(BaseModel):
                 raise ValueError(f"expected the path of a file, got {described(value)}")
         elif not re.fullmatch(r"[A-Za-z0-9_/.-]{1,200}", value):
             raise ValueError(f"an id has only letters, digits and _ / . -, got {described(value)}")
+        return value
+
+    @field_validator("wrappers")
+    @classmethod
+    def _in_order(cls, value: tuple[Wrapper, ...]) -> tuple[Wrapper, ...]:
+        in_order(value)
         return value
 
     @field_validator("kwargs")

@@ -20,6 +20,7 @@ from rltrain.policies.champion import Champion, candidate_of, champion_of, descr
 from rltrain.policies.parameters import Family
 from rltrain.rng import derive
 from rltrain.saved import Saved
+from rltrain.steps import held
 from rltrain.warm_start import Taken, WarmSource
 
 
@@ -72,9 +73,10 @@ class Generations:
         number, settings = self.strategy.count, self._settings
         seed = derive(self._seed, self.strategy.purpose, number)
         candidates = self.strategy.ask()
-        played = trials.play(self._family, candidates, self._env, settings.games, seed, settings.same_starts)
-        challengers, metrics = self.strategy.tell(candidates, played.scores)
-        replayed = self.champion.challenge(challengers, number)
+        with held(self._env):
+            played = trials.play(self._family, candidates, self._env, settings.games, seed, settings.same_starts)
+            challengers, metrics = self.strategy.tell(candidates, played.scores)
+            replayed = self.champion.challenge(challengers, number)
         self.env_steps += int(played.lengths.sum() + replayed.lengths.sum())
         self.episodes += played.lengths.size + replayed.lengths.size
         return {**spread(played.scores), **self.champion.metrics(), **metrics}

@@ -12,6 +12,7 @@ import numpy as np
 
 from rltrain.core import Array, Env, EnvSpec
 from rltrain.policies.inputs import Read
+from rltrain.steps import reward_to_learn
 
 Draw = Callable[[Array, Array | None], Array]  # inputs [N, in] float64 and mask -> what is chosen, [N, *action]
 
@@ -22,6 +23,7 @@ class WholeGames(NamedTuple):
     obs: Array  # [T + 1, N, in] float64
     drawn: Array  # [T, N, *action], what was chosen
     reward: Array  # [T, N] float64, raw
+    reward_to_learn: Array  # [T, N] float64
     discount: Array  # [T, N] float64, 0 where the task ended
     last: Array  # [T, N] bool
     played: Array  # [T, N] bool
@@ -49,6 +51,7 @@ def play(env: Env, read: Read, draw: Draw, taken: Callable[[Array], Array], game
         obs=np.array(obs),
         drawn=np.array(drawn),
         reward=np.array([step.reward for step in steps], np.float64),
+        reward_to_learn=np.array([reward_to_learn(step) for step in steps], np.float64),
         discount=np.array([step.discount for step in steps], np.float64),
         last=np.array([step.last for step in steps]),
         played=np.array(played),

@@ -21,6 +21,7 @@ import numpy as np
 from rltrain import envs
 from rltrain.experiment.config import Experiment
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.experiment.wrappers import single
 from rltrain.plain_files import read_object
 from rltrain.policies import rules
 from rltrain.progress import Progress, Silent
@@ -51,7 +52,8 @@ def means(
 
     Recalled from the user's cache, or else played, and kept if that took long. InputError for what does not fit.
     """
-    names: list[rules.Name] = ["random", *rules.names_for(settings.id)[:1]]
+    known = [] if single(settings.wrappers) else rules.names_for(settings.id)[:1]  # which look at what nothing changed
+    names: list[rules.Name] = ["random", *known]
     question = _question(settings, protocol, episodes, seed, task)
     found = None if question is None else _numbers(answer_cache.recall("baselines", question), names)
     if found is not None:

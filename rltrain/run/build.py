@@ -16,6 +16,7 @@ from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment import config
 from rltrain.experiment.config import Experiment
 from rltrain.experiment.on_disk import MODEL_FOLDER
+from rltrain.experiment.wrappers import ClipReward, NormalizeReward
 from rltrain.rng import Streams
 from rltrain.run import machine, sinks
 from rltrain.run.disk import REAL, Disk, disk_errors
@@ -88,6 +89,7 @@ def world(experiment: Experiment, cores: int = 1, repeats: bool = True) -> Env:
 def algorithm(experiment: Experiment, settings: BaseModel, env: Env, rng: Streams, hardware: Hardware) -> Algorithm:
     """The algorithm on this world; one that solves a model is given the model itself."""
     plugin = registry.plugin(experiment.algorithm_name)
+    check_rewards(experiment)
     if experiment.task == "mdp":
         model = envs.known_model(experiment.environment, experiment.algorithm_name)
         return plugin.make(settings, model, rng, hardware)
@@ -126,6 +128,18 @@ def _combined(algorithm_name: str, spec: EnvSpec) -> MultiDiscrete | None:
     others = f"; those that can: {', '.join(able)}" if able else ""
     cannot = f"{algorithm_name} cannot choose one{many}{others}"
     raise InputError(f"environment.id: an action of {spec.id} is {spec.actions}; {cannot}")
+
+
+def check_rewards(experiment: Experiment) -> None:
+    """InputError for rewards that are to be changed for a learner which takes none but the raw ones."""
+    name = experiment.algorithm_name
+    changed = [each.name for each in experiment.environment.wrappers if isinstance(each, NormalizeReward | ClipReward)]
+    if changed and not registry.plugin(name).scaled_rewards:
+        able = ", ".join(other for other in registry.names() if registry.plugin(other).scaled_rewards)
+        raise InputError(
+            f"environment.wrappers: {changed[0]} changes the rewards that are learned from, and {name} learns from the"
+            f" raw ones; those that take it: {able}"
+        )
 
 
 def keep_model(experiment: Experiment, folder: Path, disk: Disk = REAL) -> None:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from rltrain import registry
-from rltrain.core import Metrics, Pausing, State, Table
+from rltrain.core import Metrics, Pausing, Policy, State, Table
 from rltrain.errors import DiskError, EnvironmentFault
+from rltrain.policies.normalizing import normalizing
 from rltrain.run import cadence, edits, facts, reserve
 from rltrain.run.build import Parts, doubts, in_the_world
 from rltrain.run.checkpoint import Checkpoints
@@ -29,6 +30,7 @@ from rltrain.run.status import StatusFile
 from rltrain.run.tables import write_tables
 from rltrain.run.wall_clock import WallClock
 from rltrain.saved import Saved
+from rltrain.steps import Normalizing
 
 Kind = Literal["step", "busy", "eval", "save", "warning", "end"]  # busy: `text` says what now takes a while
 Reason = Literal["SIGINT", "SIGTERM", "SIGHUP", "wall"]
@@ -55,6 +57,7 @@ class Run:
         self.experiment, self.rng, self.env, self.algorithm, self.threads = parts
         self.folder, self._lock, self._disk = folder, lock, disk
         self.spec = self.env.spec
+        self._statistics = self.env.statistics if isinstance(self.env, Normalizing) else None
         run = self.experiment.run
         self.budget: dict[str, int] = dict(run.budget or {})
         self.primary = next(iter(self.budget))  # the counter that names checkpoints
@@ -171,8 +174,7 @@ class Run:
         games, announced = f"{many} game{'s' if many > 1 else ''}", 0
         yield Event("busy", self.counters, {}, f"evaluating: {games}")
         step = self.counters[self.primary]
-        policy = in_the_world(self.experiment.algorithm_name, self.spec, self.algorithm.policy())
-        with contextlib.closing(games_at(step, self.experiment, policy, self.threads)) as playing:
+        with contextlib.closing(games_at(step, self.experiment, self._policy(), self.threads)) as playing:
             for played in playing.steps():
                 if self.stop is not None:
                     return
@@ -182,6 +184,11 @@ class Run:
             metrics = self.scores.evaluated(playing.result(), step)
         yield from self._record("eval", metrics)
         yield Event("eval", self.counters, metrics)
+
+    def _policy(self) -> Policy:
+        """What is learned, for observations as the environments give them."""
+        policy = in_the_world(self.experiment.algorithm_name, self.spec, self.algorithm.policy())
+        return policy if self._statistics is None else normalizing(policy, self._statistics.save())
 
     def _write_status(self, state: str, at_once: bool = False) -> None:
         self._status.write(state, self.counters, self.scores.summary(), at_once=at_once)
@@ -195,11 +202,14 @@ class Run:
             "rng": self.rng.save(),
             "sinks": self.recorder.save(),
             **self.scores.save(),
+            **({} if self._statistics is None else {"world": self._statistics.save()}),
         }
 
     def load(self, state: State) -> None:
         """Go back to a state. CheckpointError for what does not fit; no log is touched then."""
         saved = Saved.of(state)
+        if self._statistics is not None:
+            self._statistics.load(saved.part("world"))
         self.algorithm.load(saved.part("algorithm"))
         self.rng.load(saved.part("rng"))
         self.scores.load(saved)

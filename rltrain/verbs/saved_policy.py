@@ -13,6 +13,7 @@ from rltrain import envs, imports, registry
 from rltrain.core import Array, Hardware, Policy, Scoring
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment.config import Experiment, load
+from rltrain.policies.normalizing import normalizing
 from rltrain.rng import Streams
 from rltrain.run import build, edits, folder, machine, needs, unverified
 from rltrain.run.play import chosen, plain
@@ -104,7 +105,13 @@ def experiment_of(path: Path, loaded: Loaded) -> Experiment:
 
 
 def policy_of(experiment: Experiment, loaded: Loaded, device: str | None, threads: int) -> Policy:
-    """The policy in a checkpoint. A plugin's `load_policy` builds it alone; without one, the algorithm is restored."""
+    """The policy in a checkpoint, for observations as its environments give them. CheckpointError."""
+    learned = _learned(experiment, loaded, device, threads)
+    return normalizing(learned, loaded.state.part("world")) if "world" in loaded.state else learned
+
+
+def _learned(experiment: Experiment, loaded: Loaded, device: str | None, threads: int) -> Policy:
+    """A plugin's `load_policy` builds it alone; without one, the algorithm is restored."""
     name = experiment.algorithm_name
     load_policy = registry.plugin(name).load_policy
     hardware = Hardware(device or experiment.run.device, threads)

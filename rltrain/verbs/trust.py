@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 from rltrain import imports, source_files, trust
 from rltrain.errors import InputError, MissingError
 from rltrain.spelling import did_you_mean, shown
@@ -15,8 +17,9 @@ def add(name: str) -> list[str]:
         return [f"trusted: {path}, as it is now", "when it changes, you are asked to trust it anew"]
     if not imports.MODULE.fullmatch(name):
         raise InputError(f"{shown(name)}: expected a module, such as minigrid, or a file, such as ./my_env.py")
-    if not imports.is_installed(name):
-        raise MissingError(f"{name}: no such module is installed")
+    top = name.partition(":")[0].partition(".")[0]
+    if importlib.util.find_spec(top) is None:
+        raise MissingError(f"{name}: no module called {top} is installed")
     trust.add(name, None)
     return [f"trusted: {name}"]
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from rltrain.algos.dqn import DQN, DqnConfig
-from rltrain.core import EnvSpec, Hardware, Parted, Step
+from rltrain.core import EnvSpec, Hardware, Step
 from rltrain.deep.engine import engine
 from rltrain.deep.fast import cuda
 from rltrain.deep.fast.cuda import CudaEngine, Recorded
@@ -20,7 +20,7 @@ from rltrain.deep.fast.two_cores import TwoCoresEngine
 from rltrain.deep.shifts import shifted, shifted_at_once
 from rltrain.rng import Streams, derive
 from rltrain.spaces import Discrete, laid_out
-from rltrain.steps import joined
+from rltrain.steps import Parted, joined
 
 ON_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 DEVICES = ["cpu", pytest.param("cuda", marks=ON_GPU)]

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from rltrain import envs
-from rltrain.core import Env, Parted, Step
+from rltrain.core import Env, Step
 from rltrain.envs.atari import halves, vector
 from rltrain.envs.atari.halves import LEAST_ENVS, Halves
 from rltrain.envs.atari.settings import AtariConfig
 from rltrain.envs.atari.vector import Atari
 from rltrain.errors import CheckpointError
+from rltrain.steps import Parted
 
 SETTINGS = AtariConfig(id="ALE/MsPacman-v5", screen_size=36, reseed_every=20, max_episode_steps=15)
 

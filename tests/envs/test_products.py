@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rltrain.core import Array, EnvSpec, Parted, Reopening, RowByRow, Scoring, State, Step
+from rltrain.core import Array, EnvSpec, Reopening, RowByRow, Scoring, State, Step
 from rltrain.envs.products import Products, mask_of_combinations, of_choices
 from rltrain.spaces import Discrete, MultiDiscrete, combinations, nth_possible
-from rltrain.steps import joined
+from rltrain.steps import Parted, joined
 
 CHOICES = MultiDiscrete((2, 3))
 MASK = np.array([[1, 0, 1, 1, 0], [1, 1, 1, 1, 1], [0, 1, 0, 0, 0]], np.bool_)  # of the last one's second: nothing

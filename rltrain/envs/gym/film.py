@@ -39,7 +39,7 @@ def make(settings: EnvironmentConfig, task: str) -> Filmed:
     else:
         spec = numbered.spec_of(settings, env, 1)
         game = numbered.numbered_game(env, numbered.numbering(settings.id, env.observation_space)[1], spec)
-    fps = float(env.metadata.get("render_fps") or USUAL_FPS)
+    fps = float(env.metadata.get("render_fps") or USUAL_FPS) / env.repeats
     return FilmedGame(replace(spec, actions=_named(spec)), game, fps, lambda: picture(settings.id, env))
 
 

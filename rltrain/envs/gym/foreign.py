@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import inspect
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from copy import deepcopy
 from typing import Any, NoReturn
+from warnings import catch_warnings, filterwarnings
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 
 from rltrain.core import Array
+from rltrain.envs.gym import wrappers
 from rltrain.envs.gym.actions import beside_mask, mask_of
 from rltrain.envs.gym.faults import OURS, calling, fault, form, place, said, told
 from rltrain.errors import EnvironmentFault, InputError, MissingError
@@ -44,9 +45,12 @@ Read = Callable[[Any], Array]  # an observation as the environment gives it -> a
 class Foreign:
     """One Gymnasium environment, made and ready. What it is asked for and what it answers passes through here."""
 
-    def __init__(self, env: gymnasium.Env[Any, Any], name: str, masks: bool = True) -> None:
-        """`masks`: what it says can be done is heard; "action_mask" in a Dict of observations is then not observed."""
-        self.name, self._env, self._masks = name, env, masks
+    def __init__(self, env: gymnasium.Env[Any, Any], name: str, masks: bool = True, repeats: int = 1) -> None:
+        """`masks`: what it says can be done is heard; "action_mask" in a Dict of observations is then not observed.
+
+        `repeats`: steps of the environment that one of an agent's spans.
+        """
+        self.name, self.repeats, self._env, self._masks = name, repeats, env, masks
         self._info: Mapping[str, Any] = {}
         self.action_space = _space(name, "action_space", lambda: env.action_space)
         self.observation_space = _space(name, "observation_space", lambda: env.observation_space)
@@ -57,6 +61,17 @@ class Foreign:
             self.spec = env.spec
             self.unwrapped: Any = env.unwrapped
             self.metadata: Mapping[str, Any] = env.metadata
+
+    @property
+    def limit(self) -> int | None:
+        """Agent steps after which an episode is cut off; None: never."""
+        limit = self.spec.max_episode_steps if self.spec else None
+        return None if limit is None else -(-limit // self.repeats)
+
+    @property
+    def reward_threshold(self) -> float | None:
+        """The score at which the task counts as solved, where it is registered with one."""
+        return self.spec.reward_threshold if self.spec else None
 
     def masks(self) -> bool:
         """Whether it says what can be done: in its observations, or, from a reset, as `info["action_mask"]`."""
@@ -180,13 +195,14 @@ def make(settings: EnvironmentConfig, render_mode: str | None = None) -> Foreign
     MissingError for a package that is not there, InputError for arguments that it refuses or lacks, else
     EnvironmentFault.
     """
-    name, kwargs = settings.id, settings.kwargs
+    name, kwargs, limit = settings.id, settings.kwargs, settings.max_episode_steps
+    repeats = wrappers.repeats(settings.wrappers)
     try:
-        with warnings.catch_warnings():  # whoever writes CartPole-v0 means it
-            warnings.filterwarnings("ignore", ".*is out of date", DeprecationWarning)
+        with catch_warnings():  # whoever writes CartPole-v0 means it
+            filterwarnings("ignore", ".*is out of date", DeprecationWarning)
             env = gymnasium.make(
                 name,
-                max_episode_steps=settings.max_episode_steps,
+                max_episode_steps=None if limit is None else limit * repeats,
                 disable_env_checker=True,  # the checker's warnings are for authors of environments
                 **deepcopy(kwargs),  # an environment may change what it is given
                 **({} if render_mode is None else {"render_mode": render_mode}),
@@ -199,7 +215,7 @@ def make(settings: EnvironmentConfig, render_mode: str | None = None) -> Foreign
         raise InputError(f"environment.id: {name} cannot be made: {told(error)}") from error
     except BaseException as error:
         _not_made(settings, error)
-    return Foreign(env, name, settings.action_masks)
+    return Foreign(wrappers.around(env, settings.wrappers), name, settings.action_masks, repeats)
 
 
 def _not_made(settings: EnvironmentConfig, error: BaseException) -> NoReturn:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from rltrain.core import Array, Env, EnvSpec
-from rltrain.envs.gym import cartpole, foreign
+from rltrain.envs import normalized
+from rltrain.envs.gym import cartpole, foreign, wrappers
 from rltrain.envs.gym.actions import Acting, acting
 from rltrain.envs.gym.foreign import Foreign, Read
 from rltrain.envs.gym.observations import observed
 from rltrain.envs.serial import Serial
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.experiment.wrappers import single
 
 
 class Gym:
@@ -45,7 +47,7 @@ def make(settings: EnvironmentConfig, num_envs: int, longest: int | None = None,
 
     Errors as `foreign.make`; InputError if the id's spaces are not for us.
     """
-    if cartpole.fits(settings, num_envs):
+    if cartpole.fits(settings, num_envs) and not single(settings.wrappers):
         return cartpole.Vector(describe(settings, num_envs), settings)
     envs = [foreign.make(settings) for _ in range(num_envs)]
     spec = spec_of(settings, envs[0], num_envs)
@@ -69,20 +71,23 @@ def describe(settings: EnvironmentConfig, num_envs: int) -> EnvSpec:
 def spec_of(settings: EnvironmentConfig, env: Foreign, num_envs: int) -> EnvSpec:
     """What an algorithm may know of this environment, which is reset once. InputError if its spaces are not for us."""
     seen, acts = observed(settings.id, env.observation_space), acting(settings.id, env.action_space)
-    registered = env.spec
-    return EnvSpec(
+    stack = wrappers.zero_padded_stack(settings.wrappers)  # of which the memory need keep each frame but once
+    spec = EnvSpec(
         id=settings.id,
         obs_shape=seen.shape,
         obs_dtype=seen.dtype,
-        frame_stack=1,
+        frame_stack=stack if seen.dtype == "uint8" and seen.shape[0] == stack and len(seen.shape) == 3 else 1,
         actions=acts.actions,
         num_envs=num_envs,
-        frames_per_step=1,
-        max_episode_steps=registered.max_episode_steps if registered else None,
-        reward_threshold=registered.reward_threshold if registered else None,
+        frames_per_step=env.repeats,
+        max_episode_steps=env.limit,
+        reward_threshold=env.reward_threshold,
         obs_high=seen.high,
         warnings=tuple(f"the observation's {name!r} cannot be numbers, and is left out" for name in seen.left_out),
         parts=seen.parts,
         longest=settings.reseed_every,
         masked=acts.actions.mask_width > 0 and env.masks(),
+        scaled=normalized.scales(settings.wrappers),
     )
+    normalized.check(settings.wrappers, spec)
+    return spec

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rltrain.core import Env, EnvironmentKind, EnvOptions, EnvSpec, Filmed
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.experiment.wrappers import ResizeObservation, single
 
 if TYPE_CHECKING:
     from rltrain.mdp.model import Model
@@ -48,9 +49,11 @@ def _make(settings: EnvironmentConfig, options: EnvOptions) -> Env:
         from rltrain.envs.gym import numbered
 
         return numbered.make(settings, options.num_envs, longest, options.repeats)
+    from rltrain.envs import normalized
     from rltrain.envs.gym import games
 
-    return games.make(settings, options.num_envs, longest, options.repeats)
+    made = games.make(settings, options.num_envs, longest, options.repeats)
+    return normalized.around(made, settings.wrappers) if options.training else made
 
 
 def _film(settings: EnvironmentConfig, task: str) -> Filmed:
@@ -66,7 +69,8 @@ def _model(settings: EnvironmentConfig) -> Model | None:
 
 
 def _decided_by(settings: EnvironmentConfig) -> tuple[str, ...] | None:
-    return ("gymnasium", "numpy") if _is_own(settings) else None
+    drawn = any(isinstance(each, ResizeObservation) for each in settings.wrappers)  # by OpenCV
+    return ("gymnasium", "numpy") if _is_own(settings) and not drawn else None
 
 
 def _varies(settings: EnvironmentConfig, options: EnvOptions) -> str | None:
@@ -88,7 +92,7 @@ def _is_own(settings: EnvironmentConfig) -> bool:
 def _side_by_side(settings: EnvironmentConfig) -> int:
     from rltrain.envs.gym import cartpole
 
-    return cartpole.SIDE_BY_SIDE if settings.id in cartpole.NATIVE else 32
+    return cartpole.SIDE_BY_SIDE if settings.id in cartpole.NATIVE and not single(settings.wrappers) else 32
 
 
 KIND = EnvironmentKind(
@@ -97,6 +101,7 @@ KIND = EnvironmentKind(
     form="such as CartPole-v1",
     settings=EnvironmentConfig,
     may_mask=True,
+    takes_wrappers=True,
     tasks=("env", "tabular", "mdp"),
     handles=lambda _: True,
     ids=_ids,

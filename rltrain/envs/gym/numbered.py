@@ -27,6 +27,7 @@ from rltrain.envs.models.tabular import SingleGame, Tabular
 from rltrain.envs.serial import Serial, Solo
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.experiment.wrappers import NormalizeObservation
 from rltrain.mdp.files import LoadedModel
 from rltrain.mdp.model import Model
 
@@ -182,15 +183,18 @@ def _checked(name: str, count: int) -> int:
 
 def spec_of(settings: EnvironmentConfig, game: Foreign, num_envs: int) -> EnvSpec:
     """What an algorithm that keeps a table may know of it. InputError if it cannot be numbered."""
+    if any(isinstance(each, NormalizeObservation) for each in settings.wrappers):
+        raise InputError(
+            "environment.wrappers: NormalizeObservation is for vectors, and a table needs numbers of states"
+        )
     if not isinstance(game.action_space, spaces.Discrete):
         raise InputError(f"environment.id: {settings.id} has actions {game.action_space}; a table needs discrete ones")
-    registered = game.spec
     spec = tabular.numbered_spec(
         settings.id,
         tuple(str(number) for number in range(int(game.action_space.n))),
         num_envs,
-        registered.max_episode_steps if registered else None,
-        registered.reward_threshold if registered else None,
+        game.limit,
+        game.reward_threshold,
         numbering(settings.id, game.observation_space)[0],
     )
     return replace(spec, masked=game.masks())

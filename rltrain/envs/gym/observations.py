@@ -81,7 +81,7 @@ def _alone(space: Space) -> Observed | None:
     layout = _layout(space)
     if layout is not None:
         assert isinstance(space, spaces.Box)
-        shape = {"HW": (1, *space.shape), "HWC": (space.shape[-1], *space.shape[:-1]), "CHW": space.shape}[layout]
+        shape = _channels_first(np.empty(space.shape, np.uint8), layout).shape
         if space.dtype is not None and space.dtype.kind == "f":
             return Observed(shape, "float32", _float_picture(space.shape, layout))
         high = 1 if space.dtype == np.bool_ else int(np.max(space.high)) if space.high.size else 0
@@ -98,8 +98,8 @@ def _alone(space: Space) -> Observed | None:
 
 
 def _layout(space: Space) -> str | None:
-    """ "HW", "HWC" or "CHW" for a picture, None for anything else."""
-    if not isinstance(space, spaces.Box) or space.dtype is None or len(space.shape) not in (2, 3):
+    """ "HW", "HWC" or "CHW" for a picture, "KHWC" or "KCHW" for a stack of them, None for anything else."""
+    if not isinstance(space, spaces.Box) or space.dtype is None or len(space.shape) not in (2, 3, 4):
         return None
     if len(space.shape) == 2:
         return "HW" if space.dtype == np.uint8 else None
@@ -107,7 +107,8 @@ def _layout(space: Space) -> str | None:
     bytes_ = kind == "b" or space.dtype == np.uint8 or (kind in "iu" and within and space.high.max() <= 255)
     if not bytes_ and not (kind == "f" and within and space.high.max() <= 1):
         return None
-    return "CHW" if space.shape[0] < space.shape[-1] else "HWC"
+    stack, (first, *_, last) = "K" * (len(space.shape) - 3), space.shape[-3:]
+    return stack + ("CHW" if first < last else "HWC")
 
 
 def _leaves(space: Space, name: str = "", way: tuple[Any, ...] = ()) -> Iterator[Leaf]:
@@ -166,9 +167,12 @@ def _float_picture(shape: tuple[int, ...], layout: str) -> Read:
 
 
 def _channels_first(array: Array, layout: str) -> Array:
-    if layout == "HWC":
-        return np.moveaxis(array, -1, 0)
-    return array[None] if layout == "HW" else array
+    """[C, H, W]; of a stack [K * C, H, W], the channels of the first picture before those of the next."""
+    if layout == "HW":
+        return array[None]
+    if layout.endswith("HWC"):
+        array = np.moveaxis(array, -1, -3)
+    return array.reshape(-1, *array.shape[-2:])
 
 
 def _bytes(array: Array) -> Array:

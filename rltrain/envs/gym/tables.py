@@ -68,10 +68,11 @@ class Masking(Protocol):
 def model_of(settings: EnvironmentConfig) -> Model | None:
     """The model of a registered environment. None if it has no table, or one that leaves out what it does.
 
-    So is one that says what can be done where it stands, and nowhere else: unless `action_masks` is false.
-
-    InputError for arguments that it refuses or a table that is no model.
+    So is one that says what can be done where it stands, and nowhere else: unless `action_masks` is false. What is put
+    around it is in no table. InputError for arguments that it refuses or a table that is no model.
     """
+    if settings.wrappers:
+        return None
     with np.errstate(all="ignore"):
         env = foreign.make(settings)
     try:
