@@ -79,7 +79,10 @@ SMALL: dict[str, tuple[str, ...]] = {  # config -> what makes it a matter of a s
     "book/qlearn": (),
     "book/reinforce_cartpole": ("run.budget.updates=6", "run.evaluate={every: {updates: 3}, episodes: 3}"),
     "book/viter": (),
+    "cmaes_bipedalwalker": (*BRED, "algorithm.recheck=1", "environment.max_episode_steps=60"),
     "cmaes_cartpole": (*BRED, "algorithm.games=1"),
+    "cmaes_mountaincar": (*BRED, "algorithm.games=1", "algorithm.recheck=2", "environment.max_episode_steps=200"),
+    "cmaes_pendulum": (*BRED, "algorithm.games=1", "algorithm.recheck=2"),
     "dqn_cartpole": (
         "algorithm.learning_starts=300",
         "algorithm.buffer_size=1000",
@@ -127,6 +130,12 @@ SMALL: dict[str, tuple[str, ...]] = {  # config -> what makes it a matter of a s
         "algorithm.games_per_update=4",
         "run.budget={env_steps: 3000}",
         "run.evaluate={every: {env_steps: 1500}, episodes: 2}",
+    ),
+    "reinforce_pendulum": (
+        "algorithm.games_per_update=4",
+        "environment.num_envs=4",
+        "run.budget={env_steps: 2400}",
+        "run.evaluate={every: {env_steps: 1600}, episodes: 4}",
     ),
     "search_cartpole": (
         "algorithm.points=40",
