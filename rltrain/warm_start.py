@@ -42,6 +42,10 @@ class Taken(NamedTuple):
     taken: Sequence[str]
     left: Sequence[str] = ()  # with the reason
 
+    def and_also(self, other: Taken) -> Taken:
+        """Both, this one first."""
+        return Taken([*self.taken, *other.taken], [*self.left, *other.left])
+
 
 class Fitting(NamedTuple):
     """Which layers of a network a saved one has too."""

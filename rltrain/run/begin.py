@@ -41,20 +41,15 @@ def create(
     """
     stem = f"{experiment.algorithm_name}-{experiment.environment.name.split('/')[-1]}"
     differing = _differing(experiment)
-    parts = build(experiment, repeats=not differing)  # before the folder: what cannot be built leaves nothing behind
-    try:
-        taken = None if start is None else start.give(experiment.algorithm_name, parts.algorithm)
-    except BaseException:
-        parts.env.close()
-        raise
+    parts = build(experiment, not differing, start)  # before the folder: what cannot be built leaves nothing behind
     folder = folders.create(runs_dir, name, stem, disk)
     run = _run_in(folder, folders.lock_new(folder), parts, disk)
     began = time.monotonic()
     try:
         run.warnings += [*_not_exact(differing), *_try_disk(folder)]
         known = facts.begun(command, _machine(run), run.chosen, _imported(run), differing)
-        if start is not None and taken is not None:
-            known[STARTED_FROM] = run.started_from = start.facts(taken)
+        if start is not None and parts.taken is not None:
+            known[STARTED_FROM] = run.started_from = start.facts(parts.taken)
             write_small(folder / folders.FORKING, "", disk)  # a folder with a checkpoint and no marker is no run yet
             run.save_start()
         facts.write(folder, known, disk)

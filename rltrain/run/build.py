@@ -21,7 +21,9 @@ from rltrain.rng import Streams
 from rltrain.run import machine, sinks
 from rltrain.run.disk import REAL, Disk, disk_errors
 from rltrain.run.own_files import copy_file, make_own_folder, own_file
+from rltrain.run.starting_point import StartingPoint
 from rltrain.spaces import MOST_PRODUCTS, MultiDiscrete
+from rltrain.warm_start import Taken
 
 MANY_PRODUCTS = 64  # combinations of several choices from which to learn them one by one is slow
 
@@ -34,12 +36,14 @@ class Parts(NamedTuple):
     env: Env
     algorithm: Algorithm
     threads: int
+    taken: Taken | None = None  # of the run that it starts from; None: of none
 
 
-def build(experiment: Experiment, repeats: bool = True) -> Parts:
+def build(experiment: Experiment, repeats: bool = True, start: StartingPoint | None = None) -> Parts:
     """Environments and algorithm, from the run's seed. MissingError, InputError, OutOfMemoryError.
 
     repeats   whether a load may play the environments' running episodes again
+    start     what was learned and seen there is taken over: InputError if nothing fits, CheckpointError
     """
     run = experiment.run
     sinks.check(run.sinks)
@@ -47,9 +51,18 @@ def build(experiment: Experiment, repeats: bool = True) -> Parts:
     rng = Streams(run.seed)
     allocator.keep_freed_memory()
     env = world(experiment, threads, repeats)
-    made = algorithm(experiment, experiment.algorithm, env, rng, Hardware(run.device, threads))
-    check_counters(experiment, made)
-    return Parts(experiment, rng, env, made, threads)
+    try:
+        if start is not None:  # now, so that the first observations are shown by them
+            start.give_statistics(env)
+        made = algorithm(experiment, experiment.algorithm, env, rng, Hardware(run.device, threads))
+        check_counters(experiment, made)
+        taken = None
+        if start is not None:  # again, so that the first policy is evaluated as it was there: nothing is counted yet
+            taken = start.give(experiment.algorithm_name, made).and_also(start.give_statistics(env))
+    except BaseException:
+        env.close()
+        raise
+    return Parts(experiment, rng, env, made, threads, taken)
 
 
 def check_counters(experiment: Experiment, made: Algorithm) -> None:

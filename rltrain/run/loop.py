@@ -54,7 +54,7 @@ class Run:
     """An experiment, its algorithm, and their folder, which this process holds: `advance`, then `close`."""
 
     def __init__(self, parts: Parts, folder: Path, lock: Lock, disk: Disk = REAL) -> None:
-        self.experiment, self.rng, self.env, self.algorithm, self.threads = parts
+        self.experiment, self.rng, self.env, self.algorithm, self.threads, _ = parts
         self.folder, self._lock, self._disk = folder, lock, disk
         self.spec = self.env.spec
         self._statistics = self.env.statistics if isinstance(self.env, Normalizing) else None

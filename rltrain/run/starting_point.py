@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from rltrain import registry
-from rltrain.core import Algorithm
+from rltrain.core import Algorithm, Env
 from rltrain.errors import CheckpointError, InputError, RltrainError
 from rltrain.experiment.config import Experiment
 from rltrain.run.disk import REAL, Damaged, disk_errors
 from rltrain.run.reading import Loaded, read_manifest
-from rltrain.saved import loading
+from rltrain.saved import Saved, loading
+from rltrain.steps import Normalizing
 from rltrain.warm_start import Taken, WarmSource
 
 STARTED_FROM = "started_from"  # of run.json
+STATISTICS = {"obs": ("observations", "NormalizeObservation"), "returns": ("rewards", "NormalizeReward")}
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,29 @@ class StartingPoint:
             raise InputError(f"{what}: {error}") from error
         return taken
 
+    def give_statistics(self, env: Env) -> Taken:
+        """Let the environments of a new run go on from what was seen there, where both normalise. CheckpointError."""
+        here = env.statistics.save() if isinstance(env, Normalizing) else {}
+        state = self.loaded.state
+        there = state.part("world") if "world" in state else state.with_values({})
+        begun, taken, left = dict(here), [], []
+        with loading(self.loaded.name):
+            for key, (what, wrapper) in STATISTICS.items():
+                own, saved = here.get(key), there.part(key) if there.get(key) is not None else None
+                if saved is None:
+                    left += [f"{what} were not normalised there, so {wrapper} begins anew"] if own else []
+                elif own is None:
+                    left.append(f"the statistics of {what}: there {wrapper} normalised them, here nothing does")
+                elif differ := _shapes_apart(own["mean"].shape, saved):
+                    left.append(f"the statistics of {what}: {differ}")
+                else:
+                    moments = {name: saved[name] for name in ("mean", "variance", "count")}
+                    begun[key] = saved.with_values({**own, **moments})
+                    taken.append(f"the statistics of {round(saved.number('count', 0)):,} {what}")
+            if isinstance(env, Normalizing):
+                env.statistics.load(there.with_values(begun))
+        return Taken(taken, left)
+
     def facts(self, taken: Taken) -> Mapping[str, Any]:
         """What run.json says of it."""
         where = self.path.parent.parent if self.path.parent.name == "checkpoints" else self.path
@@ -70,6 +95,12 @@ def manifest_hash(checkpoint: Path) -> str:
         except Damaged as fault:
             raise CheckpointError(str(fault)) from fault
     return hashlib.sha256(manifest).hexdigest()
+
+
+def _shapes_apart(own: tuple[int, ...], saved: Saved) -> str:
+    """How the shape of what was seen differs from one's own, in words; "": it does not. CheckpointError."""
+    there, here = ("x".join(map(str, shape)) for shape in (saved.any_shape("mean", "float64").shape, own))
+    return "" if there == here else f"of {there} numbers there, of {here} here"
 
 
 def _able() -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rltrain.rng import Streams
 from rltrain.run import build, facts, folder, starting_point
 from rltrain.run import group as groups
 from rltrain.run.loop import Run
+from rltrain.run.scores import games_at
 from rltrain.saved import Saved
 from rltrain.verbs import saved_policy, train
 from rltrain.warm_start import WarmSource, fitting
@@ -175,6 +177,105 @@ def test_tables_go_row_by_row_to_as_many_learners_and_else_from_the_first_to_all
     agent = run.algorithm.save()["agent"]
     assert np.array_equal(agent["q"], there) and np.array_equal(agent["second"], there)
     run.close()
+
+
+SIGHT, PAY = "NormalizeObservation", "NormalizeReward"
+
+
+def wrapped(*names: str) -> str:
+    return f"environment.wrappers=[{', '.join(names)}]"
+
+
+def mean_of_first_evaluation(run: Path) -> float:
+    """Of the newest policy of a run, in the games of one evaluation."""
+    saved = saved_policy.read(run, run.parent, last=True)
+    policy = saved_policy.policy_of(saved.experiment, saved.loaded, "cpu", 1)
+    playing = games_at(0, experiment_of("dqn", "run.evaluate.episodes=20"), policy, 1)
+    list(playing.steps())
+    playing.close()
+    return float(playing.result().mean)
+
+
+@pytest.mark.parametrize("name", [pytest.param("pqn", marks=pytest.mark.slow), "dqn", "reinforce"])
+def test_statistics_go_along_and_the_first_evaluation_is_that_of_the_source(name: str, tmp_path: Path) -> None:
+    source = finished(begun(tmp_path, name, "source", None, wrapped(SIGHT, PAY)))
+    there = saved_policy.read(source, tmp_path, last=True).loaded.state["world"]
+    runs = [begun(tmp_path, name, f"new{number}", source, wrapped(SIGHT, PAY)) for number in (0, 1)]
+    said = facts.read(runs[0].folder)["started_from"]
+    assert said["taken"][-2:] == [
+        f"the statistics of {round(there[part]['count']):,} {what}"
+        for part, what in (("obs", "observations"), ("returns", "rewards"))
+    ]
+    assert not said["not_taken"]
+    assert mean_of_first_evaluation(runs[0].folder) == mean_of_first_evaluation(source)
+    here = saved_policy.read(runs[0].folder, tmp_path).loaded.state["world"]
+    assert repr(here["obs"]) == repr(there["obs"])
+    whole = newest(finished(runs[0]))
+    finished(runs[1], steps=1)
+    assert newest(finished(train.resume(runs[1].folder))) == whole
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "said"),
+    [
+        ((), (SIGHT,), ["observations were not normalised there, so NormalizeObservation begins anew"]),
+        (
+            (SIGHT,),
+            (),
+            ["the statistics of observations: there NormalizeObservation normalised them, here nothing does"],
+        ),
+        ((SIGHT,), (SIGHT, PAY), ["rewards were not normalised there, so NormalizeReward begins anew"]),
+        (("ClipReward",), (), []),
+    ],
+)
+def test_where_only_one_run_normalises_that_is_said(
+    there: tuple[str, ...], here: tuple[str, ...], said: list[str], tmp_path: Path
+) -> None:
+    source = finished(begun(tmp_path, "reinforce", "source", None, wrapped(*there)), steps=1)
+    run = begun(tmp_path, "reinforce", "new", source, wrapped(*here))
+    assert run.started_from is not None and run.started_from["not_taken"] == said
+    assert [text for text in run.warnings if text.startswith("not taken")] == [f"not taken over: {x}" for x in said]
+    run.close()
+
+
+def test_statistics_of_another_shape_are_not_taken_and_forged_ones_are_an_error(tmp_path: Path) -> None:
+    source = finished(begun(tmp_path, "dqn", "source", None, wrapped(SIGHT)), steps=1)
+    saved = saved_policy.read(source, tmp_path, last=True)
+    more = build.world(experiment_of("dqn", "environment.wrappers=[TimeAwareObservation, NormalizeObservation]"))
+    point = starting_point.StartingPoint(saved.path, saved.loaded, saved.experiment)
+    assert point.give_statistics(more).left == ["the statistics of observations: of 4 numbers there, of 5 here"]
+    more.close()
+    world, refused = saved.loaded.state["world"], 0
+    env = build.world(experiment_of("dqn", wrapped(SIGHT)))
+    for changed in forged(world):
+        state = Saved({**saved.loaded.state, "world": changed})
+        try:
+            replace(point, loaded=replace(saved.loaded, state=state)).give_statistics(env)
+        except CheckpointError:
+            refused += 1
+    env.close()
+    assert refused >= 8
+
+
+PENDULUM = (
+    "environment={id: Pendulum-v1, max_episode_steps: 20}",
+    "run.budget={updates: 3}",
+    "run.save.every.updates=1",
+)
+
+
+def test_a_gaussian_policy_is_taken_with_its_spread(tmp_path: Path) -> None:
+    source = finished(begun(tmp_path, "reinforce", "source", None, *PENDULUM, "algorithm.log_std_init=-0.5"))
+    there = weights_of(source)["weights"]
+    assert there[-1].shape == (1,) and there[-1] != -0.5  # it has learned
+    run = begun(tmp_path, "reinforce", "new", source, *PENDULUM)
+    here = run.algorithm.save()["weights"]
+    assert all(np.array_equal(mine, theirs) for mine, theirs in zip(here, there, strict=True))
+    assert run.started_from is not None and not run.started_from["not_taken"]
+    whole = newest(finished(run))
+    cut = begun(tmp_path, "reinforce", "cut", source, *PENDULUM)
+    finished(cut, steps=1)
+    assert newest(finished(train.resume(cut.folder))) == whole
 
 
 def test_what_cannot_be_taken_is_one_error_and_leaves_no_folder(sources: Path, tmp_path: Path) -> None:
