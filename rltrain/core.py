@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, T
 
 from numpy.typing import NDArray
 
-from rltrain.spaces import Actions, Discrete, Form, Part
+from rltrain.spaces import Actions, Discrete, Form, OwnForm, Part
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -180,6 +180,7 @@ class EnvironmentKind(Generic[Settings]):
     make: Callable[[Settings, EnvOptions], Env]
     film: Callable[[Settings, str], Filmed] | None = None  # of settings and a task; None: it has no picture
     model: Callable[[Settings], Any] = lambda _: None  # the known `mdp.model.Model` behind them; None: there is none
+    own_form: Callable[[Settings, str], OwnForm | None] = lambda *_: None  # of settings and a task; None: there is none
     # Why games from one seed with the same actions differ, in a clause; None: they are equal, or nothing needs a test.
     varies: Callable[[Settings, EnvOptions], str | None] = lambda *_: None
 

@@ -24,6 +24,7 @@ from rltrain.core import EnvironmentKind, EnvSpec
 from rltrain.errors import EnvironmentFault, InputError, MissingError
 from rltrain.experiment.settings import EnvironmentConfig, colon_refused
 from rltrain.guard import Guarded, Rule, entries, has, lines
+from rltrain.spaces import OwnForm
 
 FIRST = ("atari", "models", "vacuum")  # ours, told by the form of an id
 LAST = "gym"  # every other id
@@ -216,6 +217,7 @@ def _checked(found: object, what: str) -> Kind:
         "conditions": found.conditions,
         "decided_by": found.decided_by,
         "varies": found.varies,
+        "own_form": found.own_form,
         **{member: hook for member, hook in (("exists", found.exists), ("film", found.film)) if hook is not None},
         **{f"protocols['{protocol}']": rules for protocol, rules in found.protocols.items()},
     }
@@ -257,6 +259,7 @@ def _guarded(found: Kind, what: str) -> Kind:
             "a tuple of packages or None",
             lambda answer: answer is None or lines(answer),
         ),
+        own_form=of("own_form", found.own_form, "a spaces.OwnForm or None", _is_own_form),
         varies=of("varies", found.varies, "a text or None", lambda answer: answer is None or type(answer) is str),
     )
 
@@ -271,6 +274,10 @@ def _is_count(answer: Any) -> bool:
 
 def _is_spec(answer: Any) -> bool:
     return isinstance(answer, EnvSpec)
+
+
+def _is_own_form(answer: Any) -> bool:
+    return answer is None or isinstance(answer, OwnForm)
 
 
 def _are_rules(answer: Any) -> bool:

@@ -7,10 +7,10 @@ environment gives several things by name, such as a picture and some numbers, `P
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,6 +166,13 @@ class Part:
         """This part [N, *shape] of observations [N, width]."""
         columns = np.ascontiguousarray(obs[:, self.start : self.stop])
         return columns.view(self.dtype).reshape(len(obs), *self.shape)
+
+
+class OwnForm(NamedTuple):
+    """How an environment's own code says what is seen and done, for a program that plays it by itself."""
+
+    read: Callable[[Any], Array]  # its observation -> [*obs]; ValueError, TypeError or LookupError for what is none
+    back: Callable[[Any], Any]  # an action, an int or an array [*action] -> what its `step` takes
 
 
 def laid_out(named: Sequence[tuple[str, tuple[int, ...], str, int]]) -> tuple[tuple[Part, ...], int, str]:

@@ -15,6 +15,7 @@ from rltrain.core import Env, EnvironmentKind, EnvOptions, EnvSpec, Filmed
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.kinds import check
+from rltrain.spaces import OwnForm
 
 if TYPE_CHECKING:
     from rltrain.mdp.model import Model
@@ -28,6 +29,7 @@ __all__ = [
     "make",
     "model_named",
     "model_of",
+    "own_form",
     "side_by_side",
     "varies",
 ]
@@ -77,6 +79,11 @@ def film(settings: EnvironmentConfig, task: str = "env") -> Filmed:
     if kind.film is None:
         raise InputError(f"environment.id: {settings.id} cannot be shown: {kind.title} environments have no picture")
     return kind.film(settings, task)
+
+
+def own_form(settings: EnvironmentConfig, task: str = "env") -> OwnForm | None:
+    """How the environment's own code says what is seen and done. None: as learners see and do it. Errors as `make`."""
+    return _kind(settings, EnvOptions(task=task)).own_form(settings, task)
 
 
 def side_by_side(settings: EnvironmentConfig) -> int:

@@ -19,6 +19,7 @@ from rltrain.run import build, edits, folder, machine, needs, unverified
 from rltrain.run.play import chosen, plain
 from rltrain.run.reading import NAME, Loaded, load_path
 from rltrain.saved import loading
+from rltrain.spaces import OwnForm
 
 BEST = "the best of the run by the evaluations made while it trained; --last takes the newest"
 
@@ -145,18 +146,24 @@ class LoadedPolicy:
         self._space = spec.actions
         self.obs_shape, self.obs_dtype = spec.obs_shape, spec.obs_dtype  # of one observation
         self.warnings = saved.warnings
+        self._own = envs.own_form(experiment.environment, experiment.task)
         self._policy = policy_of(experiment, saved.loaded, device, experiment.run.threads or machine.cores())
 
     def act(self, obs: Any, mask: Any = None) -> Any:
-        """The action for one observation [*obs_shape], or those for a batch [N, *obs_shape].
+        """The action for one observation, or those for a batch [N, *obs_shape].
 
-        One of some actions is an int, of a batch int64 [N]; several choices are int64 [K] or [N, K], numbers float32
-        [K] or [N, K]. `mask`, [width] or [N, width], says what can be done, the masks of several choices side by side;
-        None: everything. Policies that draw their actions draw anew at each call. InputError for another shape.
+        One observation is what the environment itself gives, such as a dict or a picture, or it is [*obs_shape]; its
+        action is what the environment's `step` takes. Of a batch the actions are int64 [N]; several choices are int64
+        [N, K], numbers float32 [N, K], as `rltrain.spaces` numbers them. `mask`, [width] or [N, width], says what can
+        be done, the masks of several choices side by side; None: everything. Policies that draw their actions draw anew
+        at each call. InputError for another shape.
         """
         batch, single = self._batch(obs)
         actions = chosen(self._policy, batch, None if mask is None else self._mask(mask, len(batch)))
-        return plain(actions) if single else actions
+        if not single:
+            return actions
+        action = plain(actions)
+        return action if self._own is None else self._own.back(action)
 
     def scores(self, obs: Any) -> Array:
         """What the policy thinks of each action, Q or a probability: float [A] or [N, A], NaN: no opinion.
@@ -170,7 +177,19 @@ class LoadedPolicy:
         return scores[0] if single else scores
 
     def _batch(self, obs: Any) -> tuple[Array, bool]:
-        """[N, *obs_shape], and whether it was one observation."""
+        """[N, *obs_shape], and whether it was one observation. InputError for what is neither."""
+        own = None if self._own is None else _read(self._own, obs)
+        if own is not None and isinstance(obs, int | np.integer):  # of a state: its first number may be another
+            return own[None], True
+        try:
+            return self._numbers(obs)
+        except InputError:
+            if own is None:
+                raise
+            return own[None], True
+
+    def _numbers(self, obs: Any) -> tuple[Array, bool]:
+        """What is seen as learners see it: [N, *obs_shape], and whether it was one observation."""
         try:
             given = np.asarray(obs, self.obs_dtype)
         except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # torch: RuntimeError
@@ -194,3 +213,11 @@ class LoadedPolicy:
 
     def __repr__(self) -> str:
         return f"<policy of {self.algorithm} on {self.environment}, {self._space}, {self.checkpoint}>"
+
+
+def _read(own: OwnForm, obs: Any) -> Array | None:
+    """What a learner sees of an observation in the environment's own form; None if it is none."""
+    try:
+        return own.read(obs)
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
+        return None

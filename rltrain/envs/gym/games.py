@@ -17,6 +17,7 @@ from rltrain.envs.gym.observations import observed
 from rltrain.envs.serial import Serial
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.experiment.wrappers import single
+from rltrain.spaces import OwnForm
 
 
 class Gym:
@@ -57,6 +58,16 @@ def make(settings: EnvironmentConfig, num_envs: int, longest: int | None = None,
 def game(env: Foreign, spec: EnvSpec) -> Gym:
     """One game of an environment that is described by `spec`."""
     return Gym(env, observed(env.name, env.observation_space).read, acting(env.name, env.action_space), spec.masked)
+
+
+def own_form(settings: EnvironmentConfig) -> OwnForm:
+    """How the environment, with its wrappers, says what is seen and done. Errors as `foreign.make`."""
+    env = foreign.make(settings)
+    try:
+        read, back = observed(env.name, env.observation_space).read, acting(env.name, env.action_space).back
+        return OwnForm(read, back)
+    finally:
+        env.close()
 
 
 def describe(settings: EnvironmentConfig, num_envs: int) -> EnvSpec:

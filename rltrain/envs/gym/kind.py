@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rltrain.core import Env, EnvironmentKind, EnvOptions, EnvSpec, Filmed
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.experiment.wrappers import ResizeObservation, single
+from rltrain.spaces import OwnForm
 
 if TYPE_CHECKING:
     from rltrain.mdp.model import Model
@@ -68,6 +69,12 @@ def _model(settings: EnvironmentConfig) -> Model | None:
     return tables.model_of(settings)
 
 
+def _own_form(settings: EnvironmentConfig, task: str) -> OwnForm | None:
+    from rltrain.envs.gym import games, numbered
+
+    return games.own_form(settings) if task == "env" else numbered.own_form(settings)
+
+
 def _decided_by(settings: EnvironmentConfig) -> tuple[str, ...] | None:
     drawn = any(isinstance(each, ResizeObservation) for each in settings.wrappers)  # by OpenCV
     return ("gymnasium", "numpy") if _is_own(settings) and not drawn else None
@@ -111,6 +118,7 @@ KIND = EnvironmentKind(
     film=_film,
     model=_model,
     decided_by=_decided_by,
+    own_form=_own_form,
     varies=_varies,
     side_by_side=_side_by_side,
 )

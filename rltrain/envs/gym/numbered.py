@@ -30,6 +30,7 @@ from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.experiment.wrappers import NormalizeObservation
 from rltrain.mdp.files import LoadedModel
 from rltrain.mdp.model import Model
+from rltrain.spaces import OwnForm
 
 MAX_STATES = 10_000_000  # of an environment that is only sampled: its table has every state times every action
 MOST_REMEMBERED = 100_000  # observations whose numbers are looked up rather than computed
@@ -106,6 +107,17 @@ class NumberedEnv:
 
     def go_on_from(self, step: Step) -> Step:
         return self._serial.go_on_from(step)
+
+
+def own_form(settings: EnvironmentConfig) -> OwnForm:
+    """How the environment says which of its observations it is, and what is done. Errors as `foreign.make`."""
+    env = foreign.make(settings)
+    try:
+        number = numbering(env.name, env.observation_space)[1]
+        back = acting(env.name, env.action_space).back
+        return OwnForm(lambda obs: np.array([operator.index(number(obs))]), back)
+    finally:
+        env.close()
 
 
 def numbered_game(env: Foreign, number: Callable[[Any], int], spec: EnvSpec) -> Gym:
