@@ -207,7 +207,9 @@ class Scoring(Policy, Protocol):
 
     score_name: str  # "Q" or "probability"
 
-    def scores(self, obs: Array) -> Array: ...  # [N, *obs] -> [N, num_actions], NaN where it has no opinion
+    # [N, *obs] -> [N, num_actions], NaN where it has no opinion. A mask [N, num_actions] says what can be done; what it
+    # says of the rest is not looked at. A probability is that of `act` with this mask.
+    def scores(self, obs: Array, mask: Array | None = None) -> Array: ...
 
 
 @runtime_checkable

@@ -173,6 +173,7 @@ class OwnForm(NamedTuple):
 
     read: Callable[[Any], Array]  # its observation -> [*obs]; ValueError, TypeError or LookupError for what is none
     back: Callable[[Any], Any]  # an action, an int or an array [*action] -> what its `step` takes
+    choices: MultiDiscrete | None = None  # its masks are of these, and an action is one of their combinations
 
 
 def laid_out(named: Sequence[tuple[str, tuple[int, ...], str, int]]) -> tuple[tuple[Part, ...], int, str]:

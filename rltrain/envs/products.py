@@ -2,15 +2,19 @@
 
 The environment is seen with as many actions as there are combinations, named "0,1", the last choice changing fastest;
 one is possible where each of its choices is. What is learned is translated back: a policy gives the choices [N, K].
+Learners of tables, to whom states are numbers, are given numbers for actions too: `ProductGame`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Policy, Reopening, RowByRow, Scoring, State, Step
+from rltrain.envs.serial import SeededGame
+from rltrain.policies.asking import chosen, thought
 from rltrain.spaces import MOST_PRODUCTS, Discrete, MultiDiscrete, combinations
 from rltrain.steps import Parted
 
@@ -27,8 +31,12 @@ def combined(plugin: AlgorithmPlugin, spec: EnvSpec) -> MultiDiscrete | None:
 
 def as_one_choice(spec: EnvSpec, space: MultiDiscrete) -> EnvSpec:
     """The spec with a single action for every combination of the choices."""
-    names = tuple(",".join(map(str, choices)) for choices in combinations(space).tolist())
-    return replace(spec, actions=Discrete(len(names), names))
+    return replace(spec, actions=Discrete(space.products, combined_names(space)))
+
+
+def combined_names(space: MultiDiscrete) -> tuple[str, ...]:
+    """What each combination of the choices is called: "0,1"."""
+    return tuple(",".join(map(str, choices)) for choices in combinations(space).tolist())
 
 
 def mask_of_combinations(mask: Array, space: MultiDiscrete) -> Array:
@@ -80,6 +88,23 @@ class Products:
         return step if step.mask is None else step._replace(mask=mask_of_combinations(step.mask, self._space))
 
 
+class ProductGame:
+    """One game, as `Serial` wants it, whose single action stands for several choices of the game within."""
+
+    def __init__(self, game: SeededGame, space: MultiDiscrete) -> None:
+        self._game, self._space, self._combinations = game, space, combinations(space)
+        self.reset, self.close = game.reset, game.close
+
+    @property
+    def mask(self) -> Array | None:
+        """Which combinations are possible now, [products] bool; None: all."""
+        own = self._game.mask
+        return None if own is None else mask_of_combinations(own[None], self._space)[0]
+
+    def step(self, action: Any) -> tuple[Array, float, float, bool]:
+        return self._game.step(self._combinations[action])
+
+
 def of_choices(policy: Policy, space: MultiDiscrete) -> Policy:
     """A policy over combinations as one whose actions are the choices [N, K], with the scores that it may have."""
     return ScoredChoices(policy, space) if isinstance(policy, Scoring) else Choices(policy, space)
@@ -93,20 +118,19 @@ class Choices:
         self.row_block = policy.row_block if isinstance(policy, RowByRow) else ALL_AT_ONCE
 
     def act(self, obs: Array, mask: Array | None = None) -> Array:
-        if mask is None:
-            return self._combinations[self._policy.act(obs)]
-        return self._combinations[self._policy.act(obs, mask_of_combinations(mask, self._space))]
+        able = None if mask is None else mask_of_combinations(mask, self._space)
+        return self._combinations[chosen(self._policy, obs, able)]
 
 
 class ScoredChoices:
     """See `of_choices`. It is `core.RowByRow` and `core.Scoring`, of combinations: scores are [N, products]."""
 
     def __init__(self, policy: Scoring, space: MultiDiscrete) -> None:
-        self._policy, self._choices = policy, Choices(policy, space)
+        self._policy, self._space, self._choices = policy, space, Choices(policy, space)
         self.score_name, self.row_block = policy.score_name, self._choices.row_block
 
     def act(self, obs: Array, mask: Array | None = None) -> Array:
         return self._choices.act(obs, mask)
 
-    def scores(self, obs: Array) -> Array:
-        return self._policy.scores(obs)
+    def scores(self, obs: Array, mask: Array | None = None) -> Array:
+        return thought(self._policy, obs, None if mask is None else mask_of_combinations(mask, self._space))

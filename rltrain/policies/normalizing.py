@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rltrain.core import Array, Policy, Scoring, State
+from rltrain.policies.asking import chosen, thought
 from rltrain.saved import Saved
 
 
@@ -37,7 +38,7 @@ class NormalizingPolicy:
         self._policy, self._normalization = policy, normalization
 
     def act(self, obs: Array, mask: Array | None = None) -> Array:
-        return self._policy.act(self._normalization(obs), mask)
+        return chosen(self._policy, self._normalization(obs), mask)
 
 
 class NormalizingScorer:
@@ -48,10 +49,10 @@ class NormalizingScorer:
         self.score_name = policy.score_name
 
     def act(self, obs: Array, mask: Array | None = None) -> Array:
-        return self._policy.act(self._normalization(obs), mask)
+        return chosen(self._policy, self._normalization(obs), mask)
 
-    def scores(self, obs: Array) -> Array:
-        return self._policy.scores(self._normalization(obs))
+    def scores(self, obs: Array, mask: Array | None = None) -> Array:
+        return thought(self._policy, self._normalization(obs), mask)
 
 
 def normalizing(policy: Policy, statistics: State) -> Policy:

@@ -43,9 +43,9 @@ class SoftmaxPolicy:
 
     score_name = "probability"
 
-    def scores(self, obs: Array) -> Array:
-        """The probability of every action [N, A] at obs [N, *obs]."""
-        return np.exp(log_policy(self._logits(obs)))
+    def scores(self, obs: Array, mask: Array | None = None) -> Array:
+        """The probability of every action [N, A] at obs [N, *obs]; 0 of what is impossible."""
+        return np.exp(log_policy(masked(self._logits(obs), mask)))
 
     def act(self, obs: Array, mask: Array | None = None) -> Array:
         """Actions [N] at obs [N, *obs]."""

@@ -18,9 +18,9 @@ from rltrain import envs
 from rltrain.core import Array, Policy, Retiring, RowByRow, Step
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.policies.asking import chosen
 from rltrain.rng import derive
 from rltrain.run import protocols
-from rltrain.run.play import chosen
 from rltrain.spaces import Actions
 
 RESAMPLES = 10_000  # of the bootstrap

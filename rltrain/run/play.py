@@ -12,7 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from rltrain.core import Array, Filmed, Policy, Scoring
+from rltrain.policies.asking import chosen, thought
 from rltrain.rng import derive
+from rltrain.spaces import possible
 
 
 class Moment(NamedTuple):
@@ -25,15 +27,11 @@ class Moment(NamedTuple):
     reward: float  # of the last action
     total: float  # of the game so far
     scores: Array | None  # [A] what the policy thinks of each action; None: it does not say, or the game is over
+    possible: Array | None  # [mask_width] bool, what can be done; None: everything, or the game is over
     action: int | Array | None  # what it does next, a number of its own or [K]; None: the game is over
     explored: bool  # drawn at random, whatever the policy wanted
     last: bool
     cut: bool  # stopped by the time limit
-
-
-def chosen(policy: Policy, obs: Array, mask: Array | None) -> Array:
-    """Actions of a policy. One that knows no masks, as of another package, is asked without where nothing is masked."""
-    return policy.act(obs) if mask is None else policy.act(obs, mask)
 
 
 def plain(action: Array) -> int | Array:
@@ -61,7 +59,8 @@ def play(policy: Policy, env: Filmed, episodes: int, epsilon: float, seed: int) 
             step=count,
             reward=float(step.reward[0]),
             total=total,
-            scores=None if last or thinking is None else thinking.scores(step.obs)[0],
+            scores=None if last or thinking is None else thought(thinking, step.obs, step.mask)[0],
+            possible=None if last or step.mask is None else possible(step.mask)[0],
             action=None if last else plain(action),
             explored=explored,
             last=last,

@@ -98,7 +98,8 @@ def _summary(kind: Kind, name: str, plugins: dict[str, AlgorithmPlugin]) -> Envi
     able = _able(plugins, specs)
     spec = specs.get("tabular", specs["env"])
     missing = None if able else _unlearned(spec)
-    return EnvironmentSummary(name, kind.title, kind.form, observations(spec), str(spec.actions), able, missing)
+    acts = str(specs["env"].actions)  # as the environment has them, where a table numbers their combinations
+    return EnvironmentSummary(name, kind.title, kind.form, observations(spec), acts, able, missing)
 
 
 def _specs(kind: Kind, settings: EnvironmentConfig) -> dict[str, EnvSpec]:

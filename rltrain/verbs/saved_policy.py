@@ -13,10 +13,11 @@ from rltrain import envs, imports, registry
 from rltrain.core import Array, Hardware, Policy, Scoring
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment.config import Experiment, load
+from rltrain.policies.asking import chosen, thought
 from rltrain.policies.normalizing import normalizing
 from rltrain.rng import Streams
 from rltrain.run import build, edits, folder, machine, needs, unverified
-from rltrain.run.play import chosen, plain
+from rltrain.run.play import plain
 from rltrain.run.reading import NAME, Loaded, load_path
 from rltrain.saved import loading
 from rltrain.spaces import OwnForm
@@ -165,15 +166,16 @@ class LoadedPolicy:
         action = plain(actions)
         return action if self._own is None else self._own.back(action)
 
-    def scores(self, obs: Any) -> Array:
+    def scores(self, obs: Any, mask: Any = None) -> Array:
         """What the policy thinks of each action, Q or a probability: float [A] or [N, A], NaN: no opinion.
 
-        InputError for a policy that does not say, and for an observation of another shape.
+        With a `mask` as `act` takes it, probabilities are of what can be done. InputError for a policy that does not
+        say, and for an observation of another shape.
         """
         if not isinstance(self._policy, Scoring):
             raise InputError(f"{self.checkpoint}: a policy of {self.algorithm} has no scores")
         batch, single = self._batch(obs)
-        scores = self._policy.scores(batch)
+        scores = thought(self._policy, batch, None if mask is None else self._mask(mask, len(batch)))
         return scores[0] if single else scores
 
     def _batch(self, obs: Any) -> tuple[Array, bool]:

@@ -324,6 +324,10 @@ def test_policies_of_tables_take_the_best_of_what_is_left() -> None:
     assert set(drawn.tolist()) == {0, 1}
     only = StochasticPolicy(np.array([0, 3]), None, np.array([0.0, 0.0, 1.0]), 3)
     assert set(only.act(many[:50], np.tile([True, True, False], (50, 1))).tolist()) == {0, 1}
+    left = drawing.scores(many[:2], np.array([[1, 1, 0], [0, 0, 0]], bool))
+    assert left == pytest.approx(np.array([[0.4, 0.6, 0], [0.2, 0.3, 0.5]]))
+    assert only.scores(many[:1], np.array([[1, 1, 0]], bool)).tolist() == [[0.5, 0.5, 0]]
+    assert np.array_equal(table.scores(states, mask), table.scores(states), equal_nan=True)
     ones = np.ones((4000, 3), bool)
     before, same = (StochasticPolicy(np.array([0, 3]), None, np.array([0.2, 0.3, 0.5]), 3) for _ in range(2))
     assert np.array_equal(before.act(many), same.act(many, ones))

@@ -73,8 +73,8 @@ class Numbers:
 class Valued(Numbers):
     score_name, row_block = "Q", 8
 
-    def scores(self, obs: Array) -> Array:
-        return np.arange(6.0)[None]
+    def scores(self, obs: Array, mask: Array | None = None) -> Array:
+        return np.arange(6.0)[None] if mask is None else np.where(mask, np.arange(6.0), np.nan)
 
 
 def test_a_combination_is_an_action_that_is_named_and_given_as_choices() -> None:
@@ -133,6 +133,7 @@ def test_a_policy_gives_choices_and_stays_what_it_was(kind: Any, scoring: bool, 
     assert isinstance(policy, RowByRow) and (policy.row_block == block if block else policy.row_block > 10**6)
     if isinstance(policy, Scoring):
         assert policy.score_name == "Q" and policy.scores(obs).shape == (1, 6)
+        np.testing.assert_array_equal(np.isfinite(policy.scores(obs, MASK)), mask_of_combinations(MASK, CHOICES))
 
 
 def test_the_spec_within_stays() -> None:

@@ -8,6 +8,7 @@ import pytest
 from rltrain.policies import distributions, mlp
 from rltrain.policies.distributions import Categorical, Categoricals, Gaussian
 from rltrain.policies.policy_gradient import policy_gradient
+from rltrain.policies.trained import SoftmaxPolicy
 from rltrain.spaces import Continuous, Discrete, MultiDiscrete
 
 ROWS = 9
@@ -130,3 +131,14 @@ def test_every_space_has_its_distribution():
     assert distributions.of(Discrete(2), single_output=True).outputs == 1
     assert distributions.of(MultiDiscrete((3, 2))).outputs == 5
     assert distributions.of(Continuous((-1.0,), (1.0,)), -1.0).initial()[0].tolist() == [-1.0]
+
+
+def test_scores_of_a_softmax_are_the_chances_of_what_it_draws():
+    out = np.tile([0.3, 1.2, -0.5], (3, 1))
+    policy = SoftmaxPolicy([np.eye(3), np.zeros(3)], "tanh", Categorical(3), lambda obs: obs, np.random.default_rng(0))
+    mask = np.array([[True, False, True], [True, True, True], [False, False, False]])
+    found, free = policy.scores(out, mask), policy.scores(out)
+    assert found[0].tolist() == pytest.approx([free[0, 0] / (1 - free[0, 1]), 0, free[0, 2] / (1 - free[0, 1])])
+    assert found[1:] == pytest.approx(free[1:])
+    drawn = policy.act(np.tile(out[:1], (4000, 1)), np.tile(mask[:1], (4000, 1)))
+    assert np.bincount(drawn, minlength=3) / 4000 == pytest.approx(found[0], abs=0.04)  # 5 sigma

@@ -110,7 +110,7 @@ def test_cartpole_games_by_hand():
     """The same games, played one by one with Gymnasium alone."""
     from rltrain.rng import derive
 
-    result = evaluate(rules.RulePolicy(rules.angle), CARTPOLE, None, episodes=3, seed=5)
+    result = evaluate(rules.RulePolicy(rules.angle, Discrete(2)), CARTPOLE, None, episodes=3, seed=5)
     expected = []
     for lane in range(3):
         env = gymnasium.make("CartPole-v1")
@@ -151,7 +151,7 @@ def test_an_uneven_number_of_games_is_met_exactly(registered):
 
 
 def test_time_limits_are_told_and_an_endless_game_ends(registered):
-    solved = evaluate(rules.RulePolicy(rules.angle_velocity), CARTPOLE, None, episodes=2, seed=0)
+    solved = evaluate(rules.RulePolicy(rules.angle_velocity, Discrete(2)), CARTPOLE, None, episodes=2, seed=0)
     assert solved.returns == (500.0, 500.0)
     assert solved.truncated_share == 1.0
     endless = evaluate(Always(0), EnvironmentConfig(id="Endless-v0"), None, episodes=1, seed=0)
@@ -166,7 +166,9 @@ def test_epsilon_is_the_chance_of_a_random_action():
 
 
 def test_an_evaluation_repeats_and_another_seed_plays_other_games():
-    runs = [evaluate(rules.RulePolicy(rules.angle), CARTPOLE, None, 5, seed, epsilon=0.3) for seed in (1, 1, 2)]
+    runs = [
+        evaluate(rules.RulePolicy(rules.angle, Discrete(2)), CARTPOLE, None, 5, seed, epsilon=0.3) for seed in (1, 1, 2)
+    ]
     assert runs[0].json() == runs[1].json()
     assert runs[0].returns != runs[2].returns
 

@@ -71,6 +71,32 @@ def test_each_moment_has_its_own_action_and_scores():
     assert any(moment.action != moment.scores.argmax() for moment in explored)
 
 
+class Wishes:
+    """Wants the same of every state: a softmax over what is possible."""
+
+    score_name = "probability"
+    wants = np.array([[8, 7, 6, 5, 4, 90]])
+
+    def act(self, obs, mask=None):
+        return self.scores(obs, mask).argmax(axis=1)
+
+    def scores(self, obs, mask=None):
+        left = self.wants * (1 if mask is None else mask)
+        return left / left.sum()
+
+
+def test_what_a_policy_thinks_is_of_what_can_be_done():
+    env = envs.film(TAXI)
+    moments = list(play(Wishes(), env, 1, 0.3, seed=0))
+    env.close()
+    assert moments[-1].possible is None
+    masks = np.array([moment.possible for moment in moments[:-1]])
+    assert masks.shape == (30, 6) and not masks.all() and masks.any(axis=1).all()
+    for moment in moments[:-1]:
+        assert moment.scores[~moment.possible].sum() == 0 and moment.scores.sum() == pytest.approx(1)
+        assert moment.possible[moment.action]
+
+
 def test_nothing_is_played_ahead():
     env = envs.film(CARTPOLE)
     moments = play(Angle(), env, 1, 0.0, seed=0)

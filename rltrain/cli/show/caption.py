@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rltrain.run.play import Moment
 
 SHORTEST = 0.06  # the bar of the least value, as a share of the longest
+IMPOSSIBLE = "impossible"  # in place of a value
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Bar(NamedTuple):
     """One action, or one of several choices or numbers."""
 
     name: str
-    value: str  # "" where the policy has no opinion
+    value: str  # "" where the policy has no opinion; of what cannot be done now: IMPOSSIBLE
     share: float  # of the full length
     chosen: bool
 
@@ -65,13 +66,17 @@ def caption(subject: Subject, moment: Moment) -> Caption:
 
 
 def one_of_some(subject: Subject, moment: Moment) -> tuple[Bar, ...]:
-    """A bar for each action: what the policy thinks of it."""
+    """A bar for each action: what the policy thinks of it, or that it cannot be done."""
     names = subject.action_names
+    able = np.ones(len(names), np.bool_) if moment.possible is None else moment.possible
     scores = np.full(len(names), np.nan) if moment.scores is None else np.asarray(moment.scores, np.float64)
+    scores = np.where(able, scores, np.nan)
     lengths = shares(scores, subject.score_name == "probability")
+    values = ["" if math.isnan(score) else written(score) for score in scores.tolist()]
+    values = [value if can else IMPOSSIBLE for value, can in zip(values, able.tolist(), strict=True)]
     return tuple(
-        Bar(name, "" if math.isnan(score) else written(score), length, number == moment.action)
-        for number, (name, score, length) in enumerate(zip(names, scores.tolist(), lengths.tolist(), strict=True))
+        Bar(name, value, length, number == moment.action)
+        for number, (name, value, length) in enumerate(zip(names, values, lengths.tolist(), strict=True))
     )
 
 

@@ -140,7 +140,8 @@ def below(words: Caption) -> list[list[Styled]]:
 def _line(bar: Bar, depth: cells.Depth) -> list[Styled]:
     style = BOLD if bar.chosen else ""
     mark = "> " if bar.chosen else "  "
-    return [(style, f"{mark}{bar.name[:NAME]:<{NAME}} "), (style, f"{length(bar, depth):<{BAR}}{bar.value:>{VALUE}}")]
+    drawn = length(bar, depth)
+    return [(style, f"{mark}{bar.name[:NAME]:<{NAME}} "), (style, f"{drawn}{bar.value:>{BAR + VALUE - len(drawn)}}")]
 
 
 def length(bar: Bar, depth: cells.Depth) -> str:

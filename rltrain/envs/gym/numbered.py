@@ -2,7 +2,7 @@
 
 One that carries its table of transitions is sampled by that table (`gym.tables`, `models.tabular`). Any other whose
 observations are finitely many is stepped: Discrete, MultiDiscrete, MultiBinary, and tuples of them such as Blackjack's,
-numbered by mixed radix.
+numbered by mixed radix. Actions have numbers likewise: several choices at once are one among their combinations.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from rltrain.envs.gym.foreign import Foreign
 from rltrain.envs.gym.games import Gym
 from rltrain.envs.models import tabular
 from rltrain.envs.models.tabular import SingleGame, Tabular
-from rltrain.envs.serial import Serial, Solo
+from rltrain.envs.products import ProductGame, combined_names
+from rltrain.envs.serial import SeededGame, Serial, Solo
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.experiment.wrappers import NormalizeObservation
 from rltrain.mdp.files import LoadedModel
 from rltrain.mdp.model import Model
-from rltrain.spaces import OwnForm
+from rltrain.spaces import MOST_PRODUCTS, Actions, Discrete, MultiDiscrete, OwnForm, combinations
 
 MAX_STATES = 10_000_000  # of an environment that is only sampled: its table has every state times every action
 MOST_REMEMBERED = 100_000  # observations whose numbers are looked up rather than computed
@@ -114,19 +115,28 @@ def own_form(settings: EnvironmentConfig) -> OwnForm:
     env = foreign.make(settings)
     try:
         number = numbering(env.name, env.observation_space)[1]
-        back = acting(env.name, env.action_space).back
-        return OwnForm(lambda obs: np.array([operator.index(number(obs))]), back)
+        acts = acting(env.name, env.action_space)
     finally:
         env.close()
 
+    def read(obs: Any) -> Array:
+        return np.array([operator.index(number(obs))])
 
-def numbered_game(env: Foreign, number: Callable[[Any], int], spec: EnvSpec) -> Gym:
+    if not isinstance(acts.actions, MultiDiscrete):
+        return OwnForm(read, acts.back)
+    table = combinations(acts.actions)
+    return OwnForm(read, lambda action: acts.back(table[action]), acts.actions)
+
+
+def numbered_game(env: Foreign, number: Callable[[Any], int], spec: EnvSpec) -> SeededGame:
     """One game of an environment that is described by `spec`, as `Serial` wants it."""
 
     def read(obs: Any) -> Array:
         return np.array([operator.index(number(obs))])  # TypeError for what is no whole number
 
-    return Gym(env, read, acting(env.name, env.action_space), spec.masked)
+    acts = acting(env.name, env.action_space)
+    game = Gym(env, read, acts, spec.masked)
+    return ProductGame(game, acts.actions) if isinstance(acts.actions, MultiDiscrete) else game
 
 
 def numbering(name: str, space: Any) -> tuple[int, Callable[[Any], int]]:
@@ -199,14 +209,23 @@ def spec_of(settings: EnvironmentConfig, game: Foreign, num_envs: int) -> EnvSpe
         raise InputError(
             "environment.wrappers: NormalizeObservation is for vectors, and a table needs numbers of states"
         )
-    if not isinstance(game.action_space, spaces.Discrete):
-        raise InputError(f"environment.id: {settings.id} has actions {game.action_space}; a table needs discrete ones")
     spec = tabular.numbered_spec(
         settings.id,
-        tuple(str(number) for number in range(int(game.action_space.n))),
+        _action_names(settings.id, acting(settings.id, game.action_space).actions),
         num_envs,
         game.limit,
         game.reward_threshold,
         numbering(settings.id, game.observation_space)[0],
     )
     return replace(spec, masked=game.masks())
+
+
+def _action_names(name: str, actions: Actions) -> tuple[str, ...]:
+    """Of the actions of a table. InputError for numbers within bounds, and for more combinations than are learned."""
+    if isinstance(actions, Discrete):
+        return tuple(map(str, range(actions.n)))
+    if isinstance(actions, MultiDiscrete) and actions.products <= MOST_PRODUCTS:
+        return combined_names(actions)
+    many = f", {actions.products:,} combinations" if isinstance(actions, MultiDiscrete) else ""
+    rule = f"one of some, or choices of at most {MOST_PRODUCTS:,} combinations"
+    raise InputError(f"environment.id: an action of {name} is {actions}{many}; a table needs {rule}")

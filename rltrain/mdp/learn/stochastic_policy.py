@@ -40,17 +40,30 @@ class StochasticPolicy:
             return action
         wanted = np.nan_to_num(self.scores(obs))  # [N, A]
         for row in np.flatnonzero((~mask & (wanted > 0)).any(axis=1) & mask.any(axis=1)).tolist():
-            left = wanted[row] * mask[row]
-            share = np.cumsum(left if left.any() else mask[row].astype(float))
+            share = np.cumsum(_left(wanted[row], mask[row]))
             action[row] = np.searchsorted(share, uniform[row] * share[-1], side="right")
         return action
 
-    def scores(self, obs: Array) -> Array:
+    def scores(self, obs: Array, mask: Array | None = None) -> Array:
+        """Probabilities [N, A] of obs [N, 1]; NaN where a state has no such pair; of what a mask leaves, as `act`."""
         states = np.asarray(obs, np.int64)[:, 0]
-        return by_action(self.first_pair, self.action, self.taken, states, self.num_actions)
+        found = by_action(self.first_pair, self.action, self.taken, states, self.num_actions)
+        if mask is None:
+            return found
+        for row, able in zip(found, mask, strict=True):
+            if able.any():
+                left = _left(np.nan_to_num(row), able)
+                row[:] = left / left.sum()
+        return found
 
     def save(self) -> State:
         return {"first_pair": self.first_pair.copy(), "action": self.action.copy(), "taken": self.taken.copy()}
+
+
+def _left(wanted: Array, able: Array) -> Array:
+    """Weights [A] of what is possible, able [A] bool: probabilities wanted [A] of these, all 1 if none is wanted."""
+    left = wanted * able
+    return left if left.any() else able.astype(float)
 
 
 def restored(saved: Saved, spec: EnvSpec) -> StochasticPolicy:

@@ -31,7 +31,8 @@ class TablePolicy:
             action[row] = able[np.argmax(np.nan_to_num(self.scores(obs[row : row + 1])[0, able], nan=-np.inf))]
         return np.asarray(action)
 
-    def scores(self, obs: Array) -> Array:
+    def scores(self, obs: Array, mask: Array | None = None) -> Array:
+        """Q [N, A] of obs [N, 1], whatever the mask; NaN where a state has no such pair."""
         states = np.asarray(obs, np.int64)[:, 0]
         return by_action(self.first_pair, self.action, self.q, states, self.num_actions)
 

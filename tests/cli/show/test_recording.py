@@ -108,7 +108,7 @@ def test_what_is_refused_before_anything_is_played(tmp_path, monkeypatch):
 
 
 def moment(frame, **changes):  # type: ignore[no-untyped-def]
-    first = Moment(frame, "", 1, 4, 1.0, 4.0, np.array([0.2, 0.8]), 1, False, False, False)
+    first = Moment(frame, "", 1, 4, 1.0, 4.0, np.array([0.2, 0.8]), None, 1, False, False, False)
     return first._replace(**changes)
 
 

@@ -17,7 +17,7 @@ SUBJECT = Subject("dqn on CartPole-v1", ("left", "right"), "Q", 3)
 def moment(**changes):  # type: ignore[no-untyped-def]
     frame = np.zeros((40, 60, 3), np.uint8)
     frame[:20] = (255, 0, 0)
-    first = Moment(frame, "", 1, 4, 1.0, 4.0, np.array([1.5, -0.25]), 0, False, False, False)
+    first = Moment(frame, "", 1, 4, 1.0, 4.0, np.array([1.5, -0.25]), None, 0, False, False, False)
     return first._replace(**changes)
 
 
@@ -51,6 +51,16 @@ def words(screen, columns):  # type: ignore[no-untyped-def]
         "".join(screen.get((row, column), " ")[0] for column in range(1, columns + 1)).rstrip()
         for row in range(1, rows + 1)
     ]
+
+
+@pytest.mark.parametrize("scores", [np.array([1.5, -0.25]), np.array([1.5, np.nan]), None], ids=str)
+def test_what_cannot_be_done_is_said_whatever_the_policy_thinks_of_it(shown, scores):
+    now = moment(scores=scores, possible=np.array([True, False]))
+    left, right = caption(SUBJECT, now).bars
+    assert (right.name, right.value, right.share, right.chosen) == ("right", "impossible", 0, False)
+    assert left.chosen and left.value == ("" if scores is None else "1.500")
+    text = "\n".join(words(shown((100, 30), now)[1], 100))
+    assert "  right" in text and text.count("impossible") == 1
 
 
 def test_the_picture_on_the_left_and_the_words_on_the_right(shown):

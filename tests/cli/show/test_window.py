@@ -11,7 +11,7 @@ from rltrain.cli.show.caption import Subject
 from rltrain.run.play import Moment
 
 frame = np.random.default_rng(0).integers(0, 256, (210, 160, 3)).astype(np.uint8)
-moment = Moment(frame, "", 1, 4, 1.0, 4.0, np.array([0.2, 0.8]), 1, False, False, False)
+moment = Moment(frame, "", 1, 4, 1.0, 4.0, np.array([0.2, 0.8]), None, 1, False, False, False)
 view = window.Window(Subject("dqn on Pong", ("left", "right"), "Q", 1), None, bars=True)
 view.show(moment)
 pygame = picture.pygame()
