@@ -19,24 +19,33 @@ import numpy as np
 
 from rltrain.core import Array, EnvSpec, Policy
 from rltrain.errors import InputError
-from rltrain.spaces import Actions, Discrete
+from rltrain.spaces import Actions, Discrete, MultiDiscrete
 
 Constant = int | float | tuple[float, ...]  # an action, as it is written in a config
 Name = Literal["angle", "angle_velocity", "energy", "bounce", "constant", "random"]
 
 
 class RulePolicy:
-    """A policy that is a function of the observations. For one action that is masked, the first that is not."""
+    """A policy that is a function of the observations. For what is masked, the first that is not: of each choice."""
 
-    def __init__(self, rule: Callable[[Array], Array], dtype: str = "int64") -> None:
-        self._rule, self._dtype = rule, dtype
+    def __init__(self, rule: Callable[[Array], Array], actions: Actions) -> None:
+        self._rule, self._actions = rule, actions
 
     def act(self, obs: Array, mask: Array | None = None) -> Array:
-        action = self._rule(obs).astype(self._dtype)
-        if mask is None or action.ndim > 1:
-            return action
-        able = mask[np.arange(len(action)), action] | ~mask.any(axis=1)
-        return np.where(able, action, mask.argmax(axis=1))
+        action = self._rule(obs).astype(self._actions.dtype)
+        match self._actions:
+            case Discrete() if mask is not None:
+                return _first_possible(action, mask)
+            case MultiDiscrete(columns=columns) if mask is not None:
+                own = (_first_possible(action[:, k], mask[:, each]) for k, each in enumerate(columns))
+                return np.stack(list(own), axis=1)
+        return action
+
+
+def _first_possible(choice: Array, mask: Array) -> Array:
+    """Choices [N] as they are, but the first possible where mask [N, n] leaves something, and not them."""
+    able = mask[np.arange(len(choice)), choice] | ~mask.any(axis=1)
+    return np.where(able, choice, mask.argmax(axis=1))
 
 
 class BouncePolicy:
@@ -102,14 +111,14 @@ def swing_up(obs: Array) -> Array:
 
 
 RULES: dict[tuple[Name, str], Callable[[EnvSpec, np.random.Generator], Policy]] = {  # (name, environment id)
-    ("angle", "CartPole-v0"): lambda *_: RulePolicy(angle),
-    ("angle", "CartPole-v1"): lambda *_: RulePolicy(angle),
-    ("angle_velocity", "CartPole-v0"): lambda *_: RulePolicy(angle_velocity),
-    ("angle_velocity", "CartPole-v1"): lambda *_: RulePolicy(angle_velocity),
-    ("energy", "MountainCar-v0"): lambda *_: RulePolicy(along_motion),
-    ("energy", "MountainCarContinuous-v0"): lambda *_: RulePolicy(push_along_motion, "float32"),
-    ("energy", "Acrobot-v1"): lambda *_: RulePolicy(elbow_motion),
-    ("energy", "Pendulum-v1"): lambda *_: RulePolicy(swing_up, "float32"),
+    ("angle", "CartPole-v0"): lambda spec, _: RulePolicy(angle, spec.actions),
+    ("angle", "CartPole-v1"): lambda spec, _: RulePolicy(angle, spec.actions),
+    ("angle_velocity", "CartPole-v0"): lambda spec, _: RulePolicy(angle_velocity, spec.actions),
+    ("angle_velocity", "CartPole-v1"): lambda spec, _: RulePolicy(angle_velocity, spec.actions),
+    ("energy", "MountainCar-v0"): lambda spec, _: RulePolicy(along_motion, spec.actions),
+    ("energy", "MountainCarContinuous-v0"): lambda spec, _: RulePolicy(push_along_motion, spec.actions),
+    ("energy", "Acrobot-v1"): lambda spec, _: RulePolicy(elbow_motion, spec.actions),
+    ("energy", "Pendulum-v1"): lambda spec, _: RulePolicy(swing_up, spec.actions),
     ("bounce", "RobotVacuum-v0"): lambda spec, stream: BouncePolicy(spec.num_actions, stream),
 }
 
@@ -125,7 +134,7 @@ def make(name: Name, spec: EnvSpec, stream: np.random.Generator, action: Constan
         return RandomPolicy(spec.actions, stream)
     if name == "constant":
         always = constant(spec, action)
-        return RulePolicy(lambda obs: np.repeat(always, len(obs), axis=0), spec.actions.dtype)
+        return RulePolicy(lambda obs: np.repeat(always, len(obs), axis=0), spec.actions)
     rule = RULES.get((name, spec.id))
     if rule is None:
         made_for = ", ".join(env_id for known, env_id in RULES if known == name)

@@ -15,10 +15,10 @@ from rltrain.spaces import Continuous, Discrete, MultiDiscrete
 
 def test_the_rules_on_single_observations():
     obs = np.array([[0, 0, 0.1, -0.3], [0, 0, -0.1, 0.3], [0, 0, 0.1, 0.1]])
-    assert rules.RulePolicy(rules.angle).act(obs).tolist() == [1, 0, 1]
-    assert rules.RulePolicy(rules.angle_velocity).act(obs).tolist() == [0, 1, 1]
-    assert rules.RulePolicy(rules.along_motion).act(np.array([[0, 0.01], [0, -0.01]])).tolist() == [2, 0]
-    assert rules.RulePolicy(rules.elbow_motion).act(
+    assert rules.RulePolicy(rules.angle, Discrete(3)).act(obs).tolist() == [1, 0, 1]
+    assert rules.RulePolicy(rules.angle_velocity, Discrete(3)).act(obs).tolist() == [0, 1, 1]
+    assert rules.RulePolicy(rules.along_motion, Discrete(3)).act(np.array([[0, 0.01], [0, -0.01]])).tolist() == [2, 0]
+    assert rules.RulePolicy(rules.elbow_motion, Discrete(3)).act(
         np.array([[1, 0, 1, 0, 0, 2.0], [1, 0, 1, 0, 0, -2.0]])
     ).tolist() == [
         2,
@@ -66,6 +66,16 @@ def test_a_constant_is_an_action_of_every_space(actions, action, expected):
     played = policy.act(np.zeros((2, 2)))
     assert played.tolist() == expected and played.dtype == actions.dtype
     assert actions.fault(played, 2) is None
+
+
+def test_of_a_constant_that_is_impossible_the_first_possible_is_played_of_each_choice():
+    policy = rules.make("constant", spec(MultiDiscrete((2, 3))), np.random.default_rng(0), (1, 2))
+    mask = np.array([[1, 1, 1, 1, 1], [1, 0, 1, 1, 1], [0, 1, 0, 1, 0], [1, 0, 0, 0, 0]], np.bool_)
+    assert policy.act(np.zeros((4, 2)), mask).tolist() == [[1, 2], [0, 2], [1, 1], [0, 2]]
+    one = rules.make("constant", spec(Discrete(3)), np.random.default_rng(0), 2)
+    assert one.act(np.zeros((3, 2)), np.array([[0, 1, 1], [0, 1, 0], [0, 0, 0]], np.bool_)).tolist() == [2, 1, 2]
+    numbers = rules.make("constant", spec(Continuous((-1.0,), (1.0,))), np.random.default_rng(0), 0.5)
+    assert numbers.act(np.zeros((1, 2)), np.zeros((1, 0), np.bool_)).tolist() == [[0.5]]
 
 
 @pytest.mark.parametrize(
