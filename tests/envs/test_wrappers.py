@@ -301,3 +301,62 @@ def test_what_is_played_is_what_gymnasium_plays():
     env.unwrapped.state = tuple(state.astype(float))
     theirs, ours_next = env.step(1)[0], ours.step(np.array([1])).obs[0]
     np.testing.assert_allclose(theirs[-1], ours_next[-4:], atol=1e-6)
+
+
+class Doors(gymnasium.Env):
+    """PettingZoo's habit: which of three doors are open lies beside what is seen."""
+
+    action_space = spaces.Discrete(3)
+    observation_space = spaces.Dict(
+        {
+            "observation": spaces.Box(0, 9, (2, 2), np.float32),
+            "depth": spaces.Discrete(4),
+            "action_mask": spaces.Box(0, 1, (3,), np.int8),
+        }
+    )
+
+    def reset(self, *, seed=None, options=None):
+        self.time = 0
+        return self.seen(), {}
+
+    def step(self, action):
+        assert action != self.time % 3, "a closed door"
+        self.time += 1
+        return self.seen(), 0.0, self.time == 5, False, {}
+
+    def seen(self):
+        mask = np.arange(3) != self.time % 3
+        return {
+            "observation": np.full((2, 2), self.time, np.float32),
+            "depth": self.time % 4,
+            "action_mask": mask.astype(np.int8),
+        }
+
+
+@pytest.mark.parametrize(
+    ("listed", "shape"),
+    [
+        ((), (8,)),
+        (("FlattenObservation",), (8,)),
+        (({"name": "FilterObservation", "filter_keys": ("observation",)},), (4,)),
+        (("FlattenObservation", {"name": "FrameStackObservation", "stack_size": 2}), (16,)),
+        (("FlattenObservation", {"name": "DelayObservation", "delay": 1}), (8,)),
+        (("FlattenObservation", "NormalizeObservation"), (8,)),
+    ],
+    ids=str,
+)
+def test_a_mask_among_what_is_seen_stays_a_mask_whatever_is_put_around(listed, shape):
+    gymnasium.register("Doors-v0", entry_point=Doors)
+    try:
+        own = settings("Doors-v0", *listed)
+        env = envs.make(own, num_envs=2)
+        assert env.spec.masked and env.spec.obs_shape == shape
+        step, stream = env.reset(0), np.random.default_rng(0)
+        for time in range(12):
+            assert (step.mask[:, time % 6 % 3] == [False, False]).all()  # a game and its reset are six steps
+            assert step.obs.shape == (2, *shape) and step.mask.sum() == 4
+            step = env.step(env.spec.actions.sample(stream, 2, step.mask))
+        plain = envs.make(settings("Doors-v0", *listed, action_masks=False))
+        assert not plain.spec.masked
+    finally:
+        del gymnasium.registry["Doors-v0"]

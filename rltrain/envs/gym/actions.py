@@ -19,6 +19,7 @@ from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.spaces import Actions, Continuous, Discrete, MultiDiscrete
 
+MASK = "action_mask"  # of info, or in a Dict of observations, as PettingZoo has it
 MOST_CHOICES = 256  # values of a whole number that is chosen
 Space = spaces.Space[Any]
 Back = Callable[[Any], Any]  # an action of ours, an int or [K] -> what the environment's `step` takes
@@ -116,7 +117,7 @@ def mask_of(info: Mapping[str, Any], actions: Actions) -> Array | None:
 
     Of several choices it is their masks one after the other: an array, or a tuple or list of arrays.
     """
-    given = info.get("action_mask")
+    given = info.get(MASK)
     if given is None:
         return None
     if isinstance(given, tuple | list) and isinstance(actions, MultiDiscrete) and np.ndim(given[0]) == 1:
@@ -140,14 +141,14 @@ def beside_mask(observations: Space, actions: Space) -> BesideMask | None:
     Of one thing beside it the rest is that thing.
     """
     choices = spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary
-    if not isinstance(observations, spaces.Dict) or "action_mask" not in observations.spaces:
+    if not isinstance(observations, spaces.Dict) or MASK not in observations.spaces:
         return None
-    shape = observations["action_mask"].shape
+    shape = observations[MASK].shape
     if not isinstance(actions, choices) or shape is None or len(observations.spaces) == 1:
         return None
     if math.prod(shape) != acting("", actions).actions.mask_width:
         return None
-    rest = {key: space for key, space in observations.spaces.items() if key != "action_mask"}
+    rest = {key: space for key, space in observations.spaces.items() if key != MASK}
     if len(rest) == 1:
         key, space = next(iter(rest.items()))
         return BesideMask(space, lambda obs: obs[key])

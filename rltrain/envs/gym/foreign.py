@@ -22,7 +22,7 @@ from gymnasium import spaces
 
 from rltrain.core import Array
 from rltrain.envs.gym import wrappers
-from rltrain.envs.gym.actions import beside_mask, mask_of
+from rltrain.envs.gym.actions import MASK, mask_of
 from rltrain.envs.gym.faults import OURS, calling, fault, form, place, said, told
 from rltrain.errors import EnvironmentFault, InputError, MissingError
 from rltrain.experiment.settings import EnvironmentConfig
@@ -30,7 +30,6 @@ from rltrain.spaces import Actions
 from rltrain.spelling import shown
 
 LACKING: tuple[type[BaseException], ...] = (ImportError, gymnasium.error.DependencyNotInstalled)
-MASK = "action_mask"  # of info, or in a Dict of observations, as PettingZoo has it
 OLD = (
     "this is the old interface of Gym; Gymnasium has a wrapper for it, gymnasium.make('GymV21Environment-v0', env=...)"
     ' of the package "shimmy[gym-v21]"'
@@ -46,17 +45,10 @@ class Foreign:
     """One Gymnasium environment, made and ready. What it is asked for and what it answers passes through here."""
 
     def __init__(self, env: gymnasium.Env[Any, Any], name: str, masks: bool = True, repeats: int = 1) -> None:
-        """`masks`: what it says can be done is heard; "action_mask" in a Dict of observations is then not observed.
-
-        `repeats`: steps of the environment that one of an agent's spans.
-        """
+        """`masks`: what it says can be done is heard; `repeats`: its steps that one of an agent's spans."""
         self.name, self.repeats, self._env, self._masks = name, repeats, env, masks
         self._info: Mapping[str, Any] = {}
-        self.action_space = _space(name, "action_space", lambda: env.action_space)
-        self.observation_space = _space(name, "observation_space", lambda: env.observation_space)
-        self._beside = beside_mask(self.observation_space, self.action_space) if masks else None
-        if self._beside is not None:
-            self.observation_space = self._beside.space
+        self.action_space, self.observation_space = _spaces(name, env)
         with calling(name, "spec"):
             self.spec = env.spec
             self.unwrapped: Any = env.unwrapped
@@ -74,15 +66,15 @@ class Foreign:
         return self.spec.reward_threshold if self.spec else None
 
     def masks(self) -> bool:
-        """Whether it says what can be done: in its observations, or, from a reset, as `info["action_mask"]`."""
-        if self._masks and self._beside is None:
+        """Whether it says what can be done, from a reset on, as `info["action_mask"]`."""
+        if self._masks:
             self._info = self._reset(0)[1]
         return self.tells_mask
 
     @property
     def tells_mask(self) -> bool:
         """Whether it has just said what can be done."""
-        return self._masks and (self._beside is not None or MASK in self._info)
+        return self._masks and MASK in self._info
 
     def mask(self, actions: Actions) -> Array | None:
         """What can be done now, [mask_width] bool. None where it does not say: everything."""
@@ -143,9 +135,6 @@ class Foreign:
 
     def _read(self, obs: Any, read: Read, *action: Any) -> Array:
         try:
-            if self._beside is not None:
-                self._info = {MASK: obs[MASK], **self._info}
-                obs = self._beside.of(obs)
             return read(obs)
         except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
             call = f"step({said(action[0])})" if action else "reset"
@@ -215,6 +204,8 @@ def make(settings: EnvironmentConfig, render_mode: str | None = None) -> Foreign
         raise InputError(f"environment.id: {name} cannot be made: {told(error)}") from error
     except BaseException as error:
         _not_made(settings, error)
+    if settings.action_masks:
+        env = wrappers.mask_aside(env, *_spaces(name, env))
     return Foreign(wrappers.around(env, settings.wrappers), name, settings.action_masks, repeats)
 
 
@@ -248,6 +239,12 @@ def fits(space: spaces.Space[Any], obs: Any) -> bool:
                 key in obs and fits(part, obs[key]) for key, part in space.spaces.items()
             )
     return bool(space.contains(obs))
+
+
+def _spaces(name: str, env: gymnasium.Env[Any, Any]) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
+    """Of its actions, and of its observations."""
+    actions = _space(name, "action_space", lambda: env.action_space)
+    return actions, _space(name, "observation_space", lambda: env.observation_space)
 
 
 def _space(name: str, what: str, look: Callable[[], Any]) -> spaces.Space[Any]:

@@ -8,15 +8,16 @@ otherwise carry something over. Those that are shared by all environments are le
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from warnings import catch_warnings, filterwarnings
 
 import gymnasium
 import numpy as np
-from gymnasium import wrappers
+from gymnasium import spaces, wrappers
 from gymnasium.utils import seeding
 
+from rltrain.envs.gym.actions import MASK, BesideMask, beside_mask
 from rltrain.envs.gym.faults import OURS, told
 from rltrain.errors import InputError, MissingError
 from rltrain.experiment.wrappers import (
@@ -68,6 +69,37 @@ class Reset(gymnasium.Wrapper[Any, Any, Any, Any]):
         for forget in self._forget:
             forget()
         return self.env.reset(seed=seed, options=options)
+
+
+class MaskAside(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """What an environment's observations say can be done is told in info instead, so that no wrapper takes it in."""
+
+    def __init__(self, env: Env, beside: BesideMask) -> None:
+        super().__init__(env)
+        self.observation_space, self._of = beside.space, beside.of
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        return self._told(*self.env.reset(seed=seed, options=options))
+
+    def step(self, action: Any) -> Any:
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        obs, info = self._told(obs, info)
+        return obs, reward, terminated, truncated, info
+
+    def _told(self, obs: Any, info: Any) -> tuple[Any, Any]:
+        """What has another form than the space declares is left for `foreign` to refuse."""
+        if not isinstance(obs, Mapping) or MASK not in obs or not isinstance(info, Mapping):
+            return obs, info
+        try:
+            return self._of(obs), {MASK: obs[MASK], **info}
+        except KeyError:
+            return obs, info
+
+
+def mask_aside(env: Env, actions: spaces.Space[Any], observations: spaces.Space[Any]) -> Env:
+    """The environment of these spaces; if its observations hold a mask of its actions, that is told in info instead."""
+    beside = beside_mask(observations, actions)
+    return env if beside is None else MaskAside(env, beside)
 
 
 def around(env: Env, listed: Sequence[Wrapper]) -> Env:
