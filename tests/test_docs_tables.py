@@ -13,8 +13,11 @@ from pydantic import BaseModel
 from rltrain import errors, kinds, registry
 from rltrain.cli import app
 from rltrain.cli.signals import EXIT_CODES
+from rltrain.core import EnvSpec
+from rltrain.envs.products import combined
 from rltrain.experiment import config
 from rltrain.experiment.settings import PROTOCOLS, EnvironmentConfig, EvaluateConfig, RunConfig, SaveConfig
+from rltrain.spaces import MultiDiscrete
 
 COMMANDS, CONFIGS = page("docs/commands.md"), page("docs/configs.md")
 ALGORITHMS, ENVIRONMENTS = page("docs/algorithms.md"), page("docs/environments.md")
@@ -67,6 +70,22 @@ def test_every_algorithm_is_in_the_table_with_its_budget_and_games() -> None:
         plugin = registry.plugin(name)
         ((counter, most),) = plugin.budget.items()
         assert found[name] == [f"{most:,} {counter}", str(plugin.num_envs)], name
+    assert set(found) == set(registry.names())
+
+
+def test_what_each_algorithm_can_learn_is_as_its_plugin_says() -> None:
+    (table,) = re.findall(r"^<!-- what each can learn -->\n((?:\|.*\n)+)", ALGORITHMS.text, re.MULTILINE)
+    found = {name: cells[1:] for cells in rows(table) for name in re.findall(r"`(\w+)`", cells[0])}
+    pair = EnvSpec("Pair-v0", (2,), "float32", 1, MultiDiscrete((2, 3)), 1, 1, None, None)
+    for name in registry.names():
+        plugin = registry.plugin(name)
+        pictures = "vectors, pictures" if plugin.images else "vectors"
+        seen = {"mdp": "a known model", "tabular": "numbers of states"}.get(plugin.task, pictures)
+        words = {"discrete": "one of some", "multi_discrete": "several choices", "continuous": "numbers"}
+        acts = [words[form] for form in plugin.actions]
+        if combined(plugin, pair) is not None or plugin.task == "tabular":  # `envs.gym.numbered` numbers them
+            acts.append("several choices by combination")
+        assert found[name] == [seen, ", ".join(acts)], name
     assert set(found) == set(registry.names())
 
 
