@@ -11,6 +11,7 @@ import numpy as np
 
 from rltrain import envs, imports, registry
 from rltrain.core import Array, Hardware, Policy, Scoring
+from rltrain.envs.products import mask_of_combinations
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment.config import Experiment, load
 from rltrain.policies.asking import chosen, thought
@@ -155,9 +156,9 @@ class LoadedPolicy:
 
         One observation is what the environment itself gives, such as a dict or a picture, or it is [*obs_shape]; its
         action is what the environment's `step` takes. Of a batch the actions are int64 [N]; several choices are int64
-        [N, K], numbers float32 [N, K], as `rltrain.spaces` numbers them. `mask`, [width] or [N, width], says what can
-        be done, the masks of several choices side by side; None: everything. Policies that draw their actions draw anew
-        at each call. InputError for another shape.
+        [N, K], numbers float32 [N, K], as `rltrain.spaces` numbers them; those of a table are combinations, int64 [N].
+        `mask`, [width] or [N, width], says what can be done, the masks of several choices side by side; None:
+        everything. Policies that draw their actions draw anew at each call. InputError for another shape.
         """
         batch, single = self._batch(obs)
         actions = chosen(self._policy, batch, None if mask is None else self._mask(mask, len(batch)))
@@ -207,11 +208,13 @@ class LoadedPolicy:
 
     def _mask(self, mask: Any, count: int) -> Array:
         """[N, width] bool. InputError for another shape."""
-        width = self._space.mask_width
+        choices = None if self._own is None else self._own.choices
+        width = (choices or self._space).mask_width
         given = np.atleast_2d(np.asarray(mask))
         if given.shape != (count, width) or given.dtype.kind not in "biu":
             raise InputError(f"mask: an array of {list(given.shape)}; of {count} observations it is {[count, width]}")
-        return np.asarray(given != 0)
+        able = np.asarray(given != 0)
+        return able if choices is None else mask_of_combinations(able, choices)
 
     def __repr__(self) -> str:
         return f"<policy of {self.algorithm} on {self.environment}, {self._space}, {self.checkpoint}>"

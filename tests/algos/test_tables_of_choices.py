@@ -169,7 +169,14 @@ def test_a_run_that_was_stopped_goes_on_to_the_byte_and_is_evaluated(tmp_path: P
     assert (tmp_path / "whole" / "metrics.csv").read_bytes() == (tmp_path / "part" / "metrics.csv").read_bytes()
     assert json.loads((tmp_path / "whole" / "run.json").read_text())["exact"] is True
     found = rltrain.load(whole)
-    assert found.actions == NAMES and found.act(0) in range(4)
+    assert found.actions == NAMES
+    env = Levers(masked=True)
+    obs, info = env.reset(seed=0)
+    assert int(found.act(obs, info["action_mask"])[0]) == 1 - obs % 2
+    forced = np.array([1, 0, 0, 1])  # whatever it wants: of each lever one position is left
+    assert found.act(obs, forced).tolist() == [0, 4]
+    assert found.act(np.array([[0], [1]]), np.array([forced, forced])).tolist() == [1, 1]
+    env.step(found.act(obs, info["action_mask"]))
     assert rltrain.evaluate(whole, games=4).mean > -30
 
 
