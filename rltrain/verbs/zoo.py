@@ -244,7 +244,7 @@ class _Block:
     def _normalize(self, key: str, value: Any) -> ZooKey:
         if value is False:
             return ZooKey(key, value)
-        return _lost(key, value, "observations and rewards are learned from as they come; see algorithm.reward_scale")
+        return _lost(key, value, "list NormalizeObservation and NormalizeReward in environment.wrappers")
 
 
 def _wrapper(value: Any) -> tuple[str, Mapping[str, Any]]:

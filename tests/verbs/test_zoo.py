@@ -124,7 +124,7 @@ def test_what_has_no_counterpart_is_named_with_its_reason(place):
     made = translated(place, "LunarLander-v3")
     lost = {key.key: key.why for key in made.keys if key.lost}
     assert lost == {
-        "normalize": "observations and rewards are learned from as they come; see algorithm.reward_scale",
+        "normalize": "list NormalizeObservation and NormalizeReward in environment.wrappers",
         "tau": "the target network is a copy, not a moving mean",
         "train_freq": "rltrain counts steps, not episodes",
         "replay_buffer_class": "rltrain has no such setting",
