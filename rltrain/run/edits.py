@@ -19,6 +19,8 @@ from rltrain.plain_files import open_plain
 from rltrain.run.disk import PIECE, disk_errors
 from rltrain.yaml_subset import flow
 
+WRAPPERS = "environment.wrappers"
+
 
 class Edit(NamedTuple):
     """A setting that differs from what the checkpoint was made with."""
@@ -61,10 +63,13 @@ def _settings(meta: Mapping[str, Any], written: Experiment) -> tuple[dict[str, A
 
 
 def _leaves(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings by their dotted names; an environment's arguments, whose names are not ours, as one, in YAML."""
+    """The settings by their dotted names; an environment's arguments, whose names are not ours, as one, in YAML.
+
+    A config without wrappers has none: it does not say so, and to add the first or to remove the last is an edit.
+    """
     arguments = {key: value for key, value in config.leaves(tree) if key.startswith("environment.kwargs")}
     others = {key: value for key, value in config.leaves(tree) if key not in arguments}
-    return others | {"environment.kwargs": flow(dict(sorted(arguments.items())))}
+    return {WRAPPERS: []} | others | {"environment.kwargs": flow(dict(sorted(arguments.items())))}
 
 
 def recorded(experiment: Experiment) -> dict[str, Any]:

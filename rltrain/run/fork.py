@@ -7,11 +7,14 @@ its run.json says where it comes from and that it is not exact.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, get_args
 
 from rltrain import envs
+from rltrain.errors import InputError
 from rltrain.experiment import config
+from rltrain.experiment.wrappers import Shared
 from rltrain.run import edits, facts, machine, needs
 from rltrain.run import folder as folders
 from rltrain.run.build import keep_model
@@ -22,6 +25,7 @@ from rltrain.run.own_files import copy_file, make_own_folder, own_file, own_fold
 from rltrain.run.sinks import OURS
 
 EVENTS = "events"
+SHARED = [model.__name__ for model in get_args(Shared)]
 
 
 def fork(run: Path, overrides: Sequence[str], runs_dir: Path, name: str, command: str) -> Path:
@@ -29,7 +33,7 @@ def fork(run: Path, overrides: Sequence[str], runs_dir: Path, name: str, command
 
     InputError, CheckpointError, BusyError or DiskError; then no folder is left behind.
 
-    overrides   as for a new run: whatever the state can be loaded into
+    overrides   as for a new run: whatever the state can be loaded into; what is normalised stays so, and nothing else
     """
     needs.require(run)
     with Lock(run):
@@ -38,13 +42,14 @@ def fork(run: Path, overrides: Sequence[str], runs_dir: Path, name: str, command
         envs.check(experiment.environment)
         store = Checkpoints(run)
         loaded = store.load()
+        changed = edits.since(loaded.meta, experiment)
+        _check_shared(run, changed)
         new = folders.create(runs_dir, name, name)
         with folders.lock_new(new):
             try:
                 write_small(new / folders.FORKING, "")
-                changed = [str(edit) for edit in edits.since(loaded.meta, experiment)]
                 here = machine.facts(experiment.run.threads or machine.cores(), machine.device(experiment))
-                origin = {"run": str(run), "checkpoint": loaded.name, "changed": changed}
+                origin = {"run": str(run), "checkpoint": loaded.name, "changed": [str(edit) for edit in changed]}
                 known = facts.begun(command, here, {}, needs.of(run)) | {"forked": origin}
                 facts.write(new, known | facts.inexact(f"forked from {run} at {loaded.name}", loaded.counters))
                 keep_model(experiment, new)
@@ -59,6 +64,26 @@ def fork(run: Path, overrides: Sequence[str], runs_dir: Path, name: str, command
                 folders.remove(new)
                 raise
     return new
+
+
+def _check_shared(run: Path, changed: Sequence[edits.Edit]) -> None:
+    """InputError for wrappers that begin or cease to change observations and rewards of all environments.
+
+    The weights, the memory and the step under way are of what they were: they would go on among strange numbers.
+    """
+    for edit in changed:
+        if edit.key == edits.WRAPPERS and (before := _shared(edit.before)) != (now := _shared(edit.now)):
+            raise InputError(
+                f"environment.wrappers: {before or 'none'} -> {now or 'none'}: a fork goes on with what was learned of"
+                " observations and rewards as they were; begin a new run with its weights:"
+                f" rltrain train CONFIG --from {run}"
+            )
+
+
+def _shared(listed: Any) -> str:
+    """Those of a list of wrappers that look at all environments side by side, by name."""
+    blocks = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+    return ", ".join(str(each["name"]) for each in blocks if each.get("name") in SHARED)
 
 
 def _copy_logs(run: Path, new: Path) -> None:

@@ -14,6 +14,7 @@ from rltrain.core import Array, Hardware, Scoring, State
 from rltrain.errors import InputError
 from rltrain.experiment import config
 from rltrain.run import begin, build
+from rltrain.run.fork import fork
 from rltrain.run.loop import Run
 from rltrain.run.reading import load_path
 from rltrain.run.scores import games_at
@@ -148,3 +149,41 @@ def test_rewards_for_a_learner_that_takes_the_raw_ones_are_refused(algorithm: st
     experiment = config.loads(f"algorithm: {algorithm}\nenvironment: {name}", "", [f"environment.wrappers=[{wrapper}]"])
     with pytest.raises(InputError, match=f"environment.wrappers: {wrapper} changes .* {algorithm} learns from the raw"):
         build.build(experiment)
+
+
+@pytest.fixture
+def begun(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A run with these wrappers that has been saved once."""
+    run = create(tmp_path, "reinforce", 3, f"environment.wrappers=[{request.param}]", "x")
+    next(event for event in run.advance() if event.kind == "save")
+    run.close()
+    return run.folder
+
+
+@pytest.mark.parametrize(
+    ("begun", "other", "said"),
+    [
+        ("", "NormalizeObservation", "none -> NormalizeObservation"),
+        ("NormalizeObservation", "", "NormalizeObservation -> none"),
+        ("NormalizeReward", "ClipReward", "NormalizeReward -> ClipReward"),
+    ],
+    indirect=["begun"],
+)
+def test_a_fork_or_an_edit_neither_adds_nor_takes_away_what_changes_all_that_is_seen(
+    begun: Path, other: str, said: str
+) -> None:
+    with pytest.raises(InputError, match=f"environment.wrappers: {said}: .* rltrain train CONFIG --from"):
+        fork(begun, [f"environment.wrappers=[{other}]"], begun.parent, "other", "a test")
+    assert [path.name for path in begun.parent.iterdir()] == ["x"]
+    edited = config.load(begun / "config.yaml", [f"environment.wrappers=[{other}]"]).to_yaml()
+    (begun / "config.yaml").write_text(edited)
+    with pytest.raises(InputError, match=r"edited since the checkpoint[^$]*environment.wrappers: "):
+        begin.resume(begun)
+
+
+@pytest.mark.parametrize("begun", ["NormalizeObservation"], indirect=True)
+def test_a_fork_may_normalise_with_other_settings(begun: Path) -> None:
+    sharper = ["environment.wrappers=[{name: NormalizeObservation, clip: 3}]"]
+    run = begin.resume(fork(begun, sharper, begun.parent, "other", "a test"))
+    assert run.save()["world"]["obs"]["clip"] == 3 and run.counters["updates"] > 0
+    run.close()
