@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rltrain import registry
+from rltrain import kinds, registry
 from rltrain.envs.atari import old_ids
 from rltrain.errors import InputError
 from rltrain.experiment.config import Experiment, named
 from rltrain.spelling import described, shown
-from rltrain.verbs import zoo_file
+from rltrain.verbs import zoo_file, zoo_wrappers
+from rltrain.verbs.zoo_wrappers import NO_CLASSES
 from rltrain.yaml_subset import flow
 
 TRANSLATED = ("dqn",)  # the algorithms that the Zoo and rltrain both have
@@ -37,15 +38,9 @@ SILENT: Mapping[str, Any] = {  # what Stable-Baselines3's DQN takes where a bloc
 }
 WHOLE = ("buffer_size", "learning_starts", "batch_size", "target_update_interval")  # called and meant as here
 NUMBERS = ("gamma", "exploration_initial_eps", "exploration_final_eps", "max_grad_norm")
-WRAPPER = "AtariWrapper"
-WRAPPER_DEFAULTS: Mapping[str, Any] = {
-    "noop_max": 30,
-    "frame_skip": 4,
-    "screen_size": 84,
-    "terminal_on_life_loss": True,
-    "clip_reward": True,
-    "action_repeat_probability": 0.0,
-}
+WRAPPERS = "environment.wrappers"
+INWARDS_OUT = ("env_wrapper", "frame_stack", "normalize")  # the keys that become wrappers, as they stand around it here
+NOTHING_AROUND = "nothing is put around these environments"
 RELU = ("nn.ReLU", "th.nn.ReLU", "torch.nn.ReLU")
 
 
@@ -99,10 +94,13 @@ def translated(path: Path, algorithm: str | None, environment: str, overrides: S
     is_atari = old is not None or environment.startswith("ALE/")
     block_name, block = zoo_file.block_for(path, environment, is_atari)
     world = environment if old is None else old.id
-    keys = _Block(block, is_atari).keys()
+    keys = _Block(block, is_atari, "wrappers" in kinds.own_keys(kinds.of(world))).keys()
     if old is not None:
         keys.insert(0, ZooKey("env", environment, _dotted({"id": old.id, **old.settings}), "; ".join(old.notes)))
     settings = {name: value for key in keys for name, value in key.settings.items() if name != "environment.id"}
+    by_name = {key.key: key.settings.get(WRAPPERS, []) for key in keys}
+    if WRAPPERS in settings:
+        settings[WRAPPERS] = [each for name in INWARDS_OUT for each in by_name.get(name, [])]
     given = [f"{name}={flow(value)}" for name, value in settings.items()]
     return ZooExperiment(named(name, world, [*given, *overrides]), world, block_name, keys)
 
@@ -110,8 +108,8 @@ def translated(path: Path, algorithm: str | None, environment: str, overrides: S
 class _Block:
     """The keys of a block, one after the other."""
 
-    def __init__(self, block: Mapping[str, Any], is_atari: bool) -> None:
-        self._block, self._is_atari = block, is_atari
+    def __init__(self, block: Mapping[str, Any], is_atari: bool, takes_wrappers: bool) -> None:
+        self._block, self._is_atari, self._takes_wrappers = block, is_atari, takes_wrappers
         self._all = {**block, **{key: value for key, value in SILENT.items() if key not in block}}
         self._steps = _whole(block.get("n_timesteps"))
         self._envs = _whole(self._all["n_envs"]) or 1
@@ -199,36 +197,51 @@ class _Block:
             given = zoo_file.arguments(value)
         except ValueError:
             return _lost(key, value, "it is Python, which is never run, and no dict(...)")
-        made, left = ZooKey(key, value), []
+        settings: dict[str, Any] = {}
+        left = []
         for name, item in given.items():
             if name == "net_arch" and isinstance(item, list | tuple) and all(type(width) is int for width in item):
-                made.settings["algorithm.hidden"] = list(item)
+                settings["algorithm.hidden"] = list(item)
             elif name == "optimizer_kwargs" and isinstance(item, dict) and set(item) == {"eps"}:
-                made.settings["algorithm.optimizer_eps"] = item["eps"]
+                settings["algorithm.optimizer_eps"] = item["eps"]
             elif not (name == "activation_fn" and item in RELU):
                 left.append(f"{name}={_short(item)}")
-        if left:
-            made.why = f"NOT TRANSLATED: {', '.join(left)}"
-            made.lost = not made.settings
-        return made
+        return _partly(key, value, settings, left)
 
     def _frame_stack(self, key: str, value: Any) -> ZooKey:
         number = _whole(value)
-        if not self._is_atari or number is None:
-            return _lost(key, value, "only Atari's frames are stacked by a setting of their own")
-        return ZooKey(key, value, {"environment.frame_stack": number})
+        if number is None or not (self._is_atari or self._takes_wrappers):
+            return _lost(key, value)
+        if self._is_atari:
+            return ZooKey(key, value, {"environment.frame_stack": number})
+        if number == 1:
+            return ZooKey(key, value)
+        try:
+            stack = zoo_wrappers.entry("FrameStackObservation", {"stack_size": number, "padding_type": "zero"})
+        except ValueError as error:
+            return _lost(key, value, str(error))
+        return ZooKey(key, value, {WRAPPERS: [stack]})
 
     def _wrappers(self, key: str, value: Any) -> ZooKey:
-        wrappers = [_wrapper(each) for each in (value if isinstance(value, list) else [value])]
-        known = [given for name, given in wrappers if name == WRAPPER and set(given) <= set(WRAPPER_DEFAULTS)]
-        if not self._is_atari or len(wrappers) != 1 or not known:
-            return _lost(key, value, "a config names no classes")
-        given = {**WRAPPER_DEFAULTS, **known[0]}
-        sticky, clipped = given.pop("action_repeat_probability"), given.pop("clip_reward")
-        settings = _dotted(given)
-        settings |= {"environment.repeat_action_probability": sticky} if sticky else {}
-        settings |= {"algorithm.reward_clip": 1.0} if clipped else {}
-        return ZooKey(key, value, settings, "what the wrapper does")
+        wrappers = zoo_wrappers.classes(value)
+        if self._is_atari:
+            games = zoo_wrappers.of_atari(wrappers)
+            return ZooKey(key, value, games, "what the wrapper does") if games else _lost(key, value, NO_CLASSES)
+        settings: dict[str, Any] = {}
+        left = []
+        for path, given in wrappers:
+            name, limit = path.rpartition(".")[2], _whole(given.get("max_episode_steps"))
+            try:
+                if name == "TimeLimit" and limit is not None:
+                    settings["environment.max_episode_steps"] = limit
+                elif self._takes_wrappers:
+                    made = zoo_wrappers.of_gymnasium(path, given)
+                    settings[WRAPPERS] = [*settings.get(WRAPPERS, []), made]
+                else:
+                    left.append(f"{name}, {NOTHING_AROUND}")
+            except ValueError as error:
+                left.append(f"{name}, {error}")
+        return _partly(key, value, settings, left)
 
     def _arguments(self, key: str, value: Any) -> ZooKey:
         try:
@@ -244,17 +257,29 @@ class _Block:
     def _normalize(self, key: str, value: Any) -> ZooKey:
         if value is False:
             return ZooKey(key, value)
-        return _lost(key, value, "list NormalizeObservation and NormalizeReward in environment.wrappers")
-
-
-def _wrapper(value: Any) -> tuple[str, Mapping[str, Any]]:
-    """Class and arguments of `package.Class` or `{package.Class: {key: value}}`."""
-    name, given = next(iter(value.items()), ("", {})) if isinstance(value, dict) else (str(value), {})
-    return name.rpartition(".")[2], given if isinstance(given, dict) else {}
+        if not self._takes_wrappers:
+            return _lost(key, value, NOTHING_AROUND)
+        try:
+            found = zoo_wrappers.normalizing(
+                {} if value is True else zoo_file.arguments(value), self._block.get("gamma")
+            )
+        except ValueError as error:
+            return _lost(key, value, str(error))
+        why = "the memory keeps what was seen; there it is normalised anew whenever it is drawn"
+        stacked = "; of stacks, there of each observation" if (_whole(self._block.get("frame_stack")) or 1) > 1 else ""
+        return ZooKey(key, value, {WRAPPERS: found} if found else {}, why + stacked if found else "")
 
 
 def _dotted(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {f"environment.{key}": value for key, value in settings.items()}
+
+
+def _partly(key: str, value: Any, settings: dict[str, Any], left: Sequence[str]) -> ZooKey:
+    """A key of several parts, some of which may not be translated."""
+    why = "; ".join(left)
+    if left and settings:
+        return ZooKey(key, value, settings, f"NOT TRANSLATED: {why}")
+    return ZooKey(key, value, settings, why, lost=bool(left))
 
 
 def _lost(key: str, value: Any, why: str = "") -> ZooKey:

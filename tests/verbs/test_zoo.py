@@ -124,14 +124,89 @@ def test_what_has_no_counterpart_is_named_with_its_reason(place):
     made = translated(place, "LunarLander-v3")
     lost = {key.key: key.why for key in made.keys if key.lost}
     assert lost == {
-        "normalize": "list NormalizeObservation and NormalizeReward in environment.wrappers",
         "tau": "the target network is a copy, not a moving mean",
         "train_freq": "rltrain counts steps, not episodes",
         "replay_buffer_class": "rltrain has no such setting",
-        "env_wrapper": "a config names no classes",
     }
+    assert made.experiment.environment.max_episode_steps == 700
     (network,) = (key for key in made.keys if key.key == "policy_kwargs")
     assert network.settings == {"algorithm.hidden": [64]} and network.why == "NOT TRANSLATED: n_quantiles=25"
+
+
+SIGHT = {"name": "NormalizeObservation", "clip": 10.0}
+PAY = {"name": "NormalizeReward", "clip": 10.0}
+STACK = {"name": "FrameStackObservation", "stack_size": 3, "padding_type": "zero"}
+
+
+@pytest.mark.parametrize(
+    ("block", "wrappers"),
+    [
+        ("normalize: false", []),
+        ("normalize: true", [SIGHT, PAY]),
+        ("{normalize: true, gamma: 0.9}", [SIGHT, {**PAY, "gamma": 0.9}]),
+        ("normalize: \"{'norm_obs': True, 'norm_reward': False}\"", [SIGHT]),
+        ("normalize: 'dict(norm_obs=False, clip_reward=5, gamma=0.5)'", [{**PAY, "clip": 5, "gamma": 0.5}]),
+        ("frame_stack: 1", []),
+        ("{normalize: true, frame_stack: 3}", [STACK, SIGHT, PAY]),
+        ("env_wrapper: gymnasium.wrappers.TimeAwareObservation", [{"name": "TimeAwareObservation"}]),
+        (
+            "{normalize: true, env_wrapper: [gym.wrappers.FlattenObservation,"
+            " {gymnasium.wrappers.RescaleObservation: {min_obs: [0, 0], max_obs: 1}}]}",
+            [
+                {"name": "FlattenObservation"},
+                {"name": "RescaleObservation", "min_obs": [0, 0], "max_obs": 1},
+                SIGHT,
+                PAY,
+            ],
+        ),
+    ],
+)
+def test_what_is_put_around_an_environment_is_put_around_it_here(place, block, wrappers):
+    block = block if block.startswith("{") else f"{{{block}}}"
+    (place / "dqn.yml").write_text(f"MountainCar-v0: {block}")
+    made = translated(place, "MountainCar-v0")
+    assert not any(key.lost or "NOT TRANSLATED" in key.why for key in made.keys if not key.silent)
+    said = config.loads("algorithm: dqn\nenvironment: MountainCar-v0", "", [f"environment.wrappers={wrappers}"])
+    assert made.experiment.environment.wrappers == said.environment.wrappers
+    assert len(said.environment.wrappers) == len(wrappers)
+
+
+@pytest.mark.parametrize(
+    ("block", "why"),
+    [
+        ("normalize: 3", "no dict(...)"),
+        ("normalize: dict(norm_obs_keys=['a'])", "norm_obs_keys has no counterpart here"),
+        ("normalize: dict(norm_obs=3)", "norm_obs and norm_reward are true or false"),
+        ("normalize: dict(clip_obs=-1)", "clip: must be more than 0, got -1"),
+        ("frame_stack: 100", "stack_size: must be at most 64, got 100"),
+        ("frame_stack: many", "'many' has no counterpart here"),
+        ("env_wrapper: sb3_contrib.common.wrappers.TimeFeatureWrapper", "TimeFeatureWrapper, it shows the share of"),
+        ("env_wrapper: minigrid.wrappers.FlatObsWrapper", "FlatObsWrapper, it encodes the letters of the mission"),
+        ("env_wrapper: my.FlattenObservation", "FlattenObservation, a config names no classes"),
+        ("env_wrapper: gym.wrappers.GrayScaleObservation", "GrayScaleObservation, it is not among Gymnasium's"),
+        ("env_wrapper: gymnasium.wrappers.RecordVideo", "RecordVideo, to look at games there are `rltrain watch`"),
+        ("env_wrapper: gymnasium.wrappers.ResizeObservation", "ResizeObservation needs shape"),
+    ],
+)
+def test_what_is_put_around_an_environment_and_is_not_the_same_here_is_named(place, block, why):
+    (place / "dqn.yml").write_text(f"MountainCar-v0:\n  {block}")
+    made = translated(place, "MountainCar-v0")
+    (lost,) = (key for key in made.keys if key.lost and not key.silent)
+    assert why in lost.why and not made.experiment.environment.wrappers
+
+
+def test_of_several_wrappers_those_that_are_not_translated_are_named(place):
+    several = "[gymnasium.wrappers.ClipAction, my_package.Strange]"
+    (place / "dqn.yml").write_text(f"MountainCar-v0: {{env_wrapper: {several}}}")
+    (key,) = (key for key in translated(place, "MountainCar-v0").keys if key.key == "env_wrapper")
+    assert key.settings == {"environment.wrappers": [{"name": "ClipAction"}]}
+    assert key.why == "NOT TRANSLATED: Strange, a config names no classes"
+
+
+def test_nothing_is_put_around_what_takes_no_wrappers(place):
+    (place / "dqn.yml").write_text("atari: {normalize: true}\nRobotVacuum-v0: {normalize: true, frame_stack: 2}")
+    for name, lost in (("ALE/Pong-v5", {"normalize"}), ("RobotVacuum-v0", {"normalize", "frame_stack"})):
+        assert {key.key for key in translated(place, name).keys if key.lost and not key.silent} == lost
 
 
 def test_every_key_of_the_block_is_in_the_file_and_what_is_lost_on_the_screen(rltrain, place):
@@ -141,7 +216,7 @@ def test_every_key_of_the_block_is_in_the_file_and_what_is_lost_on_the_screen(rl
     text = (place / "moon.yaml").read_text()
     for key in zoo_file.block_for(place / "dqn.yml", "LunarLander-v2", False)[1]:
         assert f"#   {key}: " in text
-    assert text.count("NOT TRANSLATED") == 6
+    assert text.count("NOT TRANSLATED") == 4
     assert "not translated: tau: the target network is a copy, not a moving mean" in out
     assert "in part: policy_kwargs:" in out and "n_quantiles=25" in out
     loaded = config.load("moon")
