@@ -55,6 +55,7 @@ def check_command(
         check_environment(overrides, seconds, json)
         return
     if is_config(target, runs_dir):
+        from rltrain import registry
         from rltrain.cli.progress import line as live
         from rltrain.experiment.config import load
         from rltrain.verbs.cost import probe, trial
@@ -63,14 +64,17 @@ def check_command(
         experiment = load(target, overrides)
         report = check_config(experiment, runs_dir)
         with trial(experiment) as algorithm:
+            chosen = dict(registry.plugin(experiment.algorithm_name).chosen(algorithm))
             if not json:
                 for line in [f"{experiment.source}: correct", *config_lines(report)]:
                     say(shown(line))
-            measured: dict[str, Any] = {}
+                for name, why in chosen.items():
+                    say(shown(f"  chosen       {name}: {why}"))
+            measured: dict[str, Any] = {"chosen": chosen}
             if seconds > 0:
                 with live.phase("measuring the speed"):
                     alone = steps_a_second(experiment.environment, min(ALONE_SECONDS, seconds), live)
-                    measured = {
+                    measured |= {
                         "environment_steps_a_second": alone,
                         "probe": probe(algorithm, report.budget, seconds, live),
                     }
@@ -131,6 +135,8 @@ def seen(world: EnvironmentReport) -> str:
 def world_lines(world: EnvironmentReport) -> list[str]:
     """What a person reads of an environment beside its spaces."""
     lines = []
+    if world.wrappers:
+        lines.append(f"  wrappers     {', '.join(map(wrapper_words, world.wrappers))}")
     if world.parts:
         lines.append(f"  parts        {', '.join(f'{name} {form}' for name, form in world.parts.items())}")
     if world.masked:
@@ -140,6 +146,14 @@ def world_lines(world: EnvironmentReport) -> list[str]:
     else:
         lines.append(f"  course       does not repeat itself: {world.differs}; a run with it is not exact")
     return [*lines, f"  learned by   {', '.join(world.learned_by) or 'none'}"]
+
+
+def wrapper_words(wrapper: Mapping[str, Any]) -> str:
+    """A wrapper in words: its name, and in brackets the settings that are not its defaults."""
+    from rltrain.yaml_subset import flow
+
+    given = ", ".join(f"{key} {flow(value)}" for key, value in wrapper.items() if key != "name")
+    return f"{wrapper['name']} ({given})" if given else str(wrapper["name"])
 
 
 def alone_line(steps: float) -> str:

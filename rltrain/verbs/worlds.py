@@ -29,6 +29,7 @@ class EnvironmentReport:
     max_episode_steps: int | None
     differs: str | None  # how it was seen not to repeat itself; None: it was not
     learned_by: list[str]  # the algorithms that can learn in it
+    wrappers: list[dict[str, Any]]  # what is put around it, the innermost first, as a config has it
 
     def json(self) -> dict[str, Any]:
         """All of it as JSON has it."""
@@ -52,6 +53,7 @@ def world_of(settings: EnvironmentConfig, task: str = "env") -> EnvironmentRepor
         max_episode_steps=spec.max_episode_steps,
         differs=envs.varies(settings, task),
         learned_by=learned_by(settings),
+        wrappers=[each.model_dump(mode="json", exclude_defaults=True) for each in settings.wrappers],
     )
 
 

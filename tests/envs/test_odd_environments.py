@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from rltrain.cli import app
+from rltrain.cli.errors import exit_code_of
 from rltrain.experiment import config
 from rltrain.run import begin
 from rltrain.run.checkpoint import Checkpoints
@@ -90,6 +92,32 @@ class NoEnd(Walk):
         return obs, reward, False, cut, info
 
 
+class Breaking(Walk):
+    """At its 150th step the observation or the reward is no finite number."""
+
+    broken: ClassVar[tuple[int, int] | None] = None  # in which step of the episode, by which action
+
+    def __init__(self, what: str, value: str) -> None:
+        self.what, self.value, self.steps = what, float(value), 0
+
+    def step(self, action: Any) -> Any:
+        obs, reward, ended, cut, info = super().step(action)
+        self.steps += 1
+        if self.steps == 150:
+            Breaking.broken = self.age, int(action)
+            obs, reward = (obs, self.value) if self.what == "reward" else (np.array([0, self.value]), reward)
+        return obs, reward, ended, cut, info
+
+
+class BreakingNumbered(Breaking):
+    """What is seen is the number of a state."""
+
+    observation_space: ClassVar = spaces.Discrete(17)
+
+    def seen(self) -> Any:
+        return self.place + 8
+
+
 @contextmanager
 def registered(world: type[Walk]) -> Iterator[None]:
     gymnasium.register("Odd-v0", entry_point=world)  # type: ignore[arg-type]  # a class is one too
@@ -103,6 +131,7 @@ ALGORITHMS = {
     "basic": "{name: basic}",
     "dqn": "{name: dqn, learning_starts: 32, buffer_size: 400, batch_size: 8, hidden: [4]}",
 }
+OTHERS = {"reinforce": "{name: reinforce, games_per_update: 2}", "qlearn": "qlearn"}
 
 
 def numbers(world: type[Walk], algorithm: str, folder: Path) -> dict[str, bytes]:
@@ -143,3 +172,38 @@ def test_what_only_a_time_limit_ends_is_cut_off_and_not_ended(algorithm: str, tm
     found = numbers(NoEnd, algorithm, tmp_path)
     rows = [json.loads(line) for line in found["metrics.jsonl"].splitlines()]
     assert rows[-1]["episodes"] > 0 and rows[-1]["length/mean"] == 30
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "what", "value"),
+    [
+        ("dqn", "observation", "nan"),
+        ("dqn", "reward", "inf"),
+        ("basic", "observation", "-inf"),
+        ("basic", "reward", "nan"),
+        ("reinforce", "reward", "-inf"),
+        ("qlearn", "reward", "nan"),
+    ],
+)
+def test_numbers_that_are_not_finite_end_a_run_whose_last_checkpoint_stays(
+    algorithm: str, what: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "c.yaml").write_text(f"""
+algorithm: {(ALGORITHMS | OTHERS)[algorithm]}
+environment: {{id: Odd-v0, num_envs: 1, max_episode_steps: 30, kwargs: {{what: {what}, value: "{value}"}}}}
+run: {{budget: {{env_steps: 400}}, save: {{every: {{env_steps: 40}}}}, threads: 1}}
+""")
+    run = tmp_path / "x"
+    begin_it = ["train", str(tmp_path / "c.yaml"), "--runs-dir", str(tmp_path), "--name", "x", "--quiet"]
+    with registered(BreakingNumbered if algorithm == "qlearn" else Breaking):
+        assert exit_code_of(lambda: app(begin_it)) == 6
+        said = capsys.readouterr().err
+        assert Breaking.broken is not None
+        step, action = Breaking.broken
+        assert f"Odd-v0: environment 0 gave at step {step}, to action {action}, the {what} " in said
+        assert f"{value}, not" in said or f"{value}], not" in said
+        assert json.loads((run / "status.json").read_text())["state"] == "diverged"
+        assert exit_code_of(lambda: app(["check", str(run)])) == 0
+        newest = Checkpoints(run).load()
+        assert 0 < newest.counters["env_steps"] < 150
+        assert exit_code_of(lambda: app(["eval", "--checkpoint", str(run), "--episodes", "1"])) == 0

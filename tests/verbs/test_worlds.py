@@ -1,6 +1,7 @@
 """What `check` says of an environment: its spaces, whether it repeats itself, what can learn on it, how quick it is."""
 
 import json
+from pathlib import Path
 from typing import Any, ClassVar
 
 import gymnasium
@@ -66,6 +67,29 @@ def test_its_settings_may_be_typed_and_what_is_wrong_with_them_is_told(capsys: p
     assert exit_code_of(lambda: app(["check"])) == 2
     said = capsys.readouterr().err
     assert "did you mean CartPole" in said and "Atari ids" in said and "A config, a run, or --env ID" in said
+
+
+def test_what_is_put_around_it_is_told_with_its_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    around = "environment.wrappers=[{name: FrameStackObservation, stack_size: 4}, NormalizeObservation]"
+    assert exit_code_of(lambda: app(["check", "--env", "CartPole-v1", around, "--probe", "0"])) == 0
+    said = capsys.readouterr().out
+    assert "observations 16 float32" in said
+    assert "  wrappers     FrameStackObservation (stack_size 4), NormalizeObservation\n" in said
+    assert exit_code_of(lambda: app(["check", "--env", "CartPole-v1", around, "--probe", "0", "--json"])) == 0
+    found = json.loads(capsys.readouterr().out)["wrappers"]
+    assert found == [{"name": "FrameStackObservation", "stack_size": 4}, {"name": "NormalizeObservation"}]
+
+
+def test_a_config_is_told_what_its_settings_leave_to_the_program(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("algorithm: {name: dqn, learning_starts: 32, buffer_size: 100}\nenvironment: Mixed-v0\n")
+    assert exit_code_of(lambda: app(["check", str(config), "--probe", "0", "environment.max_episode_steps=9"])) == 0
+    assert "  chosen       convolutions: [[" in (said := capsys.readouterr().out) and " for camera, 16 x 16: " in said
+    quiet = ["check", str(config), "--probe", "0", "--json", "environment.max_episode_steps=9"]
+    assert exit_code_of(lambda: app(quiet)) == 0
+    assert json.loads(capsys.readouterr().out)["chosen"]["convolutions"].startswith("[[")
 
 
 @pytest.mark.parametrize(
