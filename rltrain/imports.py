@@ -19,6 +19,7 @@ import importlib.util
 import inspect
 import os
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,6 +83,15 @@ def name_of(given: str) -> str:
 def flags() -> list[str]:
     """The options that bring the same into another process."""
     return [word for each in _brought.values() for word in ("--import", each.given)]
+
+
+def typed() -> str:
+    """The options that the next command on the same environment needs, after a blank; "" where nothing was brought."""
+    words = flags()
+    for given in words[1::2]:
+        if is_file(given) and (near := Path(given)).is_relative_to(Path.cwd()):
+            words[words.index(given)] = f"./{near.relative_to(Path.cwd())}"
+    return f" {shlex.join(words)}" if words else ""
 
 
 def is_here(name: str) -> bool:

@@ -42,7 +42,10 @@ def test_a_config_loads_by_its_name_from_any_folder_as_it_does_from_its_file(els
     found, by_file = config.load(name), config.load(ROOT / "configs" / f"{name}.yaml")
     assert Path(found.environment.id).name == Path(by_file.environment.id).name
     assert not found.environment.is_model or Path(found.environment.id).samefile(by_file.environment.id)
-    same = {"environment": found.environment.model_copy(update={"id": by_file.environment.id})}
+    needs = [[Path(need).name for need in each.environment.needs] for each in (found, by_file)]
+    assert needs[0] == needs[1]
+    same = {"id": by_file.environment.id, "needs": by_file.environment.needs}
+    same = {"environment": found.environment.model_copy(update=same)}
     assert vars(found) | same | {"source": ""} == vars(by_file) | {"source": ""}
 
 

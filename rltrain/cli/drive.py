@@ -99,6 +99,7 @@ def picture(run: Run) -> str:
 def ending(run: Run, asked: Asked, steps: int, quiet: bool) -> list[str]:
     """What is said last: what happened in a session of so many steps, and what to type next."""
     from rltrain import words
+    from rltrain.imports import typed
     from rltrain.verbs.metrics import measure
 
     unit = measure(run.budget)
@@ -107,7 +108,7 @@ def ending(run: Run, asked: Asked, steps: int, quiet: bool) -> list[str]:
     )
     if not run.finished:
         why = {"SIGINT": "Ctrl-C", "SIGTERM": "SIGTERM", None: "--max-wall"}[asked.reason]
-        return [f"stopped by {why} after {done}, and saved", f"go on with: rltrain resume {run.folder}"]
+        return [f"stopped by {why} after {done}, and saved", f"go on with: rltrain resume {run.folder}{typed()}"]
     best = ""
     if run.scores.best is not None:
         found = run.scores.best
@@ -117,7 +118,7 @@ def ending(run: Run, asked: Asked, steps: int, quiet: bool) -> list[str]:
         if run.scores.solved:
             more = f"run.evaluate.until=null {more}"
         why = "run.evaluate.until" if run.scores.solved else "its budget"
-        return [f"nothing to do: {done}, as {why} says", f"train on with: rltrain resume {run.folder} {more}"]
+        return [f"nothing to do: {done}, as {why} says", f"train on with: rltrain resume {run.folder}{typed()} {more}"]
     what = "solved" if run.scores.solved else "finished"
     finished = f"{what}: {done}{best}, in {run.folder}"
-    return [finished] if quiet else [finished, f"next: rltrain eval --checkpoint {run.folder}"]
+    return [finished] if quiet else [finished, f"next: rltrain eval --checkpoint {run.folder}{typed()}"]

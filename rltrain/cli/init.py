@@ -57,7 +57,7 @@ def init_command(
     elif source is not None:
         if words:
             raise InputError(f"{source} is copied as it is: leave out {words[0]}, and change the copy")
-        made, name = init.copy(source), None
+        made, name = init.copy(source, Path(output or ".").parent), None
     else:
         made = init.fresh(algo, env, [*words, *init.needed(imports or ())])
     file = Path(output if output is not None else f"{(name or made.stem).removesuffix('.yaml')}.yaml")
@@ -65,8 +65,10 @@ def init_command(
     if output == "-":
         say(text.rstrip("\n"))
         return
-    init.write(text, file)
+    init.write_all({file: text, **made.beside})
     say(f"{file}: {made.title}")
+    for beside in made.beside:
+        say(f"{beside}: what it needs, which only you may import")
     for note in made.notes:
         say(note)
     say(f"next: rltrain train {file}{made.flags}")

@@ -1,7 +1,8 @@
 """The configs that come with rltrain, and how a config is found by its name.
 
 They lie in `configs/` of the repository, to which `rltrain/configs` links, so that the files are in the package too:
-of a checkout and of a wheel, which holds copies. `mdp/` has the models that they name; every other file is a config.
+of a checkout and of a wheel, which holds copies. `mdp/` has the models that they name; every other YAML is a config.
+Beside a config may lie files of Python that it needs; like any other, they are imported by a person alone.
 The comment at its head begins with a line that says what it does; `# Time: ...` says how long it takes two cores.
 """
 
@@ -33,6 +34,7 @@ class CatalogEntry:
     algorithm: str
     environment: str
     time: str  # that it takes; "" where the file does not say
+    needs: tuple[str, ...] = ()  # what a person must import: modules, and files that lie beside it
 
 
 def names() -> list[str]:
@@ -75,9 +77,11 @@ def entry(name: str) -> CatalogEntry:
     text = (HOME / f"{name}.yaml").read_text(encoding="utf-8")
     head = [line.removeprefix("#").strip() for line in re.match(r"(?:#.*\n)*", text)[0].splitlines()]  # type: ignore[index]  # it matches
     tree: dict[str, Any] = read(text).value
+    world = tree["environment"]
+    needs = world.get("needs", ()) if isinstance(world, dict) else ()
     algorithm, environment = (
         block[key] if isinstance(block := tree[part], dict) else block
         for part, key in (("algorithm", "name"), ("environment", "id"))
     )
     time = next((line.removeprefix("Time:").strip().rstrip(".") for line in head if line.startswith("Time:")), "")
-    return CatalogEntry(name, head[0].rstrip("."), algorithm, str(environment), time)
+    return CatalogEntry(name, head[0].rstrip("."), algorithm, str(environment), time, tuple(needs))

@@ -144,6 +144,10 @@ def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
             environment = environment.model_copy(update={"id": found})
             if algorithm and not draft.faults:
                 algorithm = _with_own_discount(draft, algorithm, blocks["algorithm"], found)
+    if environment and environment.needs:
+        home = Path(source).parent
+        needs = tuple(on_disk.needed_file(n, home) if n.endswith(".py") else n for n in environment.needs)
+        environment = environment.model_copy(update={"needs": needs})
     if draft.faults or not (plugin and algorithm and environment and run):
         draft.raise_faults()
     return _filled_in(Experiment(name, algorithm, environment, run, source, plugin.task), plugin)

@@ -58,6 +58,15 @@ def model_file(path: Path, beside: Path, typed: bool) -> str | None:
     return None
 
 
+def needed_file(name: str, beside: Path) -> str:
+    """Where a file of `environment.needs` is: beside the config, else as it is written. Nothing is imported by this."""
+    found = beside / name
+    try:
+        return name if not found.is_file() or found.resolve() == Path(name).resolve() else os.path.normpath(found)
+    except OSError:  # a name that is too long
+        return name
+
+
 def no_model(path: Path, beside: Path) -> str:
     """The rule that is broken where there is no such file: the places that were looked at, and the nearest name."""
     places = dict.fromkeys(os.path.normpath(place) for place in (beside / path, path))

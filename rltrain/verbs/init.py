@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rltrain import envs, registry
@@ -33,13 +34,17 @@ class NewConfig:
     text: Callable[[str], str]  # of the file's name
     notes: Sequence[str] = ()  # for the screen, a line each
     flags: str = ""  # of the commands that take it
+    beside: Mapping[Path, str] = field(default_factory=dict)  # files that it needs, which are to be written too
 
 
-def copy(name: str) -> NewConfig:
-    """A config that comes with rltrain, to the byte."""
+def copy(name: str, folder: Path) -> NewConfig:
+    """A config that comes with rltrain, to the byte, for this folder; with the files of Python that it needs."""
+    home, entry = (catalog.HOME / name).parent, catalog.entry(name)
     text = (catalog.HOME / f"{name}.yaml").read_text(encoding="utf-8")
-    title = f"a copy of {name}: {catalog.entry(name).summary}"
-    return NewConfig(title, Path(name).name, lambda _: text)
+    needs = {need: folder / need if need.endswith(".py") else need for need in entry.needs}
+    beside = {to: (home / need).read_text(encoding="utf-8") for need, to in needs.items() if isinstance(to, Path)}
+    flags = "".join(f" --import {to}" for to in needs.values())
+    return NewConfig(f"a copy of {name}: {entry.summary}", Path(name).name, lambda _: text, (), flags, beside)
 
 
 def fresh(algorithm: str | None, environment: str | None, overrides: Sequence[str] = ()) -> NewConfig:
@@ -92,18 +97,29 @@ def source_of(name: str) -> str | None:
     return None
 
 
-def write(text: str, path: Path) -> None:
-    """A new file. InputError where there is one, which is never overwritten; DiskError."""
-    place = shown(str(path))
+def write_all(texts: Mapping[Path, str]) -> None:
+    """New files, all or none. InputError where there is one, which is never overwritten; DiskError."""
+    there = [path for path in texts if os.path.lexists(path)]
+    for path, text in () if there else texts.items():
+        _write(path, text)
+    if there:
+        raise _is_there(there[0])
+
+
+def _write(path: Path, text: str) -> None:
     try:
         with open(path, "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError as error:
-        raise InputError(f"{place}: is there already, and is not overwritten; -o FILE writes another") from error
+        raise _is_there(path) from error
     except OSError as error:
         raise refused(path, error) from error
     except ValueError as error:
-        raise InputError(f"{place}: no name of a file") from error
+        raise InputError(f"{shown(str(path))}: no name of a file") from error
+
+
+def _is_there(path: Path) -> InputError:
+    return InputError(f"{shown(str(path))}: is there already, and is not overwritten; -o FILE writes another")
 
 
 def _complete(experiment: Experiment, environment: str, about: Sequence[str], notes: Sequence[str]) -> NewConfig:

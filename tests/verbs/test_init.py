@@ -228,4 +228,4 @@ def test_what_is_missing_or_too_much_is_said(words, message, rltrain):
 
 def test_a_name_that_is_no_file_s_is_an_input_error():
     with pytest.raises(InputError, match="no name of a file"):
-        init.write("x", Path("a\0b"))
+        init.write_all({Path("a\0b"): "x"})

@@ -17,6 +17,7 @@ from rltrain.cli.views import QuietView, view
 from rltrain.envs import describe
 from rltrain.errors import RltrainError
 from rltrain.experiment.config import Experiment
+from rltrain.imports import typed
 from rltrain.run import group as groups
 from rltrain.run.group import SeedGroup
 from rltrain.run.lock import Lock
@@ -145,10 +146,10 @@ def ending(group: SeedGroup, moment: SeedsMoment, stop: Reason | None, quiet: bo
         kinds = {said: moment.count(state) for state, said in ENDS.items()}
         ends = ", ".join(f"{number} {said}" for said, number in kinds.items() if number)
         head = f"stopped by {STOPS[stop]}" if stop else "ended"
-        return [f"{head} after {took}: of {count} seeds {ends}", f"go on with: rltrain resume {group.folder}"]
+        return [f"{head} after {took}: of {count} seeds {ends}", f"go on with: rltrain resume {group.folder}{typed()}"]
     done = f"finished: {asked.spelled(group.seeds)} in {took}"
     if not quiet:
-        return [f"{done}, in {group.folder}", f"next: rltrain eval --checkpoint {group.folder}"]
+        return [f"{done}, in {group.folder}", f"next: rltrain eval --checkpoint {group.folder}{typed()}"]
     found = together(moment.measure, moment.rows)
     score = f", {moment.measure.name} {interval(found, moment.measure.form)}" if found else ""
     return [f"{done}{score}, in {group.folder}"]

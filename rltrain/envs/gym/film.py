@@ -18,6 +18,7 @@ from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.spaces import Actions, Discrete
 
 USUAL_FPS = 30.0  # of an environment that does not say
+LEAST_SIDE = 64  # pixels; each pixel of a smaller picture is drawn as several
 ACTIONS = {  # what the numbers mean, for those whose action space does not say
     "CartPole": ("left", "right"),
     "MountainCar": ("left", "none", "right"),
@@ -51,9 +52,12 @@ def picture(name: str, env: Foreign) -> Array:
     except (ImportError, gymnasium.error.DependencyNotInstalled) as error:
         raise MissingError(f"{name} needs pygame to be drawn: {screen.INSTALL}") from error
     frame = np.asarray(drawn)
+    if frame.dtype.kind == "f" and frame.size and frame.min() >= 0 and frame.max() <= 1:  # NaN is neither
+        frame = (frame * 255).round().astype(np.uint8)
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
         raise InputError(f"environment.id: {name} draws no picture of height, width and 3 colours, but {frame.shape}")
-    return frame
+    times = -(-LEAST_SIDE // max(1, min(frame.shape[:2])))
+    return frame if times == 1 else frame.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def _drawing(settings: EnvironmentConfig) -> Foreign:
