@@ -65,6 +65,8 @@ def running(what: str, folder: Path | None = None) -> Iterator[None]:
         if out_of_memory(error):
             raise
         told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if isinstance(error, SyntaxError):
+            told = f"{type(error).__name__}: {error.msg}"  # as a text it has the place too
         if isinstance(error, SystemExit):
             told = f"it wanted to end the process: sys.exit({error.code!r})"
         raise EnvironmentFault(f"{what}: {in_one_line(told, 200)} ({_place(error, folder)})") from error

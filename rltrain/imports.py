@@ -99,7 +99,12 @@ def is_here(name: str) -> bool:
     if name.startswith(IN_PYTHON):
         return name in _handed
     module = Path(name).stem if is_file(name) else name.partition(":")[0]
-    return name_of(name) in _brought or module in sys.modules
+    return was_brought(name) or module in sys.modules
+
+
+def was_brought(name: str) -> bool:
+    """Whether this very module or file was imported because of `--import` or trust."""
+    return name_of(name) in _brought
 
 
 def require(names: Sequence[str], whose: str) -> None:

@@ -88,7 +88,8 @@ def registers(found: object) -> bool:
 
 
 def of_package(env_id: str, faults: Sequence[str]) -> MissingError | None:
-    """The error for an id of a package or a file that is known by how the id begins. None for any other.
+    """The error for an id of a package or a file that is known by how the id begins. None for any other,
+    and for what was imported already: it has no such id.
 
     faults   what was wrong with packages that might have known it
     """
@@ -102,7 +103,7 @@ def of_package(env_id: str, faults: Sequence[str]) -> MissingError | None:
         here = next((path for path in (f"./{space}.py", f"./{space}/__init__.py") if os.path.isfile(path)), None)
         module = (here or "").removesuffix("/__init__.py") or (space if _is_installed(space) else "")
         known = Known(module, space, ()) if module else None
-    if known is None:
+    if known is None or imports.was_brought(known.module):
         return None
     if not source_files.is_file(known.module) and not _is_installed(known.module):
         more = f"pip install {known.package}, then add --import {known.module}"

@@ -51,14 +51,18 @@ def register_classes(module: ModuleType, before: Mapping[str, Any]) -> bool:
 
 
 def classes(module: ModuleType) -> list[type]:
-    """The environments that a module itself defines, by name; no wrappers, none that is private or abstract."""
+    """The environments that a module or a package defines, by name; no wrappers, none that is private or abstract.
+
+    Of a package those that its `__init__.py` has, wherever in it they are written.
+    """
     import gymnasium
 
     return [
         kind
         for name, kind in inspect.getmembers(module, inspect.isclass)
         if issubclass(kind, gymnasium.Env) and not issubclass(kind, gymnasium.Wrapper)
-        if kind.__module__ == module.__name__ and not name.startswith("_") and not inspect.isabstract(kind)
+        if f"{kind.__module__}.".startswith(f"{module.__name__}.")
+        if not name.startswith("_") and not inspect.isabstract(kind)
     ]
 
 

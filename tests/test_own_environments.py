@@ -149,6 +149,13 @@ def test_a_folder_is_a_package_and_a_module_may_have_a_function(place, monkeypat
     (place / "my_pkg" / "walk.py").write_text(WALK)
     assert imports.bring("./my_pkg").beside.keys() == {"my_pkg/walk.py"}
     assert "Two-v0" in gymnasium.registry
+    (place / "my_own").mkdir()
+    (place / "my_own" / "__init__.py").write_text(
+        "from gymnasium.envs.toy_text import TaxiEnv\nfrom .walk import Walk\n"
+    )
+    (place / "my_own" / "walk.py").write_text(WALK)
+    imports.bring("./my_own")
+    assert [env_id for env_id in gymnasium.registry if env_id.startswith("my_own/")] == ["my_own/Walk"]
     on_path(place)
     (place / "slow_world.py").write_text("import gymnasium\ndef enter():\n    gymnasium.register('Slow-v0', 'x:Y')\n")
     imports.bring("slow_world:enter")
@@ -170,7 +177,7 @@ def test_a_folder_is_a_package_and_a_module_may_have_a_function(place, monkeypat
             EnvironmentFault,
             r"wanted to end the process: sys.exit\(3\) \(ends.py, line 2\)",
         ),
-        ("no_python.py", "def (\n", EnvironmentFault, r"SyntaxError: .*\(no_python.py, line 1\)"),
+        ("no_python.py", "def (\n", EnvironmentFault, r"SyntaxError: [^()]*\(no_python.py, line 1\)$"),
         ("in_need.py", "import a_package_nobody_has\n", MissingError, "needs the module 'a_package_nobody_has'"),
         ("empty.py", "x = 1\n", InputError, "registers no environment with Gymnasium, and defines no class"),
         ("my-env.py", WALK, InputError, "'my-env' is no name of a module"),
@@ -389,6 +396,12 @@ def test_an_unknown_id_says_how_it_is_brought(place, env_id, words):
         envs.describe(EnvironmentConfig(id=env_id))
     assert isinstance(caught.value, NotBroughtError) == ("if you trust it" in words)
     assert not {"minigrid", "my_env"} & set(sys.modules)
+
+
+def test_what_was_imported_and_has_no_such_id_is_not_told_to_be_imported_again(verb, place):
+    code, _, err = verb("check", "--env", "my_env/Wlak", "--import", "./my_env.py")
+    assert code == 4 and "no environment is called 'my_env/Wlak'; did you mean my_env/Walk" in err
+    assert "you may import it" not in err
 
 
 def test_an_id_with_a_colon_is_told_what_to_type():
