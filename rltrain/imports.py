@@ -193,6 +193,11 @@ def hand_over(environment: object, env_id: str | None = None) -> str:
     return name
 
 
+def handed(env_id: str) -> Facts | None:
+    """What is known of the class that a program handed over as this id; None: it did not."""
+    return _handed.get(env_id)
+
+
 def provide(env_id: str) -> None:
     """Register python/NAME, as a program did, where a file that was brought defines the class NAME."""
     for each in _brought.values() if env_id.startswith(IN_PYTHON) else ():

@@ -49,7 +49,7 @@ class Discrete:
         return f"expected {num_envs} actions from 0 to {self.n - 1}, got {action.tolist()}"
 
     def __str__(self) -> str:
-        return f"{self.n} actions"
+        return "1 action" if self.n == 1 else f"{self.n} actions"
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ class MultiDiscrete:
         return f"expected {num_envs} times {len(self.sizes)} choices below {self.sizes}, got {action.tolist()}"
 
     def __str__(self) -> str:
-        return f"{len(self.sizes)} choices at once among {_several(self.sizes)}"
+        choices = "1 choice" if len(self.sizes) == 1 else f"{len(self.sizes)} choices at once"
+        return f"{choices} among {_several(self.sizes)}"
 
 
 @dataclass(frozen=True)

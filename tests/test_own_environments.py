@@ -420,6 +420,17 @@ def walk_of(place):
     return my_env.Walk
 
 
+def test_a_class_of_the_same_name_that_was_handed_over_later_is_not_taken_for_the_runs(place):
+    Walk = walk_of(place)
+    run = rltrain.train(SMALL, environment=Walk, name="first", picture=False)
+    other = type("Walk", (gymnasium.Env,), {"__module__": "elsewhere"})  # whose source is not known
+    imports.hand_over(other)
+    for use in (rltrain.resume, rltrain.evaluate, rltrain.load):
+        with pytest.raises(NotBroughtError, match="first: the Walk that this program handed over is another"):
+            use(run)
+    assert rltrain.evaluate(run, 2, environment=Walk).environment == "python/Walk"
+
+
 def test_a_program_hands_over_a_class_or_a_function_and_goes_on_to_the_byte(place):
     Walk = walk_of(place)
     whole = rltrain.train(SMALL, environment=Walk, name="whole", picture=False)

@@ -63,7 +63,9 @@ def doubts(settings: object, spec: EnvSpec, budget: Mapping[str, int]) -> list[s
     """A line where only the bound of all episodes ends a game that does not end by itself."""
     if spec.max_episode_steps is not None or spec.longest is None:
         return []
+    steps = budget.get("env_steps", spec.longest)
+    more = f": one alone may be more than the budget of {steps:,}" if steps < spec.longest else ""
     return [
         f"environment.max_episode_steps: {spec.id} has none of its own; a game that does not end is cut off after "
-        f"{spec.longest:,} steps (environment.reseed_every)"
+        f"{spec.longest:,} steps (environment.reseed_every){more}"
     ]

@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from rltrain import imports
-from rltrain.imports import Facts
+from rltrain.errors import NotBroughtError
+from rltrain.imports import IN_PYTHON, Facts
 from rltrain.run import facts
 
 
@@ -29,6 +30,18 @@ def require(run: Path) -> None:
     files = {name: then[name].get("file", "") for name in names}
     typed = [files[name] if os.path.isabs(files[name]) and os.path.exists(files[name]) else name for name in names]
     imports.require(typed, f"{run.name}: this run was trained with")
+
+
+def refuse_another_class(run: Path) -> None:
+    """NotBroughtError where a program handed over a class of the name that the run's has, and it is not the run's."""
+    for name, then in of(run).items():
+        now = imports.handed(name)
+        if now is not None and now.get("sha256") != then.get("sha256"):
+            raise NotBroughtError(
+                f"{run.name}: the {name.removeprefix(IN_PYTHON)} that this program handed over is another than the "
+                "run's; say environment= with the class that is meant",
+                [name],
+            )
 
 
 def changes(run: Path, env_id: str) -> list[str]:

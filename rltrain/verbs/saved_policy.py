@@ -87,9 +87,14 @@ def home_of(path: Path) -> Path:
 
 
 def hand_over(path: Path, environment: Callable[..., Any] | None) -> None:
-    """Register a program's own environment, if there is one, as that of a run or of a checkpoint. InputError."""
+    """Register a program's own environment, if there is one, as that of a run or of a checkpoint. InputError.
+
+    NotBroughtError if there is none, and another class of the run's name was handed over for another run.
+    """
     if environment is not None:
         imports.hand_over(environment, load(home_of(path) / folder.MARKER).environment.id)
+    else:
+        needs.refuse_another_class(home_of(path))
 
 
 def experiment_of(path: Path, loaded: Loaded) -> Experiment:
