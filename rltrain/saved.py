@@ -216,7 +216,7 @@ def step_of(saved: Saved, spec: EnvSpec) -> Step:
         discount=saved.array("discount", ANY_FLOAT, each, 0, 1),
         first=saved.array("first", "bool", each),
         last=saved.array("last", "bool", each),
-        mask=_mask_of(saved, (*each, spec.actions.mask_width)) if spec.masked else None,
+        mask=saved.array("mask", "bool", (*each, spec.actions.mask_width)) if spec.masked else None,
         scaled=saved.array("scaled", "float32", each) if spec.scaled else None,
     )
 
@@ -230,11 +230,6 @@ def resumed(env: Env, saved: Saved) -> Step:
     now = step_of(saved.part("now"), env.spec)
     env.load(saved.part("env"))
     return env.go_on_from(now) if isinstance(env, Reopening) else now
-
-
-def _mask_of(saved: Saved, shape: tuple[int, int]) -> Array:
-    """What was possible [N, width]: everything, where an earlier version knew of no masks."""
-    return saved.array("mask", "bool", shape) if "mask" in saved else np.ones(shape, np.bool_)
 
 
 def check_num_envs(saved: Saved, key: str, num_envs: int, axis: int = 0) -> None:

@@ -179,7 +179,7 @@ def test_a_folder_is_a_package_and_a_module_may_have_a_function(place, monkeypat
         ),
         ("no_python.py", "def (\n", EnvironmentFault, r"SyntaxError: [^()]*\(no_python.py, line 1\)$"),
         ("in_need.py", "import a_package_nobody_has\n", MissingError, "needs the module 'a_package_nobody_has'"),
-        ("empty.py", "x = 1\n", InputError, "registers no environment with Gymnasium, and defines no class"),
+        ("hollow.py", "x = 1\n", InputError, "registers no environment with Gymnasium, and defines no class"),
         ("my-env.py", WALK, InputError, "'my-env' is no name of a module"),
         ("json.py", WALK, InputError, "another module that is called json; give this one another name"),
         ("absent.py", None, InputError, "no such file"),

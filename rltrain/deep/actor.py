@@ -43,8 +43,8 @@ class Exploration(NamedTuple):
     @classmethod
     def of(cls, random: Array, saved: Saved, key: str, spec: EnvSpec) -> Exploration:
         """The inverse of saving both; `action` is that of a key. CheckpointError."""
-        shape, held = random.shape, saved[key]
-        if not spec.masked or (isinstance(held, np.ndarray) and held.dtype == np.int64):  # of a version without masks
+        shape = random.shape
+        if not spec.masked:
             return cls(random, saved.array(key, "int64", shape, 0, spec.num_actions - 1))
         return cls(random, saved.array(key, "float64", shape, 0, np.nextafter(1, 0)))
 

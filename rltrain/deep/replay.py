@@ -311,7 +311,7 @@ class Replay:
         saved.fill("discount", self._discount[rows])
         saved.fill("last", self._last[rows])
         saved.fill("age", self._age[rows], 0, self.stack - 1)
-        if self._masked and "mask" in saved:  # earlier versions knew of no masks
+        if self._masked:
             saved.fill("mask", self._mask[rows])
 
 

@@ -168,17 +168,3 @@ def test_a_run_goes_on_to_the_bit_where_it_paused(make: Callable[..., Any]) -> N
         then.replay._rng = first.replay._rng
     for _ in range(4):
         assert str(whole.step()) == str(then.step())
-
-
-def test_a_memory_of_a_version_without_masks_is_read_as_one_where_all_was_possible() -> None:
-    algorithm = dqn(Locked())
-    algorithm.step()
-    state: dict[str, Any] = dict(algorithm.save())
-    state["replay"] = {**state["replay"], "tail": {k: v for k, v in state["replay"]["tail"].items() if k != "mask"}}
-    state["now"] = {key: value for key, value in state["now"].items() if key != "mask"}
-    other = dqn(Locked())
-    other.load(state)
-    rows = np.arange(8)
-    assert not algorithm.replay.masks(rows).all()
-    assert other.replay.masks(rows).all() and other.players.now.mask.all()
-    other.step()

@@ -57,7 +57,8 @@ def offered(tmp_path, monkeypatch, capsys):
         ("rltrain plot deep-1 d", ["deep-1", "deep-2"]),
         ("rltrain train --resume c", ["cart"]),
         ("rltrain resume -f elsewhere ", []),
-        ("rltrain check c", ["cmaes_cartpole", "cart"]),
+        ("rltrain check cmaes_c", ["cmaes_cartpole"]),
+        ("rltrain check car", ["cart"]),
         ("rltrain list c", ["configs"]),
     ],
 )

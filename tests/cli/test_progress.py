@@ -200,14 +200,16 @@ class Interrupting(gymnasium.Env):
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
-        Interrupting.lengths += 2
-        self.left = Interrupting.lengths
+        self.left = 0  # not yet said: an environment that is only described plays no game
         return np.zeros(1, np.float32), {}
 
     def step(self, action):
         Interrupting.steps += 1
         if Interrupting.steps == Interrupting.when:
             os.kill(os.getpid(), signal.SIGINT)
+        if self.left == 0:
+            Interrupting.lengths += 2
+            self.left = Interrupting.lengths
         self.left -= 1
         return np.zeros(1, np.float32), 1.0, self.left == 0, False, {}
 
