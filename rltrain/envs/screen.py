@@ -19,5 +19,5 @@ def keep_quiet() -> None:
     """Before pygame is imported: no greeting on standard output, no sound, no screen where there is none."""
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
-    if not has_screen():
-        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+    if not has_screen():  # where "dummy" stands, highway-env draws nothing
+        os.environ.setdefault("SDL_VIDEODRIVER", "offscreen" if platform.system() == "Linux" else "dummy")
