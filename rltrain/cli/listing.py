@@ -126,7 +126,7 @@ def _show_configs(printer: Console, configs: list[dict[str, str]]) -> None:
     made = [
         Column("name", cells["name"], words=True),
         Column("what it is", cells["summary"], words=True),
-        Column("time", [time or "-" for time in cells["time"]], 1, words=True),
+        Column("time", [time or "-" for time in cells["time"]], words=True),
         Column("algorithm", cells["algorithm"], 3, words=True),
         Column("environment", [environment_name(config["environment"]) for config in configs], 2, words=True),
     ]
