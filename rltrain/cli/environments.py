@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rltrain.cli import columns
-from rltrain.cli.columns import Column
 from rltrain.cli.output import say
 from rltrain.spelling import brief, shown
 
@@ -55,6 +53,9 @@ def newest(environments: Rows) -> Rows:
 
 
 def _show_table(printer: Console, rows: Sequence[Mapping[str, Any]], *keys: str) -> None:
+    from rltrain.cli import columns
+    from rltrain.cli.columns import Column
+
     made = [Column("id", [row["id"] for row in rows], words=True)]
     made += [
         Column(key, [brief(row[key] or "-", LONGEST) for row in rows], need, words=True)
