@@ -102,5 +102,7 @@ def test_every_config_is_valid_and_survives_being_written_out(path: Path, monkey
     monkeypatch.chdir(CONFIGS.parent)  # where models are looked for
     experiment = config.load(path)
     assert config.loads(experiment.to_yaml(), "resolved") == experiment
+    if path.parent.name == "worlds":  # of other packages, and of files that only a person may import: test_worlds
+        return
     spec = envs.describe(experiment.environment, task=experiment.task)
     assert spec.num_envs == experiment.environment.num_envs
