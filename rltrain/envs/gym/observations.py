@@ -57,14 +57,14 @@ class Leaf(NamedTuple):
 
 def observed(name: str, space: Space) -> Observed:
     """How the observations of the environment `name` are seen. InputError if nothing can be learned from them."""
-    leaves = list(_leaves(space))
-    seen = [(leaf, found) for leaf in leaves if (found := _alone(leaf.space)) is not None and 0 not in found.shape]
-    if any(found is not None and 0 in found.shape for found in (_alone(leaf.space) for leaf in leaves)) or not leaves:
+    leaves = [(leaf, _alone(leaf.space)) for leaf in _leaves(space)]
+    seen = [(leaf, found) for leaf, found in leaves if found is not None]
+    if any(0 in found.shape for _, found in seen) or not leaves:
         raise InputError(f"environment.id: {name} has observations {space}, which hold no number to learn from")
-    left_out = tuple(leaf.name for leaf in leaves if _alone(leaf.space) is None)
+    left_out = tuple(leaf.name for leaf, found in leaves if found is None)
     if not seen:
         raise InputError(f"environment.id: {name} has observations {space}, which cannot be made a vector or an image")
-    if leaves[0].way == ():
+    if seen[0][0].way == ():  # neither Dict nor Tuple
         return seen[0][1]
     pictures = any(len(found.shape) == 3 for _, found in seen)
     if pictures and len(seen) == 1:  # what is left is one picture
