@@ -8,10 +8,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from in_process import command
 
 from rltrain import api
-from rltrain.cli import app
-from rltrain.cli.errors import exit_code_of
 from rltrain.errors import InputError
 from rltrain.experiment import catalog, config
 from rltrain.run import folder
@@ -96,12 +95,7 @@ def test_what_a_config_says_of_itself_is_one_short_line():
 
 @pytest.fixture
 def rltrain(elsewhere, capsys):
-    def run(*arguments):
-        code = exit_code_of(lambda: app(list(arguments)))
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return command(capsys)
 
 
 def test_train_check_and_the_door_from_python_take_a_name(rltrain):

@@ -6,10 +6,8 @@ import shutil
 import sys
 
 import pytest
+from in_process import command
 from own_world import CONFIG, WALK, fresh, package_in
-
-from rltrain.cli import app
-from rltrain.cli.errors import exit_code_of
 
 TRAP = "from pathlib import Path\nPath({!r}).write_text('executed')\n"
 VERBS = (["resume", "sent"], ["eval", "sent"], ["watch", "sent", "-o", "a.gif"], ["resume", "sent", "--fork", "new"])
@@ -39,9 +37,8 @@ def place(tmp_path, monkeypatch):
 def verb(place, capsys):
     def run(*words):
         with fresh():
-            code = exit_code_of(lambda: app(list(words)))
-        said = capsys.readouterr()
-        return code, said.out + said.err
+            code, out, err = command(capsys)(*words)
+        return code, out + err
 
     return run
 

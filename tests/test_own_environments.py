@@ -9,12 +9,11 @@ from pathlib import Path
 
 import gymnasium
 import pytest
+from in_process import command
 from own_world import CONFIG, WALK, fresh, package_in
 
 import rltrain
 from rltrain import envs, imports, trust
-from rltrain.cli import app
-from rltrain.cli.errors import exit_code_of
 from rltrain.errors import EnvironmentFault, InputError, MissingError, NotBroughtError
 from rltrain.experiment.config import loads
 from rltrain.experiment.settings import EnvironmentConfig
@@ -48,9 +47,7 @@ def verb(place, capsys):
 
     def run(*words):
         with fresh():
-            code = exit_code_of(lambda: app(list(words)))
-        said = capsys.readouterr()
-        return code, said.out, said.err
+            return command(capsys)(*words)
 
     return run
 

@@ -5,10 +5,9 @@ import json
 import os
 
 import pytest
+from in_process import command
 
 from rltrain.algos import basic
-from rltrain.cli import app
-from rltrain.cli.errors import exit_code_of
 from rltrain.run import disk
 from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.lock import Lock
@@ -26,13 +25,7 @@ def rltrain(tmp_path, monkeypatch, capsys):
     """Runs a verb in a folder with a config; returns the exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "c.yaml").write_text(CONFIG)
-
-    def run(*arguments):
-        code = exit_code_of(lambda: app(list(arguments)))
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return command(capsys)
 
 
 @pytest.fixture

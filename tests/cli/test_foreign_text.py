@@ -12,6 +12,7 @@ import warnings
 
 import gymnasium
 import pytest
+from in_process import command
 
 from rltrain import yaml_subset
 from rltrain.cli import app, views, warned
@@ -57,11 +58,10 @@ def rltrain(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
-        code = exit_code_of(lambda: app(list(arguments)))
-        said = capsys.readouterr()
-        assert controls(said.out + said.err) == set()
-        assert code != 1, said.err
-        return code, said.out, said.err
+        code, out, err = command(capsys)(*arguments)
+        assert controls(out + err) == set()
+        assert code != 1, err
+        return code, out, err
 
     return run
 

@@ -4,11 +4,10 @@ import json
 import re
 
 import pytest
+from in_process import command
 
 from rltrain import envs
 from rltrain.algos import qlearn
-from rltrain.cli import app
-from rltrain.cli.errors import exit_code_of
 from rltrain.core import Hardware
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.rng import Streams
@@ -33,13 +32,7 @@ def rltrain(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
     (tmp_path / "loop.yaml").write_text(LOOP)
     (tmp_path / "dead.yaml").write_text(DEAD)
-
-    def run(*arguments):
-        code = exit_code_of(lambda: app(list(map(str, arguments))))
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return command(capsys)
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
+from in_process import command
 
-from rltrain.cli import app, progress
-from rltrain.cli.errors import exit_code_of
+from rltrain.cli import progress
 from rltrain.cli.output import Output
 from rltrain.cli.progress import FIRST_SECONDS, LINE_SECONDS, Line, Phase, fitted
 from rltrain.progress import Progress
@@ -224,9 +224,7 @@ def run(tmp_path: Path, capsys, monkeypatch):
     def call(*arguments: str, when: int = 10**9) -> tuple[int, str, str]:
         Interrupting.steps = Interrupting.lengths = 0
         Interrupting.when = when
-        code = exit_code_of(lambda: app(list(arguments)))
-        said = capsys.readouterr()
-        return code, said.out, said.err
+        return command(capsys)(*arguments)
 
     assert call("train", "c.yaml", "--name", "r")[0] == 0
     yield call

@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from in_process import command
 from waiting import wait_for
 
-from rltrain.cli import app
-from rltrain.cli.errors import exit_code_of
 from rltrain.run.lock import is_locked
 
 ROOT = Path(__file__).parents[2]
@@ -46,13 +45,7 @@ def place(tmp_path, monkeypatch):
 @pytest.fixture
 def rltrain(place, capsys):
     """Runs a verb; returns the exit code, stdout and stderr."""
-
-    def run(*arguments):
-        code = exit_code_of(lambda: app(list(arguments)))
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return command(capsys)
 
 
 @pytest.fixture

@@ -3,9 +3,8 @@
 import json
 
 import pytest
+from in_process import command
 
-from rltrain.cli import app
-from rltrain.cli.errors import exit_code_of
 from rltrain.run import facts
 from rltrain.run import group as groups
 from rltrain.verbs.seeds.children import Children
@@ -22,12 +21,7 @@ def rltrain(tmp_path, monkeypatch, capsys):
     """Runs a verb in an empty folder with a config and a run `a` of it; returns the exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "c.yaml").write_text(CONFIG)
-
-    def run(*arguments):
-        code = exit_code_of(lambda: app(list(arguments)))
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
+    run = command(capsys)
     run("train", "c.yaml", "--name", "a", "--quiet")
     return run
 

@@ -7,11 +7,11 @@ import subprocess
 import sys
 
 import pytest
+from in_process import command
 from waiting import wait_for
 
 from rltrain import registry
-from rltrain.cli import app, environments
-from rltrain.cli.errors import exit_code_of
+from rltrain.cli import environments
 
 CONFIG = """\
 algorithm: {name: basic, policy: angle}
@@ -31,13 +31,7 @@ def place(tmp_path, monkeypatch):
 @pytest.fixture
 def rltrain(place, capsys):
     """Runs a verb; returns the exit code, stdout and stderr."""
-
-    def run(*arguments):
-        code = exit_code_of(lambda: app(list(arguments)))
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return command(capsys)
 
 
 def test_train_leaves_a_run_and_says_what_to_do_next(rltrain, place):

@@ -10,10 +10,9 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
+from in_process import command
 
 from rltrain import envs
-from rltrain.cli import app
-from rltrain.cli.errors import exit_code_of
 from rltrain.envs.gym import foreign
 from rltrain.errors import DivergedError, EnvironmentFault, InputError
 from rltrain.experiment.settings import EnvironmentConfig
@@ -383,13 +382,7 @@ def test_memory_that_runs_out_and_ctrl_c_are_not_the_environments_fault(error):
 @pytest.fixture
 def rltrain(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        code = exit_code_of(lambda: app(list(arguments)))
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return command(capsys)
 
 
 def config_of(name, algorithm="{name: basic, policy: random}"):

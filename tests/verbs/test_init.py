@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
+from in_process import command
 
 from rltrain import registry
-from rltrain.cli import app
-from rltrain.cli.errors import exit_code_of
 from rltrain.errors import InputError
 from rltrain.experiment import catalog, config, template
 from rltrain.experiment.faults import fields_at
@@ -32,12 +31,7 @@ def place(tmp_path, monkeypatch):
 
 @pytest.fixture
 def rltrain(capsys):
-    def run(*arguments):
-        code = exit_code_of(lambda: app(list(arguments)))
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return command(capsys)
 
 
 def values(experiment):

@@ -3,9 +3,8 @@
 import os
 
 import pytest
+from in_process import command
 
-from rltrain.cli import app
-from rltrain.cli.errors import exit_code_of
 from rltrain.errors import InputError
 from rltrain.experiment import config
 from rltrain.verbs import zoo, zoo_file
@@ -61,12 +60,7 @@ def place(tmp_path, monkeypatch):
 
 @pytest.fixture
 def rltrain(capsys):
-    def run(*arguments):
-        code = exit_code_of(lambda: app(list(arguments)))
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return command(capsys)
 
 
 def translated(place, environment, *overrides):
