@@ -120,9 +120,10 @@ def _able(plugins: Mapping[str, AlgorithmPlugin], specs: Mapping[str, EnvSpec]) 
 
 
 def _fits(plugin: AlgorithmPlugin, spec: EnvSpec) -> bool:
-    """Whether an algorithm can choose the actions of an environment, and see what it shows."""
+    """Whether an algorithm can choose the actions of an environment, see what it shows, and take its rewards."""
     chooses = spec.actions.form in plugin.actions or combined(plugin, spec) is not None
-    return chooses and (plugin.images or not spec.has_image)
+    sees = plugin.images or not spec.has_image
+    return chooses and sees and (plugin.scaled_rewards or not spec.scaled)
 
 
 def _unlearned(spec: EnvSpec) -> str:

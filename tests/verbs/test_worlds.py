@@ -106,5 +106,10 @@ def test_what_can_learn_on_an_environment(name: str, some: set[str], none: set[s
     assert some <= found and not none & found
 
 
+def test_rewards_that_are_normalised_are_learned_by_those_that_take_them() -> None:
+    found = learned_by(kinds.typed("CartPole-v1", wrappers=("NormalizeReward",)))
+    assert found == ["dqn", "pqn", "reinforce"]  # the searches and tables refuse it
+
+
 def test_the_speed_of_a_bare_environment_counts_steps_alone() -> None:
     assert worlds.steps_a_second(kinds.typed("CartPole-v1"), 0.05) > 0
