@@ -39,7 +39,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
     {"envs"},  # a known model may be sampled: the one door between the two rooms
     {"algos"},
     {"run"},
-    {"report"},
+    {"launchers", "report"},
     {"verbs"},
     {"api", "cli"},
     {"__main__"},

@@ -21,8 +21,8 @@ from rltrain.cli.output import Output, complain, console, say, say_json
 from rltrain.cli.run_display import RunDisplay, RunFacts
 from rltrain.cli.screen import ScreenView
 from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts
+from rltrain.launchers.pool import last_words
 from rltrain.spelling import brief, in_one_line, shown
-from rltrain.verbs.seeds.children import Child, last_words
 from rltrain.verbs.seeds.measure import EVALUATION
 from rltrain.verbs.seeds.progress import SeedProgress, SeedRow
 from rltrain.verbs.seeds.train import SeedsMoment
@@ -267,7 +267,7 @@ def test_the_table_of_seeds_and_the_lines_of_their_logs_let_nothing_through(monk
     quiet = io.StringIO()
     views.QuietView(Output(quiet)).show(now)
     assert controls(quiet.getvalue()) == set() and quiet.getvalue().count("\n") == 1
-    said = last_words(Child(1, "failed", 1, ["\x1b[33mWARN: odd\x1b[0m", f"it says {TITLE}"]))
+    said = last_words(1, ["\x1b[33mWARN: odd\x1b[0m", f"it says {TITLE}"])
     assert said == "WARN: odd; it says \\x1b]0;owned\\x07"
 
 

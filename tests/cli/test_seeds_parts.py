@@ -4,6 +4,7 @@ import io
 import json
 import math
 import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -15,8 +16,10 @@ from rltrain.cli.seeds.result import result_lines, solved_line
 from rltrain.cli.views import LogView, QuietView
 from rltrain.errors import InputError, OutOfMemoryError
 from rltrain.experiment import config
+from rltrain.launchers.job import RunJob
+from rltrain.launchers.pool import Member, first_fault, last_words
+from rltrain.run.group import SeedGroup
 from rltrain.verbs.seeds import asked
-from rltrain.verbs.seeds.children import Child, first_fault, last_words
 from rltrain.verbs.seeds.measure import measure_of, results
 from rltrain.verbs.seeds.progress import SeedProgress, SeedRow, last_row, progress
 from rltrain.verbs.seeds.train import SeedsMoment
@@ -279,10 +282,8 @@ def test_only_finished_seeds_are_in_the_mean_and_the_others_are_counted():
     lines = result_lines(now.measure, ROWS)
     assert lines[0] == "last evaluation, 2 seeds; 3 unfinished not counted"
     assert lines[1].startswith("  mean    85   (95 % interval 21.5 to 148.5, Student's t over seeds)")
-    children = {
-        own.seed: Child(own.seed, own.state, code) for own, code in zip(ROWS, (0, 0, None, 6, None), strict=True)
-    }
-    found = results(now.measure, ROWS, children, {own.seed: f"runs/cart/s{own.seed}" for own in ROWS}, 12.0)
+    codes = {own.seed: code for own, code in zip(ROWS, (0, 0, None, 6, None), strict=True)}
+    found = results(now.measure, ROWS, codes, {own.seed: f"runs/cart/s{own.seed}" for own in ROWS}, 12.0)
     json.dumps(found, allow_nan=False)
     assert found["of_finished_seeds"]["mean"] == 85 and found["measure"] == "evaluation"
     assert [own["score"] for own in found["seeds"]] == [90, 80, 10, None, None]
@@ -303,10 +304,15 @@ def test_one_seed_has_a_score_and_no_interval():
     assert lines == ["last evaluation, 1 seed", "  mean    90   (an interval needs two seeds)"]
 
 
+def member(state, code):
+    experiment = config.named("basic", "CartPole-v1")
+    return Member(RunJob(SeedGroup(Path("runs/cart"), (0,)), 0, experiment), state, code)
+
+
 def test_the_exit_code_is_that_of_the_first_seed_that_failed():
     def code_of(*codes, stopping=False):
         states = {None: "waiting", 0: "finished", 143: "stopped", -15: "stopped", 6: "diverged"}
-        return first_fault({n: Child(n, states.get(code, "failed"), code) for n, code in enumerate(codes)}, stopping)
+        return first_fault([member(states.get(code, "failed"), code) for code in codes], stopping)
 
     assert code_of(0, None, 0) == 0
     assert code_of(0, 6, 2) == 6 and code_of(2, 6) == 2
@@ -315,9 +321,9 @@ def test_the_exit_code_is_that_of_the_first_seed_that_failed():
 
 
 def test_last_words_name_the_signal_that_killed():
-    assert last_words(Child(0, "failed", 2, ["c.yaml: no such key"])) == "c.yaml: no such key"
-    assert "killed by SIGKILL; perhaps because memory ran out" in last_words(Child(0, "failed", -9))
-    assert last_words(Child(0, "failed", 1)) == "it said nothing"
+    assert last_words(2, ["c.yaml: no such key"]) == "c.yaml: no such key"
+    assert "killed by SIGKILL; perhaps because memory ran out" in last_words(-9, [])
+    assert last_words(1, []) == "it said nothing"
 
 
 def test_until_the_first_evaluation_training_games_tell():

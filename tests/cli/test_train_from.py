@@ -5,9 +5,9 @@ import json
 import pytest
 from in_process import command
 
+from rltrain.launchers.job import RunJob
 from rltrain.run import facts
 from rltrain.run import group as groups
-from rltrain.verbs.seeds.children import Children
 
 CONFIG = """\
 algorithm: {name: search, batch: 4, games: 1, recheck: 2}
@@ -76,7 +76,7 @@ def test_the_processes_of_several_seeds_are_told_the_checkpoint_itself(rltrain, 
     start = tmp_path / "runs/a/checkpoints/ckpt-000000000008"
     experiment = groups.load(tmp_path / "c.yaml")
     made = groups.create(experiment, [0, 1], tmp_path / "runs", "g", "", start)
-    command = Children(made, experiment, made.seeds, 1).command(0)
+    command = RunJob(made, 0, experiment).words()
     assert command[command.index("--from") + 1] == str(start)
 
 

@@ -18,12 +18,12 @@ from rltrain.envs import describe
 from rltrain.errors import RltrainError
 from rltrain.experiment.config import Experiment
 from rltrain.imports import typed
+from rltrain.launchers.pool import Pool, first_fault, last_words
 from rltrain.run import group as groups
 from rltrain.run.group import SeedGroup
 from rltrain.run.lock import Lock
 from rltrain.verbs import saved_policy
 from rltrain.verbs.seeds import asked
-from rltrain.verbs.seeds.children import Children, first_fault, last_words
 from rltrain.verbs.seeds.measure import measure_of, together
 from rltrain.verbs.seeds.progress import SeedRow, progress
 from rltrain.verbs.seeds.train import SeedsMoment, SeedsTraining, unfinished
@@ -86,12 +86,12 @@ def drive(group: SeedGroup, experiment: Experiment, due: Sequence[int], jobs: in
     from rltrain.cli.signals import stopping
 
     training = SeedsTraining(group, experiment, due, jobs)
-    children = training.children
+    pool = training.pool
     facts = _facts(group, experiment, jobs, len(due))
     note = "" if quiet else discounts_apart(experiment, describe(experiment.environment, task=experiment.task))
     if note:
         say(note)
-    with keeping_crashes(group.folder), Lock(group.folder), children.pausing():
+    with keeping_crashes(group.folder), Lock(group.folder), pool.pausing():
         with stopping(training.request_stop) as signalled:
             stream = Output(sys.stdout)
             shown = QuietView(stream) if quiet else view(SeedsDisplay(facts), stream)
@@ -101,8 +101,8 @@ def drive(group: SeedGroup, experiment: Experiment, due: Sequence[int], jobs: in
             finally:
                 shown.close()
         moment = training.moment()
-        code = signalled.exit_code or first_fault(children.all, children.stopping)
-        for line in faults(children):
+        code = signalled.exit_code or first_fault(pool.members, pool.stopping)
+        for line in faults(pool):
             complain(line)
         if not training.finish(moment):
             complain(f"no run has begun, so {group.folder} was removed")
@@ -130,12 +130,13 @@ def picture(training: SeedsTraining) -> str:
         return f"no curve: {error}"
 
 
-def faults(children: Children) -> list[str]:
+def faults(pool: Pool) -> list[str]:
     """What went wrong: a line for each reason, with the seeds that gave it."""
     reasons: dict[tuple[str, str], list[int]] = {}
-    for child in children.all.values():
-        if child.state in ("failed", "diverged"):
-            reasons.setdefault((f"{child.state} (exit code {child.code})", last_words(child)), []).append(child.seed)
+    for member in pool.members:
+        if member.state in ("failed", "diverged"):
+            reason = (f"{member.state} (exit code {member.code})", last_words(member.code, member.said))
+            reasons.setdefault(reason, []).append(member.job.seed)
     return [f"{asked.spelled(seeds)} {ended}: {why}" for (ended, why), seeds in reasons.items()]
 
 

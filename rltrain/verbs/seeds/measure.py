@@ -15,7 +15,6 @@ from typing import Any
 from rltrain import words
 from rltrain.run.across_seeds import Across, across
 from rltrain.verbs import metrics
-from rltrain.verbs.seeds.children import Child
 from rltrain.verbs.seeds.progress import SeedProgress, SeedRow
 
 
@@ -62,9 +61,13 @@ def together(measure: Measure, rows: Sequence[SeedRow], unfinished_too: bool = F
 
 
 def results(
-    measure: Measure, rows: Sequence[SeedRow], children: Mapping[int, Child], folders: Mapping[int, str], seconds: float
+    measure: Measure,
+    rows: Sequence[SeedRow],
+    codes: Mapping[int, int | None],
+    folders: Mapping[int, str],
+    seconds: float,
 ) -> dict[str, Any]:
-    """What seeds.json holds: each seed, and all together."""
+    """What seeds.json holds: each seed, and all together. `codes`: of the processes of this session, by seed."""
     found = together(measure, rows)
     return {
         "measure": measure.metric or "evaluation",
@@ -75,7 +78,7 @@ def results(
                 "seed": row.seed,
                 "run": folders[row.seed],
                 "state": row.state,
-                "exit_code": children[row.seed].code,
+                "exit_code": codes.get(row.seed),
                 "counters": dict(row.progress.counters),
                 "score": measure.of(row.progress),
                 "best": row.progress.best,

@@ -6,12 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from rltrain.launchers.job import RunState
 from rltrain.plain_files import as_number, is_count, last_json_line
 from rltrain.run import unverified
-
-SeedState = Literal["waiting", "running", "finished", "stopped", "diverged", "failed"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class SeedRow:
     """One seed at one moment."""
 
     seed: int
-    state: SeedState
+    state: RunState
     progress: SeedProgress
 
 

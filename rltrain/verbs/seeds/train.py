@@ -11,6 +11,10 @@ from typing import Literal
 
 from rltrain.errors import RltrainError
 from rltrain.experiment.config import Experiment, parse_duration
+from rltrain.launchers.contract import Launcher
+from rltrain.launchers.job import RunJob
+from rltrain.launchers.local import Local
+from rltrain.launchers.pool import Pool
 from rltrain.report import curve
 from rltrain.run import needs
 from rltrain.run.group import SeedGroup
@@ -18,7 +22,6 @@ from rltrain.run.lock import Lock
 from rltrain.verbs.plot import plot
 from rltrain.verbs.seeds import asked
 from rltrain.verbs.seeds.asked import share_of
-from rltrain.verbs.seeds.children import Children
 from rltrain.verbs.seeds.measure import Measure, measure_of, results
 from rltrain.verbs.seeds.progress import SeedProgress, SeedRow, progress
 
@@ -57,9 +60,16 @@ class SeedsMoment:
 class SeedsTraining:
     """The seeds that are `due` at work, at most `jobs` at once: `moments` looks after them, `finish` comes last."""
 
-    def __init__(self, group: SeedGroup, experiment: Experiment, due: Sequence[int], jobs: int) -> None:
+    def __init__(
+        self,
+        group: SeedGroup,
+        experiment: Experiment,
+        due: Sequence[int],
+        jobs: int,
+        launcher: Launcher | None = None,  # None: processes of this machine
+    ) -> None:
         self._group, self.due = group, due
-        self.children = Children(group, experiment, due, jobs)
+        self.pool = Pool(launcher or Local(), [RunJob(group, seed, experiment) for seed in due], jobs)
         self._begun = time.monotonic()
         limit = experiment.run.max_wall
         self._limit = None if limit is None else parse_duration(limit)
@@ -75,21 +85,21 @@ class SeedsTraining:
         """Keep them going until nobody runs and nobody has to; yields now and then how they stand."""
         looked = -READ_SECONDS
         while True:
-            news = self.children.tend()
-            for child, _ in news:
-                self._known.pop(child.seed, None)
-            warnings = [f"seed {child.seed}: {text}" for child, said in news for text in said]
+            news = self.pool.tend()
+            for member, _ in news:
+                self._known.pop(member.job.seed, None)
+            warnings = [f"seed {member.job.seed}: {text}" for member, said in news for text in said]
             if news or time.monotonic() - looked >= READ_SECONDS:
                 looked = time.monotonic()
                 yield self.moment(bool(news), warnings)
-            if not self.children.busy:
+            if not self.pool.busy:
                 return
             if self._limit is not None and self._is_time_up(self._limit):
                 self.stop = self.stop or "wall"
-            if self.children.out_of_time:
+            if self.pool.out_of_time:
                 self.stop = self.stop or "wall"
             if self.stop:
-                self.children.stop()
+                self.pool.stop()
             time.sleep(TICK_SECONDS)
 
     def _is_time_up(self, limit: int) -> bool:
@@ -103,11 +113,13 @@ class SeedsTraining:
     def moment(self, urgent: bool = False, warnings: Sequence[str] = ()) -> SeedsMoment:
         """How all seeds stand now. Those that do not run are read once."""
         rows = []
-        for seed, child in self.children.all.items():
-            if child.live or seed not in self._known:
+        at_work = {member.job.seed: member for member in self.pool.members}
+        for seed in self._group.seeds:
+            member = at_work.get(seed)
+            if seed not in self._known or (member is not None and member.live):
                 self._known[seed] = progress(self._group.member(seed))
-            rows.append(SeedRow(seed, child.state, self._known[seed]))
-        note = "stopping: each run saves" if self.stop and self.children.busy else ""
+            rows.append(SeedRow(seed, "finished" if member is None else member.state, self._known[seed]))
+        note = "stopping: each run saves" if self.stop and self.pool.busy else ""
         return SeedsMoment(rows, time.monotonic() - self._begun, measure_of(rows), note, urgent, warnings)
 
     def finish(self, moment: SeedsMoment) -> bool:
@@ -117,8 +129,9 @@ class SeedsTraining:
         if not any(self._group.begun(seed) for seed in self._group.seeds):
             self._group.remove()
             return False
+        codes = {member.job.seed: member.code for member in self.pool.members}
         folders = {seed: str(self._group.member(seed)) for seed in self._group.seeds}
-        self._group.write_results(results(moment.measure, moment.rows, self.children.all, folders, moment.seconds))
+        self._group.write_results(results(moment.measure, moment.rows, codes, folders, moment.seconds))
         return True
 
     def draw(self) -> str:
