@@ -16,7 +16,7 @@ from rltrain.experiment import catalog, config
 from rltrain.run import folder
 
 ROOT = Path(__file__).parent.parent
-CONFIGS = [path for path in sorted((ROOT / "configs").rglob("*.yaml")) if path.parent.name != "mdp"]
+CONFIGS = [path for path in sorted((ROOT / "configs").rglob("*.yaml")) if path.parent.name not in ("mdp", "sweeps")]
 MODEL = "discount: 0.5\nstates:\n  a: {go: a reward 1}\n"
 ON_MODEL = "algorithm: td\nenvironment: model.yaml\n"
 

@@ -20,6 +20,13 @@ def configs(incomplete: str) -> list[str]:
     return _beginning(incomplete, [*_files(incomplete), *catalog.names()])
 
 
+def sweeps(incomplete: str) -> list[str]:
+    """Files of sweeps and folders from here, and the names of the sweeps that come with rltrain."""
+    from rltrain.experiment import catalog
+
+    return _beginning(incomplete, [*_files(incomplete), *catalog.sweeps()])
+
+
 def algorithms(incomplete: str) -> list[str]:
     """The algorithms that are installed."""
     from rltrain import registry

@@ -58,6 +58,7 @@ def listing(sections: list[Section], runs_dir: Path) -> dict[str, list[Any]]:
         report["algorithms"] = found.algorithms()
     if Section.configs in sections:
         report["configs"] = [asdict(entry) for entry in catalog.entries()]
+        report["sweeps"] = [asdict(catalog.entry(name)) for name in catalog.sweeps()]
     if Section.environments in sections:
         from rltrain.verbs.environments import environments
 
@@ -76,10 +77,12 @@ def show(report: dict[str, list[Any]], runs_dir: Path, every: bool = False) -> N
         say("algorithms")
         _show_algorithms(printer, report["algorithms"])
     if "configs" in report:
-        if len(report) > 1:
+        if "algorithms" in report:
             say()
         say("configs that come with rltrain, for rltrain train NAME; times are those of two cores")
         _show_configs(printer, report["configs"])
+        say("\nsweeps that come with rltrain, for rltrain sweep NAME")
+        _show_configs(printer, report["sweeps"])
     if "environments" in report:
         if len(report) > 1:
             say()

@@ -1,7 +1,8 @@
 """The configs that come with rltrain, and how a config is found by its name.
 
 They lie in `configs/` of the repository, to which `rltrain/configs` links, so that the files are in the package too:
-of a checkout and of a wheel, which holds copies. `mdp/` has the models that they name; every other YAML is a config.
+of a checkout and of a wheel, which holds copies. `mdp/` has the models that they name, `sweeps/` what sweeps try of
+them; every other YAML is a config.
 Beside a config may lie files of Python that it needs; like any other, they are imported by a person alone.
 The comment at its head begins with a line that says what it does; `# Time: ...` says how long it takes two cores.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -21,7 +22,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 _LINK = _PACKAGE / "configs"
 HOME = _LINK if _LINK.is_dir() else _PACKAGE.parent / "configs"  # of a checkout whose links were lost on the way
 HERE = (Path(), Path("configs"))  # where one's own are looked for, from where one stands
-MODELS = "mdp"
+MODELS, SWEEPS = "mdp", "sweeps"
 NAME = re.compile(r"[\w-]+(/[\w-]+)*")  # of a config, without its ending: "book/qlearn"
 
 
@@ -40,7 +41,12 @@ class CatalogEntry:
 def names() -> list[str]:
     """The names of the configs that come with rltrain, sorted: `dqn_cartpole`, `book/qlearn`."""
     files = [file.relative_to(HOME).with_suffix("") for file in HOME.glob("**/*.yaml")]
-    return sorted(file.as_posix() for file in files if file.parts[0] != MODELS)
+    return sorted(file.as_posix() for file in files if file.parts[0] not in (MODELS, SWEEPS))
+
+
+def sweeps() -> list[str]:
+    """The names of the sweeps that come with rltrain, sorted: `sweeps/cartpole`."""
+    return sorted(file.relative_to(HOME).with_suffix("").as_posix() for file in (HOME / SWEEPS).glob("*.yaml"))
 
 
 def find(path: Path) -> Path:
@@ -73,15 +79,17 @@ def tuned(algorithm: str, environment: str) -> list[str]:
 
 
 def entry(name: str) -> CatalogEntry:
-    """What the config of this name says of itself."""
+    """What the config of this name says of itself; of a sweep, with the algorithm and environment of its config."""
     text = (HOME / f"{name}.yaml").read_text(encoding="utf-8")
     head = [line.removeprefix("#").strip() for line in re.match(r"(?:#.*\n)*", text)[0].splitlines()]  # type: ignore[index]  # it matches
+    time = next((line.removeprefix("Time:").strip().rstrip(".") for line in head if line.startswith("Time:")), "")
     tree: dict[str, Any] = read(text).value
+    if "sweep" in tree:
+        return replace(entry(tree["sweep"]["config"]), name=name, summary=head[0].rstrip("."), time=time)
     world = tree["environment"]
     needs = world.get("needs", ()) if isinstance(world, dict) else ()
     algorithm, environment = (
         block[key] if isinstance(block := tree[part], dict) else block
         for part, key in (("algorithm", "name"), ("environment", "id"))
     )
-    time = next((line.removeprefix("Time:").strip().rstrip(".") for line in head if line.startswith("Time:")), "")
     return CatalogEntry(name, head[0].rstrip("."), algorithm, str(environment), time, tuple(needs))

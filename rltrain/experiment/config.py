@@ -29,7 +29,7 @@ from rltrain.experiment.settings import (
     SaveConfig,
     parse_duration,
 )
-from rltrain.spelling import described, did_you_mean, nearest
+from rltrain.spelling import described, did_you_mean, nearest, shown
 from rltrain.yaml_subset import flow, write
 
 __all__ = [
@@ -112,9 +112,11 @@ def named(algorithm: str, environment: str, overrides: Sequence[str] = ()) -> Ex
 
 def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
     """The experiment in a text; `source` is what errors call it."""
-    draft = Draft(text, source, _SHORTHAND)
+    draft = Draft(text, source, _BLOCKS, _SHORTHAND)
     for override in overrides:
         draft.override(override)
+    if "sweep" in draft.tree and not draft.tree.keys() & set(_BLOCKS):
+        raise InputError(f"{shown(source)}: a sweep, of many configs; type: rltrain sweep {shown(source)}")
     blocks = {name: _block(draft, name) for name in _BLOCKS}
     name = blocks["algorithm"].pop("name", None)
     plugin = _plugin(draft, name)

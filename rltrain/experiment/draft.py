@@ -6,7 +6,7 @@ Faults are gathered, so that a person sees all of them at once, one a line:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -29,11 +29,15 @@ class Draft:
 
     text        YAML, whose faults are noted
     source      what messages call it
+    blocks      their names
     shorthand   {block: key}: the key that a bare word in the place of the block stands for
+    flat        a block whose keys are dotted themselves, such as `algorithm.gamma`
     """
 
-    def __init__(self, text: str, source: str, shorthand: Mapping[str, str]) -> None:
-        self.shorthand = shorthand
+    def __init__(
+        self, text: str, source: str, blocks: Sequence[str], shorthand: Mapping[str, str], flat: str | None = None
+    ) -> None:
+        self.shorthand, self.flat = shorthand, flat
         self.tree: dict[str, Any] = {}
         self.places: dict[KeyPath, Place] = {}
         self.faults: list[tuple[int, str]] = []
@@ -48,18 +52,21 @@ class Draft:
         if isinstance(document.value, dict):
             self.tree = document.value
         elif not document.faults:
-            self.fault((), "empty" if document.value is None else f"expected the blocks {', '.join(shorthand)}, run")
+            self.fault((), "empty" if document.value is None else f"expected the blocks {', '.join(blocks)}")
         for block, key in shorthand.items():
             if isinstance(self.tree.get(block), str):
                 self.tree[block] = {key: self.tree[block]}
 
-    def override(self, text: str) -> None:
-        """Apply `key.sub=value`; the value is YAML. Settings beside it stay; a block as a value replaces the block."""
+    def override(self, text: str, typed: str | None = None) -> None:
+        """Apply `key.sub=value`; the value is YAML. Settings beside it stay; a block as a value replaces the block.
+
+        `typed` is what messages show in its place: the word of the command line that it came from.
+        """
         key, equals, written = text.partition("=")
-        path: KeyPath = tuple(key.split("."))
+        path = self._path(key)
         self._overrides += 1
         order = MAX_BYTES + self._overrides  # after every line
-        place = Place(order, f"command line: {shown(text)}", key)
+        place = Place(order, f"command line: {shown(text if typed is None else typed)}", key)
         if not equals or "" in path or len(path) > MAX_DEPTH:
             return self._fault((), place, "expected key.sub=value", hides=False)
         document = read(written)
@@ -80,6 +87,16 @@ class Draft:
         for old in [old for old in self.places if old[: len(path)] == path]:
             del self.places[old]
         self.places |= {path + inner: place for inner in ((), *document.lines)}
+
+    def _path(self, key: str) -> KeyPath:
+        """Where a dotted key belongs. In the flat block it is one key, or a setting of one that is there already."""
+        block, *rest = key.split(".")
+        if block != self.flat or not rest:
+            return (block, *rest)
+        there = self.tree.get(block)
+        *outer, last = rest
+        inside = isinstance(there, dict) and isinstance(there.get(".".join(outer)), dict)
+        return (block, ".".join(outer), last) if inside else (block, ".".join(rest))
 
     def where(self, path: KeyPath) -> Place:
         """Where this value was written, or else the block that it belongs in."""

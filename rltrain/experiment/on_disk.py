@@ -39,7 +39,9 @@ def _near_file(path: Path) -> str:
     """`; did you mean 'configs/dqn_cartpole.yaml'?`, by the name alone; rltrain's own last."""
     files = [file for folder in (path.parent, Path("configs")) for file in sorted(folder.glob("*.y*ml"))]
     files += sorted(Path("configs").glob("*/*.y*ml"))
-    own = sorted(catalog.names(), key=lambda name: name.count("/"))  # of one name in two folders the plain one
+    own = sorted(
+        [*catalog.names(), *catalog.sweeps()], key=lambda name: name.count("/")
+    )  # of one name in two folders the plain one
     by_name = {PurePath(name).name: name for name in reversed(own)}
     by_name |= {file.stem: str(file) for file in reversed(files)}  # the path's own folder comes first
     found = nearest(path.stem, by_name)

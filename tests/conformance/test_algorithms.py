@@ -19,7 +19,8 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 BOOK = CONFIGS / "mdp" / "book.yaml"
-EXPERIMENTS = [path for path in sorted(CONFIGS.rglob("*.yaml")) if path.parent.name != "mdp"]  # those are models
+NO_CONFIGS = ("mdp", "sweeps")  # models, and what is tried of configs
+EXPERIMENTS = [path for path in sorted(CONFIGS.rglob("*.yaml")) if path.parent.name not in NO_CONFIGS]
 WORLDS = {"env": "CartPole-v1", "tabular": str(BOOK), "mdp": str(BOOK)}
 DRAWING = [name for name in PLUGINS if PLUGINS[name].task != "mdp"]  # a sweep draws nothing
 

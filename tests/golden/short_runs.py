@@ -22,7 +22,7 @@ from rltrain.run.machine import facts
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = Path(__file__).resolve().parent / "runs"
-NO_RUNS = ("mdp", "worlds")  # models; and what needs packages, which tests/test_worlds.py runs
+NO_RUNS = ("mdp", "sweeps", "worlds")  # models; many runs; and what needs packages, which tests/test_worlds.py runs
 CONFIGS = [path for path in sorted((ROOT / "configs").rglob("*.yaml")) if path.parent.name not in NO_RUNS]
 OTHER_BYTES = (  # of a run folder: they hold times and versions, are the state, or grow with every new setting
     "checkpoints",
