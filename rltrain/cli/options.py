@@ -43,6 +43,16 @@ QuietFlag = Annotated[bool, typer.Option("-q", "--quiet", help="Only warnings an
 Jobs = Annotated[
     int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Of several seeds, how many at once.")
 ]
+LauncherName = Annotated[
+    str | None,
+    typer.Option("--launcher", metavar="NAME", help="Where the runs of several seeds run: local, this machine."),
+]
+Slurm = Annotated[
+    str | None,
+    typer.Option(
+        "--slurm", metavar="KEY=VALUE,...", help="Of each job of --launcher slurm: partition=gpu,time=4h,mem=8G."
+    ),
+]
 WithInput = Annotated[bool, typer.Option("--stop-with-input", hidden=True, help="Stop when standard input ends.")]
 ProgressFlag = Annotated[bool, typer.Option("-P", "--progress", hidden=True, help="Taken, and done in any case.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]

@@ -11,9 +11,22 @@ import typer
 from rltrain.cli import complete, signals
 from rltrain.cli.drive import command_line, drive
 from rltrain.cli.errors import keeping_crashes
-from rltrain.cli.options import Imports, Jobs, MaxWall, Overrides, ProgressFlag, QuietFlag, RunsDir, Steps, WithInput
+from rltrain.cli.options import (
+    Imports,
+    Jobs,
+    LauncherName,
+    MaxWall,
+    Overrides,
+    ProgressFlag,
+    QuietFlag,
+    RunsDir,
+    Slurm,
+    Steps,
+    WithInput,
+)
 from rltrain.cli.overrides import as_overrides
 from rltrain.errors import InputError
+from rltrain.launchers.choose import LOCAL, LauncherChoice, choose
 
 
 def resume_command(
@@ -24,6 +37,8 @@ def resume_command(
     imports: Imports = None,
     max_wall: MaxWall = None,
     jobs: Jobs = None,
+    launcher: LauncherName = None,
+    slurm: Slurm = None,
     fork: Annotated[
         str | None, typer.Option(metavar="NAME", help="Go on in a new run of this name, where any setting may change.")
     ] = None,
@@ -39,12 +54,17 @@ def resume_command(
     if stop_with_input:
         signals.stop_with_input()
     flags = as_overrides(total_timesteps, None, None, None, max_wall)
+    where = choose(launcher, slurm)
     if fork is not None:
         if new_episodes:
             raise InputError(f"--new-episodes: resume {run} without --fork first, or the new run with it")
+        if where.elsewhere:
+            raise InputError(f"--launcher {launcher}: it is for the runs of several seeds; leave it out with --fork")
         raise typer.Exit(fork_run(run, fork, [*(overrides or []), *flags], runs_dir=runs_dir, quiet=quiet, jobs=jobs))
     settings = [*(overrides or []), *flags]
-    raise typer.Exit(go_on(run, settings, runs_dir=runs_dir, quiet=quiet, jobs=jobs, new_episodes=new_episodes))
+    raise typer.Exit(
+        go_on(run, settings, runs_dir=runs_dir, quiet=quiet, jobs=jobs, where=where, new_episodes=new_episodes)
+    )
 
 
 def go_on(
@@ -54,6 +74,7 @@ def go_on(
     runs_dir: Path,
     quiet: bool,
     jobs: int | None,
+    where: LauncherChoice = LOCAL,
     new_episodes: bool = False,
 ) -> int:
     """Go on with a run, or with the runs of several seeds that lie together. Returns the exit code."""
@@ -65,9 +86,11 @@ def go_on(
             raise InputError(f"--new-episodes: it is for one run; name one of {run}, such as {run}/s0")
         from rltrain.cli.seeds.verb import resume_seeds
 
-        return resume_seeds(found, overrides, jobs=jobs, quiet=quiet)
+        return resume_seeds(found, overrides, jobs=jobs, where=where, quiet=quiet)
     if jobs is not None:
         raise InputError(f"--jobs {jobs}: {run} is one run; it is for those of several seeds (train --seeds)")
+    if where.elsewhere:
+        raise InputError(f"--launcher {where.name}: {run} is one run; it is for those of several seeds (train --seeds)")
     return resume_run(run, overrides, runs_dir=runs_dir, quiet=quiet, new_episodes=new_episodes)
 
 

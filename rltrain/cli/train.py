@@ -13,11 +13,24 @@ import typer
 
 from rltrain.cli import complete, signals
 from rltrain.cli.drive import command_line, drive
-from rltrain.cli.options import Imports, Jobs, MaxWall, Overrides, ProgressFlag, QuietFlag, RunsDir, Steps, WithInput
+from rltrain.cli.options import (
+    Imports,
+    Jobs,
+    LauncherName,
+    MaxWall,
+    Overrides,
+    ProgressFlag,
+    QuietFlag,
+    RunsDir,
+    Slurm,
+    Steps,
+    WithInput,
+)
 from rltrain.cli.output import say
 from rltrain.cli.overrides import as_overrides, sorted_out
 from rltrain.cli.resume import go_on
 from rltrain.errors import InputError
+from rltrain.launchers.choose import choose
 
 if TYPE_CHECKING:
     from rltrain.experiment.config import Experiment
@@ -43,6 +56,8 @@ def train_command(
         typer.Option(metavar="N|LIST", help="A run for each of several seeds, side by side: 5, or 3,7,9, or 0-4."),
     ] = None,
     jobs: Jobs = None,
+    launcher: LauncherName = None,
+    slurm: Slurm = None,
     device: Annotated[str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = None,
     runs_dir: RunsDir = Path("runs"),
     imports: Imports = None,
@@ -86,6 +101,7 @@ def train_command(
     """Train what a config file describes. Ctrl-C saves and stops; `rltrain resume` goes on, to the bit."""
     if stop_with_input:
         signals.stop_with_input()
+    where = choose(launcher, slurm)
     words = [*([] if config is None else [config]), *(overrides or [])]
     config, given = sorted_out(words, params or [])
     settings = [*given, *as_overrides(total_timesteps, env, seed, device, max_wall)]
@@ -105,7 +121,7 @@ def train_command(
             raise InputError(f"--from {start}: is for new runs; leave it out, or give a config in place of --resume")
         if seeds is not None:
             raise InputError(f"--resume {resume}: leave out --seeds; all seeds of {resume} that are not done go on")
-        raise typer.Exit(go_on(resume, settings, runs_dir=runs_dir, quiet=quiet, jobs=jobs))
+        raise typer.Exit(go_on(resume, settings, runs_dir=runs_dir, quiet=quiet, jobs=jobs, where=where))
     if total_timesteps is not None:  # in place of the file's budget, not beside it
         settings = ["run.budget=null", *settings]
     experiment, note = _experiment(config, algo, env, settings)
@@ -120,6 +136,7 @@ def train_command(
                 runs_dir=runs_dir,
                 name=name,
                 jobs=jobs,
+                where=where,
                 quiet=quiet,
                 dry_run=dry_run,
                 start=start,
@@ -128,6 +145,8 @@ def train_command(
         )
     if jobs is not None:
         raise InputError(f"--jobs {jobs}: says how many of several seeds run at once, so it needs --seeds")
+    if launcher is not None:
+        raise InputError(f"--launcher {launcher}: says where the runs of several seeds run, so it needs --seeds")
     if dry_run:
         say(f"# {note}\n{experiment.to_yaml()}".removeprefix("# \n").rstrip("\n"))
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,7 @@ from rltrain.envs import describe
 from rltrain.errors import RltrainError
 from rltrain.experiment.config import Experiment
 from rltrain.imports import typed
+from rltrain.launchers.choose import LOCAL, LauncherChoice
 from rltrain.launchers.pool import Pool, first_fault, last_words
 from rltrain.run import group as groups
 from rltrain.run.group import SeedGroup
@@ -48,6 +50,7 @@ def train_seeds(
     runs_dir: Path,
     name: str | None = None,
     jobs: int | None = None,
+    where: LauncherChoice = LOCAL,
     quiet: bool = False,
     dry_run: bool = False,
     start: str | None = None,
@@ -65,33 +68,41 @@ def train_seeds(
         say(f"# {len(wanted)} runs of this, with {asked.spelled(wanted)}")
         say(experiment.to_yaml().rstrip("\n"))
         return 0
-    at_once = asked.jobs_for(experiment, len(wanted), jobs)
+    at_once = asked.jobs_for(experiment, len(wanted), jobs, where=where)
     origin = None if start is None else saved_policy.read(start, runs_dir, last).path
     group = groups.create(experiment, wanted, runs_dir, name, shlex.join(["rltrain", *sys.argv[1:]]), origin)
-    return drive(group, experiment, wanted, at_once, quiet)
+    return drive(group, experiment, wanted, at_once, where, quiet)
 
 
 def resume_seeds(
-    group: SeedGroup, overrides: Sequence[str] = (), *, jobs: int | None = None, quiet: bool = False
+    group: SeedGroup,
+    overrides: Sequence[str] = (),
+    *,
+    jobs: int | None = None,
+    where: LauncherChoice = LOCAL,
+    quiet: bool = False,
 ) -> int:
     """Go on with every seed that is not at its end, which overrides may have moved. Returns the exit code."""
-    experiment, due, at_once = unfinished(group, overrides, jobs)
+    experiment, due, at_once = unfinished(group, overrides, jobs, where)
     if not due:
         return _nothing_to_do(group, experiment, quiet)
-    return drive(group, experiment, due, at_once, quiet)
+    return drive(group, experiment, due, at_once, where, quiet)
 
 
-def drive(group: SeedGroup, experiment: Experiment, due: Sequence[int], jobs: int, quiet: bool) -> int:
+def drive(
+    group: SeedGroup, experiment: Experiment, due: Sequence[int], jobs: int, where: LauncherChoice, quiet: bool
+) -> int:
     """Run the seeds that are due to their ends or to the first signal, and show them."""
     from rltrain.cli.signals import stopping
 
-    training = SeedsTraining(group, experiment, due, jobs)
+    launcher = where.launcher(group.folder, asked.needs_of(experiment))
+    training = SeedsTraining(group, experiment, due, jobs, launcher)
     pool = training.pool
     facts = _facts(group, experiment, jobs, len(due))
     note = "" if quiet else discounts_apart(experiment, describe(experiment.environment, task=experiment.task))
     if note:
         say(note)
-    with keeping_crashes(group.folder), Lock(group.folder), pool.pausing():
+    with keeping_crashes(group.folder), Lock(group.folder), closing(launcher), pool.pausing():
         with stopping(training.request_stop) as signalled:
             stream = Output(sys.stdout)
             shown = QuietView(stream) if quiet else view(SeedsDisplay(facts), stream)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from rltrain import words
+from rltrain import envs, words
 from rltrain.errors import InputError, OutOfMemoryError
 from rltrain.experiment.config import Experiment
+from rltrain.launchers.choose import LOCAL, LauncherChoice, Needs
 from rltrain.run import machine
 from rltrain.run.group import MOST_SEEDS
-from rltrain.verbs.cost import available_bytes, memory_bytes, refuse_what_does_not_fit
+from rltrain.verbs.cost import available_bytes, costs, memory_bytes, refuse_what_does_not_fit
 
 RULE = "write how many (5), which (3,7,9), or from where to where (0-4)"
 
@@ -51,12 +52,27 @@ def seeds_of(text: str, first: int, first_is_given: bool = False) -> list[int]:
     return seeds
 
 
-def jobs_for(experiment: Experiment, runs: int, asked: int | None, resumed: bool = False) -> int:
-    """How many of so many runs at once. OutOfMemoryError if not one fits, or not as many as were asked for."""
+def jobs_for(
+    experiment: Experiment, runs: int, asked: int | None, resumed: bool = False, where: LauncherChoice = LOCAL
+) -> int:
+    """How many of so many runs at once. OutOfMemoryError if not one fits, or not as many as were asked for.
+
+    Where they run elsewhere nothing is known of the room: as many as there are, if nothing was `asked`.
+    """
+    if where.elsewhere:
+        return min(asked or runs, runs)
     _, cost = refuse_what_does_not_fit(experiment, resumed)
     threads = experiment.run.threads or machine.cores()
     busy = threads if experiment.task == "mdp" else min(threads, cost.get("cores", 1))
     return divided(runs, busy, machine.cores(), memory_bytes(cost), available_bytes(), asked)
+
+
+def needs_of(experiment: Experiment) -> Needs:
+    """What a run of this takes, wherever it runs."""
+    cost = costs(experiment, envs.describe(experiment.environment, task=experiment.task))
+    threads = experiment.run.threads or cost.get("cores", 1)
+    cores = threads if experiment.task == "mdp" else min(threads, cost.get("cores", 1))
+    return Needs(cores, memory_bytes(cost), int(machine.device(experiment) != "cpu"))
 
 
 def divided(runs: int, busy: int, cores: int, needed: int, available: int, asked: int | None) -> int:

@@ -11,9 +11,9 @@ from typing import Literal
 
 from rltrain.errors import RltrainError
 from rltrain.experiment.config import Experiment, parse_duration
+from rltrain.launchers.choose import LauncherChoice
 from rltrain.launchers.contract import Launcher
 from rltrain.launchers.job import RunJob
-from rltrain.launchers.local import Local
 from rltrain.launchers.pool import Pool
 from rltrain.report import curve
 from rltrain.run import needs
@@ -66,10 +66,10 @@ class SeedsTraining:
         experiment: Experiment,
         due: Sequence[int],
         jobs: int,
-        launcher: Launcher | None = None,  # None: processes of this machine
+        launcher: Launcher,
     ) -> None:
         self._group, self.due = group, due
-        self.pool = Pool(launcher or Local(), [RunJob(group, seed, experiment) for seed in due], jobs)
+        self.pool = Pool(launcher, [RunJob(group, seed, experiment) for seed in due], jobs)
         self._begun = time.monotonic()
         limit = experiment.run.max_wall
         self._limit = None if limit is None else parse_duration(limit)
@@ -143,7 +143,9 @@ class SeedsTraining:
         return plot([str(self._group.folder)], self._group.folder / curve.NAME).picture
 
 
-def unfinished(group: SeedGroup, overrides: Sequence[str], jobs: int | None) -> tuple[Experiment, list[int], int]:
+def unfinished(
+    group: SeedGroup, overrides: Sequence[str], jobs: int | None, where: LauncherChoice
+) -> tuple[Experiment, list[int], int]:
     """The group's experiment with these settings, the seeds that are not at its end, and how many may run at once."""
     for seed in group.seeds:
         needs.require(group.member(seed))
@@ -151,7 +153,7 @@ def unfinished(group: SeedGroup, overrides: Sequence[str], jobs: int | None) -> 
         group.check_start()
         experiment = group.experiment(overrides)
         due = [seed for seed in group.seeds if not group.finished(seed, experiment)]
-        return experiment, due, asked.jobs_for(experiment, len(due), jobs, resumed=True) if due else 1
+        return experiment, due, asked.jobs_for(experiment, len(due), jobs, True, where) if due else 1
 
 
 def share_of_row(row: SeedRow, budget: Mapping[str, int]) -> float:
