@@ -1,6 +1,7 @@
 """The run folder: its name, how it is made and found, and what belongs into it.
 
-A run is a folder `runs/NAME`, or `runs/NAME/s3` where runs of several seeds lie together (see `group`).
+A run is a folder `runs/NAME`, or `runs/NAME/s3` where runs of several seeds lie together (see `group`). Of a sweep each
+trial is such a group: `runs/NAME/t0007/s3`.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from rltrain.run.own_files import own_file, own_folder
 from rltrain.spelling import shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-MEMBER = re.compile(NAME.pattern + r"/s[0-9]{1,19}")  # a run among those of several seeds
+TRIAL = re.compile(NAME.pattern + r"/t[0-9]{4,6}")  # a group among the trials of a sweep
+MEMBER = re.compile(rf"{NAME.pattern}(/t[0-9]{{4,6}})?/s[0-9]{{1,19}}")  # a run among those of several seeds
 NAME_RULE = "letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 100 characters"
 MARKER = "config.yaml"  # what makes a folder a run
 PUT_BACK = f"its checkpoints are there: put {MARKER} back, or move the folder away and begin anew"
 GROUP_MARKER = "seeds.json"  # what makes a folder the home of runs of several seeds
+SWEEP_MARKER = "sweep.json"  # what makes a folder the home of a sweep's trials
 BEFORE = re.compile(  # what lies in a folder before MARKER or GROUP_MARKER does, whenever its process is killed
     r"\.lock|\.ballast|\.probe-.*|\..*\.part|tmp-.*|run\.json|experiment\.yaml|model|checkpoints|chunks"
 )
@@ -72,6 +75,8 @@ def lock_new(folder: Path) -> Lock:
 def _taken(folder: Path) -> str:
     holds = (folder / MARKER).is_file() or (folder / GROUP_MARKER).is_file()
     go_on = f", or go on with it: rltrain resume {folder}" if holds else ""
+    if (folder / SWEEP_MARKER).is_file():
+        go_on = f", or go on with it: rltrain sweep resume {folder}"
     return f"--name {folder.name}: {folder} exists; choose another --name{go_on}"
 
 
@@ -142,6 +147,10 @@ def find(runs_dir: Path, run: str | Path) -> Path:
         one = next((name for name in names(folders[0].parent) if name.startswith(f"{folders[0].name}/")), None)
         hint = f"name one of them, such as {folders[0].parent / one}" if one else "none has begun yet"
         raise InputError(f"{folders[0]} is the home of runs of several seeds; {hint}")
+    if folders and os.path.isfile(folders[0] / SWEEP_MARKER):
+        one = next(iter(_members(folders[0], f"t*/s*/{MARKER}")), None)
+        hint = f"name a run of it, such as {runs_dir / one}" if one else "none of its runs has begun yet"
+        raise InputError(f"{folders[0]} is a sweep; {hint}; `rltrain sweep show {shown(given)}` ranks its trials")
     if folders and given:
         hint = ""
         if is_unbegun(folders[0]):
@@ -149,7 +158,7 @@ def find(runs_dir: Path, run: str | Path) -> Path:
         elif lost_marker(folders[0]):
             hint = f"; {PUT_BACK}"
         raise InputError(f"{folders[0]} is not a run: it holds no {MARKER}{hint}")
-    known = names(runs_dir)
+    known = names(runs_dir, trials="/t" in given)
     wanted = given if MEMBER.fullmatch(given) else Path(given).name
     near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
     if near:
@@ -171,18 +180,34 @@ def link_for_member(folder: Path) -> str:
     return f"{folder} is a symbolic link, where the run of a seed belongs; put a copy of the run in its place"
 
 
-def names(runs_dir: Path) -> list[str]:
-    """The names of all runs, in the order in which a person counts: dqn-2 before dqn-10. Of several seeds: dqn/s0."""
+def names(runs_dir: Path, trials: bool = False) -> list[str]:
+    """The names of all runs, in the order in which a person counts: dqn-2 before dqn-10. Of several seeds: dqn/s0.
+
+    `trials`: those of sweeps too, of which there may be thousands: lr/t0007/s0.
+    """
     if not runs_dir.is_dir():
         return []
     with disk_errors(f"cannot read {runs_dir}"):
         found = [path.parent.name for path in runs_dir.glob(f"*/{MARKER}")]
         for group in runs_dir.glob(f"*/{GROUP_MARKER}"):
-            members = (path.parent.name for path in group.parent.glob(f"s*/{MARKER}"))
-            found += [
-                name for name in (f"{group.parent.name}/{member}" for member in members) if MEMBER.fullmatch(name)
-            ]
+            found += _members(group.parent, f"s*/{MARKER}")
+        for sweep in sweeps(runs_dir) if trials else []:
+            found += _members(runs_dir / sweep, f"t*/s*/{MARKER}")
     return sorted(found, key=_as_counted)
+
+
+def _members(home: Path, pattern: str) -> list[str]:
+    """The names of the runs in a group or a sweep, beginning with its own."""
+    found = (path.parent.relative_to(home.parent).as_posix() for path in sorted(home.glob(pattern)))
+    return [name for name in found if MEMBER.fullmatch(name)]
+
+
+def sweeps(runs_dir: Path) -> list[str]:
+    """The names of all sweeps, in the order in which a person counts."""
+    if not runs_dir.is_dir():
+        return []
+    with disk_errors(f"cannot read {runs_dir}"):
+        return sorted((path.parent.name for path in runs_dir.glob(f"*/{SWEEP_MARKER}")), key=_as_counted)
 
 
 def _as_counted(name: str) -> list[tuple[bool, int, str]]:

@@ -148,7 +148,8 @@ def create(
 def find(runs_dir: Path, given: str | Path) -> SeedGroup | None:
     """The group that is given by its name or its path; None if it is no group's."""
     name = str(given)
-    candidates = [runs_dir / name] if folders.NAME.fullmatch(name) else []
+    named = folders.NAME.fullmatch(name) or folders.TRIAL.fullmatch(name)
+    candidates = [runs_dir / name] if named else []
     for path in [*candidates, Path(name)]:
         if os.path.isfile(path / folders.MARKER):  # False, not an error, for a name that is too long
             return None

@@ -125,7 +125,8 @@ def chosen(runs: Sequence[str], runs_dir: Path) -> list[Path]:
     found: dict[Path, Path] = {}
     for given in runs:
         if any(sign in given for sign in "*?["):
-            folders = [runs_dir / name for name in folder.names(runs_dir) if fnmatchcase(name, given)]
+            known = folder.names(runs_dir, trials="/" in given)
+            folders = [runs_dir / name for name in known if fnmatchcase(name, given)]
         else:
             folders = (_inside(runs_dir / given) or _inside(Path(given))) if given else []
         for path in folders or [folder.find(runs_dir, given)]:

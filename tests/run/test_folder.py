@@ -15,6 +15,7 @@ import pytest
 
 from rltrain.errors import BusyError, CheckpointError, DiskError, InputError
 from rltrain.run import folder as folders
+from rltrain.run import group as groups
 from rltrain.run import reserve
 from rltrain.run.lock import Lock, is_locked
 
@@ -354,3 +355,36 @@ def test_the_ballast_takes_space_and_gives_it_back(tmp_path: Path) -> None:
     assert reserve.release_ballast(tmp_path)
     assert not reserve.release_ballast(tmp_path)
     assert not reserve.create_ballast(tmp_path / "gone")
+
+
+def test_runs_of_a_sweep_are_named_by_trial_and_seed(tmp_path: Path) -> None:
+    for name in ("lr/t0002/s0", "lr/t0010/s0", "lr/t0010/s1", "lr/other/s0", "lr/t12/s0"):
+        made_run(tmp_path, name)
+    assert folders.sweeps(tmp_path) == [] and folders.names(tmp_path, trials=True) == []
+    (tmp_path / "lr" / folders.SWEEP_MARKER).write_text("{}")
+    assert folders.sweeps(tmp_path) == ["lr"]
+    assert folders.names(tmp_path) == []
+    assert folders.names(tmp_path, trials=True) == ["lr/t0002/s0", "lr/t0010/s0", "lr/t0010/s1"]
+    assert folders.find(tmp_path, "lr/t0010/s1") == tmp_path / "lr/t0010/s1"
+    with pytest.raises(
+        InputError, match=r"lr is a sweep; name a run of it, such as .*lr/t0002/s0; `rltrain sweep show"
+    ):
+        folders.find(tmp_path, "lr")
+    with pytest.raises(InputError, match=r"no run 'lr/t0010/s2'.*did you mean lr/t0010/s[01]"):
+        folders.find(tmp_path, "lr/t0010/s2")
+    with pytest.raises(InputError, match=r"lr exists; .*rltrain sweep resume"):
+        folders.create(tmp_path, "lr", "x")
+
+
+def test_a_trial_of_a_sweep_is_a_group_by_its_name(tmp_path: Path) -> None:
+    trial = made_run(tmp_path, "lr/t0002/s0").parent
+    (trial / folders.GROUP_MARKER).write_text('{"format": 1, "seeds": [0]}')
+    found = groups.find(tmp_path, "lr/t0002")
+    assert found is not None and found.folder == trial
+
+
+def made_run(runs_dir: Path, name: str) -> Path:
+    run = runs_dir / name
+    run.mkdir(parents=True)
+    (run / folders.MARKER).write_text("")
+    return run
