@@ -21,6 +21,7 @@ from rltrain.cli.plot import plot_command
 from rltrain.cli.progress import line
 from rltrain.cli.resume import resume_command
 from rltrain.cli.schema import schema_command
+from rltrain.cli.sweep import app as sweep_app
 from rltrain.cli.train import train_command
 from rltrain.cli.trust import trust_command
 from rltrain.cli.warned import say_warnings_in_lines
@@ -50,6 +51,7 @@ app.command("list")(list_command)
 app.command("trust")(trust_command)
 app.command("schema")(schema_command)
 app.command("doctor")(doctor_command)
+app.add_typer(sweep_app, hidden=True)
 app.add_typer(mdp_app)
 
 

@@ -43,6 +43,15 @@ def runs(context: typer.Context, incomplete: str) -> list[str]:
     return []
 
 
+def sweep_folders(context: typer.Context, incomplete: str) -> list[str]:
+    """The sweeps in the folder of runs that was typed, or in ./runs."""
+    from rltrain.run import folder
+
+    with suppress(RltrainError):
+        return _beginning(incomplete, folder.sweeps(Path(context.params.get("runs_dir") or "runs")))
+    return []
+
+
 def configs_and_runs(context: typer.Context, incomplete: str) -> list[str]:
     """What `check` takes."""
     return [*configs(incomplete), *runs(context, incomplete)]

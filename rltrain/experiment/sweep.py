@@ -35,7 +35,7 @@ from rltrain.experiment.sweep_settings import DEFAULT_TRIALS, MOST_TRIALS, Halvi
 from rltrain.spelling import did_you_mean, shown
 from rltrain.yaml_subset import flow, write
 
-__all__ = ["HalvingConfig", "OneOf", "Range", "Sweep", "SweepConfig", "Varied", "grid", "load", "loads"]
+__all__ = ["HalvingConfig", "OneOf", "Range", "Sweep", "SweepConfig", "Varied", "grid", "load", "loads", "outline"]
 
 MOST_SETTINGS = 100  # that are varied
 MOST_TRIED_TOGETHER = 200  # points of a grid that are all tried when the file is read
@@ -113,6 +113,17 @@ def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Sweep:
     if settings is not None:
         base = _base(draft, settings, source, [override for override in overrides if _is_of_config(override)])
     return _checked(draft, settings, base, source)
+
+
+def outline(path: Path) -> tuple[SweepConfig, Mapping[str, Varied]]:
+    """The settings and the space of a complete sweep file, whatever became of its config. InputError: every error."""
+    draft = Draft(on_disk.text(path), str(path), _BLOCKS, {}, flat="space")
+    _check_keys(draft)
+    settings = _settings(draft)
+    said = _space(draft, None)
+    if draft.faults or settings is None:
+        draft.raise_faults()
+    return settings, said
 
 
 def grid(base: Experiment, varied: Sequence[str], seeds: int = 1) -> Sweep:

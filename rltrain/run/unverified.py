@@ -76,17 +76,17 @@ def status(folder: Path) -> UnverifiedStatus:
     )
 
 
-def config(folder: Path) -> UnverifiedConfig:
-    """Read the config.yaml of a run. A missing or broken file, or value, is a line in `faults`."""
+def config(folder: Path, file: str = CONFIG) -> UnverifiedConfig:
+    """Read the config.yaml of a run, or another config in its folder. What is missing or broken is in `faults`."""
     faults: Faults = []
     try:
-        document = yaml_subset.read(read_plain(folder / CONFIG, MOST_BYTES).decode())
+        document = yaml_subset.read(read_plain(folder / file, MOST_BYTES).decode())
     except (OSError, ValueError) as error:
-        return UnverifiedConfig(faults=(f"{CONFIG}: cannot be read: {shown(reason(error))}",))
+        return UnverifiedConfig(faults=(f"{file}: cannot be read: {shown(reason(error))}",))
     if not isinstance(document.value, dict):
         rules = [f":{fault.line}: {shown(fault.rule)}" for fault in document.faults[:1]]
         rule = rules[0] if rules else f": expected settings, found {described(document.value)}"
-        return UnverifiedConfig(faults=(f"{CONFIG}{rule}",))
+        return UnverifiedConfig(faults=(f"{file}{rule}",))
     found = document.value
     faults += [f"line {fault.line}: {shown(fault.rule)}" for fault in document.faults[:1]]
     blocks = {name: _value(found, name, "a block of settings", _is_object, faults) or {} for name in _BLOCKS}
@@ -96,7 +96,7 @@ def config(folder: Path) -> UnverifiedConfig:
     if not budget and not faults:
         faults.append("run.budget: expected what ends the run, found nothing")
     seed = _value(blocks["run"], "seed", "a whole number", is_count, faults, "run.") or 0
-    return UnverifiedConfig(found, name, world, budget, seed, tuple(f"{CONFIG}: {fault}" for fault in faults))
+    return UnverifiedConfig(found, name, world, budget, seed, tuple(f"{file}: {fault}" for fault in faults))
 
 
 _BLOCKS = ("algorithm", "environment", "run")

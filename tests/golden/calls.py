@@ -6,6 +6,19 @@ A line is the words after `rltrain`, or `cat FILE` or `ls FOLDER` for what a cal
 from short_runs import CONFIGS, ROOT
 
 FILES = {  # models, policies and configs of strangers, right and wrong
+    "swept/sweep.json": '{"format": 1}',
+    "swept/base.yaml": "algorithm: reinforce\nenvironment: CartPole-v1\nrun: {evaluate: {every: {env_steps: 1000}}}\n",
+    "swept/sweep.yaml": (
+        "sweep: {config: base.yaml, search: random, trials: 12, seeds: 3}\nspace:\n"
+        "  algorithm.learning_rate: {from: 1e-4, to: 1e-1, log: true}\n  algorithm.hidden: [[64], [128, 128]]\n"
+    ),
+    "swept/trials.csv": "".join(
+        [
+            "trial,state,rung,counter,score,seeds,ci95_low,ci95_high,algorithm.learning_rate,algorithm.hidden\n",
+            *(f"{n},finished,,9000,{n}.5,3,{n - 2}.0,{n + 3}.0,{(n + 1) / 200},[64]\n" for n in range(11)),
+            '11,diverged,,400,,0,,,0.1,"[128, 128]"\n',
+        ]
+    ),
     "two.csv": "state,action,next,probability,reward\na,stay,a,1,0\na,go,b,0.5,1\na,go,a,0.5,0\nb,back,a,1,2\n",
     "bad.yaml": "states:\n  a: {go: {a: 0.5, b: 0.4}}\n  b: {go: c}\n",
     "dead.yaml": "discount: 1\nstates:\n  a: {wait: a reward -1}\n  b: {go: a}\n",
@@ -248,6 +261,15 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "list runs",
         "list algorithms --json",
         "list runs --json",
+    ),
+    "sweep": (
+        "sweep show swept -n 5",
+        "sweep show swept --all --json",
+        "sweep show absent",
+        "sweep best swept -o best.yaml",
+        "cat best.yaml",
+        "sweep best swept -o best.yaml --rank 2",
+        "sweep best swept --rank 40",
     ),
     "schema": ("schema",),
     "doctor": ("doctor --json",),

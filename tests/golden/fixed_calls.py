@@ -77,6 +77,7 @@ def transcript(calls: tuple[str, ...], place: Path) -> str:
     shutil.copytree(ROOT / "configs", place / "configs")
     (place / "runs").mkdir()
     for name, text in FILES.items():
+        (place / name).parent.mkdir(exist_ok=True)
         (place / name).write_text(text, encoding="utf-8")
     with contextlib.chdir(place), plain_terminal(place):
         return "\n".join(steady(call(words), place) for words in calls)

@@ -1,0 +1,44 @@
+"""`rltrain sweep`: many trials of one config, and what came of them. One file a verb; each is light to import.
+
+`rltrain sweep FILE` is short for `rltrain sweep run FILE`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from rltrain.cli.progress import line
+from rltrain.cli.sweep.best import best_command
+from rltrain.cli.sweep.show import show_command
+
+
+class SweepVerbs(TyperGroup):
+    """The verbs of `rltrain sweep`; what begins with none of them is for `run`. click knows no other way to say so."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The words after `rltrain sweep`, with the verb before them that was left out."""
+        plain = not args or args[0] in self.commands or args[0] in ctx.help_option_names
+        return super().parse_args(ctx, args if plain or "run" not in self.commands else ["run", *args])
+
+
+app = typer.Typer(
+    name="sweep",
+    cls=SweepVerbs,
+    add_completion=False,
+    help="Many trials of one config: which settings are best.",
+    epilog="Start with: rltrain sweep sweeps/cartpole",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _verb(context: typer.Context) -> None:
+    line.rename(f"rltrain sweep {context.invoked_subcommand}")
+
+
+app.command("show")(show_command)
+app.command("best")(best_command)

@@ -1,0 +1,170 @@
+"""`rltrain sweep show`: the trials of a sweep from the best to the worst, what mattered, and what luck adds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rltrain.cli import complete
+from rltrain.cli.options import JsonFlag, RunsDir
+from rltrain.cli.output import out, say, say_json
+from rltrain.spelling import brief, shown
+
+if TYPE_CHECKING:
+    from rltrain.verbs.sweep.ranking import RankedTrial, SweepReport
+
+WIDEST_VALUE = 30  # characters of a setting's value
+SCORES = {"eval": "the last evaluation", "best": "the best evaluation", "auc": "the mean of all evaluations"}
+
+SweepName = Annotated[
+    str, typer.Argument(metavar="SWEEP", help="A sweep's name or folder.", autocompletion=complete.sweep_folders)
+]
+
+
+def show_command(
+    sweep: SweepName,
+    rows: Annotated[int, typer.Option("-n", "--rows", metavar="N", min=1, help="The best N trials.")] = 20,
+    every: Annotated[bool, typer.Option("--all", help="All trials.")] = False,
+    runs_dir: RunsDir = Path("runs"),
+    json: JsonFlag = False,
+) -> None:
+    """Rank the trials of a sweep, and say how far the ranking can be believed. While it runs, too."""
+    from rltrain.verbs.sweep import ranking
+
+    report = ranking.show(sweep, runs_dir)
+    if json:
+        say_json(report.json())
+    else:
+        show(report, None if every else rows)
+
+
+def show(report: SweepReport, most: int | None) -> None:
+    """Print the best trials, `most` of them, and what there is to say of all."""
+    for line in head(report):
+        say(line)
+    if report.ranking:
+        _table(report, report.ranking[:most])
+    left = 0 if most is None else len(report.ranking) - most
+    if left > 0:
+        say(f"  and {left:,} more; --all shows them, --json for programs")
+    for line in (*counts(report), *mattered(report), *believed(report), *advice(report)):
+        say(line)
+
+
+def head(report: SweepReport) -> Iterator[str]:
+    """Which sweep it is and how far."""
+    what = f"{shown(report.algorithm or '?')} on {shown(report.environment or '?')}"
+    state = {"running": "running", "finished": "finished", "interrupted": "interrupted"}[report.state]
+    yield f"{shown(report.name)}: {what}, {report.search}; {state}, {report.ended:,} of {report.trials:,} trials"
+    if not report.ranking:
+        yield "no batch of trials has ended yet"
+
+
+def _table(report: SweepReport, ranking: Sequence[RankedTrial]) -> None:
+    from rich.text import Text
+
+    from rltrain import words
+    from rltrain.cli import columns
+    from rltrain.cli.columns import Column
+
+    colours = {"running": "green", "paused": "dim", "diverged": "red", "failed": "red"}
+    made = [
+        Column("rank", ["-" if row.rank is None else f"{row.rank:,}" for row in ranking]),
+        Column("trial", [row.trial for row in ranking], words=True),
+        Column("score", [words.score(row.score) for row in ranking]),
+        Column("95 % interval", [_interval(row) for row in ranking], 1),
+        Column("state", [Text(state_of(report, row), colours.get(row.state, "")) for row in ranking], 2, words=True),
+    ]
+    settings = list(ranking[0].settings)
+    order = list(report.importances or settings)
+    for key in settings:
+        cells = [brief(row.settings[key], WIDEST_VALUE) for row in ranking]
+        numeric = all(_is_number(cell) for cell in cells)
+        cells = [words.number(float(cell)) if numeric and "." in cell else cell for cell in cells]
+        made.append(Column(brief(short(key, settings), WIDEST_VALUE), cells, 3 + order.index(key), words=not numeric))
+    columns.show(out(), made, indent=1)
+
+
+def short(key: str, keys: Sequence[str]) -> str:
+    """A setting's name without its block, where that is enough to tell it from the others."""
+    last = key.rpartition(".")[2]
+    return last if [other.rpartition(".")[2] for other in keys].count(last) == 1 else key
+
+
+def state_of(report: SweepReport, row: RankedTrial) -> str:
+    """`paused at 10,000`: what a trial does, and where where it waits."""
+    at = f" at {row.counter:,}" if row.state == "paused" and row.counter is not None else ""
+    return f"{row.state}{at}"
+
+
+def _interval(row: RankedTrial) -> str:
+    from rltrain import words
+
+    return "-" if row.ci95 is None else f"{words.score(row.ci95[0])} to {words.score(row.ci95[1])}"
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def counts(report: SweepReport) -> Iterator[str]:
+    """What the score is, and how many trials have none that counts."""
+    seeds = max((row.seeds for row in report.ranking), default=0)
+    over = "" if seeds < 2 else f", {'IQM' if seeds >= 4 else 'mean'} of {seeds} seeds"
+    if report.ranking:
+        farther = "; who came farther goes before who scored more" if report.halving else ""
+        yield f"score: {SCORES[report.score]}{over}{farther}"
+    if report.diverged:
+        yield f"diverged: {report.diverged:,}, each counted as the worst"
+    if report.failed:
+        yield f"failed: {report.failed:,}; what they said is in the logs of their folders"
+
+
+def mattered(report: SweepReport) -> Iterator[str]:
+    """How much each setting mattered."""
+    if report.importances:
+        keys = list(report.importances)
+        shares = ", ".join(f"{shown(short(key, keys))} {share:.0%}" for key, share in report.importances.items())
+        yield f"importance: {shares} (PED-ANOVA: how each tells the best trials from all)"
+    elif report.ranking:
+        yield f"no importances: {report.no_importances}"
+
+
+def believed(report: SweepReport) -> Iterator[str]:
+    """Why the best score is too good, and by how much."""
+    from rltrain import words
+
+    scored = sum(row.rank is not None for row in report.ranking)
+    if scored < 2:
+        return
+    found = report.luck
+    if found is None:
+        yield f"the best of {scored:,} is optimistic: luck chose it too; one seed a trial cannot tell by how much"
+        return
+    came = f"{found.candidates:,}" if found.candidates == scored else f"{found.candidates:,} that came as far"
+    yield (
+        f"the best of {came} is optimistic: of as many equal trials luck alone makes the best seem"
+        f" {words.score(found.excess)} better than it is (seeds differ by {words.score(found.sd)}, sd;"
+        f" {found.seeds} a trial)"
+    )
+
+
+def advice(report: SweepReport) -> Iterator[str]:
+    """What to type next."""
+    if report.state == "interrupted":
+        yield f"go on with: rltrain sweep resume {shown(report.folder)}"
+    if any(row.rank for row in report.ranking):
+        yield f"the best: rltrain sweep best {shown(report.folder)} -o best.yaml"
+        yield from new_seeds("best.yaml")
+
+
+def new_seeds(file: str) -> Iterator[str]:
+    """How to learn what the best trial is worth: by seeds that did not choose it."""
+    yield f"new seeds tell what it is worth: rltrain train {shown(file)} --seeds 10 --seed 1000"

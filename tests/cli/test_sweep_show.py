@@ -1,0 +1,88 @@
+"""`rltrain sweep show` and `best` as a person types them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from in_process import command
+from swept import swept
+
+from rltrain.experiment import config
+
+
+@pytest.fixture
+def rltrain(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    return command(capsys)
+
+
+def test_the_table_has_rank_score_interval_state_and_settings(rltrain):
+    swept(Path("runs"))
+    code, out, err = rltrain("sweep", "show", "lr")
+    lines = out.splitlines()
+    assert (code, err) == (0, "")
+    assert lines[0] == "lr: reinforce on CartPole-v1, tpe; interrupted, 4 of 5 trials"
+    assert lines[1].split() == ["rank", "trial", "score", "95", "%", "interval", "state", "learning_rate", "hidden"]
+    assert lines[2].split(maxsplit=8) == ["1", "t0001", "120.5", "100", "to", "141", "finished", "0.0100", "[128, 128]"]
+    assert lines[-7:] == [
+        "score: the last evaluation, mean of 3 seeds",
+        "diverged: 1, each counted as the worst",
+        "no importances: they need 10 trials with a score",
+        "the best of 3 is optimistic: of as many equal trials luck alone makes the best seem 2.9 better than it is"
+        " (seeds differ by 5.8, sd; 3 a trial)",
+        "go on with: rltrain sweep resume runs/lr",
+        "the best: rltrain sweep best runs/lr -o best.yaml",
+        "new seeds tell what it is worth: rltrain train best.yaml --seeds 10 --seed 1000",
+    ]
+
+
+def test_few_rows_are_shown_unless_all_are_asked_for(rltrain):
+    swept(Path("runs"))
+    _, out, _ = rltrain("sweep", "show", "lr", "-n", "2")
+    assert "t0003" in out and "t0000" not in out and "  and 3 more; --all shows them" in out
+    assert "more; --all" not in rltrain("sweep", "show", "lr", "--all")[1]
+
+
+def test_json_has_all_trials(rltrain):
+    swept(Path("runs"))
+    code, out, _ = rltrain("sweep", "show", "lr", "--json")
+    report = json.loads(out)
+    assert (code, len(report["ranking"]), report["ranking"][0]["ci95"]) == (0, 5, [100.0, 141.0])
+    assert report["luck"]["candidates"] == 3
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 200])
+def test_the_table_fits_the_window_and_cuts_no_number(rltrain, monkeypatch, width):
+    rows = [(i, "finished", "", 9000, -12_345.678 - i, 3, -13_000.5, -11_000.25, 0.00012345, "[64]") for i in range(30)]
+    swept(Path("runs"), rows=rows)
+    monkeypatch.setenv("COLUMNS", str(width))
+    _, out, _ = rltrain("sweep", "show", "lr")
+    table = out.splitlines()[1:22]
+    assert all(len(line) <= width for line in table) and "-12,346" in table[1] and "rank" in table[0]
+
+
+def test_texts_of_strangers_send_no_escapes(rltrain):
+    home = swept(Path("runs"), rows=None)
+    (home / "sweep.yaml").write_text(
+        'sweep: {config: base.yaml, trials: 1}\nspace: {"algorithm.\\e[2J": ["\\e]0;x"]}\n'
+    )
+    (home / "trials.csv").write_bytes(
+        b"trial,state,rung,counter,score,seeds,ci95_low,ci95_high,algorithm.\x1b[2J\n0,finished,,1,2.0,1,,,\x1b]0;x\n"
+    )
+    code, out, err = rltrain("sweep", "show", "lr")
+    assert (code, "\x1b" in out + err, r"\x1b]0;x" in out) == (0, False, True)
+
+
+def test_best_writes_a_config_that_loads_and_replaces_no_file_unasked(rltrain):
+    swept(Path("runs"))
+    code, out, _ = rltrain("sweep", "best", "lr", "-o", "best.yaml")
+    assert (code, out.splitlines()[0]) == (0, "best.yaml: t0001, rank 1, score 120.5")
+    assert config.load("best.yaml").algorithm.hidden == (128, 128)
+    assert (
+        Path("best.yaml").read_text().startswith("# Trial t0001 of the sweep lr: rank 1 of 3, score 120.5 (100 to 141)")
+    )
+    code, _, err = rltrain("sweep", "best", "lr", "-o", "best.yaml", "--rank", "2")
+    assert (code, err) == (2, "best.yaml: exists; --overwrite replaces it\n")
+    assert rltrain("sweep", "best", "lr", "-o", "best.yaml", "--rank", "2", "--overwrite")[0] == 0
+    assert config.load("best.yaml").algorithm.hidden == (64,)
+    assert rltrain("sweep", "best", "lr")[1].startswith("# Trial t0001")
