@@ -23,7 +23,7 @@ from rltrain.run.build import Parts, doubts, in_the_world
 from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.disk import REAL, Disk
 from rltrain.run.lock import Lock
-from rltrain.run.reading import name_of
+from rltrain.run.reading import name_of_best
 from rltrain.run.recorder import Recorder
 from rltrain.run.scores import RunScores, games_at
 from rltrain.run.status import StatusFile
@@ -86,8 +86,11 @@ class Run:
             yield Event("warning", self.counters, {}, self.warnings.pop(0))
         if self.chosen and not self.checkpoints.names():
             yield from self._save(last=False)  # what was chosen at the start, such as the arithmetic, is chosen once
-        if self.scores.due:
+        if self.scores.due:  # it was given up when the run was stopped
+            best = self.scores.best
             yield from self._evaluate()
+            if self.scores.best != best:
+                yield from self._save(last=False)
         while not (self.finished or self.stop):
             self._write_status("running")
             if self.new_facts is not None:  # not before: a run that is only looked at stays as exact as it was
@@ -247,7 +250,7 @@ class Run:
         state = self.save()
         with contextlib.suppress(DiskError):  # the next save writes them whole
             write_tables(self.experiment, self.spec, state["algorithm"], self.folder, durable=last)
-        protect = [] if best is None else [name_of(best["step"])]
+        protect = [] if best is None else [name_of_best(self.folder / "checkpoints", **best)]
         name = self.checkpoints.save(self.counters[self.primary], state, meta, protect)
         self._saved = self._now
         self.clock.saved(began)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -152,6 +153,20 @@ def checkpoint_names(home: Path) -> list[str]:
         return []
     with disk_errors(f"cannot read {home}"):
         return sorted((path.name for path in home.iterdir() if NAME.fullmatch(path.name)), key=order)
+
+
+def name_of_best(home: Path, step: int, score: float | None) -> str:
+    """The checkpoint of the best evaluation, which was made at this step and came to this mean.
+
+    A step has several where the counter that names them stood still: the first that knows of the evaluation is meant.
+    Where none says that it does, the first of the step.
+    """
+    for name in checkpoint_names(home):
+        if order(name)[0] == step:
+            with suppress(Damaged, CheckpointError, OSError):
+                if read_manifest(REAL, home / name)[0].meta.get("best") == {"score": score, "step": step}:
+                    return name
+    return name_of(step)
 
 
 def order(name: str) -> tuple[int, int]:

@@ -121,7 +121,9 @@ class TensorBoard:
     """events/: an event file a session. A resumed one begins by telling TensorBoard from which step on to forget.
 
     TensorBoard reads files in the order of their names and keeps its place in each, so none may be cut under a reader;
-    that is why, unlike the other sinks, this one starts a new file.
+    that is why, unlike the other sinks, this one starts a new file. What is forgotten is all from a step on, so nothing
+    comes after a checkpoint at a step that the checkpoint has: the row of a unit that a budget cut, at the very step of
+    an evaluation, stands a step later, and is forgotten once the unit is made whole.
     """
 
     def __init__(self, folder: Path, disk: Disk = REAL) -> None:
@@ -132,6 +134,8 @@ class TensorBoard:
 
     def write(self, table: Table, counters: Mapping[str, int], metrics: Metrics) -> None:
         step = counters["env_steps"] if "env_steps" in counters else next(iter(counters.values()))
+        if table == "train":
+            step = max(step, self._step)
         prefix = "eval/" if table == "eval" else ""
         scalars = {prefix + key: float(value) for key, value in metrics.items() if not math.isnan(value)}
         opening = b""

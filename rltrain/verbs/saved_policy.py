@@ -19,7 +19,7 @@ from rltrain.policies.normalizing import normalizing
 from rltrain.rng import Streams
 from rltrain.run import build, edits, folder, machine, needs, unverified
 from rltrain.run.play import plain
-from rltrain.run.reading import NAME, Loaded, load_path
+from rltrain.run.reading import NAME, Loaded, load_path, name_of_best
 from rltrain.saved import loading
 from rltrain.spaces import OwnForm
 
@@ -71,10 +71,11 @@ def locate(checkpoint: str, runs_dir: Path, last: bool) -> tuple[Path, str]:
     run = folder.find(runs_dir, checkpoint)
     if last:
         return run, "the newest, as asked for with --last"
-    step = unverified.status(run).best_step
-    if step is None:
+    status = unverified.status(run)
+    if status.best_step is None:
         return run, "the newest: never evaluated while it trained"
-    found = run / "checkpoints" / f"ckpt-{step:012d}"
+    home = run / "checkpoints"
+    found = home / name_of_best(home, status.best_step, status.best_score)
     if not found.is_dir():
         return run, "the newest, since the best of the run is gone"
     return found, BEST
