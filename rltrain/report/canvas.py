@@ -44,6 +44,20 @@ def panels(count: int = 1, height: float = 4.2) -> tuple[Any, list[Any]]:
         return figure, list(figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0])
 
 
+def small_panels(count: int, across: int = 3) -> tuple[Any, list[Any], Any]:
+    """A figure, `count` small panels in rows of at most `across`, and one below over the whole width. MissingError."""
+    columns = min(across, count)
+    rows = -(-count // columns)
+    figure, (below,) = panels(height=2.4 * rows + 2.4)
+    import matplotlib
+
+    figure.delaxes(below)
+    layout = figure.add_gridspec(rows + 1, columns)
+    with matplotlib.rc_context(SETTINGS):  # type: ignore[arg-type]
+        small = [figure.add_subplot(layout[place // columns, place % columns]) for place in range(count)]
+        return figure, small, figure.add_subplot(layout[rows, :])
+
+
 def colour(number: int) -> tuple[str, Any]:
     """The colour and the dash pattern of line `number`, from 0: no two of the first 24 are alike."""
     return COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)]

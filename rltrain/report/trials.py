@@ -126,22 +126,13 @@ def best_of(run: Record, names: list[str], points: Array, score: Array) -> tuple
 
 def _each(run: Record, names: list[str], points: Array, score: Array) -> Any:
     """The score against each parameter, and the best so far below."""
-    import matplotlib
-
-    columns = min(3, len(names))
-    rows = -(-len(names) // columns)
-    figure, (below,) = canvas.panels(height=2.4 * rows + 2.4)
-    figure.delaxes(below)
-    layout = figure.add_gridspec(rows + 1, columns)
+    figure, drawn, below = canvas.small_panels(len(names))
     best, value, how = best_of(run, names, points, score)
-    with matplotlib.rc_context(canvas.SETTINGS):  # type: ignore[arg-type]
-        drawn = [figure.add_subplot(layout[place // columns, place % columns]) for place in range(len(names))]
-        below = figure.add_subplot(layout[rows, :])
     for place, (panel, name) in enumerate(zip(drawn, names, strict=True)):
         panel.scatter(points[:, place], score, s=6, color=COLOURS[0], alpha=0.4, linewidths=0, rasterized=True)
         panel.plot(best[place], value, marker="*", markersize=13, color=COLOURS[1], linestyle="none", zorder=5)
         panel.set_xlabel(f"{name} (best {best[place]:.3g})")
-        if place % columns:
+        if place % 3:
             panel.tick_params(labelleft=False)
         else:
             panel.set_ylabel("mean return")

@@ -7,7 +7,10 @@ from short_runs import CONFIGS, ROOT
 
 FILES = {  # models, policies and configs of strangers, right and wrong
     "swept/sweep.json": '{"format": 1}',
-    "swept/base.yaml": "algorithm: reinforce\nenvironment: CartPole-v1\nrun: {evaluate: {every: {env_steps: 1000}}}\n",
+    "swept/base.yaml": (
+        "algorithm: {name: reinforce}\nenvironment: {id: CartPole-v1}\n"
+        "run: {budget: {env_steps: 9000}, evaluate: {every: {env_steps: 1000}}}\n"
+    ),
     "swept/sweep.yaml": (
         "sweep: {config: base.yaml, search: random, trials: 12, seeds: 3}\nspace:\n"
         "  algorithm.learning_rate: {from: 1e-4, to: 1e-1, log: true}\n  algorithm.hidden: [[64], [128, 128]]\n"
@@ -270,6 +273,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "cat best.yaml",
         "sweep best swept -o best.yaml --rank 2",
         "sweep best swept --rank 40",
+        "sweep plot swept",
     ),
     "schema": ("schema",),
     "doctor": ("doctor --json",),

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from rltrain.cli.progress import line
 from rltrain.cli.sweep.best import best_command
+from rltrain.cli.sweep.plot import plot_command
 from rltrain.cli.sweep.show import show_command
 
 
@@ -42,3 +43,4 @@ def _verb(context: typer.Context) -> None:
 
 app.command("show")(show_command)
 app.command("best")(best_command)
+app.command("plot")(plot_command)

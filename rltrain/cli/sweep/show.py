@@ -69,6 +69,7 @@ def _table(report: SweepReport, ranking: Sequence[RankedTrial]) -> None:
     from rltrain import words
     from rltrain.cli import columns
     from rltrain.cli.columns import Column
+    from rltrain.verbs.sweep import study
 
     colours = {"running": "green", "paused": "dim", "diverged": "red", "failed": "red"}
     made = [
@@ -84,14 +85,10 @@ def _table(report: SweepReport, ranking: Sequence[RankedTrial]) -> None:
         cells = [brief(row.settings[key], WIDEST_VALUE) for row in ranking]
         numeric = all(_is_number(cell) for cell in cells)
         cells = [words.number(float(cell)) if numeric and "." in cell else cell for cell in cells]
-        made.append(Column(brief(short(key, settings), WIDEST_VALUE), cells, 3 + order.index(key), words=not numeric))
+        made.append(
+            Column(brief(study.short(key, settings), WIDEST_VALUE), cells, 3 + order.index(key), words=not numeric)
+        )
     columns.show(out(), made, indent=1)
-
-
-def short(key: str, keys: Sequence[str]) -> str:
-    """A setting's name without its block, where that is enough to tell it from the others."""
-    last = key.rpartition(".")[2]
-    return last if [other.rpartition(".")[2] for other in keys].count(last) == 1 else key
 
 
 def state_of(report: SweepReport, row: RankedTrial) -> str:
@@ -129,9 +126,11 @@ def counts(report: SweepReport) -> Iterator[str]:
 
 def mattered(report: SweepReport) -> Iterator[str]:
     """How much each setting mattered."""
+    from rltrain.verbs.sweep import study
+
     if report.importances:
         keys = list(report.importances)
-        shares = ", ".join(f"{shown(short(key, keys))} {share:.0%}" for key, share in report.importances.items())
+        shares = ", ".join(f"{shown(study.short(key, keys))} {share:.0%}" for key, share in report.importances.items())
         yield f"importance: {shares} (PED-ANOVA: how each tells the best trials from all)"
     elif report.ranking:
         yield f"no importances: {report.no_importances}"

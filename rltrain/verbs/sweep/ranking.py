@@ -185,11 +185,11 @@ def _importances(space: Mapping[str, Varied], ranked: Sequence[TrialRow]) -> tup
     if len(scored) < FEWEST_FOR_IMPORTANCE:
         return None, f"they need {FEWEST_FOR_IMPORTANCE} trials with a score"
     columns = zip(*(row.cells for row in scored), strict=True)
-    found = {key: _column(space[key], key, cells) for key, cells in zip(space, columns, strict=True)}
+    found = {key: column(space[key], key, cells) for key, cells in zip(space, columns, strict=True)}
     return importances(space, found), None
 
 
-def _column(varied: Varied, key: str, cells: Sequence[str]) -> list[float]:
+def column(varied: Varied, key: str, cells: Sequence[str]) -> list[float]:
     """What trials tried of one setting; of a choice the index. CheckpointError for what the space does not have."""
     place = f"{studies.TRIALS}: {key}"
     if isinstance(varied, OneOf):

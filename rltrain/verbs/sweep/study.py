@@ -111,6 +111,12 @@ def index_of(varied: OneOf, cell: str, place: str = "") -> int:
     return texts.index(cell)
 
 
+def short(key: str, keys: Sequence[str]) -> str:
+    """A setting's name without its block, where that is enough to tell it from the others."""
+    last = key.rpartition(".")[2]
+    return last if [other.rpartition(".")[2] for other in keys].count(last) == 1 else key
+
+
 def _rows(path: Path, keys: list[str]) -> Iterator[TrialRow]:
     """The rows of trials.csv; none where there is no such file, as before the first batch ends."""
     if not os.path.lexists(path):
