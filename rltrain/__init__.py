@@ -13,9 +13,22 @@ from rltrain import errors
 from rltrain.version import __version__
 
 if TYPE_CHECKING:
-    from rltrain.api import check, evaluate, load, read, resume, solve, stream, train
+    from rltrain.api import check, evaluate, load, model, read, resume, save_model, solve, stream, train
 
-__all__ = ["__version__", "check", "errors", "evaluate", "load", "read", "resume", "solve", "stream", "train"]
+__all__ = [
+    "__version__",
+    "check",
+    "errors",
+    "evaluate",
+    "load",
+    "model",
+    "read",
+    "resume",
+    "save_model",
+    "solve",
+    "stream",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""rltrain from Python: train, watch, resume, evaluate, load, read, solve, check. What the commands do, for programs.
+"""rltrain from Python: train, watch, resume, evaluate, load, read, check, solve. What the commands do, for programs.
 
 Errors are those of `rltrain.errors`, in the words of the command line. Nothing is printed, no signal handler is
 installed, no random generator of the process is touched. What a function does to its process while it works: numpy's
@@ -34,6 +34,8 @@ from rltrain.verbs import train as training
 from rltrain.verbs.check import ConfigReport, RunReport
 from rltrain.verbs.evaluate import PolicyScore
 from rltrain.verbs.given import Overrides, plain, settings_of, text_of, whole, written
+from rltrain.verbs.mdp.from_function import model as model
+from rltrain.verbs.mdp.from_function import save_model as save_model
 from rltrain.verbs.model_solution import ModelSolution, solved
 from rltrain.verbs.saved_policy import LoadedPolicy, SavedRun
 from rltrain.verbs.session import RunResult, driven, watched
@@ -227,7 +229,8 @@ def solve(
 ) -> ModelSolution:
     """The best values and policy of a known model: `.value`, `.policy`, `.q` by name, and the proven `.bound`.
 
-    model     a model file, a Gymnasium id whose table is known, such as "FrozenLake-v1", a `Model`; None: the book's
+    model     a model file, a Gymnasium id whose table is known, such as "FrozenLake-v1", or what `rltrain.model` made,
+              whose states and actions are their own names; None: the book's
     settings    arguments of the environment: {"map_name": "8x8"}
     discount  0 to 1, also as "19/20"; None: the model's own
     method    auto, vi, qvi, pi, mpi, gs or lp; every answer is proven, whatever the method

@@ -1,4 +1,4 @@
-"""docs/python.md and README's three lines are true: they are run, in a folder of their own."""
+"""The Python of docs/ and README's three lines are true: they are run, in a folder of their own."""
 
 import doctest
 import os
@@ -21,6 +21,13 @@ def test_the_examples_of_the_page_print_what_it_shows(tmp_path, monkeypatch):
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     result = doctest.testfile(str(PAGE), module_relative=False, optionflags=flags, encoding="utf-8")
     assert result.attempted > 20 and result.failed == 0
+
+
+def test_the_examples_of_models_from_a_function_print_what_the_page_shows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "large_models.md"
+    result = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS, encoding="utf-8")
+    assert result.attempted > 6 and result.failed == 0
 
 
 def test_the_page_names_every_function():

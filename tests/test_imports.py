@@ -49,7 +49,7 @@ MDP_FLOORS = [  # those within mdp, whose docstring says what each is
     {"checks", "done", "solution"},
     {"graph", "row_checks", "terminal"},
     {"pairs", "build"},
-    {"parts", "problems", "files"},
+    {"parts", "problems", "files", "explore"},
     {"fates", "draw"},
     {"solvers"},
     {"chains"},

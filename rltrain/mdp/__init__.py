@@ -6,7 +6,7 @@ Who may know whom, from the ground up; arrows point down only (held by tests/tes
     checks  done  solution               what a model must be; episodes that end with a transition; what a solver says
     graph  row_checks  terminal          what can be reached, and what can go on for ever
     pairs  build                         policies as numbers of pairs; models from rows
-    parts  problems  files               models made of a model, by name, from and to files
+    parts  problems  files  explore      models made of a model, by name, from and to files, from a function
     fates  draw                          which states discount 1 gives a value; models as pictures
     solvers                              discounts below 1 in floating point, and H steps
     chains                               one policy: its Markov chain, its value, its long run, samples of it

@@ -58,13 +58,15 @@ def from_transitions(
     exact: Written | None = None,
     warnings: list[str] | None = None,
     strict: bool = False,
+    repeats: bool = False,
 ) -> Model:
     """A checked model of unsorted rows. `place(i)` says where row i was written. Rows of probability 0 are dropped.
 
     After a row with `done` nothing counts, whatever its next state does: see `mdp.done`, which may add a state "end".
     A transition that stands in several rows has their probabilities together and the mean of their rewards; a negative
     probability that rounding explains is 0; a row of probabilities that is off by no more is divided by its sum. Each
-    is said in `warnings`. `strict`: each is an InputError, which names everything that is wrong.
+    is said in `warnings`. `strict`: each is an InputError, which names everything that is wrong. `repeats`: that rows
+    repeat a transition is how it is meant, and not said.
     """
     states, actions = names_of(states), names_of(actions)
     checks.check_names(states, "state")
@@ -97,7 +99,8 @@ def from_transitions(
     double = np.zeros(len(s), dtype=bool)
     double[1:] = (s[1:] == s[:-1]) & (a[1:] == a[:-1]) & (next[1:] == next[:-1])
     if double.any():
-        row_checks.say_double(states, actions, s, a, next, np.flatnonzero(double), place, numbers, strict, said)
+        if not repeats:
+            row_checks.say_double(states, actions, s, a, next, np.flatnonzero(double), place, numbers, strict, said)
         group = np.cumsum(~double) - 1
         exact = None if exact is None else Written(*merged_exactly(exact.prob, exact.reward, group), exact.discount)
         reward = np.where(prob == 0, 0.0, reward)  # what cannot happen may pay anything, NaN too

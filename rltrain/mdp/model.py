@@ -11,7 +11,7 @@ reward depends on the successor, `next_reward` has it for each, for sampling.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -74,6 +74,14 @@ class Exact:
 
 
 @dataclass(frozen=True, eq=False)
+class Objects:
+    """The states and actions of a model that a program made, as the program has them: values that can be keys."""
+
+    states: tuple[Hashable, ...]  # [S]
+    actions: tuple[Hashable, ...]  # [A]
+
+
+@dataclass(frozen=True, eq=False)
 class Model:
     """S states, P state-action pairs, N successors. Made and checked by `mdp.build`; never changed afterwards."""
 
@@ -90,6 +98,7 @@ class Model:
     discount: float | None = None  # 0 <= discount <= 1; None: not said
     name: str = ""  # what people call it: "book", "FrozenLake-v1"
     exact: Exact | None = None  # where the model was written as text
+    objects: Objects | None = None  # what the names of states and actions stand for, where a program made the model
 
     @property
     def num_states(self) -> int:

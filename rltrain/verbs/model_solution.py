@@ -21,18 +21,20 @@ Numbers = Sequence[Any] | Array  # floats or fractions
 
 @dataclass(frozen=True)
 class ModelSolution:
-    """The best policy of a known model, by the names of its states and actions."""
+    """The best policy of a known model, by the names of its states and actions, or themselves if a program made it."""
 
-    value: dict[str, Any]  # state -> the most that can be earned from there; float, or Fraction
-    policy: dict[str, str | None]  # state -> action; None where the state is terminal
-    q: dict[str, dict[str, Any]]  # state -> action -> the most that can be earned when it is taken first
+    value: dict[Any, Any]  # state -> the most that can be earned from there; float, or Fraction
+    policy: dict[Any, Any]  # state -> action; None where the state is terminal
+    q: dict[Any, dict[Any, Any]]  # state -> action -> the most that can be earned when it is taken first
     bound: float  # proven: no number is farther from the truth; 0 in fractions
     answer: Any  # as arrays: Solution, ExactSolution, Horizon, Average or ExactAverage
 
     def __repr__(self) -> str:
         few = list(self.policy.items())[:6]
         more = ", ..." if len(self.policy) > len(few) else ""
-        lines = ", ".join(f"{state}: {action or '-'} {float(self.value[state]):.6g}" for state, action in few)
+        lines = ", ".join(
+            f"{state}: {'-' if action is None else action} {float(self.value[state]):.6g}" for state, action in few
+        )
         return f"<{len(self.policy)} states, within {self.bound:.1e}: {lines}{more}>"
 
 
@@ -74,14 +76,22 @@ def solved(
 
 def _named(model: Model, value: Numbers, choice: Array, q: Numbers | None, bound: float, answer: Any) -> ModelSolution:
     """Of value [S], choice [S], a pair or -1, and q [P]."""
-    values = {state: _plain(number) for state, number in zip(model.states, value, strict=True)}
-    policy = dict(zip(model.states, model.action_names(choice), strict=True))
-    table: dict[str, dict[str, Any]] = {state: {} for state in model.states} if q is not None else {}
-    for pair, number in enumerate(q if q is not None else ()):
-        table[model.states[int(model.pair_state[pair])]][model.actions[int(model.action[pair])]] = _plain(number)
+    named = model.objects or model
+    states, actions = named.states, named.actions
+    taken = model.action[choice].tolist() if model.num_pairs else [0] * len(states)
+    policy = {
+        state: actions[action] if pair >= 0 else None
+        for state, action, pair in zip(states, taken, choice.tolist(), strict=True)
+    }
+    table: dict[Any, dict[Any, Any]] = {}
+    if q is not None:
+        numbers, of_pairs, first = _plain(q), model.action.tolist(), model.first_pair.tolist()
+        for state, begin, end in zip(states, first[:-1], first[1:], strict=True):
+            table[state] = {actions[of_pairs[pair]]: numbers[pair] for pair in range(begin, end)}
+    values = dict(zip(states, _plain(value), strict=True))
     return ModelSolution(values, policy, table, float(bound), answer)
 
 
-def _plain(number: Any) -> Any:
-    """A number of numpy's as Python's own; a Fraction as it is."""
-    return number.item() if isinstance(number, np.generic) else number
+def _plain(numbers: Numbers) -> Sequence[Any]:
+    """Numbers of numpy's as Python's own; fractions as they are."""
+    return numbers.tolist() if isinstance(numbers, np.ndarray) else numbers

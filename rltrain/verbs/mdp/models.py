@@ -81,23 +81,25 @@ def discount_of(model: Model, given: GivenDiscount = None) -> float:
             what = f"{model.name}: " if model.name else ""
             raise InputError(f"{what}the model states no discount; add, for example: --discount 0.95")
         return model.discount
+    return float(as_written(given))
+
+
+def fraction_of(model: Model, given: GivenDiscount = None) -> Fraction:
+    """The discount as it was written: 0.95 is 19/20. InputError as `discount_of`."""
+    if given is not None:
+        return as_written(given)
+    written = None if model.exact is None else model.exact.discount
+    return Fraction(repr(discount_of(model))) if written is None else written
+
+
+def as_written(given: float | str | Fraction) -> Fraction:
+    """A discount that is given, as it was written. InputError unless it is from 0 to 1."""
     from rltrain.mdp.files.numerals import fraction
 
     value = fraction(str(given))
     if value is None or not 0 <= value <= 1:
         raise InputError(f"--discount: expected a number from 0 to 1, such as 0.95 or 19/20, got {described(given)}")
-    return float(value)
-
-
-def fraction_of(model: Model, given: GivenDiscount = None) -> Fraction:
-    """The discount as it was written: 0.95 is 19/20. InputError as `discount_of`."""
-    from rltrain.mdp.files.numerals import fraction
-
-    value = discount_of(model, given)
-    written = None if given is None else fraction(str(given))
-    if given is None and model.exact is not None:
-        written = model.exact.discount
-    return Fraction(repr(value)) if written is None else written
+    return value
 
 
 def keywords(arguments: Sequence[str]) -> dict[str, Any]:
