@@ -193,7 +193,7 @@ def names(runs_dir: Path, trials: bool = False) -> list[str]:
             found += _members(group.parent, f"s*/{MARKER}")
         for sweep in sweeps(runs_dir) if trials else []:
             found += _members(runs_dir / sweep, f"t*/s*/{MARKER}")
-    return sorted(found, key=_as_counted)
+    return sorted(found, key=as_counted)
 
 
 def _members(home: Path, pattern: str) -> list[str]:
@@ -207,10 +207,11 @@ def sweeps(runs_dir: Path) -> list[str]:
     if not runs_dir.is_dir():
         return []
     with disk_errors(f"cannot read {runs_dir}"):
-        return sorted((path.parent.name for path in runs_dir.glob(f"*/{SWEEP_MARKER}")), key=_as_counted)
+        return sorted((path.parent.name for path in runs_dir.glob(f"*/{SWEEP_MARKER}")), key=as_counted)
 
 
-def _as_counted(name: str) -> list[tuple[bool, int, str]]:
+def as_counted(name: str) -> list[tuple[bool, int, str]]:
+    """The key by which names are sorted as a person counts: dqn-2 before dqn-10."""
     parts = re.findall(r"[0-9]+|[^0-9]+", name)
     return [(False, int(part), "") if part[0] in "0123456789" else (True, 0, part) for part in parts]
 

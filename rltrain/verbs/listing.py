@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rltrain import registry
+from rltrain.errors import RltrainError
 from rltrain.experiment.settings import environment_name
 from rltrain.run import folder, unverified
 from rltrain.run.lock import is_locked
+from rltrain.spelling import shown
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,42 @@ def algorithms() -> list[dict[str, str]]:
 
 
 def runs(runs_dir: Path) -> list[RunSummary]:
-    """The runs in a folder, by name; those of several seeds as NAME/s3."""
+    """The runs in a folder, by name; those of several seeds as NAME/s3, all of a sweep as one, NAME."""
     now = time.time()
-    return [run_summary(runs_dir / name, name, now) for name in folder.names(runs_dir)]
+    found = [run_summary(runs_dir / name, name, now) for name in folder.names(runs_dir)]
+    found += [sweep_summary(runs_dir / name, name, now) for name in folder.sweeps(runs_dir)]
+    return sorted(found, key=lambda run: folder.as_counted(run.name))
+
+
+def sweep_summary(home: Path, name: str, now: float) -> RunSummary:
+    """What the files in the folder of a sweep say: of its trials as of steps, of its best trial as of a run."""
+    from rltrain.verbs.sweep import ranking, study
+
+    config = unverified.config(home, study.BASE)
+    faults, rows, trials, updated = list(config.faults), [], 0, None
+    try:
+        found = study.read(home)
+        rows, trials = list(found.rows), found.settings.trials or 0
+        updated = os.stat(home / study.TRIALS).st_mtime
+    except FileNotFoundError:  # before the first batch ends
+        pass
+    except (RltrainError, OSError) as error:
+        faults.append(shown(str(error).splitlines()[0]))
+    ended = sum(row.state != "running" for row in rows)
+    best = next((row.score for row in ranking.in_order(rows) if ranking.is_ranked(row)), None)
+    return RunSummary(
+        name=name,
+        algorithm=None if config.algorithm is None else f"sweep of {config.algorithm}",
+        environment=None if config.environment is None else environment_name(config.environment),
+        state="running" if is_locked(home) else "finished" if 0 < trials <= ended else "interrupted",
+        counters={"trials": ended},
+        budget={"trials": trials} if trials else {},
+        score=best,
+        scored=None if best is None else "evaluation",
+        best=best,
+        age_seconds=None if updated is None else max(0.0, now - updated),
+        faults=faults,
+    )
 
 
 def run_summary(run: Path, name: str, now: float) -> RunSummary:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from in_process import command
-from swept import swept
+from swept import ROWS, swept
 
 from rltrain.experiment import config
 
@@ -16,7 +16,8 @@ def rltrain(tmp_path, monkeypatch, capsys):
     return command(capsys)
 
 
-def test_the_table_has_rank_score_interval_state_and_settings(rltrain):
+def test_the_table_has_rank_score_interval_state_and_settings(rltrain, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     swept(Path("runs"))
     code, out, err = rltrain("sweep", "show", "lr")
     lines = out.splitlines()
@@ -86,3 +87,24 @@ def test_best_writes_a_config_that_loads_and_replaces_no_file_unasked(rltrain):
     assert rltrain("sweep", "best", "lr", "-o", "best.yaml", "--rank", "2", "--overwrite")[0] == 0
     assert config.load("best.yaml").algorithm.hidden == (64,)
     assert rltrain("sweep", "best", "lr")[1].startswith("# Trial t0001")
+
+
+def test_list_shows_a_sweep_in_one_row_and_none_of_its_runs(rltrain):
+    home = swept(Path("runs"))
+    (home / "t0000/s7").mkdir(parents=True)
+    (home / "t0000/s7/config.yaml").write_text("")
+    swept(Path("runs"), "new", rows=None)
+    swept(Path("runs"), "bad", rows=[(*ROWS[0][:4], "x", *ROWS[0][5:])])
+    code, out, _ = rltrain("list", "runs", "--json")
+    bad, lr, new = json.loads(out)["runs"]
+    assert (code, lr["name"], lr["algorithm"], lr["score"], lr["state"]) == (
+        0,
+        "lr",
+        "sweep of reinforce",
+        120.5,
+        "interrupted",
+    )
+    assert (lr["counters"], lr["budget"], new["score"]) == ({"trials": 4}, {"trials": 5}, None)
+    assert bad["faults"] == ["runs/bad/trials.csv:2: score: expected a number, found 'x'"]
+    code, out, _ = rltrain("list", "runs")
+    assert code == 0 and "80 %" in next(line for line in out.splitlines() if line.startswith(" lr"))

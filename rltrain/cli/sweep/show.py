@@ -92,9 +92,10 @@ def _table(report: SweepReport, ranking: Sequence[RankedTrial]) -> None:
 
 
 def state_of(report: SweepReport, row: RankedTrial) -> str:
-    """`paused at 10,000`: what a trial does, and where where it waits."""
-    at = f" at {row.counter:,}" if row.state == "paused" and row.counter is not None else ""
-    return f"{row.state}{at}"
+    """`paused at 10,000`: what a trial does, and where it was scored last."""
+    at = f" at {row.counter:,}" if row.state in ("paused", "running") and row.counter is not None else ""
+    waits = row.state == "running" and report.state != "running"
+    return f"{'unfinished' if waits else row.state}{at}"
 
 
 def _interval(row: RankedTrial) -> str:
