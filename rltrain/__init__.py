@@ -13,7 +13,7 @@ from rltrain import errors
 from rltrain.version import __version__
 
 if TYPE_CHECKING:
-    from rltrain.api import check, evaluate, load, model, read, resume, save_model, solve, stream, train
+    from rltrain.api import check, evaluate, load, model, read, resume, save_model, solve, stream, train, write_model
 
 __all__ = [
     "__version__",
@@ -28,6 +28,7 @@ __all__ = [
     "solve",
     "stream",
     "train",
+    "write_model",
 ]
 
 

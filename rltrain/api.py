@@ -36,6 +36,7 @@ from rltrain.verbs.evaluate import PolicyScore
 from rltrain.verbs.given import Overrides, plain, settings_of, text_of, whole, written
 from rltrain.verbs.mdp.from_function import model as model
 from rltrain.verbs.mdp.from_function import save_model as save_model
+from rltrain.verbs.mdp.write import write_model as write_model
 from rltrain.verbs.model_solution import ModelSolution, solved
 from rltrain.verbs.saved_policy import LoadedPolicy, SavedRun
 from rltrain.verbs.session import RunResult, driven, watched

@@ -45,10 +45,12 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
     {"__main__"},
 ]
 MDP_FLOORS = [  # those within mdp, whose docstring says what each is
+    {"mapped"},
     {"model", "thresholds", "splitmix"},
     {"checks", "done", "solution"},
     {"graph", "row_checks", "terminal"},
     {"pairs", "build"},
+    {"dense_rows"},
     {"parts", "problems", "files", "explore"},
     {"fates", "draw"},
     {"solvers"},

@@ -165,7 +165,7 @@ def _with_own_discount(draft: Draft, algorithm: Model, block: Mapping[str, Any],
         return algorithm
     from rltrain.mdp import files
 
-    own = files.read(model_file).model.discount
+    own = files.stated_discount(model_file)
     if own is None:
         return algorithm
     try:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 
 from rltrain.errors import InputError
 from rltrain.experiment import catalog
+from rltrain.experiment.settings import MODEL_FOLDER_SUFFIX
 from rltrain.plain_files import reason
 from rltrain.spelling import nearest, shown
 from rltrain.yaml_subset import MAX_BYTES
@@ -55,10 +56,15 @@ def model_file(path: Path, beside: Path, typed: bool) -> str | None:
     """
     near = (path, beside / path) if typed else (beside / path, path)
     for found in (beside / MODEL_FOLDER / path.name, *near, catalog.model_file(path)):
-        if found.is_file():
+        if _is_model(found):
             short = Path(os.path.normpath(found))  # without `book/..`, unless that is a link
-            return str(short if short.is_file() and short.samefile(found) else found)
+            return str(short if _is_model(short) and short.samefile(found) else found)
     return None
+
+
+def _is_model(path: Path) -> bool:
+    """Whether a file has this name, or a folder where the name is that of a model's folder."""
+    return path.is_dir() if path.name.endswith(MODEL_FOLDER_SUFFIX) else path.is_file()
 
 
 def needed_file(name: str, beside: Path) -> str:

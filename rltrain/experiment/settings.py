@@ -28,7 +28,8 @@ STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=Fals
 
 PROTOCOLS = ("nature", "sticky", "training")  # rules of evaluation; kinds of other packages may have more
 _MODELS = (".yaml", ".yml", ".npz", ".csv", ".mdp", ".pomdp")
-MODEL_SUFFIXES = (*_MODELS, *(f"{suffix}.gz" for suffix in _MODELS))  # of files that hold a known model
+MODEL_FOLDER_SUFFIX = ".mdpd"
+MODEL_SUFFIXES = (*_MODELS, *(f"{suffix}.gz" for suffix in _MODELS), MODEL_FOLDER_SUFFIX)  # of known models
 Count = Annotated[int, Field(ge=1, le=10**15)]
 Width = Annotated[int, Field(ge=1, le=65536)]  # of a network's layer, a window, a stride
 Counts = Annotated[dict[str, Count], Field(min_length=1)]

@@ -115,7 +115,7 @@ def from_transitions(
     row_checks.check_sums(states, actions, s, a, prob, first_next, place, numbers, strict)
     row_checks.check_actions(states, first_pair, terminal)
 
-    mean, each = _rewards(prob, reward, first_next)
+    mean, each = expected_rewards(prob, reward, first_next)
     model = Model(
         states=states,
         actions=actions,
@@ -214,11 +214,15 @@ def from_arrays(
 
 
 def _with_whole_start(model: Model) -> Model:
-    """The probabilities of the first state, divided by their sum where rounding does not explain it."""
-    if model.start is None:
-        return model
-    total, count = float(model.start.sum()), int(np.count_nonzero(model.start))
-    return replace(model, start=model.start / total) if abs(total - 1) > EPSILON * count else model
+    """The model with `whole` probabilities of the first state."""
+    start = None if model.start is None else whole(model.start)
+    return model if start is model.start else replace(model, start=start)
+
+
+def whole(start: Array) -> Array:
+    """The probabilities [S] of the first state, divided by their sum where rounding does not explain it."""
+    total, count = float(start.sum()), int(np.count_nonzero(start))
+    return start / total if abs(total - 1) > EPSILON * count else start
 
 
 def normalised(model: Model, warnings: list[str] | None = None) -> Model:
@@ -251,11 +255,11 @@ def normalised(model: Model, warnings: list[str] | None = None) -> Model:
         )
     reward = model.reward
     if model.next_reward is not None:
-        reward, _ = _rewards(prob, model.next_reward, model.first_next)
+        reward, _ = expected_rewards(prob, model.next_reward, model.first_next)
     return replace(model, prob=prob, reward=reward)
 
 
-def _rewards(prob: Array, reward: Array, first_next: Array) -> tuple[Array, Array | None]:
+def expected_rewards(prob: Array, reward: Array, first_next: Array) -> tuple[Array, Array | None]:
     """The expected reward of each pair [P], and that of each successor [N] where some pair's differ."""
     if len(first_next) == 1:
         return np.zeros(0), None
@@ -307,7 +311,7 @@ def _without_zeros(model: Model) -> Model:
     first_next = np.concatenate(([0], np.cumsum(counts)))
     reward = model.reward
     if each is not None:
-        reward, each = _rewards(model.prob[kept], each, first_next)
+        reward, each = expected_rewards(model.prob[kept], each, first_next)
     return replace(
         model, first_next=first_next, next=model.next[kept], prob=model.prob[kept], reward=reward, next_reward=each
     )

@@ -121,7 +121,8 @@ def check(model: Model, where: Where | None = None, source: str = "", strict: bo
     check_names(model.actions, "action")
     check_discount(model.discount, prefix)
     _check_layout(model, prefix)
-    _check_start(model, prefix, strict)
+    if model.start is not None:
+        check_starts(model.start, model.states, prefix, strict)
 
     def of_pair(pair: int) -> str:
         place = where(int(model.first_next[pair])) + ": " if where else prefix
@@ -278,19 +279,18 @@ def _check_layout(model: Model, prefix: str) -> None:
             raise InputError(f"{prefix}'{name}' holds {worst}; expected 0 to {count - 1}")
 
 
-def _check_start(model: Model, prefix: str, strict: bool) -> None:
-    if model.start is None:
-        return
+def check_starts(start: Array, states: Names, prefix: str = "", strict: bool = False) -> None:
+    """InputError unless these [S] are probabilities of each state to be the first, and sum to 1."""
     faults = Faults()
     faults.add_all(
-        np.flatnonzero(~((model.start >= 0) & (model.start < np.inf))),
+        np.flatnonzero(~((start >= 0) & (start < np.inf))),
         lambda s: (
-            f"{prefix}start: state {quoted(model.states[s])}: the probability {model.start[s]:g} "  # type: ignore[index]
+            f"{prefix}start: state {quoted(states[s])}: the probability {start[s]:g} "
             "must be a finite number, at least 0"
         ),
     )
     faults.stop_if_any()
-    check_start(model.start, prefix, strict)
+    check_start(start, prefix, strict)
 
 
 def check_start(start: Array, prefix: str = "", strict: bool = False) -> None:

@@ -20,6 +20,7 @@ from typing import overload
 import numpy as np
 
 from rltrain.core import Array
+from rltrain.mdp.mapped import Mapped
 
 
 class Numbered(Sequence[str]):
@@ -99,6 +100,7 @@ class Model:
     name: str = ""  # what people call it: "book", "FrozenLake-v1"
     exact: Exact | None = None  # where the model was written as text
     objects: Objects | None = None  # what the names of states and actions stand for, where a program made the model
+    mapped: Mapped | None = None  # where its arrays lie in files, and only what is looked at in memory
 
     @property
     def num_states(self) -> int:

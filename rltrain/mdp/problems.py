@@ -18,10 +18,22 @@ import numpy as np
 from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.mdp import build
-from rltrain.mdp.model import Model, Numbered
+from rltrain.mdp.dense_rows import merged
+from rltrain.mdp.model import Model, Names, Numbered
 
 MAX_TRANSITIONS = 2_000_000_000
 PIECE = 1 << 18  # pairs that are drawn and merged together
+DIRECTIONS = ("up", "right", "down", "left")
+
+
+class TableModel(NamedTuple):
+    """A model of which some states' rows are made at a time, in the form of `mdp.dense_rows`."""
+
+    states: Names
+    actions: Names
+    rows: Callable[[Array], tuple[Array, Array, Array]]
+    discount: float | None
+    name: str
 
 
 def garnet(states: int, actions: int = 4, branching: int = 8, seed: int = 0, discount: float | None = None) -> Model:
@@ -40,31 +52,79 @@ def garnet(states: int, actions: int = 4, branching: int = 8, seed: int = 0, dis
     return _of_table(states, actions, following, prob, reward, None, discount, f"garnet-{states}")
 
 
+def garnet_table(
+    states: int, actions: int = 4, branching: int = 8, seed: int = 0, discount: float | None = None
+) -> TableModel:
+    """The numbers of `garnet`, drawn for some states after the others, each kind from where its own begin."""
+    _at_least("states", states, 1)
+    _at_least("actions", actions, 1)
+    _at_least("branching", branching, 1)
+    following, chances, rewards = (np.random.default_rng(seed) for _ in range(3))
+    drawn = [PIECE] * (states * actions * branching // PIECE) + [states * actions * branching % PIECE]
+    for size in drawn:
+        chances.integers(0, states, size, dtype=np.int32)
+    rewards.bit_generator.state = chances.bit_generator.state
+    for size in drawn:
+        rewards.exponential(size=size)
+
+    def rows(asked: Array) -> tuple[Array, Array, Array]:  # asked in the order of the states
+        pairs = len(asked) * actions
+        columns = following.integers(0, states, (pairs, branching), dtype=np.int32)
+        columns.sort(1)
+        prob = chances.exponential(size=(pairs, branching))
+        prob /= prob.sum(1, keepdims=True)
+        shape = (len(asked), actions, branching)
+        return columns.reshape(shape), prob.reshape(shape), rewards.random(pairs).reshape(shape[:2])
+
+    return TableModel(Numbered(states), Numbered(actions), rows, discount, f"garnet-{states}")
+
+
 def grid(side: int, slip: float = 0.2, discount: float | None = None) -> Model:
     """The corner with the goal is terminal; walls bounce; `slip` is shared by the two sides."""
-    _at_least("side", side, 2)
-    if not 0 <= slip <= 1:
-        raise InputError(f"slip: must be from 0 to 1, got {slip!r}")
+    _check_grid(side, slip)
     cells = side * side
     _not_too_many(cells * 12)
-    cell = np.arange(cells - 1)  # the last one is the goal
-    row, column = cell // side, cell % side
-    moves = [(-1, 0), (0, 1), (1, 0), (0, -1)]
-    to = [np.clip(row + r, 0, side - 1) * side + np.clip(column + c, 0, side - 1) for r, c in moves]
-    following = np.empty((cells - 1, 4, 3), np.int32)
-    prob = np.empty((cells - 1, 4, 3))
-    for action in range(4):
-        for place, (direction, chance) in enumerate(
-            ((action, 1 - slip), ((action + 1) % 4, slip / 2), ((action + 3) % 4, slip / 2))
-        ):
-            following[:, action, place], prob[:, action, place] = to[direction], chance
+    following, prob = _moves(np.arange(cells - 1), side, slip)  # the last one is the goal
     order = np.argsort(following, axis=2, kind="stable")
     columns = np.take_along_axis(following, order, 2).reshape(-1, 3)
     chances = np.take_along_axis(prob, order, 2).reshape(-1, 3)
     ends = np.zeros(cells, dtype=bool)
     ends[-1] = True
     model = _of_table(cells, 4, columns, chances, -np.ones(len(chances)), ends, discount, f"grid-{side}")
-    return _named(model, actions=("up", "right", "down", "left"))
+    return _named(model, actions=DIRECTIONS)
+
+
+def grid_table(side: int, slip: float = 0.2, discount: float | None = None) -> TableModel:
+    """The rows of `grid`, made for some cells after the others."""
+    _check_grid(side, slip)
+
+    def rows(cell: Array) -> tuple[Array, Array, Array]:
+        following, prob = _moves(cell, side, slip)
+        prob[cell == side * side - 1] = 0.0
+        return following, prob, np.full(prob.shape[:2], -1.0)
+
+    return TableModel(Numbered(side * side), DIRECTIONS, rows, discount, f"grid-{side}")
+
+
+def _check_grid(side: int, slip: float) -> None:
+    _at_least("side", side, 2)
+    if not 0 <= slip <= 1:
+        raise InputError(f"slip: must be from 0 to 1, got {slip!r}")
+
+
+def _moves(cell: Array, side: int, slip: float) -> tuple[Array, Array]:
+    """Where each direction leads from some cells [n], and with which probability: [n, 4, 3] int32, [n, 4, 3]."""
+    row, column = cell // side, cell % side
+    moves = [(-1, 0), (0, 1), (1, 0), (0, -1)]
+    to = [np.clip(row + r, 0, side - 1) * side + np.clip(column + c, 0, side - 1) for r, c in moves]
+    following = np.empty((len(cell), 4, 3), np.int32)
+    prob = np.empty((len(cell), 4, 3))
+    for action in range(4):
+        for place, (direction, chance) in enumerate(
+            ((action, 1 - slip), ((action + 1) % 4, slip / 2), ((action + 3) % 4, slip / 2))
+        ):
+            following[:, action, place], prob[:, action, place] = to[direction], chance
+    return following, prob
 
 
 def chain(states: int = 5, slip: float = 0.2, discount: float | None = None) -> Model:
@@ -133,11 +193,12 @@ class Problem(NamedTuple):
 
     make: Callable[..., Model]
     settings: dict[str, Any]
+    table: Callable[..., TableModel] | None = None  # makes it in a stream, with the same numbers
 
 
 PROBLEMS = {
-    "garnet": Problem(garnet, {"states": None, "actions": 4, "branching": 8, "seed": 0}),
-    "grid": Problem(grid, {"side": None, "slip": 0.2}),
+    "garnet": Problem(garnet, {"states": None, "actions": 4, "branching": 8, "seed": 0}, garnet_table),
+    "grid": Problem(grid, {"side": None, "slip": 0.2}, grid_table),
     "chain": Problem(chain, {"states": 5, "slip": 0.2}),
     "forest": Problem(forest, {"states": 3, "fire": 0.1}),
     "gambler": Problem(gambler, {"states": 101, "win": 0.4}),
@@ -162,17 +223,10 @@ def _of_table(
     for first in range(0, pairs, PIECE):
         last = min(first + PIECE, pairs)
         columns, chances = following[first:last], prob[first:last]
-        new = np.ones(columns.shape, dtype=bool)
-        new[:, 1:] = columns[:, 1:] != columns[:, :-1]
-        counts[first:last] = new.sum(1)
-        heads = np.flatnonzero(new)
-        summed = chances.reshape(-1) if len(heads) == columns.size else np.add.reduceat(chances.reshape(-1), heads)
-        if not summed.all():  # no slip, for one: what has no chance is no transition
-            counts[first:last] -= np.bincount(heads[summed == 0] // columns.shape[1], minlength=last - first)
-            heads, summed = heads[summed != 0], summed[summed != 0]
-        flat_next[kept : kept + len(heads)] = columns.reshape(-1)[heads]
-        flat_prob[kept : kept + len(heads)] = summed
-        kept += len(heads)
+        counts[first:last], found, summed, _ = merged(columns, chances)
+        flat_next[kept : kept + len(found)] = found
+        flat_prob[kept : kept + len(found)] = summed
+        kept += len(found)
     ends = np.zeros(num_states, dtype=bool) if ends is None else ends
     first_pair = np.concatenate(([0], np.cumsum(np.where(ends, 0, num_actions))))
     return build.from_arrays(

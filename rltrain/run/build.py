@@ -16,11 +16,13 @@ from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment import config
 from rltrain.experiment.config import Experiment
 from rltrain.experiment.on_disk import MODEL_FOLDER
+from rltrain.experiment.settings import MODEL_FOLDER_SUFFIX
 from rltrain.experiment.wrappers import ClipReward, NormalizeReward
+from rltrain.mdp.files import folder as model_folder
 from rltrain.rng import Streams
 from rltrain.run import machine, sinks
 from rltrain.run.disk import REAL, Disk, disk_errors
-from rltrain.run.own_files import copy_file, make_own_folder, own_file
+from rltrain.run.own_files import copy_file, link_file, make_own_folder, own_file
 from rltrain.run.starting_point import StartingPoint
 from rltrain.spaces import MOST_PRODUCTS, MultiDiscrete
 from rltrain.warm_start import Taken
@@ -156,14 +158,29 @@ def check_rewards(experiment: Experiment) -> None:
 
 
 def keep_model(experiment: Experiment, folder: Path, disk: Disk = REAL) -> None:
-    """Copy the model's file into the run folder, so that the run goes on whatever becomes of the original."""
+    """Copy the model's file into the run folder, so that the run goes on whatever becomes of the original.
+
+    Files of a model's folder are linked where the disk can: they are large, and whoever writes them anew writes others.
+    """
     if not experiment.environment.is_model:
         return
     source = Path(experiment.environment.id)
     target = folder / MODEL_FOLDER / source.name
     make_own_folder(disk, target.parent)
+    if source.name.endswith(MODEL_FOLDER_SUFFIX):
+        return _keep_folder(source, target, disk)
     with disk_errors(f"cannot copy the model to {target}"):
         copy_file(disk, source, target, follow=True)
+
+
+def _keep_folder(source: Path, target: Path, disk: Disk) -> None:
+    """The files of a model's folder under the same names in another one; model.json is the last."""
+    make_own_folder(disk, target)
+    with disk_errors(f"cannot copy the model to {target}"):
+        for name in (*(f"{name}.npy" for name in model_folder.DTYPES), model_folder.FACTS):
+            if (source / name).exists():
+                link_file(disk, source / name, target / name)
+        disk.sync_folder(target)
 
 
 def experiment_of(folder: Path, overrides: Sequence[str], file: str = "config.yaml") -> Experiment:

@@ -65,6 +65,7 @@ class Disk(Protocol):
     def close(self, descriptor: int) -> None: ...
     def sync_folder(self, path: Path) -> None: ...  # makes the names in a folder durable
     def rename(self, old: Path, new: Path) -> None: ...
+    def link(self, old: Path, new: Path) -> None: ...  # a second name for a file, on disks that know such
     def remove(self, path: Path) -> None: ...
     def remove_folder(self, path: Path) -> None: ...
     def open(self, path: Path) -> int: ...  # a descriptor for reading
@@ -108,6 +109,9 @@ class RealDisk:
 
     def rename(self, old: Path, new: Path) -> None:
         os.rename(old, new)
+
+    def link(self, old: Path, new: Path) -> None:
+        os.link(old, new, follow_symlinks=False)
 
     def remove(self, path: Path) -> None:
         os.unlink(path)

@@ -15,6 +15,8 @@ from rltrain import yaml_subset
 from rltrain.errors import InputError
 from rltrain.experiment import config
 from rltrain.experiment.config import Experiment
+from rltrain.experiment.settings import MODEL_FOLDER_SUFFIX
+from rltrain.mdp.files.folder import FACTS
 from rltrain.plain_files import open_plain
 from rltrain.run.disk import PIECE, disk_errors
 from rltrain.yaml_subset import flow
@@ -96,10 +98,15 @@ def check(folder: Path, meta: Mapping[str, Any], written: Experiment) -> list[st
 
 
 def model_hash(experiment: Experiment) -> str | None:
-    """The sha256, in hex, of the file of a known model; None for other environments. DiskError."""
+    """The sha256, in hex, of the file of a known model; None for other environments. DiskError.
+
+    Of a folder that of model.json, which has those of all its files; who reads them holds them against these.
+    """
     if not experiment.environment.is_model:
         return None
     path, digest = Path(experiment.environment.id), hashlib.sha256()
+    if path.name.endswith(MODEL_FOLDER_SUFFIX):
+        path = path / FACTS
     with disk_errors(f"cannot read {path}"), open_plain(path, follow=True) as file:
         while piece := file.read(PIECE):
             digest.update(piece)

@@ -7,6 +7,7 @@ parted from it before it grows.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 from rltrain.errors import CheckpointError
 from rltrain.plain_files import kind, open_plain
 from rltrain.run.disk import PIECE, REAL, Disk, disk_errors, replace_file
+
+_NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}  # or none for this file
 
 
 def write_small(path: Path, text: str, disk: Disk = REAL, durable: bool = True) -> None:
@@ -32,6 +35,18 @@ def copy_file(disk: Disk, source: Path, target: Path, *, follow: bool = False) -
     with open_plain(source, follow=follow) as file:
         replace_file(disk, target, iter(lambda: file.read(PIECE), b""))
     disk.sync_folder(target.parent)
+
+
+def link_file(disk: Disk, source: Path, target: Path) -> None:
+    """A second name for a regular file that is never written to, on disks that know such; else a copy. OSError."""
+    with open_plain(source):
+        pass  # no link, and nothing else than a file
+    try:
+        disk.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        copy_file(disk, source, target)
 
 
 def open_tail(disk: Disk, path: Path) -> int:

@@ -97,6 +97,10 @@ class FaultyDisk:
         self.door()
         REAL.rename(old, new)
 
+    def link(self, old: Path, new: Path) -> None:
+        self.door()
+        REAL.link(old, new)
+
     def remove(self, path: Path) -> None:
         self.door()
         REAL.remove(path)

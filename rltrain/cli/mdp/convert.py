@@ -14,7 +14,11 @@ def convert_command(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A model file, or a Gymnasium id with a table.")],
     target: Annotated[
         Path,
-        typer.Argument(metavar="TARGET", help=".yaml .npz .csv .mdp, or to look at: .dot .prism", show_default=False),
+        typer.Argument(
+            metavar="TARGET",
+            help=".yaml .npz .csv .mdp, a folder: .mdpd, or to look at: .dot .prism",
+            show_default=False,
+        ),
     ],
     settings: options.Settings = None,
     imports: options.Imports = None,
@@ -28,9 +32,10 @@ def convert_command(
     """Write a model in another form; the suffix of TARGET says which."""
     from rltrain import words
     from rltrain.cli.output import complain, say
+    from rltrain.mdp import files
     from rltrain.verbs.mdp.convert import convert
 
     loaded = convert(source, target, settings, minimize=minimize, strict=strict, discount=discount, overwrite=overwrite)
     for warning in loaded.warnings:
         complain(f"warning: {warning}")
-    say(f"{target}: {words.size(target.stat().st_size)}")
+    say(f"{target}: {words.size(files.size_of(target))}")

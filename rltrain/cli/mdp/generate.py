@@ -12,7 +12,12 @@ def generate_command(
     family: Annotated[
         str, typer.Argument(metavar="FAMILY", help="garnet, grid, chain, forest or gambler.", show_default=False)
     ],
-    target: Annotated[Path, typer.Argument(metavar="TARGET", help="A file: .npz, or a small one: .yaml .csv …")],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TARGET", help="A file: .npz, or a small one: .yaml .csv …; .mdpd, a folder, for any size."
+        ),
+    ],
     states: Annotated[int | None, typer.Option(metavar="N", min=1, help="All but grid.")] = None,
     actions: Annotated[int | None, typer.Option(metavar="N", min=1, help="garnet; else 4.")] = None,
     branching: Annotated[
@@ -31,6 +36,8 @@ def generate_command(
     """Make a model: random (garnet), a grid, or a textbook's; the same for the same seed."""
     from rltrain import words
     from rltrain.cli.output import say
+    from rltrain.cli.progress import line
+    from rltrain.mdp import files
     from rltrain.verbs.mdp.generate import generate
 
     given = {
@@ -44,8 +51,8 @@ def generate_command(
         "win": win,
     }
     made = generate(
-        family, target, {key: value for key, value in given.items() if value is not None}, discount, overwrite
+        family, target, {key: value for key, value in given.items() if value is not None}, discount, overwrite, line
     )
     sizes = {"states": made.num_states, "pairs": made.num_pairs, "transitions": made.num_next}
     many = ", ".join(f"{words.count(number)} {what}" for what, number in sizes.items())
-    say(f"{target}: {many}, {words.size(target.stat().st_size)}")
+    say(f"{target}: {many}, {words.size(files.size_of(target))}")

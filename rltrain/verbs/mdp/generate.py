@@ -8,16 +8,24 @@ from typing import Any
 
 from rltrain.errors import InputError
 from rltrain.mdp import files, problems
+from rltrain.mdp.files.folder_tables import WrittenModel, write_table
 from rltrain.mdp.model import Model
+from rltrain.progress import Progress, Silent
 from rltrain.spelling import did_you_mean, shown
 
 
 def generate(
-    family: str, target: Path, settings: Mapping[str, Any], discount: float | None = None, overwrite: bool = False
-) -> Model:
+    family: str,
+    target: Path,
+    settings: Mapping[str, Any],
+    discount: float | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Model | WrittenModel:
     """Make a model of one of `problems.PROBLEMS` and write it into a file, whose suffix says how.
 
-    InputError for a family, a setting or a file that is none; DiskError when the disk refuses.
+    Into a folder, .mdpd, a garnet or a grid is written in a stream, and only its sizes are returned. InputError for a
+    family, a setting or a file that is none; DiskError when the disk refuses.
     """
     problem = problems.PROBLEMS.get(family)
     if problem is None:
@@ -30,6 +38,13 @@ def generate(
         if default is None and key not in settings:
             raise InputError(f"{family} needs --{key}")
     files.check_target(target, overwrite)
+    if files.is_folder(target) and problem.table is not None:
+        table = problem.table(**settings, discount=discount)
+        with (progress or Silent()).phase(f"writing {shown(str(target))}"):
+            return write_table(
+                target, table.states, table.actions, table.rows,
+                discount=discount, name=table.name, overwrite=overwrite, progress=progress,
+            )  # fmt: skip
     model = problem.make(**settings, discount=discount)
     files.write(model, target, overwrite=overwrite)
     return model
