@@ -51,7 +51,7 @@ app.command("list")(list_command)
 app.command("trust")(trust_command)
 app.command("schema")(schema_command)
 app.command("doctor")(doctor_command)
-app.add_typer(sweep_app, hidden=True)
+app.add_typer(sweep_app)
 app.add_typer(mdp_app)
 
 
@@ -61,7 +61,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-OWN_VIEW = ("train", "resume", "watch", "enjoy")  # verbs that show themselves what goes on
+OWN_VIEW = ("train", "resume", "watch", "enjoy", "sweep")  # verbs that show themselves what goes on
 
 
 @app.callback()

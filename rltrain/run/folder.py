@@ -28,6 +28,7 @@ GROUP_MARKER = "seeds.json"  # what makes a folder the home of runs of several s
 SWEEP_MARKER = "sweep.json"  # what makes a folder the home of a sweep's trials
 BEFORE = re.compile(  # what lies in a folder before MARKER or GROUP_MARKER does, whenever its process is killed
     r"\.lock|\.ballast|\.probe-.*|\..*\.part|tmp-.*|run\.json|experiment\.yaml|model|checkpoints|chunks"
+    r"|base\.yaml|sweep\.yaml"
 )
 EMPTY_BEFORE = ("checkpoints", "chunks")
 FORKING = ".forking"  # lies in a folder while another run is copied into it, which puts MARKER last

@@ -6,6 +6,10 @@ A line is the words after `rltrain`, or `cat FILE` or `ls FOLDER` for what a cal
 from short_runs import CONFIGS, ROOT
 
 FILES = {  # models, policies and configs of strangers, right and wrong
+    "grid.yaml": (
+        "sweep: {config: dqn_cartpole, search: grid, at_once: 3}\n"
+        "space: {algorithm.gamma: [0.9, 0.99], algorithm.hidden: [[64], [64, 64]]}\n"
+    ),
     "swept/sweep.json": '{"format": 1}',
     "swept/base.yaml": (
         "algorithm: {name: reinforce}\nenvironment: {id: CartPole-v1}\n"
@@ -264,6 +268,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "list runs",
         "list algorithms --json",
         "list runs --json",
+    ),
+    "sweep_run": (
+        "sweep run configs/sweeps/cartpole.yaml --dry-run sweep.search=random",
+        "sweep grid.yaml --dry-run",
+        "sweep configs/sweeps/cartpole.yaml sweep.serch=grid",
+        "sweep configs/sweeps/cartpole.yaml --max-wall soon",
+        "sweep resume absent",
+        "sweep resume swept",
     ),
     "sweep": (
         "sweep show swept -n 5",

@@ -13,7 +13,10 @@ from typer.core import TyperGroup
 from rltrain.cli.progress import line
 from rltrain.cli.sweep.best import best_command
 from rltrain.cli.sweep.plot import plot_command
+from rltrain.cli.sweep.run import resume_command, run_command
 from rltrain.cli.sweep.show import show_command
+
+OWN_VIEW = ("run", "resume")  # verbs that show themselves what goes on
 
 
 class SweepVerbs(TyperGroup):
@@ -38,9 +41,13 @@ app = typer.Typer(
 
 @app.callback()
 def _verb(context: typer.Context) -> None:
-    line.rename(f"rltrain sweep {context.invoked_subcommand}")
+    verb = context.invoked_subcommand
+    if verb not in OWN_VIEW:
+        context.with_resource(line.over(f"rltrain sweep {verb}"))
 
 
+app.command("run")(run_command)
+app.command("resume")(resume_command)
 app.command("show")(show_command)
 app.command("best")(best_command)
 app.command("plot")(plot_command)

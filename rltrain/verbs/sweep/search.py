@@ -67,7 +67,8 @@ def _in_grid(sweep: Sweep, number: int) -> Point:
 
 
 def _at_random(sweep: Sweep, number: int) -> Point:
-    drawn = np.random.default_rng(derive(sweep.settings.seed, number)).random(len(sweep.space)).tolist()
+    stream = np.random.default_rng(derive(sweep.settings.seed, number))
+    drawn = stream.random(len(sweep.space)).tolist()
     return {key: at(dimension, u) for (key, dimension), u in zip(sweep.space.items(), drawn, strict=True)}
 
 

@@ -33,6 +33,11 @@ STATES = ("running", "finished", "paused", "diverged", "failed")
 MAX_BYTES = 1 << 27  # of trials.csv: 100,000 trials of twenty settings have 30 MB
 
 
+def trial_name(number: int) -> str:
+    """Of the folder of a trial: t0007."""
+    return f"t{number:04d}"
+
+
 @dataclass(frozen=True)
 class TrialRow:
     """A trial as trials.csv has it; None where there is nothing yet."""
@@ -49,7 +54,7 @@ class TrialRow:
     @property
     def name(self) -> str:
         """Of its folder: t0007."""
-        return f"t{self.number:04d}"
+        return trial_name(self.number)
 
 
 @dataclass(frozen=True)

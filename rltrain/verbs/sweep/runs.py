@@ -1,0 +1,85 @@
+"""The runs of a sweep's trials: the group of each, what is left of it to run, and what its runs scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rltrain.errors import CheckpointError
+from rltrain.experiment.config import Experiment, differences, is_safe
+from rltrain.launchers.job import RunJob
+from rltrain.run import group as groups
+from rltrain.run import unverified
+from rltrain.run.folder import GROUP_MARKER
+from rltrain.run.group import SeedGroup
+from rltrain.run.lock import is_locked
+from rltrain.verbs.sweep.dimensions import values
+from rltrain.verbs.sweep.folder import SweepFolder
+from rltrain.verbs.sweep.journal import JournaledTrial
+from rltrain.verbs.sweep.score import score_of
+from rltrain.yaml_subset import flow
+
+
+def experiment_of(home: SweepFolder, trial: JournaledTrial, rung: int) -> Experiment:
+    """The config with what this trial tries, to the end of this rung. InputError if it does not take that."""
+    sweep, halving = home.sweep, home.sweep.settings.halving
+    end = [] if halving is None else [f"run.budget={flow({halving.counter: sweep.rungs[rung]})}"]
+    return sweep.base.replace(*sweep.overrides(values(sweep.space, trial.point)), *end)
+
+
+def jobs_of(home: SweepFolder, trials: Sequence[JournaledTrial], rung: int) -> list[RunJob]:
+    """The runs of these trials that are not at the end of this rung; a trial that has no group is given one.
+
+    CheckpointError if a group is not what its trial tries.
+    """
+    jobs = []
+    for trial in trials:
+        experiment, folder = experiment_of(home, trial, rung), home.trial(trial.number)
+        if (folder / GROUP_MARKER).is_file():
+            group = groups.read(folder)
+            experiment = _as_asked(home, group, experiment)
+            due = [seed for seed in group.seeds if not _is_over(group, seed, experiment)]
+        else:
+            group = groups.create(experiment, home.sweep.seeds, home.folder, folder.name, home.command)
+            due = list(group.seeds)
+        jobs += [RunJob(group, seed, experiment) for seed in due]
+    return jobs
+
+
+def busy(home: SweepFolder, trials: Sequence[JournaledTrial]) -> str | None:
+    """A run of these trials in which a process works; None if there is none."""
+    runs = (home.trial(trial.number) / f"s{seed}" for trial in trials for seed in home.sweep.seeds)
+    return next((str(run) for run in runs if run.is_dir() and is_locked(run)), None)
+
+
+def scores_of(home: SweepFolder, trial: JournaledTrial) -> list[float | None]:
+    """What each run of a trial scored; None of one that diverged. CheckpointError for one that was not evaluated."""
+    runs = [home.trial(trial.number) / f"s{seed}" for seed in home.sweep.seeds]
+    return [None if _diverged(run) else score_of(run, home.sweep.settings.score) for run in runs]
+
+
+def _as_asked(home: SweepFolder, group: SeedGroup, experiment: Experiment) -> Experiment:
+    """The group's configuration, with the budget of `experiment`. CheckpointError if it is another trial's."""
+    own = group.experiment()
+    found = [
+        f"{key} is {was!r}, where the trial tries {now!r}"
+        for key, was, now in differences(own, experiment)
+        if not is_safe(key) and not (key == "environment.id" and experiment.environment.is_model)
+    ]
+    if group.seeds != home.sweep.seeds:
+        found.append(f"its seeds are {list(group.seeds)}, where the sweep has {list(home.sweep.seeds)}")
+    if found:
+        hint = f"put that back, or move {group.folder} away: the trial runs anew"
+        raise CheckpointError(f"{group.config}: {'; '.join(found)}; {hint}")
+    if own.run.budget == experiment.run.budget:
+        return own
+    return group.experiment([f"run.budget={flow(dict(experiment.run.budget or {}))}"])
+
+
+def _is_over(group: SeedGroup, seed: int, experiment: Experiment) -> bool:
+    """Whether nothing is left to run: the end is there, or it diverged."""
+    return group.finished(seed, experiment) or _diverged(group.member(seed))
+
+
+def _diverged(run: Path) -> bool:
+    return unverified.status(run).state == "diverged"
