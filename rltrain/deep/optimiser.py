@@ -1,12 +1,20 @@
-"""An optimiser that is given its gradients, and its state as plain arrays."""
+"""An optimiser that is given its gradients, and its state as plain arrays.
+
+The steps are PyTorch's, called as functions: its optimiser classes import its compiler before the first step, a second
+or two of every process.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.radam import radam
+from torch.optim.rmsprop import rmsprop
 
 from rltrain.core import State
 from rltrain.saved import MAX_COUNT, Saved
@@ -35,28 +43,19 @@ class Optimiser:
         self.parameters: list[Tensor] = list(parameters)
         self.working: list[Tensor] = list(parameters if working is None else working)
         self._is_copied = working is not None
-        self._moments = MOMENTS[name]
+        self._name, self._eps = name, eps
         self.gradients = [torch.zeros_like(parameter) for parameter in self.parameters]
         for parameter, gradient in zip(self.parameters, self.gradients, strict=True):
             parameter.grad = gradient
-        self._optimiser: torch.optim.Optimizer | None = None
-        if not self.parameters:
-            return
-        on_gpu = self.parameters[0].is_cuda  # there a step may be recorded: nothing of it may look at a number
-        if name == "adam":
-            self._optimiser = torch.optim.Adam(self.parameters, eps=eps, fused=True, capturable=on_gpu)
-        elif name == "radam":
-            self._optimiser = torch.optim.RAdam(self.parameters, eps=eps, foreach=True, capturable=on_gpu)
-        else:
-            rmsprop = torch.optim.RMSprop
-            self._optimiser = rmsprop(self.parameters, alpha=0.95, eps=eps, centered=True, capturable=on_gpu)
+        # The number of steps and the moments, by name and parameter; empty before the first step.
+        self._state: dict[str, list[Tensor]] = {}
 
     def take(self, gradients: Sequence[Tensor]) -> Tensor:
         """Keep these gradients, of any dtype, by parameter. Returns their norm, a scalar.
 
         One that was written to `gradients` beforehand is not copied.
         """
-        if self._optimiser is None:
+        if not self.parameters:
             return torch.zeros(())
         elsewhere = [i for i, gradient in enumerate(gradients) if gradient is not self.gradients[i]]
         if elsewhere:
@@ -66,48 +65,67 @@ class Optimiser:
 
     def step(self, learning_rate: float | Tensor, scale: float | Tensor = 1.0) -> None:
         """Move the parameters by the gradients that were taken, times `scale`. Scalar tensors are for a GPU."""
-        if self._optimiser is None:
+        if not self.parameters:
             return
         if isinstance(scale, Tensor) or scale != 1.0:
             torch._foreach_mul_(self.gradients, scale)
-        for group in self._optimiser.param_groups:
-            group["lr"] = learning_rate
-        self._optimiser.step()
-        if self._is_copied:
-            with torch.no_grad():
+        if not self._state:
+            self._state = self._zeros()
+        with torch.no_grad():
+            self._move(learning_rate)
+            if self._is_copied:
                 torch._foreach_copy_(self.working, self.parameters)
+
+    def _zeros(self) -> dict[str, list[Tensor]]:
+        """The state before the first step: of each parameter's device and layout."""
+        steps = [torch.zeros((), device=parameter.device) for parameter in self.parameters]
+        moments = {name: [torch.zeros_like(p) for p in self.parameters] for name, _ in MOMENTS[self._name]}
+        return {"step": steps, **moments}
+
+    def _move(self, learning_rate: float | Tensor) -> None:
+        steps, first, second = self._state.values()
+        on_gpu = self.parameters[0].is_cuda  # there a step may be recorded: nothing of it may look at a number
+        given: dict[str, Any] = {"lr": learning_rate, "eps": self._eps, "weight_decay": 0.0, "capturable": on_gpu}
+        if self._name == "rmsprop":
+            given |= {"alpha": 0.95, "momentum": 0.0, "centered": True}
+            rmsprop(self.parameters, self.gradients, first, second, [], steps, **given)
+            return
+        given |= {"beta1": 0.9, "beta2": 0.999}
+        if self._name == "radam":
+            radam(self.parameters, self.gradients, first, second, steps, foreach=True, **given)
+        else:
+            given |= {"amsgrad": False, "maximize": False, "fused": True}
+            adam(self.parameters, self.gradients, first, second, [], steps, **given)
 
     def restart(self) -> None:
         """As before the first step. In place: a recorded step goes on with it."""
-        states = [] if self._optimiser is None else self._optimiser.state.values()
-        for state in states:
-            for value in state.values():
-                value.zero_()
+        for tensors in self._state.values():
+            for tensor in tensors:
+                tensor.zero_()
 
     def save(self) -> State:
-        """Per parameter, in order: the optimiser's own arrays by name; empty before the first step."""
-        state = {} if self._optimiser is None else self._optimiser.state
+        """Per parameter, in order: its number of steps and its moments by name; empty before the first step."""
+        if not self._state:
+            return {}
         return {
-            str(i): {name: np.array(value.cpu().numpy(), order="C") for name, value in state[parameter].items()}
-            for i, parameter in enumerate(self.parameters)
-            if parameter in state
+            str(i): {name: np.array(tensors[i].cpu().numpy(), order="C") for name, tensors in self._state.items()}
+            for i in range(len(self.parameters))
         }
 
     def load(self, state: State) -> None:
-        if self._optimiser is None:
-            return
         saved = Saved.of(state)
-        self._optimiser.state.clear()
-        if not saved:  # before the first step
+        self._state = {}
+        if not self.parameters or not saved:  # before the first step
             return
+        loaded = self._zeros()
         for i, parameter in enumerate(self.parameters):
-            one, kept = saved.part(str(i)), self._optimiser.state[parameter]
-            kept["step"] = torch.from_numpy(one.array("step", "float32", (), 0, MAX_COUNT)).to(parameter.device)
-            for name, of_squares in self._moments:
+            one = saved.part(str(i))
+            loaded["step"][i].copy_(torch.from_numpy(one.array("step", "float32", (), 0, MAX_COUNT)))
+            for name, of_squares in MOMENTS[self._name]:
                 least = 0 if of_squares else None
                 values = one.array(name, "float32", tuple(parameter.shape), least, finite=False)
-                # As the optimiser would have made it: the parameter's device and layout.
-                kept[name] = torch.empty_like(parameter, requires_grad=False).copy_(torch.from_numpy(values))
+                loaded[name][i].copy_(torch.from_numpy(values))
+        self._state = loaded
 
 
 def clip_scale(norm: Tensor, max_norm: float | None) -> float | Tensor:
