@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
-import importlib.metadata
 import importlib.util
 import inspect
 import os
@@ -27,7 +26,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from rltrain import registering, source_files, trust
+from rltrain import distributions, registering, source_files, trust
 from rltrain.errors import InputError, MissingError, NotBroughtError
 from rltrain.guard import running
 from rltrain.source_files import is_file
@@ -242,7 +241,7 @@ def _facts(package: str) -> dict[str, str]:
     """The version of a top-level module, by its distribution or as it says itself; else the hash of its file."""
     found = installed(package)
     if found is None:
-        names = importlib.metadata.packages_distributions().get(package, ())
+        names = distributions.of_module(package)
         found = next((version for name in names if (version := installed(name)) is not None), None)
     if found is not None:
         return {"version": found}

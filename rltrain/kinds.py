@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import importlib
-import importlib.metadata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import EntryPoint
@@ -19,7 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from rltrain import imports, origins, registering, registry
+from rltrain import distributions, imports, origins, registering, registry
 from rltrain.core import EnvironmentKind, EnvSpec
 from rltrain.errors import EnvironmentFault, InputError, MissingError
 from rltrain.experiment.settings import EnvironmentConfig, colon_refused
@@ -188,7 +187,7 @@ def _handles(kind: Kind, env_id: str) -> bool:
 
 def _others() -> dict[str, EntryPoint]:
     """The entry points of other packages; none takes the name of a kind of ours."""
-    points = importlib.metadata.entry_points(group=registering.GROUP)
+    points = distributions.entry_points(registering.GROUP)
     return {point.name: point for point in points if point.name not in (*FIRST, LAST)}
 
 

@@ -7,11 +7,11 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from importlib import metadata
 from importlib.metadata import EntryPoint
 from types import ModuleType
 from typing import Any
 
+from rltrain import distributions
 from rltrain.errors import InputError
 from rltrain.spelling import described
 
@@ -68,8 +68,8 @@ def classes(module: ModuleType) -> list[type]:
 
 def entry_points() -> list[EntryPoint]:
     """The entry points by which installed packages say that they bring environments."""
-    groups = [name for name in metadata.entry_points().groups if f"{name}.".startswith((f"{OLD_GROUP}.", f"{GROUP}."))]
-    return [point for group in sorted(groups) for point in metadata.entry_points(group=group)]
+    groups = [name for name in distributions.groups() if f"{name}.".startswith((f"{OLD_GROUP}.", f"{GROUP}."))]
+    return [point for group in sorted(groups) for point in distributions.entry_points(group)]
 
 
 def package_of(env_id: str) -> str | None:

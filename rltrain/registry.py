@@ -19,14 +19,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib.machinery import PathFinder
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
 
-from rltrain import guard
+from rltrain import distributions, guard
 from rltrain.core import AlgorithmPlugin, Metrics, Sink, State, Table
 from rltrain.errors import DiskError, InputError, MissingError
 from rltrain.spelling import did_you_mean, in_one_line
@@ -44,7 +44,7 @@ MAX_ENVS = 1024  # as in a config
 
 def names() -> list[str]:
     """Every algorithm's name, sorted."""
-    return sorted({*_our_algorithms(), *entry_points(group=ALGORITHMS).names})
+    return sorted({*_our_algorithms(), *distributions.entry_points(ALGORITHMS).names})
 
 
 def summary(name: str) -> str:
@@ -154,7 +154,7 @@ def _our_algorithms() -> dict[str, Path]:
 
 def _point(group: str, kind: str, name: str) -> EntryPoint:
     """The entry point of this name. InputError with the nearest name."""
-    found = {point.name: point for point in entry_points(group=group)}
+    found = {point.name: point for point in distributions.entry_points(group)}
     if name not in found:
         known = {*found, *(_our_algorithms() if group == ALGORITHMS else ())}
         raise InputError(f"unknown {kind} {name!r}{did_you_mean(name, known)}")

@@ -12,6 +12,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
         "cells",
         "words",
         "core",
+        "distributions",
         "spaces",
         "steps",
         "progress",

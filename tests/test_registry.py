@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,7 @@ def test_no_package_replaces_an_algorithm_of_ours(package: Path) -> None:
     ours = next(file.stem for file in FILES if not file.stem.startswith("_"))
     points = package / "plugins-1.0.dist-info" / "entry_points.txt"
     points.write_text(f"[{registry.ALGORITHMS}]\n{ours} = plugins_complete:PLUGIN\n")
+    os.utime(package)  # as an installation leaves it
     assert registry.summary(ours) != "Plays at random."
     assert registry.plugin(ours).config.__module__.startswith("rltrain.")
     assert registry.names().count(ours) == 1
@@ -191,6 +193,7 @@ def test_a_module_that_ends_the_process_is_an_error(package: Path) -> None:
 
 def test_what_the_disk_refuses_a_sink_is_a_disk_error_and_all_else_names_the_sink(package: Path) -> None:
     (package / "plugins-1.0.dist-info" / "entry_points.txt").write_text(f"[{registry.SINKS}]\npail = pails:Pail\n")
+    os.utime(package)  # as an installation leaves it
     (package / "pails.py").write_text(
         "class Pail:\n"
         "    def __init__(self, folder): pass\n"
