@@ -15,10 +15,10 @@ import gymnasium
 import numpy as np
 import pytest
 import short_runs
+from built import app
 
 import rltrain
 from rltrain import api
-from rltrain.cli import app
 from rltrain.errors import InputError
 from rltrain.experiment.config import load
 from rltrain.mdp import files

@@ -5,8 +5,8 @@ import sys
 
 import numpy as np
 import pytest
+from built import app
 
-from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.mdp.files import BOOK
 from rltrain.run import reading, state_codec

@@ -5,8 +5,8 @@ import re
 from fractions import Fraction
 
 import pytest
+from built import app
 
-from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 
 

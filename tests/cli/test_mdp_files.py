@@ -3,8 +3,8 @@
 import json
 
 import pytest
+from built import app
 
-from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.errors import InputError
 from rltrain.mdp import files

@@ -1,8 +1,8 @@
 """`rltrain mdp graph` as a person types it."""
 
 import pytest
+from built import app
 
-from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 
 

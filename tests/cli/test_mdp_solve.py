@@ -7,8 +7,8 @@ import sys
 from fractions import Fraction
 
 import pytest
+from built import app
 
-from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.cli.mdp import text as written
 

@@ -4,8 +4,8 @@ import json
 import re
 
 import pytest
+from built import app
 
-from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import av
 import pytest
+from built import app
 
-from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 
 ROOT = Path(__file__).parents[2]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from built import app
 from out_of_tree import PLUGINS
 
-from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.core import Hardware, Scoring
 from rltrain.experiment import config

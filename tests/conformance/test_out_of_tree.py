@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from built import app
 
 from rltrain import registry
-from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.core import Sink
 from rltrain.errors import InputError, MissingError

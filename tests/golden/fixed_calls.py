@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import built
 import numpy as np
 import short_runs
 import typer
@@ -107,7 +108,7 @@ def call(line: str) -> str:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        code = exit_code_of(lambda: app(words, prog_name="rltrain"))
+        code = exit_code_of(lambda: built.app(words, prog_name="rltrain"))
     text = f"$ rltrain {line}\n{out.getvalue()}"
     if err.getvalue():
         text += f"--- standard error\n{err.getvalue()}"

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from built import app
 from make import digest  # tests/golden/make.py
 
-from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.run.checkpoint import Checkpoints
 from rltrain.run.machine import facts

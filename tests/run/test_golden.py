@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from built import app
 
 from rltrain import registry
-from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.core import Blob
 from rltrain.run import begin

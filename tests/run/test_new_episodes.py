@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import gymnasium
 import numpy as np
 import pytest
+from built import app
 from gymnasium import spaces
 
-from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.errors import InputError, NotReplayedError
 from rltrain.experiment import config

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from built import app
 
-from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.errors import CheckpointError, DiskError, InputError
 from rltrain.experiment import config

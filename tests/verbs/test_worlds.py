@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import gymnasium
 import numpy as np
 import pytest
+from built import app
 from gymnasium import spaces
 
 from rltrain import kinds
-from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.verbs import worlds
 from rltrain.verbs.environments import learned_by
