@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from in_process import command
 
 from rltrain.errors import InputError
 from rltrain.experiment import catalog, config, sweep
@@ -279,3 +280,36 @@ def test_values_on_the_command_line_are_a_grid_in_one_batch(place):
     assert (found.settings.search, found.trials, found.settings.at_once, found.seeds) == ("grid", 2, 2, (7, 8))
     with pytest.raises(InputError, match=r"command line: algorithm.gamma=.9,: an empty value beside a comma"):
         grid_of(["algorithm.gamma=.9,"])
+
+
+def test_train_prints_every_point_of_a_grid_that_it_would_try(place, capsys):
+    rltrain = command(capsys)
+    words = ("small.yaml", "algorithm.gamma=.9,.99", "environment.num_envs=1,2", "--seeds", "3-5", "--dry-run")
+    assert rltrain("train", *words) == (
+        0,
+        "# 4 trials, 12 runs, of small.yaml\n"
+        "t0000  algorithm.gamma=0.9 environment.num_envs=1\n"
+        "t0001  algorithm.gamma=0.9 environment.num_envs=2\n"
+        "t0002  algorithm.gamma=0.99 environment.num_envs=1\n"
+        "t0003  algorithm.gamma=0.99 environment.num_envs=2\n",
+        "",
+    )
+    assert not (place / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["algorithm.gamma=.9,2"], "command line: algorithm.gamma=.9,2: space.algorithm.gamma[1]: must be at most 1"),
+        (["algorithm.gamma=.9,.99", "--seeds", "1,3"], "--seeds 1,3: those of a grid follow one another"),
+        (["algorithm.gamma=.9,.99", "--from", "x"], "algorithm.gamma=.9,.99: several values are a sweep, of new runs"),
+        (
+            ["algorithm.gamma=.9,.99", "run.evaluate.every=null"],
+            "small.yaml measures nothing: run.evaluate.every is null; write",
+        ),
+    ],
+)
+def test_what_no_grid_can_do_is_said_before_anything_is_made(place, capsys, words, said):
+    code, out, err = command(capsys)("train", "small.yaml", *words)
+    assert (code, out, err.startswith(said)) == (2, "", True), err
+    assert not (place / "runs").exists()

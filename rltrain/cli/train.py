@@ -30,6 +30,7 @@ from rltrain.cli.output import say
 from rltrain.cli.overrides import as_overrides, sorted_out
 from rltrain.cli.resume import go_on
 from rltrain.errors import InputError
+from rltrain.experiment.grid_syntax import grid_of
 from rltrain.launchers.choose import choose
 
 if TYPE_CHECKING:
@@ -104,11 +105,14 @@ def train_command(
     where = choose(launcher, slurm)
     words = [*([] if config is None else [config]), *(overrides or [])]
     config, given = sorted_out(words, params or [])
-    settings = [*given, *as_overrides(total_timesteps, env, seed, device, max_wall)]
+    given, varied = grid_of(given)
+    settings = [*given, *as_overrides(total_timesteps, env, seed, device, None if varied else max_wall)]
     if trained is not None:
         if start is not None or resume is not None:
             raise InputError(f"-i {trained}: says the same as --from or --resume; leave out one of them")
         resume, start = (trained, None) if config is None and algo is None else (None, trained)
+    if varied and (start is not None or resume is not None):
+        raise InputError(f"{varied[0]}: several values are a sweep, of new runs; leave out --from, --resume and -i")
     if last and start is None:
         raise InputError("--last: of the run that --from names the newest checkpoint; there is no --from")
     if resume is not None:
@@ -125,6 +129,23 @@ def train_command(
     if total_timesteps is not None:  # in place of the file's budget, not beside it
         settings = ["run.budget=null", *settings]
     experiment, note = _experiment(config, algo, env, settings)
+    if varied:
+        from rltrain.cli.sweep.grid import train_grid
+
+        raise typer.Exit(
+            train_grid(
+                experiment,
+                varied,
+                seeds,
+                runs_dir=runs_dir,
+                name=name,
+                jobs=jobs,
+                where=where,
+                max_wall=max_wall,
+                quiet=quiet,
+                dry_run=dry_run,
+            )
+        )
     if seeds is not None:
         from rltrain.cli.seeds.verb import train_seeds
 

@@ -133,7 +133,10 @@ def grid(base: Experiment, varied: Sequence[str], seeds: int = 1) -> Sweep:
         key, _, values = word.partition("=")
         draft.override(f"space.{key}=[{values}]", typed=word)
     settings = SweepConfig(config=base.source, search="grid", seeds=seeds)
-    made = _checked(draft, settings, base, "command line")
+    try:
+        made = _checked(draft, settings, base, "command line")
+    except InputError as error:  # of a block that nobody wrote
+        raise InputError(str(error).replace("command line:1: sweep.config: ", "")) from error
     return replace(made, settings=made.settings.model_copy(update={"at_once": made.trials}))
 
 
