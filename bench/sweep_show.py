@@ -1,6 +1,6 @@
 """How long `rltrain sweep show` takes: a process from its start to its end, on a sweep that is written here.
 
-    python bench/sweep_show.py [--trials 10000] [--repeat 5]
+    python bench/sweep_show.py [--trials 10000] [--repeat 5] [--save]
 
 The trials have five settings and three seeds, and scores that depend on two of the settings. What is measured is a
 whole process: the interpreter, the imports, the file, the importances and the table.
@@ -23,9 +23,11 @@ from pathlib import Path
 
 from rltrain.experiment import config
 from rltrain.run.folder import SWEEP_MARKER
+from rltrain.run.machine import facts
 from rltrain.verbs.sweep.study import BASE, COLUMNS, SWEEP, TRIALS
 from rltrain.yaml_subset import flow
 
+RESULT = Path(__file__).parent / "results" / "sweep_show.json"
 SPACE = """space:
   algorithm.learning_rate: {from: 1e-5, to: 1e-2, log: true}
   algorithm.gamma: {from: 0.9, to: 0.999}
@@ -60,6 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=10_000)
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--save", action="store_true", help="write bench/results/sweep_show.json")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         written(Path(place), asked.trials)
@@ -73,6 +76,14 @@ def main() -> None:
         busy = (os.times().children_user - before) / asked.repeat
     print(f"{asked.trials:,} trials: median {statistics.median(times):.2f} s of {', '.join(f'{t:.2f}' for t in times)}")
     print(f"of which the processor worked {busy:.2f} s")
+    if asked.save:
+        measured = {"trials": asked.trials, "seconds": times, "processor_seconds": busy, "load": os.getloadavg()[0]}
+        report = {
+            "command": f"python bench/sweep_show.py --trials {asked.trials}",
+            **measured,
+            "machine": facts(1, "cpu"),
+        }
+        RESULT.write_text(json.dumps(report, indent=2) + "\n")
 
 
 if __name__ == "__main__":

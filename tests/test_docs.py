@@ -10,7 +10,7 @@ from pages import PAGES, ROOT, Page, Shell, steady
 
 from rltrain import kinds, registry
 from rltrain.cli import app
-from rltrain.experiment import config
+from rltrain.experiment import config, sweep
 from rltrain.experiment.settings import EvaluateConfig, RunConfig, SaveConfig
 from rltrain.mdp import files
 from rltrain.mdp.files import policy_files
@@ -124,14 +124,17 @@ def test_every_setting_that_is_named_exists(page: Page) -> None:
 
 
 @EVERY
-def test_every_yaml_block_is_a_config_a_model_or_a_policy(page: Page, tmp_path: Path) -> None:
+def test_every_yaml_block_is_a_config_a_sweep_a_model_or_a_policy(page: Page, tmp_path: Path) -> None:
     for number, text in enumerate(page.blocks("yaml")):
-        path = tmp_path / f"{number}.yaml"
+        named = re.match(r"# ([a-z]+\.yaml)", text)
+        path = tmp_path / (named[1] if named else f"{number}.yaml")
         path.write_text(text)
         if text.startswith(f"algorithm: {pages.OWN}\n"):
             continue  # test_docs_own.py trains it
         elif re.search(r"^algorithm:", text, re.MULTILINE):
             assert config.load(path).run.budget
+        elif re.search(r"^sweep:", text, re.MULTILINE):
+            assert sweep.load(path).trials
         elif "policy" in text.splitlines()[0]:
             assert policy_files.read(path, files.read(files.BOOK).model).sum() == 3
         else:

@@ -17,6 +17,7 @@ from rltrain.core import EnvSpec
 from rltrain.envs.products import combined
 from rltrain.experiment import config
 from rltrain.experiment.settings import PROTOCOLS, EnvironmentConfig, EvaluateConfig, RunConfig, SaveConfig
+from rltrain.experiment.sweep_settings import HalvingConfig, SweepConfig
 from rltrain.spaces import MultiDiscrete
 
 COMMANDS, CONFIGS = page("docs/commands.md"), page("docs/configs.md")
@@ -107,6 +108,17 @@ def test_every_setting_of_a_run_is_in_a_table_with_its_default() -> None:
     for block in ("run.evaluate", "run.save"):
         del known[block]
     assert {cells[0].strip("`"): value(cells[1]) for cells in tables("run")} == known
+
+
+def test_every_setting_of_a_sweep_is_in_a_table_with_its_default() -> None:
+    fields = {
+        f"{prefix}{field.alias or name}": field
+        for prefix, model in (("sweep.", SweepConfig), ("sweep.halving.", HalvingConfig))
+        for name, field in model.model_fields.items()
+    }
+    known = {name: "" if field.is_required() else field.default for name, field in fields.items()}
+    found = {cells[0].strip("`"): cells[1] and value(cells[1]) for cells in tables("sweep")}
+    assert found == known
 
 
 def test_the_table_of_dqn_and_mnih_is_the_default_and_the_config() -> None:

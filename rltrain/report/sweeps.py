@@ -105,7 +105,18 @@ def _against(panel: Any, points: SweepPoints, setting: VariedSetting, colours: A
         panel.set_xticks(range(len(texts)), texts, fontsize=8)
         panel.set_xlim(-0.5, len(setting.choices) - 0.5)
     elif setting.log:
-        panel.set_xscale("log")
+        _logarithmic(panel, at)
+
+
+def _logarithmic(panel: Any, at: Array) -> None:
+    """A logarithmic x axis whose numbers are written out: powers of ten; of less than two decades 1, 2, 5 as well."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    panel.set_xscale("log")
+    narrow = at.max() < 100 * at.min()
+    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,)))
+    panel.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}" if value >= 1e-4 else f"{value:g}")
+    panel.xaxis.set_minor_formatter(NullFormatter())
 
 
 _STAR = {

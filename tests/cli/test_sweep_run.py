@@ -173,3 +173,18 @@ def test_a_trial_is_a_group_of_runs_like_any_other(rltrain):
     assert code == 0 and len(json.loads(out)["seeds"]) == 2
     assert "nothing to do" in rltrain("resume", "lr/t0000/s5")[1]
     assert rltrain("plot", "lr/t0000/s5")[0] == 0
+
+
+@pytest.mark.slow
+def test_a_grid_on_the_command_line_is_a_sweep_whose_trials_are_groups_like_any_other(rltrain):
+    code, out, err = rltrain("train", "small.yaml", "algorithm.gamma=.5,.9", "--seeds", "2", "--name", "grid", "-q")
+    assert (code, err, out.splitlines()[0][:20]) == (0, "", "finished: 2 trials i")
+    assert sorted(path.name for path in Path("runs/grid/t0001").glob("s?")) == ["s5", "s6"]
+    assert "gamma: 0.9" in Path("runs/grid/t0001/s6/config.yaml").read_text()
+    assert rltrain("eval", "grid/t0001", "--episodes", "2")[0] == 0
+    assert rltrain("eval", "grid/t0001/s6", "--episodes", "2")[0] == 0
+    code, out, _ = rltrain("plot", "grid/t0000", "grid/t0001", "-o", "both.png")
+    assert code == 0 and "gamma 0.9" in out
+    code, out, _ = rltrain("resume", "grid/t0001/s6", "run.budget.env_steps=5000", "-q")
+    assert (code, out.split(":")[0]) == (0, "finished")
+    assert "nothing to do" in rltrain("resume", "grid/t0000")[1]

@@ -37,6 +37,18 @@ def test_the_table_has_rank_score_interval_state_and_settings(rltrain, monkeypat
     ]
 
 
+@pytest.mark.parametrize(
+    ("seeds", "said"), [(1, "and one seed a trial cannot tell by how much"), (2, "at the rungs before its last")]
+)
+def test_where_luck_has_no_number_it_is_said_why(rltrain, seeds, said):
+    halving = ", halving: {counter: env_steps, from: 1000, to: 3000}"
+    ends = (80.0, 120.0) if seeds > 1 else ("", "")
+    rows = [(n, ("paused", "finished")[n], n, 1000, 100.0, seeds, *ends, 0.001, "[64]") for n in (0, 1)]
+    swept(Path("runs"), rows=rows, settings=halving)
+    out = rltrain("sweep", "show", "lr")[1]
+    assert f"the best of 2 is optimistic: luck chose it too, {said}\n" in out
+
+
 def test_few_rows_are_shown_unless_all_are_asked_for(rltrain):
     swept(Path("runs"))
     _, out, _ = rltrain("sweep", "show", "lr", "-n", "2")

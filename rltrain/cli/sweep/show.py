@@ -72,14 +72,20 @@ def _table(report: SweepReport, ranking: Sequence[RankedTrial]) -> None:
     from rltrain.verbs.sweep import study
 
     colours = {"running": "green", "paused": "dim", "diverged": "red", "failed": "red"}
+    alike = all(row.state == "finished" for row in ranking)  # then it goes before any setting does
+    settings = list(ranking[0].settings)
     made = [
         Column("rank", ["-" if row.rank is None else f"{row.rank:,}" for row in ranking]),
         Column("trial", [row.trial for row in ranking], words=True),
         Column("score", [words.score(row.score) for row in ranking]),
         Column("95 % interval", [_interval(row) for row in ranking], 1),
-        Column("state", [Text(state_of(report, row), colours.get(row.state, "")) for row in ranking], 2, words=True),
+        Column(
+            "state",
+            [Text(state_of(report, row), colours.get(row.state, "")) for row in ranking],
+            9 + len(settings) if alike else 2,
+            words=True,
+        ),
     ]
-    settings = list(ranking[0].settings)
     order = list(report.importances or settings)
     for key in settings:
         cells = [brief(row.settings[key], WIDEST_VALUE) for row in ranking]
@@ -146,7 +152,9 @@ def believed(report: SweepReport) -> Iterator[str]:
         return
     found = report.luck
     if found is None:
-        yield f"the best of {scored:,} is optimistic: luck chose it too; one seed a trial cannot tell by how much"
+        alone = any(row.seeds > 1 for row in report.ranking)  # at the last rung of a halving
+        why = "at the rungs before its last" if alone else "and one seed a trial cannot tell by how much"
+        yield f"the best of {scored:,} is optimistic: luck chose it too, {why}"
         return
     came = f"{found.candidates:,}" if found.candidates == scored else f"{found.candidates:,} that came as far"
     yield (
