@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gymnasium
 import pytest
 
 import rltrain
@@ -14,6 +15,16 @@ import rltrain
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "python.md"
 LINES = re.search(r"^## From Python$.*?^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)[1]
+
+
+@pytest.fixture(autouse=True)
+def known_ids():
+    """What a page registers is not left to other tests, which list and try every environment."""
+    before = set(gymnasium.registry)
+    yield
+    for name in set(gymnasium.registry) - before:
+        if callable(gymnasium.registry[name].entry_point):  # of a package that was imported meanwhile it is a text
+            del gymnasium.registry[name]
 
 
 def test_the_examples_of_the_page_print_what_it_shows(tmp_path, monkeypatch):
