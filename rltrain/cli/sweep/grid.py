@@ -38,10 +38,10 @@ def train_grid(
             say(line)
         return 0
     from rltrain.cli.sweep import run
-    from rltrain.verbs.sweep import folder
+    from rltrain.verbs.sweep import folder, room
 
     limit = run.seconds_of(max_wall)
-    at_once = run.jobs_for(sweep, jobs, where, exact=True)
+    at_once = room.jobs_for(sweep, jobs, where)
     return run.drive(folder.create(sweep, runs_dir, name, command_line()), at_once, where, limit, quiet)
 
 

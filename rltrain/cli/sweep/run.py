@@ -50,7 +50,7 @@ def run_command(
 ) -> None:
     """Try settings of a config: many trials, each a group of runs. Ctrl-C saves and stops; `sweep resume` goes on."""
     from rltrain.experiment import sweep as sweeps
-    from rltrain.verbs.sweep import folder
+    from rltrain.verbs.sweep import folder, room
 
     if stop_with_input:
         signals.stop_with_input()
@@ -58,7 +58,7 @@ def run_command(
     sweep = sweeps.load(config, overrides or [])
     if dry_run:
         return describe(sweep)
-    at_once = jobs_for(sweep, jobs, where, not fill)
+    at_once = room.jobs_for(sweep, jobs, where, not fill)
     home = folder.create(sweep, runs_dir, name, command_line(), not fill)
     raise typer.Exit(drive(home, at_once, where, limit, quiet))
 
@@ -77,7 +77,7 @@ def resume_command(
 ) -> None:
     """Go on with a sweep where it stands, to the byte; sweep.trials=128 gives it more trials."""
     from rltrain.run.lock import Lock
-    from rltrain.verbs.sweep import folder
+    from rltrain.verbs.sweep import folder, room
     from rltrain.verbs.sweep.study import find
 
     if stop_with_input:
@@ -86,7 +86,8 @@ def resume_command(
     home = folder.read(find(runs_dir, sweep))
     with Lock(home.folder):
         home = folder.gone_on_with(home, overrides or [])
-    raise typer.Exit(drive(home, jobs_for(home.sweep, jobs, where, home.exact), where, limit, quiet))
+    at_once = room.jobs_for(home.sweep, jobs, where, home.exact, resumed=True)
+    raise typer.Exit(drive(home, at_once, where, limit, quiet))
 
 
 def seconds_of(max_wall: str | None) -> int | None:
@@ -97,14 +98,6 @@ def seconds_of(max_wall: str | None) -> int | None:
         return None if max_wall is None else parse_duration(max_wall)
     except ValueError as error:
         raise InputError(f"--max-wall: {error}") from error
-
-
-def jobs_for(sweep: Sweep, jobs: int | None, where: LauncherChoice, exact: bool) -> int:
-    """How many runs at once: as many as there are to do together, and as the machine has room for."""
-    from rltrain.verbs.seeds import asked
-
-    together = min(sweep.settings.at_once, sweep.trials) if exact else sweep.trials
-    return asked.jobs_for(sweep.base, together * len(sweep.seeds), jobs, where=where)
 
 
 def describe(sweep: Sweep) -> None:
@@ -125,11 +118,11 @@ def drive(home: SweepFolder, jobs: int, where: LauncherChoice, max_wall: int | N
     from rltrain.cli.sweep.display import SweepDisplay, SweepFacts
     from rltrain.cli.views import QuietView, view
     from rltrain.run.lock import Lock
-    from rltrain.verbs.seeds import asked
+    from rltrain.verbs.sweep import room
     from rltrain.verbs.sweep.train import SweepTraining
 
     facts = SweepFacts(title_of(home.sweep), str(home.folder), what_of(home.sweep, jobs), home.sweep.space)
-    launcher = where.launcher(home.folder, asked.needs_of(home.sweep.base))
+    launcher = where.launcher(home.folder, room.needs_of(home.sweep))
     told, seconds = 0, 0.0
     with keeping_crashes(home.folder), Lock(home.folder), closing(launcher):
         training = SweepTraining(home, launcher, jobs, max_wall)

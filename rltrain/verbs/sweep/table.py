@@ -25,14 +25,28 @@ from rltrain.yaml_subset import flow
 STATES = {"running": "running", "complete": "finished", "pruned": "paused", "fail": "diverged"}
 
 
-def write(folder: Path, sweep: Sweep, trials: Sequence[JournaledTrial]) -> None:
-    """Replace the table. It follows from the journal, so it may be lost with the power. DiskError."""
+class TrialsTable:
+    """The table of a sweep. A row is made once for each state of its trial: of 10,000 trials a batch tells a few."""
+
+    def __init__(self, folder: Path, sweep: Sweep) -> None:
+        self._path, self._sweep = folder / TRIALS, sweep
+        self._rows: dict[int, tuple[tuple[int, str], str]] = {}  # number -> what its row was made of, and the row
+
+    def write(self, trials: Sequence[JournaledTrial]) -> None:
+        """Replace the file. It follows from the journal, so it may be lost with the power. DiskError."""
+        for trial in trials:
+            state = len(trial.tells), trial.state
+            if trial.number not in self._rows or self._rows[trial.number][0] != state:
+                row = [*_told(self._sweep, trial), *_tried(self._sweep, trial)]
+                self._rows[trial.number] = state, _line(row)
+        head = _line([*COLUMNS, *map(guarded, self._sweep.space)])
+        write_small(self._path, "".join([head, *(self._rows[trial.number][1] for trial in trials)]), durable=False)
+
+
+def _line(cells: Sequence[str]) -> str:
     text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow([*COLUMNS, *map(guarded, sweep.space)])
-    for trial in trials:
-        rows.writerow([*_told(sweep, trial), *_tried(sweep, trial)])
-    write_small(folder / TRIALS, text.getvalue(), durable=False)
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
 
 
 def _told(sweep: Sweep, trial: JournaledTrial) -> list[str]:

@@ -14,12 +14,13 @@ from typing import Literal
 
 from rltrain.launchers.contract import Launcher
 from rltrain.launchers.pool import Member, Pool, last_words
-from rltrain.verbs.sweep import halving, table
+from rltrain.verbs.sweep import halving
 from rltrain.verbs.sweep.folder import SweepFolder
 from rltrain.verbs.sweep.journal import NAME, JournaledTrial, StudyJournal, Tell, ask_lines, end_line, tell_lines
 from rltrain.verbs.sweep.runs import busy, jobs_of, scores_of
 from rltrain.verbs.sweep.search import KnownTrial, asks
 from rltrain.verbs.sweep.standing import ENDED, Standing, SweepMoment, run_name
+from rltrain.verbs.sweep.table import TrialsTable
 
 TICK_SECONDS = 0.1
 READ_SECONDS = 0.5  # between two looks into the folders of runs that are at work
@@ -45,7 +46,7 @@ class SweepTraining:
         self._home, self._sweep = home, home.sweep
         self._launcher, self._jobs, self._max_wall = launcher, jobs, max_wall
         self._journal = StudyJournal(home.folder / NAME, home.sweep)
-        self.study = self._journal.study
+        self.study, self._table = self._journal.study, TrialsTable(home.folder, home.sweep)
         self.stop: Literal["SIGINT", "SIGTERM", "wall"] | None = None
         self.fault: SweepFault | None = None
         self.finished = False  # every trial has come to its end
@@ -66,7 +67,7 @@ class SweepTraining:
 
     def moments(self) -> Iterator[SweepMoment]:
         """Go on until all is told, a run fails, or a stop is asked for; yields now and then how it stands."""
-        table.write(self._home.folder, self._sweep, self.study.trials)
+        self._table.write(self.study.trials)
         found = halving.brackets(self.study.brackets, self._sweep.trials)
         for first, end in found if self._sweep.rungs else found[-1:]:
             yield from self._first_scores(end) if self._home.exact else self._as_they_end(end)
@@ -165,12 +166,12 @@ class SweepTraining:
             lines += tell_lines(trial.number, tell, step)
         self._journal.add(lines)
         self._news += trials
-        table.write(self._home.folder, self._sweep, self.study.trials)
+        self._table.write(self.study.trials)
 
     def _end(self, trials: Sequence[JournaledTrial], state: Literal["pruned", "complete"]) -> None:
         """These stay where they are."""
         self._journal.add([end_line(each.number, state, each.score) for each in trials if each.state == "running"])
-        table.write(self._home.folder, self._sweep, self.study.trials)
+        self._table.write(self.study.trials)
 
     # Running
 

@@ -12,7 +12,7 @@ from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment import sweep as sweeps
 from rltrain.run.lock import Lock
 from rltrain.verbs.sweep import folder as folders
-from rltrain.verbs.sweep import train
+from rltrain.verbs.sweep import room, train
 from rltrain.verbs.sweep.journal import read
 from rltrain.verbs.sweep.train import SweepTraining
 
@@ -21,7 +21,6 @@ environment: FrozenLake-v1
 run: {seed: 5, budget: {env_steps: 4_000}, evaluate: {every: {env_steps: 1_000}, episodes: 2}}
 """
 HALVING = "sweep.halving={counter: env_steps, from: 1000, to: 9000, factor: 3}"
-SEARCHES = ("random", "tpe")
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +34,7 @@ def begin(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("small.yaml").write_text(BASE)
 
-    def made(name, *overrides, search="tpe", trials=12, exact=True):
+    def made(name, *overrides, search="tpe", trials=9, exact=True):
         space = "algorithm.learning_rate: {from: 1e-3, to: 1.0, log: true}, algorithm.gamma: [0.5, 0.9, 0.99]"
         text = f"sweep: {{config: small.yaml, search: {search}, trials: {trials}, at_once: 3}}\nspace: {{{space}}}"
         return folders.create(sweeps.loads(text, "s.yaml", overrides), Path("runs"), name, "rltrain sweep", exact)
@@ -80,8 +79,11 @@ def killed_and_resumed(home, **how):
         return ran + launcher.ran
 
 
-@pytest.mark.parametrize("settings", [(), (HALVING,), ("sweep.seeds=2",)], ids=["plain", "halving", "seeds"])
-@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize(
+    ("search", "settings"),
+    [("tpe", ()), ("tpe", (HALVING,)), ("random", ("sweep.seeds=2",))],
+    ids=["plain", "halving", "seeds"],
+)
 def test_the_study_does_not_depend_on_who_ends_first_or_on_how_many_run_at_once(begin, search, settings):
     found = []
     for number, jobs in enumerate((1, 2, 4)):
@@ -157,7 +159,7 @@ def _steep(experiment):
 
 
 def test_a_trial_that_diverges_is_told_as_the_worst_so_far_and_is_not_run_again(begin):
-    home = begin("a", search="random")
+    home = begin("a", search="random", trials=12)
     advance(home, PaperLauncher(diverges=_steep))
     study, _ = read(home.folder / "study.journal", home.sweep.space)
     assert 1 <= sum(trial.tells[0].diverged for trial in study.trials) < 12
@@ -171,7 +173,7 @@ def test_a_trial_that_diverges_is_told_as_the_worst_so_far_and_is_not_run_again(
 
 
 def test_another_fault_stops_after_the_batch_and_the_sweep_goes_on_when_it_is_mended(begin):
-    home, whole = begin("a"), begin("whole")
+    home, whole = begin("a", trials=12), begin("whole", trials=12)
     advance(whole)
     launcher = PaperLauncher(fails=lambda job: 8 if job.group.folder.name == "t0004" else 0)
     training = advance(home, launcher)
@@ -185,7 +187,7 @@ def test_another_fault_stops_after_the_batch_and_the_sweep_goes_on_when_it_is_me
 
 
 def test_a_stop_leaves_a_sweep_that_goes_on(begin):
-    home, whole = begin("a"), begin("whole")
+    home, whole = begin("a", trials=12), begin("whole", trials=12)
     advance(whole)
     training = advance(home, stop_after=7)
     assert training.stop == "SIGINT" and not training.finished
@@ -194,13 +196,13 @@ def test_a_stop_leaves_a_sweep_that_goes_on(begin):
 
 
 def test_async_trials_are_asked_as_others_end_and_the_order_is_kept(begin):
-    home = begin("a", exact=False)
+    home = begin("a", trials=12, exact=False)
     launcher = PaperLauncher(2)
     assert advance(home, launcher, jobs=3).finished
     study, _ = read(home.folder / "study.journal", home.sweep.space)
     assert sorted(study.order) == list(range(12))
     assert [trial.state for trial in study.trials] == ["complete"] * 12
-    other = begin("b", exact=False)
+    other = begin("b", trials=12, exact=False)
     ran = killed_and_resumed(other)
     assert len(ran) == 12
     assert '"exact": false' in (home.folder / "sweep.json").read_text()
@@ -212,7 +214,7 @@ def test_async_halving_comes_to_its_end(begin):
 
 
 def test_what_a_sweep_is_cannot_change_and_what_would_is_named(begin):
-    home = begin("a")
+    home = begin("a", trials=12)
     for override, named in [
         ("sweep.search=gp", "sweep.search: 'tpe' -> 'gp'"),
         ("sweep.at_once=2", "sweep.at_once: 3 -> 2"),
@@ -251,3 +253,16 @@ def test_a_name_that_is_taken_is_refused_with_how_to_go_on(begin):
     begin("lr")
     with pytest.raises(InputError, match="rltrain sweep resume runs/lr"):
         begin("lr")
+
+
+def test_the_largest_setting_that_is_tried_says_how_many_runs_find_room(begin, monkeypatch):
+    asked = []
+
+    def jobs_for(experiment, runs, jobs, resumed):
+        asked.append((experiment.environment.num_envs, runs))
+        return 4 // experiment.environment.num_envs
+
+    monkeypatch.setattr(room.asked, "jobs_for", jobs_for)
+    sweep = begin("a", "space={environment.num_envs: [1, 2, 4], run.threads: [1, 2]}", "sweep.seeds=2").sweep
+    assert room.jobs_for(sweep, None) == 1
+    assert asked == [(1, 6), (1, 6), (2, 6), (4, 6)]
