@@ -136,7 +136,7 @@ def forget_unbegun(folder: Path) -> None:
 def find(runs_dir: Path, run: str | Path) -> Path:
     """The folder of a run that is given by its name or its path. Raises InputError with the nearest names."""
     given = str(run)
-    candidates = [runs_dir / given] if NAME.fullmatch(given) or MEMBER.fullmatch(given) else []
+    candidates = [runs_dir / given] if any(form.fullmatch(given) for form in (NAME, TRIAL, MEMBER)) else []
     candidates.append(Path(given))
     folders = [path for path in candidates if os.path.isdir(path)]
     for folder in folders:
@@ -151,7 +151,8 @@ def find(runs_dir: Path, run: str | Path) -> Path:
     if folders and os.path.isfile(folders[0] / SWEEP_MARKER):
         one = next(iter(_members(folders[0], f"t*/s*/{MARKER}")), None)
         hint = f"name a run of it, such as {runs_dir / one}" if one else "none of its runs has begun yet"
-        raise InputError(f"{folders[0]} is a sweep; {hint}; `rltrain sweep show {shown(given)}` ranks its trials")
+        verbs = f"`rltrain sweep show {shown(given)}` ranks its trials, `rltrain sweep resume {shown(given)}` goes on"
+        raise InputError(f"{folders[0]} is a sweep; {hint}; {verbs}")
     if folders and given:
         hint = ""
         if is_unbegun(folders[0]):

@@ -26,6 +26,9 @@ def offered(tmp_path, monkeypatch, capsys):
     (tmp_path / "mine" / "a.yaml").write_text("")
     (tmp_path / "notes.txt").write_text("")
 
+    (tmp_path / "runs/lr").mkdir()
+    (tmp_path / "runs/lr/sweep.json").write_text("{}")
+
     def offer(line):
         words = line.split(" ")
         monkeypatch.setenv("_RLTRAIN_COMPLETE", "complete_bash")
@@ -60,6 +63,9 @@ def offered(tmp_path, monkeypatch, capsys):
         ("rltrain check cmaes_c", ["cmaes_cartpole"]),
         ("rltrain check car", ["cart"]),
         ("rltrain list c", ["configs"]),
+        ("rltrain sweep s", ["show"]),
+        ("rltrain sweep run sweeps/c", ["sweeps/cartpole"]),
+        ("rltrain sweep show l", ["lr"]),
     ],
 )
 def test_what_is_offered(line, names, offered):

@@ -379,6 +379,10 @@ def test_runs_of_a_sweep_are_named_by_trial_and_seed(tmp_path: Path) -> None:
 def test_a_trial_of_a_sweep_is_a_group_by_its_name(tmp_path: Path) -> None:
     trial = made_run(tmp_path, "lr/t0002/s0").parent
     (trial / folders.GROUP_MARKER).write_text('{"format": 1, "seeds": [0]}')
+    with pytest.raises(
+        InputError, match=r"lr/t0002 is the home of runs of several seeds; name one of them, .*t0002/s0"
+    ):
+        folders.find(tmp_path, "lr/t0002")
     found = groups.find(tmp_path, "lr/t0002")
     assert found is not None and found.folder == trial
 
