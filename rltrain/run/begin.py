@@ -43,20 +43,21 @@ def create(
     differing = _differing(experiment)
     parts = build(experiment, not differing, start)  # before the folder: what cannot be built leaves nothing behind
     folder = folders.create(runs_dir, name, stem, disk)
-    run = _run_in(folder, folders.lock_new(folder), parts, disk)
+    # Before it is a run it may hold what does not tell so itself: a checkpoint, a file of another package's sink.
+    forking = start is not None or bool(experiment.run.sinks)
+    run = _run_in(folder, folders.lock_new(folder), parts, disk, forking)
     began = time.monotonic()
     try:
         run.warnings += [*_not_exact(differing), *_try_disk(folder)]
         known = facts.begun(command, _machine(run), run.chosen, _imported(run), differing)
         if start is not None and parts.taken is not None:
             known[STARTED_FROM] = run.started_from = start.facts(parts.taken)
-            write_small(folder / folders.FORKING, "", disk)  # a folder with a checkpoint and no marker is no run yet
             run.save_start()
         facts.write(folder, known, disk)
         keep_model(experiment, folder, disk)
         # Last, since it makes the folder a run that can be resumed.
         write_small(folder / folders.MARKER, experiment.to_yaml(), disk)
-        if start is not None:
+        if forking:
             with disk_errors(f"cannot finish {folder}"):
                 disk.remove(folder / folders.FORKING)
         run.clock.saved(began)  # a guess, until there is a save to time
@@ -92,16 +93,22 @@ def resume(folder: Path, overrides: Sequence[str] = (), disk: Disk = REAL, new_e
             run.warnings.append("no checkpoint yet: the run starts from its beginning")
             _look_at_machine(run, differing)
         if experiment != written:
+            run.reopen()  # first: whoever reads both must not take the end that was reached for the one that is set now
             write_small(folder / folders.MARKER, experiment.to_yaml(), disk)
+        if (folder / folders.FORKING).exists():  # of a process that was killed when it had just begun
+            with disk_errors(f"cannot clear {folder}"):
+                disk.remove(folder / folders.FORKING)
     except BaseException:
         run.close()
         raise
     return run
 
 
-def _run_in(folder: Path, lock: Lock, parts: Parts, disk: Disk) -> Run:
+def _run_in(folder: Path, lock: Lock, parts: Parts, disk: Disk, forking: bool) -> Run:
     """A run in a new folder; the folder is gone if a sink of another package cannot be made."""
     try:
+        if forking:
+            write_small(folder / folders.FORKING, "", disk)
         return Run(parts, folder, lock, disk)
     except BaseException:
         lock.release()

@@ -31,7 +31,7 @@ BEFORE = re.compile(  # what lies in a folder before MARKER or GROUP_MARKER does
     r"|base\.yaml|sweep\.yaml"
 )
 EMPTY_BEFORE = ("checkpoints", "chunks")
-FORKING = ".forking"  # lies in a folder while another run is copied into it, which puts MARKER last
+FORKING = ".forking"  # lies in a folder that is filled with what BEFORE does not tell, until MARKER makes it a run
 FOLDERS = ("checkpoints", "chunks", "events", "model")  # of a run
 GROWING = ("metrics.jsonl", "metrics.csv", "eval.jsonl", "eval.csv", "timings.jsonl")  # of a run
 
@@ -159,6 +159,8 @@ def find(runs_dir: Path, run: str | Path) -> Path:
             hint = f"; none ever began: begin it with rltrain train CONFIG --name {folders[0].name}"
         elif lost_marker(folders[0]):
             hint = f"; {PUT_BACK}"
+        elif seeds := _seeds_in(folders[0]):
+            hint = f'; runs of seeds are there: put {GROUP_MARKER} back, or write it anew: {{"seeds": {seeds}}}'
         raise InputError(f"{folders[0]} is not a run: it holds no {MARKER}{hint}")
     known = names(runs_dir, trials="/t" in given)
     wanted = given if MEMBER.fullmatch(given) else Path(given).name
@@ -170,6 +172,12 @@ def find(runs_dir: Path, run: str | Path) -> Path:
     else:
         hint = "there are none yet"
     raise InputError(f"no run {given[:200]!r} in {runs_dir}; {shown(hint)}")
+
+
+def _seeds_in(folder: Path) -> list[int]:
+    """The seeds whose runs lie in a folder."""
+    found = (path.parent.name for path in folder.glob(f"s*/{MARKER}"))
+    return sorted(int(name[1:]) for name in found if MEMBER.fullmatch(f"x/{name}"))
 
 
 def lost_marker(folder: Path) -> bool:

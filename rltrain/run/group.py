@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rltrain.errors import CheckpointError, InputError
-from rltrain.experiment.config import Experiment, load
+from rltrain.experiment.config import SAFE_KEYS, Experiment, load
+from rltrain.experiment.on_disk import MODEL_FOLDER
 from rltrain.plain_files import read_object, reason
 from rltrain.run import folder as folders
-from rltrain.run import unverified
+from rltrain.run import sinks, unverified
 from rltrain.run.build import experiment_of, keep_model
 from rltrain.run.disk import disk_errors
 from rltrain.run.own_files import own_file, write_small
@@ -33,7 +34,7 @@ from rltrain.spelling import shown
 
 CONFIG = "experiment.yaml"
 MOST_SEEDS = 1_000
-CHANGEABLE = ("budget", "evaluate", "save", "max_wall")  # of the run block: may change on a resume
+CHANGEABLE = tuple(key.removeprefix("run.") for key in SAFE_KEYS)  # of the run block: may change on a resume
 
 
 class SeedStart(NamedTuple):
@@ -67,6 +68,16 @@ class SeedGroup:
         """Whether there is a run to go on with."""
         return (self.member(seed) / folders.MARKER).is_file()
 
+    def check_members(self) -> None:
+        """CheckpointError for what lies where the run of a seed is to begin, and is not what a stopped process left."""
+        for seed in self.seeds:
+            member = self.member(seed)
+            if os.path.lexists(member) and not self.begun(seed) and not folders.is_unbegun(member):
+                raise CheckpointError(
+                    f"{member} is in the way of seed {seed}: it holds no {folders.MARKER}, so it is no run; put that"
+                    f" back if it was one, or move it away: rltrain resume {self.folder} begins the seed anew"
+                )
+
     def check_start(self) -> None:
         """CheckpointError if what the seeds start from that have not begun is not what it was; all must be alike."""
         if self.start is None or all(map(self.begun, self.seeds)):
@@ -81,9 +92,14 @@ class SeedGroup:
 
     def experiment(self, overrides: Sequence[str] = ()) -> Experiment:
         """The configuration, with what may change on a resume changed for good. InputError if more than that would."""
+        if not own_file(self.config):
+            begun = next((self.member(seed) / folders.MARKER for seed in self.seeds if self.begun(seed)), None)
+            copy = "" if begun is None else f"; each run has a copy: cp {begun} {self.config}"
+            raise CheckpointError(f"{self.config} is gone, which says what the seeds are runs of: put it back{copy}")
         if not overrides:
             return load(self.config)
         changed = experiment_of(self.folder, overrides, CONFIG)
+        sinks.check(changed.run.sinks)
         write_small(self.config, changed.to_yaml())
         return changed
 
@@ -112,10 +128,14 @@ class SeedGroup:
         facts = _read(self.folder) | {"results": results}
         write_small(self.folder / folders.GROUP_MARKER, json.dumps(facts, indent=2, allow_nan=False) + "\n")
 
-    def remove(self) -> None:
-        """Take the whole folder away. Only for a group of which no run ever began."""
+    def remove(self) -> bool:
+        """Take the whole folder away, if no run has begun and nothing in it is anybody else's. Whether it is gone."""
+        ours = {CONFIG, MODEL_FOLDER, folders.GROUP_MARKER, ".lock", *(self.log(seed).name for seed in self.seeds)}
         with disk_errors(f"cannot remove {self.folder}"):
+            if not set(os.listdir(self.folder)) <= ours:
+                return False
             shutil.rmtree(self.folder)
+        return True
 
 
 def create(

@@ -148,6 +148,10 @@ class Run:
         share = max(self.counters[name] / limit for name, limit in self.budget.items())
         return {"share": min(1.0, share), **self.clock.progress()}
 
+    def reopen(self) -> None:
+        """Say in status.json that the run is not at its end, until it says otherwise."""
+        self._write_status("interrupted", at_once=True)
+
     def close(self, state: str | None = None) -> None:
         """Free the folder and its reserve. `state` goes to status.json: diverged, crashed, disk, environment failed."""
         if state is not None:

@@ -13,6 +13,7 @@ from rltrain.cli.output import Output
 from rltrain.cli.seeds import display
 from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts
 from rltrain.cli.seeds.result import result_lines, solved_line
+from rltrain.cli.seeds.verb import ending
 from rltrain.cli.views import LogView, QuietView
 from rltrain.errors import InputError, OutOfMemoryError
 from rltrain.experiment import config
@@ -338,3 +339,10 @@ def test_seeds_that_were_to_be_solved_say_after_how_long():
     assert solved_line(until, ROWS) == ["solved, at 85: 1 of 5 seeds, after 1,000 steps (median; 1,000 to 1,000)"]
     assert solved_line(until, ROWS[1:]) == ["solved, at 85: 0 of 4 seeds"]
     assert solved_line(EXPERIMENT, ROWS) == []
+
+
+def test_to_go_on_is_advised_unless_all_that_is_left_diverged():
+    group = SeedGroup(Path("runs/cart"), (0, 1, 2, 3, 4))
+    assert ending(group, moment(), None, False)[1] == "go on with: rltrain resume runs/cart"
+    advice = ending(group, moment([ROWS[0], ROWS[3]]), None, False)[1]
+    assert advice.endswith("try other settings: rltrain resume runs/cart/s3 KEY=VALUE --fork NAME")

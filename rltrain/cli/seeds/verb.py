@@ -16,7 +16,7 @@ from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts
 from rltrain.cli.seeds.result import interval, result_lines, solved_line
 from rltrain.cli.views import QuietView, view
 from rltrain.envs import describe
-from rltrain.errors import RltrainError
+from rltrain.errors import DiskError, RltrainError
 from rltrain.experiment.config import Experiment
 from rltrain.imports import typed
 from rltrain.launchers.choose import LOCAL, LauncherChoice
@@ -109,6 +109,9 @@ def drive(
             try:
                 for moment in training.moments():
                     shown.show(moment)
+            except DiskError:
+                complain(f"when there is room again, go on with: rltrain resume {group.folder}{typed()}")
+                raise
             finally:
                 shown.close()
         moment = training.moment()
@@ -158,7 +161,12 @@ def ending(group: SeedGroup, moment: SeedsMoment, stop: Reason | None, quiet: bo
         kinds = {said: moment.count(state) for state, said in ENDS.items()}
         ends = ", ".join(f"{number} {said}" for said, number in kinds.items() if number)
         head = f"stopped by {STOPS[stop]}" if stop else "ended"
-        return [f"{head} after {took}: of {count} seeds {ends}", f"go on with: rltrain resume {group.folder}{typed()}"]
+        how = f"go on with: rltrain resume {group.folder}{typed()}"
+        diverged = [row.seed for row in moment.rows if row.state == "diverged"]
+        if len(diverged) + moment.count("finished") == count:  # from its checkpoint it would come to the same
+            one = group.member(diverged[0])
+            how = f"to resume diverges again; try other settings: rltrain resume {one} KEY=VALUE --fork NAME{typed()}"
+        return [f"{head} after {took}: of {count} seeds {ends}", how]
     done = f"finished: {asked.spelled(group.seeds)} in {took}"
     if not quiet:
         return [f"{done}, in {group.folder}", f"next: rltrain eval --checkpoint {group.folder}{typed()}"]

@@ -123,11 +123,10 @@ class SeedsTraining:
         return SeedsMoment(rows, time.monotonic() - self._begun, measure_of(rows), note, urgent, warnings)
 
     def finish(self, moment: SeedsMoment) -> bool:
-        """Write what came of them into seeds.json. False if no run has begun: then the group's folder is removed."""
+        """Write what came of them into seeds.json. False if no run has begun and the group's folder was removed."""
         for seed in self._group.seeds:
             self._group.clear(seed)
-        if not any(self._group.begun(seed) for seed in self._group.seeds):
-            self._group.remove()
+        if not any(self._group.begun(seed) for seed in self._group.seeds) and self._group.remove():
             return False
         codes = {member.job.seed: member.code for member in self.pool.members}
         folders = {seed: str(self._group.member(seed)) for seed in self._group.seeds}
@@ -150,6 +149,7 @@ def unfinished(
     for seed in group.seeds:
         needs.require(group.member(seed))
     with Lock(group.folder):  # a group that is in use is busy, however little memory it leaves
+        group.check_members()
         group.check_start()
         experiment = group.experiment(overrides)
         due = [seed for seed in group.seeds if not group.finished(seed, experiment)]
