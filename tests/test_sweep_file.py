@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from in_process import command
 from rltrain.errors import InputError
 from rltrain.experiment import catalog, config, sweep
 from rltrain.experiment.grid_syntax import grid_of, values_in
+from rltrain.experiment.space import RangeConfig
+from rltrain.experiment.sweep_settings import HalvingConfig, SweepConfig
 
 ROOT = Path(__file__).parent.parent
 SMALL = """algorithm: qlearn
@@ -251,6 +254,17 @@ def test_sweeps_and_configs_that_are_taken_for_one_another_are_told_the_right_ve
         config.load("s.yaml")
     with pytest.raises(InputError, match=r"x.yaml:1: trials: unknown key; did you mean 'sweep.trials'"):
         sweep.loads("{trials: 3, sweep: {config: small.yaml}, space: {algorithm.gamma: [.9]}}", "x.yaml")
+
+
+def test_the_schema_has_every_setting_of_a_sweep_file_described(place, capsys):
+    code, out, _ = command(capsys)("schema", "--sweep")
+    described = json.loads(out)
+    assert code == 0 and set(described["properties"]) == {"sweep", "space"}
+    for name, model in (("SweepConfig", SweepConfig), ("HalvingConfig", HalvingConfig), ("RangeConfig", RangeConfig)):
+        properties = described["$defs"][name]["properties"]
+        assert set(properties) == {field.alias or key for key, field in model.model_fields.items()}
+        assert [key for key, setting in properties.items() if "description" not in setting] == []
+        assert described["$defs"][name]["additionalProperties"] is False
 
 
 # A grid on the command line

@@ -11,6 +11,8 @@ from pydantic.json_schema import models_json_schema
 from rltrain import kinds, registry
 from rltrain.errors import InputError, MissingError
 from rltrain.experiment.settings import EnvironmentConfig, RunConfig
+from rltrain.experiment.space import MOST_VALUES, RangeConfig
+from rltrain.experiment.sweep_settings import SweepConfig
 
 
 def schema() -> dict[str, Any]:
@@ -53,6 +55,32 @@ def schema() -> dict[str, Any]:
             "run": references[RunConfig, "validation"],
         },
         "$defs": definitions,
+    }
+
+
+def sweep_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of sweep files. Which settings there are depends on the config that is varied."""
+    references, joined = models_json_schema(
+        [(model, "validation") for model in (SweepConfig, RangeConfig)], ref_template="#/$defs/{model}"
+    )
+    values = {"type": "array", "minItems": 1, "maxItems": MOST_VALUES, "description": "values to choose from"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "rltrain sweep",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["sweep", "space"],
+        "properties": {
+            "sweep": references[SweepConfig, "validation"],
+            "space": {
+                "description": "a dotted setting of the config, and what to try of it",
+                "type": "object",
+                "minProperties": 1,
+                "propertyNames": {"pattern": r"^(algorithm|environment|run)\..+$"},
+                "additionalProperties": {"oneOf": [values, references[RangeConfig, "validation"]]},
+            },
+        },
+        "$defs": joined["$defs"],
     }
 
 
