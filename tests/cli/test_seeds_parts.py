@@ -13,12 +13,13 @@ from rltrain.cli.output import Output
 from rltrain.cli.seeds import display
 from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts
 from rltrain.cli.seeds.result import result_lines, solved_line
-from rltrain.cli.seeds.verb import ending
+from rltrain.cli.seeds.verb import ending, faults
 from rltrain.cli.views import LogView, QuietView
 from rltrain.errors import InputError, OutOfMemoryError
 from rltrain.experiment import config
 from rltrain.launchers.job import RunJob
-from rltrain.launchers.pool import Member, first_fault, last_words
+from rltrain.launchers.local import Local
+from rltrain.launchers.pool import Member, Pool, first_fault, last_words
 from rltrain.run.group import SeedGroup
 from rltrain.verbs.seeds import asked
 from rltrain.verbs.seeds.measure import measure_of, results
@@ -346,3 +347,12 @@ def test_to_go_on_is_advised_unless_all_that_is_left_diverged():
     assert ending(group, moment(), None, False)[1] == "go on with: rltrain resume runs/cart"
     advice = ending(group, moment([ROWS[0], ROWS[3]]), None, False)[1]
     assert advice.endswith("try other settings: rltrain resume runs/cart/s3 KEY=VALUE --fork NAME")
+
+
+def test_a_seed_that_has_no_whole_checkpoint_is_told_how_to_begin_anew():
+    pool = Pool(Local(), [RunJob(SeedGroup(Path("runs/cart"), (4,)), 4, EXPERIMENT)], 1)
+    pool.members[0].state, pool.members[0].code = "failed", 3
+    pool.members[0].said.append("no usable checkpoint in runs/cart/s4")
+    told, how = faults(pool)
+    assert told == "seed 4 failed (exit code 3): no usable checkpoint in runs/cart/s4"
+    assert how.endswith("move runs/cart/s4 away, and rltrain resume runs/cart begins the seed anew")

@@ -135,6 +135,28 @@ def test_what_is_in_the_way_of_a_seed_is_named_with_the_way_out(what, tmp_path):
     assert_alike(whole, group.folder)
 
 
+def test_a_seed_without_a_whole_checkpoint_begins_anew_once_it_is_moved_away(tmp_path):
+    whole = begin(tmp_path / "whole", LONGER)
+    group = groups.read(begin(tmp_path / "g"))
+    for manifest in group.member(1).glob("checkpoints/*/MANIFEST.json"):
+        manifest.write_text("{}")
+    assert resume_group(group.folder, LONGER) == {0: 0, 1: CheckpointError.exit_code}
+    group.member(1).rename(tmp_path / "away")
+    assert resume_group(group.folder) == {1: 0}
+    assert_alike(whole, group.folder)
+
+
+@pytest.mark.parametrize("replace", [Path.mkdir, lambda log: log.symlink_to("elsewhere")])
+def test_a_log_that_is_no_file_is_named_and_one_that_is_gone_is_written_anew(replace, tmp_path):
+    group = groups.read(begin(tmp_path))
+    group.log(0).unlink(missing_ok=True)
+    replace(group.log(0))
+    with pytest.raises(CheckpointError, match=r"s0\.log is .*; remove it, or put a copy"):
+        resume_group(group.folder, LONGER)
+    group.log(0).rename(tmp_path / "away")
+    assert resume_group(group.folder, LONGER) == {0: 0, 1: 0}
+
+
 def test_a_lost_config_of_a_group_is_copied_from_a_run_as_it_is_told(tmp_path):
     group = groups.read(begin(tmp_path))
     group.config.unlink()

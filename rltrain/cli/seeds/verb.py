@@ -16,7 +16,7 @@ from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts
 from rltrain.cli.seeds.result import interval, result_lines, solved_line
 from rltrain.cli.views import QuietView, view
 from rltrain.envs import describe
-from rltrain.errors import DiskError, RltrainError
+from rltrain.errors import CheckpointError, DiskError, RltrainError
 from rltrain.experiment.config import Experiment
 from rltrain.imports import typed
 from rltrain.launchers.choose import LOCAL, LauncherChoice
@@ -151,7 +151,12 @@ def faults(pool: Pool) -> list[str]:
         if member.state in ("failed", "diverged"):
             reason = (f"{member.state} (exit code {member.code})", last_words(member.code, member.said))
             reasons.setdefault(reason, []).append(member.job.seed)
-    return [f"{asked.spelled(seeds)} {ended}: {why}" for (ended, why), seeds in reasons.items()]
+    lines = [f"{asked.spelled(seeds)} {ended}: {why}" for (ended, why), seeds in reasons.items()]
+    lost = [member.job for member in pool.members if member.code == CheckpointError.exit_code]
+    if lost:
+        moved = f"move {lost[0].folder} away, and rltrain resume {lost[0].group.folder} begins the seed anew"
+        lines.append(f"a run without a whole checkpoint cannot go on: put back a copy of it, or {moved}")
+    return lines
 
 
 def ending(group: SeedGroup, moment: SeedsMoment, stop: Reason | None, quiet: bool) -> list[str]:

@@ -37,6 +37,7 @@ def jobs_of(home: SweepFolder, trials: Sequence[JournaledTrial], rung: int) -> l
         experiment, folder = experiment_of(home, trial, rung), home.trial(trial.number)
         if (folder / GROUP_MARKER).is_file():
             group = groups.read(folder)
+            group.check_members()
             experiment = _as_asked(home, group, experiment)
             due = [seed for seed in group.seeds if not _is_over(group, seed, experiment)]
         else:
