@@ -144,6 +144,8 @@ def test_a_controller_that_is_killed_leaves_no_orphan_and_resumes_to_the_byte(rl
     for mark in marks:
         process = start(*words)
         until(lambda place=Path("runs/killed", mark), process=process: place.exists() or process.poll() is not None)
+        if process.poll() is not None:
+            raise AssertionError(f"{mark} never came: {process.communicate()[0]}")
         runs = children_of(process.pid)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()

@@ -266,3 +266,18 @@ def test_the_largest_setting_that_is_tried_says_how_many_runs_find_room(begin, m
     sweep = begin("a", "space={environment.num_envs: [1, 2, 4], run.threads: [1, 2]}", "sweep.seeds=2").sweep
     assert room.jobs_for(sweep, None) == 1
     assert asked == [(1, 6), (1, 6), (2, 6), (4, 6)]
+
+
+def test_a_folder_in_which_a_sweep_was_about_to_begin_is_taken_over(begin):
+    folder = begin("lr").folder
+    (folder / "sweep.json").unlink()
+    assert begin("lr").folder == folder
+    assert advance(folders.read(folder)).finished
+
+
+def test_of_runs_that_outlive_their_sweep_a_stop_leaves_all_at_work(begin):
+    home, launcher = begin("a"), PaperLauncher()
+    launcher.outlives = True
+    training = advance(home, launcher, stop_after=1)
+    assert training.stop == "SIGINT"
+    assert all(run.poll() != 143 for run in launcher.started)
