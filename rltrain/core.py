@@ -120,7 +120,6 @@ class Retiring(Env, Protocol):
 
     def retire(self, which: Array) -> None:
         """These, [N] bool, play no more: of them `step` keeps the last obs, with reward 0, neither first nor last."""
-        ...
 
 
 @runtime_checkable
@@ -129,7 +128,6 @@ class Reopening(Env, Protocol):
 
     def go_on_from(self, step: Step) -> Step:
         """The saved `step` as it is after a `load`: `last` of an episode that is left behind, as at a time limit."""
-        ...
 
 
 class Filmed(Protocol):
@@ -154,6 +152,7 @@ class EnvOptions(NamedTuple):
     in_parts: bool = False  # `Parted`, where there are enough of them
     training: bool = True  # else whole games are played, and what can be closed one by one is `Retiring`
     repeats: bool = True  # else no course of theirs can be played again, see `EnvironmentKind.varies`
+    first_index: int | None = None  # they are some of more, of which this is the first: what all share is left out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +182,8 @@ class EnvironmentKind(Generic[Settings]):
     own_form: Callable[[Settings, str], OwnForm | None] = lambda *_: None  # of settings and a task; None: there is none
     # Why games from one seed with the same actions differ, in a clause; None: they are equal, or nothing needs a test.
     varies: Callable[[Settings, EnvOptions], str | None] = lambda *_: None
+    # Why so many cannot be made in parts, by `first_index`, in a clause; None: their states are cut by the first axis.
+    undivided: Callable[[Settings, EnvOptions], str | None] = lambda *_: "their kind knows no parts"
 
     # Of an evaluation: how many games are played at once; the rules that it may be played by, beside or instead of
     # `training`, each as the settings of its games and epsilon; the rules that are taken where a config names none;
@@ -311,7 +312,6 @@ class Sink(Stateful, Protocol):
 
     def write(self, table: Table, counters: Mapping[str, int], metrics: Metrics) -> None:
         """Add a row. DiskError if the disk refuses it; then it is kept, and written before the next."""
-        ...
 
     def flush(self) -> None:
         """Bring all rows to the disk: a checkpoint that holds `save()` is written next. DiskError."""

@@ -135,15 +135,21 @@ def bring_trusted(name: str) -> None:
         bring(given, trusted.files.get(given))
 
 
+def brought() -> dict[str, Facts]:
+    """All that was brought, and the files that came with it from their own folders: name -> facts."""
+    found: dict[str, Facts] = {}
+    for each in _brought.values():
+        found[each.name] = each.facts
+        found |= {name: {"beside": each.name, "sha256": sha256} for name, sha256 in each.beside.items()}
+    return found
+
+
 def used_by(env_id: str) -> dict[str, Facts]:
     """What a run on this environment depends on of all that was imported, for run.json: name -> facts.
 
     That is all that was brought, and the package that the environment is of, whoever imported it.
     """
-    found: dict[str, Facts] = {}
-    for each in _brought.values():
-        found[each.name] = each.facts
-        found |= {name: {"beside": each.name, "sha256": sha256} for name, sha256 in each.beside.items()}
+    found = brought()
     modules = {each.module.__name__.partition(".")[0] for each in _brought.values()}
     package = registering.package_of(env_id)
     if env_id in _handed:

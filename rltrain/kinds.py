@@ -216,6 +216,7 @@ def _checked(found: object, what: str) -> Kind:
         "conditions": found.conditions,
         "decided_by": found.decided_by,
         "varies": found.varies,
+        "undivided": found.undivided,
         "own_form": found.own_form,
         **{member: hook for member, hook in (("exists", found.exists), ("film", found.film)) if hook is not None},
         **{f"protocols['{protocol}']": rules for protocol, rules in found.protocols.items()},
@@ -259,12 +260,17 @@ def _guarded(found: Kind, what: str) -> Kind:
             lambda answer: answer is None or lines(answer),
         ),
         own_form=of("own_form", found.own_form, "a spaces.OwnForm or None", _is_own_form),
-        varies=of("varies", found.varies, "a text or None", lambda answer: answer is None or type(answer) is str),
+        varies=of("varies", found.varies, "a text or None", _is_text_or_none),
+        undivided=of("undivided", found.undivided, "a text or None", _is_text_or_none),
     )
 
 
 def _is_flag(answer: Any) -> bool:
     return type(answer) is bool
+
+
+def _is_text_or_none(answer: Any) -> bool:
+    return answer is None or type(answer) is str
 
 
 def _is_count(answer: Any) -> bool:

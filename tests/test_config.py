@@ -367,7 +367,14 @@ def test_differences_name_what_only_one_side_has() -> None:
 
 
 def test_only_what_does_not_touch_learning_may_change_on_resume() -> None:
-    for key in ("run.budget.env_steps", "run.save.keep", "run.evaluate.every", "run.max_wall", "run.budget"):
+    for key in (
+        "run.budget.env_steps",
+        "run.save.keep",
+        "run.evaluate.every",
+        "run.max_wall",
+        "run.budget",
+        "run.distribute.actors",
+    ):
         assert is_safe(key)
     for key in ("run.seed", "algorithm.gamma", "environment.num_envs", "run.budgets", "run.device", "run.threads"):
         assert not is_safe(key)

@@ -11,7 +11,7 @@ from pages import PAGES, ROOT, Page, Shell, steady
 from rltrain import kinds, registry
 from rltrain.cli import app
 from rltrain.experiment import config, sweep
-from rltrain.experiment.settings import EvaluateConfig, RunConfig, SaveConfig
+from rltrain.experiment.settings import DistributeConfig, EvaluateConfig, RunConfig, SaveConfig
 from rltrain.mdp import files
 from rltrain.mdp.files import policy_files
 from rltrain.run.sinks import STEMS
@@ -111,6 +111,7 @@ def known_settings() -> set[str]:
         *(f"run.{key}" for key in RunConfig.model_fields),
         *(f"run.evaluate.{key}" for key in EvaluateConfig.model_fields),
         *(f"run.save.{key}" for key in SaveConfig.model_fields),
+        *(f"run.distribute.{key}" for key in DistributeConfig.model_fields),
     }
 
 

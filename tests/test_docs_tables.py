@@ -16,7 +16,14 @@ from rltrain.cli.signals import EXIT_CODES
 from rltrain.core import EnvSpec
 from rltrain.envs.products import combined
 from rltrain.experiment import config
-from rltrain.experiment.settings import PROTOCOLS, EnvironmentConfig, EvaluateConfig, RunConfig, SaveConfig
+from rltrain.experiment.settings import (
+    PROTOCOLS,
+    DistributeConfig,
+    EnvironmentConfig,
+    EvaluateConfig,
+    RunConfig,
+    SaveConfig,
+)
 from rltrain.experiment.sweep_settings import HalvingConfig, SweepConfig
 from rltrain.spaces import MultiDiscrete
 
@@ -105,7 +112,8 @@ def test_every_setting_of_an_environment_is_in_a_table_with_its_default() -> Non
 
 def test_every_setting_of_a_run_is_in_a_table_with_its_default() -> None:
     known = defaults(RunConfig, "run.") | defaults(EvaluateConfig, "run.evaluate.") | defaults(SaveConfig, "run.save.")
-    for block in ("run.evaluate", "run.save"):
+    known |= defaults(DistributeConfig, "run.distribute.") | {"run.distribute.actors": None}  # of null: none
+    for block in ("run.evaluate", "run.save", "run.distribute"):
         del known[block]
     assert {cells[0].strip("`"): value(cells[1]) for cells in tables("run")} == known
 

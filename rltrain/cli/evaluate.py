@@ -44,6 +44,10 @@ def eval_command(
     seed: GamesSeed = 0,
     last: Annotated[bool, typer.Option("--last", help="Of a run, the newest checkpoint rather than the best.")] = False,
     device: Device = None,
+    actors: Annotated[
+        int | None,
+        typer.Option("--actors", metavar="N", min=1, max=4096, help="Play the games by N processes on Ray."),
+    ] = None,
     runs_dir: RunsDir = Path("runs"),
     imports: Imports = None,
     json: JsonFlag = False,
@@ -56,28 +60,34 @@ def eval_command(
     if checkpoint is None:
         raise InputError("which run or checkpoint? For example: rltrain eval --checkpoint runs/dqn-CartPole-v1-1")
     from rltrain.cli import scores
-    from rltrain.run import group
+    from rltrain.run import build, group
 
     several = group.find(runs_dir, checkpoint)
     result: PolicyScore | SeedsScore
-    if several is not None:
-        from rltrain.verbs.seeds.evaluate import SeedsEvaluation
+    with build.played_by(actors) as crew:
+        if several is not None:
+            from rltrain.verbs.seeds.evaluate import SeedsEvaluation
 
-        playing = SeedsEvaluation(several, episodes, protocol, epsilon, seed, last=last, device=device, progress=line)
-        for warning in playing.play():
-            complain(f"warning: {warning}")
-        result = seeds = playing.result()
-        if not json:
+            playing = SeedsEvaluation(
+                several, episodes, protocol, epsilon, seed, last=last, device=device, progress=line, crew=crew
+            )
+            for warning in playing.play():
+                complain(f"warning: {warning}")
+            result = seeds = playing.result()
+        else:
+            from rltrain.verbs import saved_policy
+            from rltrain.verbs.evaluate import evaluate
+
+            saved = saved_policy.read(checkpoint, runs_dir, last)
+            for warning in saved.warnings:
+                complain(f"warning: {warning}")
+            result = alone = evaluate(saved, episodes, protocol, epsilon, seed, device=device, progress=line, crew=crew)
+        for notice in crew.notices if crew else ():
+            complain(f"warning: {notice.text}")
+    if not json:
+        if several is not None:
             scores.show_seeds(seeds)
-    else:
-        from rltrain.verbs import saved_policy
-        from rltrain.verbs.evaluate import evaluate
-
-        saved = saved_policy.read(checkpoint, runs_dir, last)
-        for warning in saved.warnings:
-            complain(f"warning: {warning}")
-        result = alone = evaluate(saved, episodes, protocol, epsilon, seed, device=device, progress=line)
-        if not json:
+        else:
             scores.show(alone)
     if json:
         say_json(result.json())

@@ -18,6 +18,7 @@ from rltrain.kinds import check
 from rltrain.spaces import OwnForm
 
 if TYPE_CHECKING:
+    from rltrain.envs.remote.crew import Crew
     from rltrain.mdp.model import Model
 
 __all__ = [
@@ -44,18 +45,30 @@ def make(
     in_parts: bool = False,
     training: bool = True,
     repeats: bool = True,
+    crew: Crew | None = None,
 ) -> Env:
     """N environments side by side. `num_envs` overrides the setting; without `training` a lost life cuts nothing.
 
     Emulators are played by `threads`; many of them, if `in_parts`, as two vectors that may be stepped apart. Without
     `training`, those of which each goes its own way are `core.Retiring`. What is known not to repeat itself is never
-    played again by a `load`.
+    played again by a `load`. A `crew` plays them, if there is one: InputError for those that cannot be divided; without
+    `training` they are then played here.
 
     `task` is the algorithm's TASK: what is not "env" sees the numbers of states. MissingError for an unknown id, ROM or
     package, InputError for settings that the environment refuses.
     """
     options = EnvOptions(num_envs or settings.num_envs or 1, task, threads, in_parts, training, repeats)
-    return _kind(settings, options).make(settings, options)
+    kind = _kind(settings, options)
+    if crew is None or (not training and kind.undivided(settings, options) is not None):
+        return kind.make(settings, options)
+    from rltrain.envs import normalized
+    from rltrain.envs.remote import env as remote
+
+    why = kind.undivided(settings, options)
+    if why is not None:
+        raise InputError(f"run.distribute: {settings.id} cannot be played by actors: {why}; leave out run.distribute")
+    env = remote.Remote(settings, options, crew)
+    return normalized.around(env, settings.wrappers) if training else env
 
 
 def describe(settings: EnvironmentConfig, *, task: str = "env", num_envs: int | None = None) -> EnvSpec:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rltrain.core import State
+import numpy as np
+
+from rltrain.core import Array, State
 from rltrain.saved import Saved
 
 OF_GAMES = {"episode", "journal", "sha256"}  # the keys of a `Serial`
@@ -20,6 +22,13 @@ def left_behind(state: State) -> State:
     if state.keys() >= OF_GAMES and isinstance(journal, Mapping):
         return _with(state, {**state, "journal": _with(journal, {**journal, "actions": None})})
     return _with(state, {key: _left_behind_in(value) for key, value in state.items()})
+
+
+def all_left(seed: int | None, episode: Array, ended: Array) -> State:
+    """The state of a `Serial` whose running episodes, [N] by number, are lost; those that had `ended` [N] follow."""
+    lengths = np.where(ended, 0, 1)  # of what nothing was played a load opens at once
+    journal = {"lengths": lengths, "actions": None}
+    return {"seed": seed, "episode": episode + ended, "journal": journal, "sha256": ""}
 
 
 def leaves_behind(state: State) -> bool:

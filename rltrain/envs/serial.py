@@ -41,11 +41,19 @@ class Serial:
     """An `Env` made of single games. After a `last`, the next step resets that game and ignores its action."""
 
     def __init__(
-        self, spec: EnvSpec, games: Sequence[SeededGame], longest: int | None = None, repeats: bool = True
+        self,
+        spec: EnvSpec,
+        games: Sequence[SeededGame],
+        longest: int | None = None,
+        repeats: bool = True,
+        first_index: int = 0,
     ) -> None:
-        """`longest`: steps after which an episode is cut off, if it can be played again; None: never."""
+        """`longest`: steps after which an episode is cut off, if it can be played again; None: never.
+
+        `first_index`: the number of the first game, where these are a part of more.
+        """
         self.spec = spec
-        self._games, self._longest = games, longest or math.inf
+        self._games, self._longest, self._first_index = games, longest or math.inf, first_index
         self._seed: int | None = None
         self._episode = np.zeros(spec.num_envs, dtype=np.int64)
         self._journal = Journal(spec.num_envs, spec.actions, kept=repeats)
@@ -103,6 +111,11 @@ class Serial:
     def close(self) -> None:
         self.retire(self._playing)
 
+    @property
+    def obs(self) -> Array:
+        """What is seen now."""
+        return self._obs
+
     def save(self) -> State:
         return {
             "seed": self._seed,
@@ -113,13 +126,20 @@ class Serial:
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
+        fingerprint_then = saved.text("sha256")
+        self.replay(saved)
+        if self._seed is not None and self._journal.kept:
+            check_replay(self.spec.id, fingerprint(self._obs), fingerprint_then)
+
+    def replay(self, state: State) -> None:
+        """See `envs.remote.player.Replayed`."""
+        saved = Saved.of(state)
         check_num_envs(saved, "episode", self.spec.num_envs)
         self._episode = saved.like("episode", self._episode, 0, MAX_COUNT)
         self._seed = seed_of(saved, begun=self._seed is not None)
         journal = saved.part("journal")
         self._journal.kept = journal.given("actions")
         self._journal.load(journal)
-        fingerprint_then = saved.text("sha256")
         if self._seed is None:
             return
         self._obs = np.zeros_like(self._obs)
@@ -129,11 +149,6 @@ class Serial:
             return
         for index in range(self.spec.num_envs):
             self._replay(index)
-        if fingerprint(self._obs) != fingerprint_then:
-            raise NotReplayedError(
-                f"{self.spec.id}: replaying the episode did not reproduce the saved observations: its version has"
-                " changed, or its course is not a function of seed and actions"
-            )
 
     def go_on_from(self, step: Step) -> Step:
         """See `core.Reopening`. Where nothing was played yet the new episode takes the place of the other at once."""
@@ -157,7 +172,8 @@ class Serial:
         for time, move in enumerate(_moves(moves)):
             if self._last[index]:
                 raise NotReplayedError(
-                    f"{self.spec.id}: replaying the episode of environment {index} it was over at step {time} of"
+                    f"{self.spec.id}: replaying the episode of environment {self._first_index + index} it was over at"
+                    f" step {time} of"
                     f" {len(moves)}"
                 )
             self._obs[index], _, _, self._last[index] = self._games[index].step(move)
@@ -166,7 +182,8 @@ class Serial:
     def _open(self, index: int) -> None:
         """Begin the environment's current episode from its own seed."""
         assert self._seed is not None
-        self._obs[index] = self._games[index].reset(derive(self._seed, index, int(self._episode[index])))
+        seed = derive(self._seed, self._first_index + index, int(self._episode[index]))
+        self._obs[index] = self._games[index].reset(seed)
 
     def _masks(self) -> Array | None:
         """What can be done now [N, width]; None where nothing is ever masked."""
@@ -192,9 +209,19 @@ class Serial:
             index = int(np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))[0])
             time = int(self._journal.lengths[index]) if time is None else time
             when = "at its reset" if time == 0 or action is None else f"at step {time}, to action {action[index]},"
+            number = self._first_index + index
             raise DivergedError(
-                f"{self.spec.id}: environment {index} gave {when} {what} {values[index]}, not a finite number"
+                f"{self.spec.id}: environment {number} gave {when} {what} {values[index]}, not a finite number"
             )
+
+
+def check_replay(name: str, replayed: str, saved: str) -> None:
+    """Two fingerprints of the observations of environments called so. NotReplayedError if they differ."""
+    if replayed != saved:
+        raise NotReplayedError(
+            f"{name}: replaying the episode did not reproduce the saved observations: its version has changed, or its"
+            " course is not a function of seed and actions"
+        )
 
 
 def _moves(action: Array) -> Iterable[Any]:

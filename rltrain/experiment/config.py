@@ -51,7 +51,7 @@ __all__ = [
 
 COUNTERS = ("env_steps", "episodes", "updates", "sweeps")  # what budgets and cadences may count, for every algorithm
 # With all below them: may change on resume.
-SAFE_KEYS = ("run.budget", "run.save", "run.evaluate", "run.sinks", "run.max_wall")
+SAFE_KEYS = ("run.budget", "run.save", "run.evaluate", "run.sinks", "run.distribute", "run.max_wall")
 _BLOCKS = ("algorithm", "environment", "run")
 _SHORTHAND = {"algorithm": "name", "environment": "id"}  # `algorithm: dqn` is `algorithm: {name: dqn}`
 _OTHER_NAMES = {  # what other libraries call it
@@ -81,11 +81,14 @@ class Experiment:
         """The three blocks with every setting that applies, as JSON has them."""
         said = self.environment
         unset = {key for key, given in {"needs": said.needs, "wrappers": said.wrappers}.items() if not given}
+        own_run = {"sinks": self.run.sinks, "distribute": self.run.distribute}
         own = set(kinds.own_keys(kinds.of(said.id))) - unset
         return {
             "algorithm": {"name": self.algorithm_name, **self.algorithm.model_dump(mode="json", by_alias=True)},
             "environment": said.model_dump(mode="json", include=own),
-            "run": self.run.model_dump(mode="json", exclude=set() if self.run.sinks else {"sinks"}),
+            "run": self.run.model_dump(
+                mode="json", exclude={key for key in ("sinks", "distribute") if not own_run[key]}
+            ),
         }
 
     def to_yaml(self) -> str:
@@ -137,6 +140,8 @@ def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
     run = _validated(draft, "run", RunConfig, blocks, elsewhere)
     if run and run.evaluate.protocol not in (None, "training"):
         _check_protocol(draft, environment, str(run.evaluate.protocol))
+    if plugin and environment and run and run.distribute:
+        _check_distribute(draft, plugin, environment.num_envs or plugin.num_envs, run.distribute.actors)
     if environment and environment.is_model:
         typed = draft.was_typed(("environment", "id"))
         found = on_disk.model_file(Path(environment.id), Path(source).parent, typed)
@@ -248,6 +253,16 @@ def _check_protocol(draft: Draft, environment: EnvironmentConfig | None, protoco
     elif environment and kinds.of(environment.id) not in able:
         whose = " and ".join(f"{kind.title} ids ({kind.form})" for kind in able)
         draft.fault(("run", "evaluate", "protocol"), f"'{protocol}' is for {whose} only; write training")
+
+
+def _check_distribute(draft: Draft, plugin: AlgorithmPlugin, num_envs: int, actors: int) -> None:
+    """Actors for whom there is nothing to play are a fault."""
+    if plugin.task != "env":
+        rule = "of an algorithm that keeps a table nothing is played by actors: leave it out"
+        draft.fault(("run", "distribute"), rule)
+    elif actors > num_envs:
+        rule = f"{actors} actors, and environment.num_envs is {num_envs}: each plays at least one"
+        draft.fault(("run", "distribute", "actors"), rule)
 
 
 def _validated(

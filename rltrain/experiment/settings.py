@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePath
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -217,6 +217,19 @@ def _device(value: object) -> object:
     return value
 
 
+class DistributeConfig(BaseModel):
+    """Other processes, here or on other machines, that play the environments for the learner."""
+
+    model_config = STRICT
+
+    actors: int = Field(
+        ge=1, le=4096, description="processes on Ray that play the environments, each some of environment.num_envs"
+    )
+    mode: Literal["exact"] = Field(
+        default="exact", description="exact: the learner decides for all, and the run is the same as without actors"
+    )
+
+
 class RunConfig(BaseModel):
     """How long, on what, from which seed; when to measure and to save."""
 
@@ -235,6 +248,10 @@ class RunConfig(BaseModel):
     )
     device: Annotated[str, BeforeValidator(_device)] = Field(default="auto", description="auto, cpu, cuda or cuda:N")
     threads: int | None = Field(default=None, ge=1, le=1024, description="cores to keep busy; null: all")
+    distribute: DistributeConfig | None = Field(
+        default=None,
+        description="who plays the environments beside this process, such as {actors: 8}; null: nobody; needs Ray",
+    )
     max_wall: Annotated[str | None, BeforeValidator(_duration)] = Field(
         default=None, description="stop and save after this time of one session, such as 50m or 5h50m; null: no limit"
     )

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from rltrain import envs
+from rltrain.envs.remote.crew import Crew
 from rltrain.experiment.config import Experiment
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.experiment.wrappers import single
@@ -47,6 +48,7 @@ def means(
     task: str = "env",
     progress: Progress | None = None,
     worth_seconds: float = WORTH_SECONDS,
+    crew: Crew | None = None,
 ) -> dict[str, float]:
     """Mean scores of random play, and of the hard-coded rule where there is one, from the same seed.
 
@@ -60,7 +62,8 @@ def means(
         return found
     begun = time.monotonic()
     played: dict[str, float] = {
-        name: _mean(name, settings, protocol, episodes, seed, threads, task, progress or Silent()) for name in names
+        name: _mean(name, settings, protocol, episodes, seed, threads, task, progress or Silent(), crew)
+        for name in names
     }
     if question is not None and time.monotonic() - begun >= worth_seconds and all(map(math.isfinite, played.values())):
         answer_cache.keep("baselines", question, played)
@@ -76,13 +79,14 @@ def _mean(
     threads: int,
     task: str,
     progress: Progress,
+    crew: Crew | None,
 ) -> float:
     """Of a rule's games."""
     spec = envs.describe(settings, task=task)
     policy = rules.make(name, spec, np.random.default_rng(derive(seed, "baseline")))
     with (
         progress.phase(f"{episodes} game{'s' * (episodes > 1)}", f"the {name} policy on {settings.name}"),
-        closing(OngoingEvaluation(policy, settings, protocol, episodes, seed, 0.0, threads, task)) as playing,
+        closing(OngoingEvaluation(policy, settings, protocol, episodes, seed, 0.0, threads, task, crew)) as playing,
     ):
         for played in playing.steps():
             progress.at(played, episodes, playing.env_steps, "steps")

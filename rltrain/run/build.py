@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from rltrain import envs, registry
 from rltrain.core import Algorithm, Env, EnvSpec, Hardware, Policy
 from rltrain.deep.fast import allocator
 from rltrain.envs.products import Products, as_one_choice, combined, of_choices
+from rltrain.envs.remote.crew import Crew
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment import config
 from rltrain.experiment.config import Experiment
@@ -39,6 +41,7 @@ class Parts(NamedTuple):
     algorithm: Algorithm
     threads: int
     taken: Taken | None = None  # of the run that it starts from; None: of none
+    crew: Crew | None = None  # who plays the environments, for whoever closes them; None: this process
 
 
 def build(experiment: Experiment, repeats: bool = True, start: StartingPoint | None = None) -> Parts:
@@ -52,7 +55,13 @@ def build(experiment: Experiment, repeats: bool = True, start: StartingPoint | N
     threads = run.threads or machine.cores()
     rng = Streams(run.seed)
     allocator.keep_freed_memory()
-    env = world(experiment, threads, repeats)
+    crew = crew_of(experiment)
+    try:
+        env = world(experiment, threads, repeats, crew)
+    except BaseException:
+        if crew is not None:
+            crew.close()
+        raise
     try:
         if start is not None:  # now, so that the first observations are shown by them
             start.give_statistics(env)
@@ -63,8 +72,10 @@ def build(experiment: Experiment, repeats: bool = True, start: StartingPoint | N
             taken = start.give(experiment.algorithm_name, made).and_also(start.give_statistics(env))
     except BaseException:
         env.close()
+        if crew is not None:
+            crew.close()
         raise
-    return Parts(experiment, rng, env, made, threads, taken)
+    return Parts(experiment, rng, env, made, threads, taken, crew)
 
 
 def check_counters(experiment: Experiment, made: Algorithm) -> None:
@@ -95,10 +106,41 @@ def doubts(experiment: Experiment, spec: EnvSpec) -> list[str]:
     return [*found, *registry.plugin(name).doubts(experiment.algorithm, seen, budget)]
 
 
-def world(experiment: Experiment, cores: int = 1, repeats: bool = True) -> Env:
-    """What the algorithm learns from, played by all cores; where it learns on a GPU, by all but one, and in parts."""
+def world(experiment: Experiment, cores: int = 1, repeats: bool = True, crew: Crew | None = None) -> Env:
+    """What the algorithm learns from, played by all cores; where it learns on a GPU, by all but one, and in parts.
+
+    A `crew` plays it in place of them.
+    """
     gpu = cores > 2 and experiment.task == "env" and machine.device(experiment) != "cpu"
-    return envs.make(experiment.environment, task=experiment.task, threads=cores - gpu, in_parts=gpu, repeats=repeats)
+    return envs.make(
+        experiment.environment, task=experiment.task, threads=cores - gpu, in_parts=gpu, repeats=repeats, crew=crew
+    )
+
+
+def crew_of(experiment: Experiment) -> Crew | None:
+    """The actors that are to play the experiment's environments, which whoever asks closes. None: there are none.
+
+    MissingError without Ray, InputError for a cluster that has no room for them.
+    """
+    distribute = experiment.run.distribute
+    return None if distribute is None else _crew(distribute.actors)
+
+
+@contextmanager
+def played_by(actors: int | None) -> Iterator[Crew | None]:
+    """While it is open there are so many actors; None: there are none. Errors as `crew_of`."""
+    crew = None if actors is None else _crew(actors)
+    try:
+        yield crew
+    finally:
+        if crew is not None:
+            crew.close()
+
+
+def _crew(actors: int) -> Crew:
+    from rltrain.envs.remote.on_ray import RayCrew
+
+    return RayCrew(actors, machine.cores())
 
 
 def algorithm(experiment: Experiment, settings: BaseModel, env: Env, rng: Streams, hardware: Hardware) -> Algorithm:

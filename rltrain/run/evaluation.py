@@ -16,6 +16,7 @@ import numpy as np
 
 from rltrain import envs
 from rltrain.core import Array, Policy, Retiring, RowByRow, Step
+from rltrain.envs.remote.crew import Crew
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.policies.asking import chosen
@@ -98,7 +99,7 @@ class OngoingEvaluation:
 
     `task` is the algorithm's: its policy sees what it saw.
     `protocol` None is `protocols.default_protocol`; `epsilon` None is the protocol's. InputError for what does not fit.
-    What the games bring does not depend on `threads`.
+    What the games bring does not depend on `threads`, nor on a `crew` that plays them.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class OngoingEvaluation:
         epsilon: float | None = None,
         threads: int = 1,
         task: str = "env",
+        crew: Crew | None = None,
     ) -> None:
         if episodes < 1:
             raise InputError(f"episodes: {episodes} is not a number of games; at least 1")
@@ -120,7 +122,7 @@ class OngoingEvaluation:
         self._due = np.full(lanes, episodes // lanes)  # games that each lane still has to play
         self._due[: episodes % lanes] += 1
 
-        self._env = envs.make(played, task=task, num_envs=lanes, threads=threads, training=False)
+        self._env = envs.make(played, task=task, num_envs=lanes, threads=threads, training=False, crew=crew)
         self._stream = np.random.default_rng(derive(seed, "explore"))
         self._games: list[list[Game]] = [[] for _ in range(lanes)]
         self.env_steps = 0  # of games that count

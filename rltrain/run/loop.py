@@ -54,7 +54,7 @@ class Run:
     """An experiment, its algorithm, and their folder, which this process holds: `advance`, then `close`."""
 
     def __init__(self, parts: Parts, folder: Path, lock: Lock, disk: Disk = REAL) -> None:
-        self.experiment, self.rng, self.env, self.algorithm, self.threads, _ = parts
+        self.experiment, self.rng, self.env, self.algorithm, self.threads, _, self._crew = parts
         self.folder, self._lock, self._disk = folder, lock, disk
         self.spec = self.env.spec
         self._statistics = self.env.statistics if isinstance(self.env, Normalizing) else None
@@ -100,6 +100,7 @@ class Run:
             if isinstance(self.algorithm, Pausing):
                 self.algorithm.pause_at(cadence.next_limits(self.experiment, self.counters))
             metrics = self.algorithm.step()
+            yield from self._news()
             if not self._paused:
                 yield from self._record("train", metrics)
             yield Event("step", self.counters, metrics)
@@ -162,6 +163,8 @@ class Run:
             with contextlib.suppress(*() if state is None else (EnvironmentFault,)):
                 self.env.close()
         finally:
+            if self._crew is not None:
+                self._crew.close()
             reserve.release_ballast(self.folder)
             self._lock.release()
 
@@ -181,7 +184,7 @@ class Run:
         games, announced = f"{many} game{'s' if many > 1 else ''}", 0
         yield Event("busy", self.counters, {}, f"evaluating: {games}")
         step = self.counters[self.primary]
-        with contextlib.closing(games_at(step, self.experiment, self._policy(), self.threads)) as playing:
+        with contextlib.closing(games_at(step, self.experiment, self._policy(), self.threads, self._crew)) as playing:
             for played in playing.steps():
                 if self.stop is not None:
                     return
@@ -189,8 +192,17 @@ class Run:
                     announced = played
                     yield Event("busy", self.counters, {}, f"evaluating: {played} of {games}")
             metrics = self.scores.evaluated(playing.result(), step)
+        yield from self._news()
         yield from self._record("eval", metrics)
         yield Event("eval", self.counters, metrics)
+
+    def _news(self) -> Iterator[Event]:
+        """What happened to those who play the environments; a run that is no longer exact by it is marked so."""
+        while self._crew is not None and self._crew.notices:
+            text, exact = self._crew.notices.pop(0)
+            yield Event("warning", self.counters, {}, text)
+            if not exact and (known := facts.read(self.folder))["exact"]:
+                facts.write(self.folder, known | facts.inexact(text, self.counters), self._disk)
 
     def _policy(self) -> Policy:
         """What is learned, for observations as the environments give them."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rltrain.core import Metrics, Policy, State
+from rltrain.envs.remote.crew import Crew
 from rltrain.experiment.config import Experiment
 from rltrain.plain_files import as_number, last_json_line
 from rltrain.rng import derive
@@ -15,7 +16,9 @@ from rltrain.run.evaluation import Evaluation, OngoingEvaluation
 from rltrain.saved import Saved
 
 
-def games_at(step: int, experiment: Experiment, policy: Policy, threads: int) -> OngoingEvaluation:
+def games_at(
+    step: int, experiment: Experiment, policy: Policy, threads: int, crew: Crew | None = None
+) -> OngoingEvaluation:
     """The evaluation games of a run at a step, on seeds that depend on the run's seed and the step alone."""
     settings = experiment.run.evaluate
     return OngoingEvaluation(
@@ -26,6 +29,7 @@ def games_at(step: int, experiment: Experiment, policy: Policy, threads: int) ->
         derive(experiment.run.seed, "eval", step),
         threads=threads,
         task=experiment.task,
+        crew=crew,
     )
 
 

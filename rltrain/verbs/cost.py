@@ -11,7 +11,7 @@ import bisect
 import resource
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -164,14 +164,15 @@ def trial(experiment: Experiment) -> Iterator[Algorithm]:
     config = experiment.algorithm.model_copy(update=smaller)
     threads = experiment.run.threads or machine.cores()
     allocator.keep_freed_memory()
-    env = build.world(experiment, threads)
-    try:
+    distribute = experiment.run.distribute
+    with (
+        build.played_by(distribute.actors if distribute else None) as crew,
+        closing(build.world(experiment, threads, crew=crew)) as env,
+    ):
         hardware = Hardware(experiment.run.device, threads)
         made = build.algorithm(experiment, config, env, Streams(experiment.run.seed), hardware)
         build.check_counters(experiment, made)
         yield made
-    finally:
-        env.close()
 
 
 def probe(

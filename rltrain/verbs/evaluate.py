@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rltrain import envs, words
+from rltrain.envs.remote.crew import Crew
 from rltrain.progress import Progress, Silent
 from rltrain.run import baselines, machine
 from rltrain.run.evaluation import Evaluation, OngoingEvaluation
@@ -91,12 +92,13 @@ def evaluate(
     runs_dir: Path = Path("runs"),
     beside: bool = True,
     progress: Progress | None = None,
+    crew: Crew | None = None,
 ) -> PolicyScore:
     """Play `games` games with a saved policy, and those of the baselines unless not `beside` them.
 
     `run` is a run, of which the best checkpoint is taken or the `last`, or a checkpoint's folder. Ctrl-C ends it with
     what was measured: then `partial` is true. KeyboardInterrupt if that is nothing. InputError for what does not fit,
-    CheckpointError for a checkpoint that is damaged.
+    CheckpointError for a checkpoint that is damaged. A `crew` plays the games, if there is one.
     """
     saved = run if isinstance(run, SavedRun) else saved_policy.read(run, runs_dir, last)
     experiment = saved.experiment
@@ -107,7 +109,7 @@ def evaluate(
     told = words.many(games, "game"), f"{experiment.algorithm_name} on {experiment.environment.name}"
     with (
         progress.phase(*told),
-        closing(OngoingEvaluation(policy, *about, epsilon, threads, experiment.task)) as playing,
+        closing(OngoingEvaluation(policy, *about, epsilon, threads, experiment.task, crew)) as playing,
     ):
         stopped = played_out(playing, progress)
         if stopped and not playing.played:
@@ -116,7 +118,7 @@ def evaluate(
     means: dict[str, float] = {}
     if beside and not stopped:
         try:
-            means = baselines.means(*about, threads, experiment.task, progress)
+            means = baselines.means(*about, threads, experiment.task, progress, crew=crew)
         except KeyboardInterrupt:
             stopped = True
     spec = envs.describe(experiment.environment, task=experiment.task)

@@ -72,7 +72,7 @@ def test_frames_that_differ_are_refused() -> None:
 
 def test_many_games_on_many_cores_are_halved_if_parts_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(halves, "Halves", lambda settings, count, threads: "halves")
-    monkeypatch.setattr(vector, "Atari", lambda settings, count, threads, training, apart: "one")
+    monkeypatch.setattr(vector, "Atari", lambda settings, count, threads, training, first_index, apart: "one")
     wanted = ((LEAST_ENVS, 3, True), (LEAST_ENVS, 3, False), (LEAST_ENVS, 1, True), (4, 3, True))
     made = [envs.make(SETTINGS, num_envs=n, threads=threads, in_parts=parts) for n, threads, parts in wanted]
     assert made == ["halves", "one", "one", "one"]

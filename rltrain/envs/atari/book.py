@@ -71,11 +71,14 @@ class Book:
         return float(sum(self._ale.act(self._actions[action]) for _ in range(frames)))
 
 
-def make(settings: AtariConfig, num_envs: int, training: bool) -> Serial:
-    """N games in turn. InputError for a setting that this preprocessing leaves no room for."""
+def make(settings: AtariConfig, num_envs: int, training: bool, first_index: int = 0) -> Serial:
+    """N games in turn; `first_index` is that of `Serial`.
+
+    InputError for a setting that this preprocessing leaves no room for.
+    """
     _refuse_nature_settings(settings)
     games = [Book(settings, training) for _ in range(num_envs)]
-    return Serial(_spec(settings, num_envs, games[0].action_names), games)
+    return Serial(_spec(settings, num_envs, games[0].action_names), games, first_index=first_index)
 
 
 def describe(settings: AtariConfig, num_envs: int) -> EnvSpec:

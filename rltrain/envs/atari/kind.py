@@ -56,12 +56,12 @@ def _make(settings: AtariConfig, options: EnvOptions) -> Env:
     from rltrain.envs.atari.halves import LEAST_ENVS, Halves
     from rltrain.envs.atari.vector import Atari
 
-    count, threads, training = options.num_envs, options.threads, options.training
+    count, threads, training, first = options.num_envs, options.threads, options.training, options.first_index or 0
     if _is_book(settings):
-        return book.make(settings, count, training)
+        return book.make(settings, count, training, first)
     if training and options.in_parts and threads > 2 and count % 2 == 0 and count >= LEAST_ENVS:
         return Halves(settings, count, threads)
-    return Atari(settings, count, threads, training, apart=not training)
+    return Atari(settings, count, threads, training, first_index=first, apart=not training)
 
 
 def _film(settings: AtariConfig, _: str) -> Filmed:
@@ -119,6 +119,7 @@ KIND = EnvironmentKind(
     describe=_describe,
     make=_make,
     film=_film,
+    undivided=lambda *_: None,
     decided_by=lambda _: ("gymnasium", "numpy", "ale-py"),
     protocols={"nature": _nature, "sticky": _sticky, "training": _training},
     default_protocol=lambda settings: "training" if _is_book(settings) else "nature",

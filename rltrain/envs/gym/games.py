@@ -43,16 +43,27 @@ class Gym:
         self._env.close()
 
 
-def make(settings: EnvironmentConfig, num_envs: int, longest: int | None = None, repeats: bool = True) -> Env:
-    """N environments; `longest` and `repeats` are those of `Serial`.
+def make(
+    settings: EnvironmentConfig,
+    num_envs: int,
+    longest: int | None = None,
+    repeats: bool = True,
+    first_index: int | None = None,
+) -> Env:
+    """N environments; `longest` and `repeats` are those of `Serial`, `first_index` that of `core.EnvOptions`.
 
     Errors as `foreign.make`; InputError if the id's spaces are not for us.
     """
-    if cartpole.fits(settings, num_envs) and not single(settings.wrappers):
+    if first_index is None and is_one_vector(settings, num_envs):
         return cartpole.Vector(describe(settings, num_envs), settings)
     envs = [foreign.make(settings) for _ in range(num_envs)]
     spec = spec_of(settings, envs[0], num_envs)
-    return Serial(spec, [game(env, spec) for env in envs], longest, repeats)
+    return Serial(spec, [game(env, spec) for env in envs], longest, repeats, first_index or 0)
+
+
+def is_one_vector(settings: EnvironmentConfig, num_envs: int) -> bool:
+    """Whether so many are a vector of Gymnasium's, which all draw from one random stream."""
+    return cartpole.fits(settings, num_envs) and not single(settings.wrappers)
 
 
 def game(env: Foreign, spec: EnvSpec) -> Gym:

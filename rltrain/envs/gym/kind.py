@@ -53,8 +53,8 @@ def _make(settings: EnvironmentConfig, options: EnvOptions) -> Env:
     from rltrain.envs import normalized
     from rltrain.envs.gym import games
 
-    made = games.make(settings, options.num_envs, longest, options.repeats)
-    return normalized.around(made, settings.wrappers) if options.training else made
+    made = games.make(settings, options.num_envs, longest, options.repeats, options.first_index)
+    return normalized.around(made, settings.wrappers) if options.training and options.first_index is None else made
 
 
 def _film(settings: EnvironmentConfig, task: str) -> Filmed:
@@ -86,6 +86,14 @@ def _varies(settings: EnvironmentConfig, options: EnvOptions) -> str | None:
     from rltrain.envs.gym import repetition
 
     return repetition.why_not(settings, options.task)
+
+
+def _undivided(settings: EnvironmentConfig, options: EnvOptions) -> str | None:
+    from rltrain.envs.gym import games
+
+    if not games.is_one_vector(settings, options.num_envs):
+        return None
+    return f"{options.num_envs} of them are one vector of Gymnasium's, which draw from one random stream"
 
 
 def _is_own(settings: EnvironmentConfig) -> bool:
@@ -120,5 +128,6 @@ KIND = EnvironmentKind(
     decided_by=_decided_by,
     own_form=_own_form,
     varies=_varies,
+    undivided=_undivided,
     side_by_side=_side_by_side,
 )

@@ -29,7 +29,7 @@ def _make(settings: EnvironmentConfig, options: EnvOptions) -> Env:
 
     loaded = files.read(Path(settings.id))
     limit, masks = settings.max_episode_steps, settings.action_masks
-    env = Tabular(loaded.model, options.num_envs, limit, settings.id, loaded.warnings, masks)
+    env = Tabular(loaded.model, options.num_envs, limit, settings.id, loaded.warnings, masks, options.first_index or 0)
     return OneHot(env) if options.task == "env" else env
 
 
@@ -59,4 +59,5 @@ KIND = EnvironmentKind(
     make=_make,
     film=_film,
     model=_model,
+    undivided=lambda *_: None,
 )

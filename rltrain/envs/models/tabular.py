@@ -90,11 +90,14 @@ class Tabular:
         name: str = "",
         warnings: tuple[str, ...] = (),
         masks: bool = True,
+        first_index: int = 0,
     ) -> None:
+        """`first_index`: the number of the first walk, where these are a part of more."""
         from rltrain.mdp.learn import sampling
 
         self.model = model
         self.num_states = model.num_states
+        self._first_index = first_index
         self.sampler = sampling.make(model)
         self.spec = spec_of(LoadedModel(model, warnings), num_envs, max_episode_steps, name or model.name, masks)
         self._walks = sampling.Walks(
@@ -110,7 +113,8 @@ class Tabular:
     def reset(self, seed: int) -> Step:
         from rltrain.mdp.learn import sampling
 
-        self._walks.stream[:] = sampling.streams(seed, "world", self.spec.num_envs)
+        first = self._first_index
+        self._walks.stream[:] = sampling.streams(seed, "world", first + self.spec.num_envs)[first:]
         self._walks.last[:] = True
         return self.step(np.zeros(self.spec.num_envs, np.int64))
 

@@ -10,7 +10,7 @@ from rltrain.experiment.settings import EnvironmentConfig
 def _make(settings: EnvironmentConfig, options: EnvOptions) -> Env:
     from rltrain.envs.vacuum.robots import Vacuum
 
-    return Vacuum(settings, options.num_envs)
+    return Vacuum(settings, options.num_envs, options.first_index or 0)
 
 
 def _describe(settings: EnvironmentConfig, options: EnvOptions) -> EnvSpec:
@@ -32,5 +32,6 @@ KIND = EnvironmentKind(
     describe=_describe,
     make=_make,
     film=_film,
+    undivided=lambda *_: None,
     decided_by=lambda _: ("gymnasium", "numpy"),
 )

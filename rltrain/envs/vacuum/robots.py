@@ -87,10 +87,12 @@ class Robots:
 class Vacuum:
     """N robots as an `Env`. After a `last`, the next step opens that robot's next episode and ignores its action."""
 
-    def __init__(self, settings: EnvironmentConfig, num_envs: int) -> None:
+    def __init__(self, settings: EnvironmentConfig, num_envs: int, first_index: int = 0) -> None:
+        """`first_index`: the number of the first robot, where these are a part of more."""
         options = vacuum.options_of(settings)
         self.spec: EnvSpec = vacuum.describe(settings, num_envs)
         self._robots = Robots(options, num_envs)
+        self._first_index = first_index
         self._seed: int | None = None
         self._episode = np.zeros(num_envs, np.int64)
         self._last = np.zeros(num_envs, bool)
@@ -109,7 +111,8 @@ class Vacuum:
         seeds = []
         if first.any():
             self._episode += first
-            seeds = [derive(self._seed, index, int(self._episode[index])) for index in np.flatnonzero(first).tolist()]
+            opening = np.flatnonzero(first).tolist()
+            seeds = [derive(self._seed, self._first_index + index, int(self._episode[index])) for index in opening]
         obs, reward = self._robots.step(as_int64(action), first, seeds)
         self._last = self._robots.state.age == self.spec.max_episode_steps
         return Step(obs, reward, np.ones(len(first), np.float32), first, self._last)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rltrain.envs.remote.crew import Crew
 from rltrain.errors import CheckpointError, InputError
 from rltrain.progress import Progress
 from rltrain.run.across_seeds import Across, across
@@ -62,10 +63,11 @@ class SeedsEvaluation:
         last: bool = False,
         device: str | None = None,
         progress: Progress | None = None,
+        crew: Crew | None = None,
     ) -> None:
         self._group, self._last = group, last
         self._how: dict[str, Any] = {"games": games, "protocol": protocol, "epsilon": epsilon, "seed": seed}
-        self._how |= {"device": device, "progress": progress}
+        self._how |= {"device": device, "progress": progress, "crew": crew}
         self._scores: list[SeedScore] = []
         self._left_out = 0
 
