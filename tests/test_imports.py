@@ -16,6 +16,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
         "spaces",
         "steps",
         "progress",
+        "ranks",
         "counters",
         "errors",
         "guard",

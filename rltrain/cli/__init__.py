@@ -27,6 +27,7 @@ from rltrain.cli.trust import trust_command
 from rltrain.cli.warned import say_warnings_in_lines
 from rltrain.cli.watch import watch_command
 from rltrain.errors import OutOfMemoryError
+from rltrain.ranks import launched
 from rltrain.version import __version__
 
 LEAST_SPACE = 600 << 20  # bytes of addresses: with less, a numerical library turns round for ever while it is loaded
@@ -87,4 +88,9 @@ def main() -> None:
     """The entry point: `rltrain` and `python -m rltrain`."""
     open_missing_streams()
     say_warnings_in_lines()
-    sys.exit(exit_code_of(app))
+    place = launched()
+    if place is None:
+        sys.exit(exit_code_of(app))
+    from rltrain.cli.over_ranks import exit_code
+
+    sys.exit(exit_code(app, sys.argv[1:], place))

@@ -48,8 +48,9 @@ class MappedFile:
 class Mapped:
     """The arrays of a model in files, by name: first_pair, action, first_next, next, prob, reward, next_reward."""
 
-    def __init__(self, files: Mapping[str, MappedFile]) -> None:
+    def __init__(self, files: Mapping[str, MappedFile], digest: str = "") -> None:
         self.files = dict(files)
+        self.digest = digest  # of all numbers; equal for equal models
 
     def let_go(self, begin: int, end: int) -> None:
         """The rows of the states begin .. end need not stay in memory."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rltrain import ranks
 from rltrain.cli.mdp import options
 from rltrain.cli.progress import line
 from rltrain.errors import InputError
+
+if TYPE_CHECKING:
+    from rltrain.mdp.model import Model
 
 
 class Method(StrEnum):
@@ -79,9 +83,21 @@ def solve_command(
     from rltrain.cli.mdp.answer import show
     from rltrain.verbs.mdp import solve as verb
 
-    if save is not None:
-        verb.check_save(save, overwrite)
-    loaded = options.loading(model, settings, minimize, strict)
+    if (together := ranks.here()) is not None:
+        if horizon is not None or average or exact:
+            raise InputError("ranks share the sweeps of a discounted sum alone; leave mpirun out")
+        from rltrain.verbs.mdp.over_ranks import prepared
+
+        def load() -> Model:
+            if save is not None and together.rank == 0:
+                verb.check_save(save, overwrite)
+            return options.loading(model, settings, minimize, strict)
+
+        loaded = prepared(together, load, discount, str(method))
+    else:
+        if save is not None:
+            verb.check_save(save, overwrite)
+        loaded = options.loading(model, settings, minimize, strict)
     solved: verb.Solved
     if horizon is not None:
         from rltrain.cli.mdp.answers.horizon import of_horizon
@@ -104,7 +120,11 @@ def solve_command(
             answer = of_exact(solved, limit)
         else:
             ends = (max_sweeps, max_seconds)
-            solved = verb.solve(loaded, discount, str(method), near, *ends, threads=threads, progress=line)
+            solved = verb.solve(
+                loaded, discount, str(method), near, *ends, threads=threads, progress=line, ranks=together
+            )
+            if together is not None and together.rank > 0:
+                return None
             answer = of_solution(solved, near, ends != (None, None), limit)
     if save is not None:
         verb.save(save, solved, overwrite)

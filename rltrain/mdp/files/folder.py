@@ -85,7 +85,7 @@ def read(path: Path, mapped: int = MAPPED) -> LoadedModel:
     folder = _Folder(path)
     with ExitStack() as stack:
         files = {name: folder.mapped(name, stack) for name in folder.names}
-    model = replace(folder.model(files), mapped=Mapped({n: files[n] for n in files if n != "start"}))
+    model = replace(folder.model(files), mapped=Mapped({n: files[n] for n in files if n != "start"}, folder.digest))
     folder.check(model, files)
     if sum(file.array.nbytes for file in files.values()) > mapped:
         return LoadedModel(model)
@@ -133,6 +133,11 @@ class _Folder:
         for key in self.files:
             if key not in known:
                 self.fail(f"{FACTS}: files: unknown file '{shown(key)}'{did_you_mean(key, known)}")
+
+    @property
+    def digest(self) -> str:
+        """What model.json says of the hashes of all files, which `check` holds them against."""
+        return hashlib.sha256(repr(sorted(self.files.items())).encode()).hexdigest()
 
     def fail(self, rule: str) -> NoReturn:
         raise InputError(f"{self.text}: {rule}")

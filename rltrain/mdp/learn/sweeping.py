@@ -46,7 +46,7 @@ class Sweeping:
         self.bound = math.inf  # max |Q - Q*| or max |V - V*| is proven to be at most this
         self.still = False  # the last sweep changed nothing: no other will
         self._choice = bellman.greedy(model, self.q)
-        self._rounding = bellman.Rounding(model)
+        self._rounding = bellman.rounding_of(model)
         self._start = model.start_distribution()
         self._proof: Proof | None = None  # of discount 1, where no contraction proves anything
         self._truth: Solution | None = None

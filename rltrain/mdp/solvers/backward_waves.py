@@ -65,7 +65,7 @@ def _passes(task: SolverTask, on: Compiled) -> tuple[Array, bool]:
         bound = task.bound(low, high, value)
         slow = slow + 1 if bound > SLOW * before else 0
         before = bound
-        dirty = _dirty(np.abs(backed_up - value - (0.0 if task.free is not None else (low + high) / 2)), tolerance)
+        dirty = _dirty(np.abs(backed_up - value - (0.0 if task.pinned else (low + high) / 2)), tolerance)
         value, backed_up = backed_up, value
         task.shift(value, low, high)
         if done or slow >= PASSES:

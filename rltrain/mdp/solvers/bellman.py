@@ -11,6 +11,8 @@ which is what every solver here ends with, whatever way it took to V. Compiled: 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from rltrain.core import Array
@@ -51,20 +53,27 @@ def rounding(model: Model, value: Array, discount: float) -> float:
 
     These are roundings themselves, of probabilities, rewards, and expected rewards, of what was meant.
     """
-    return Rounding(model).of(value, discount)
+    return rounding_of(model).of(value, discount)
 
 
+@dataclass(frozen=True)
 class Rounding:
     """The greatest error of a backup, for many V of one model: what depends on the model alone is looked up once."""
 
-    def __init__(self, model: Model) -> None:
-        terms = 2 * int(np.diff(model.first_next).max(initial=0)) + 6
-        self._share = terms * UNIT / (1 - terms * UNIT)
-        self._reward = max(size(model.reward), 0.0 if model.next_reward is None else size(model.next_reward))
+    widest: int  # successors of a pair, the most
+    reward: float  # the greatest absolute value
 
     def of(self, value: Array, discount: float) -> float:
         """The greatest error of one backup of V [S], where that is finite."""
-        return float(self._share * (self._reward + discount * size(value)))
+        terms = 2 * self.widest + 6
+        share = terms * UNIT / (1 - terms * UNIT)
+        return float(share * (self.reward + discount * size(value)))
+
+
+def rounding_of(model: Model) -> Rounding:
+    """What rounding does to the backups of a model."""
+    reward = max(size(model.reward), 0.0 if model.next_reward is None else size(model.next_reward))
+    return Rounding(int(np.diff(model.first_next).max(initial=0)), reward)
 
 
 def size(numbers: Array) -> float:

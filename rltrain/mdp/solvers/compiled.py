@@ -22,13 +22,19 @@ Rows = tuple[Array, Array, Array, Array, Array]  # first_pair, first_next, next,
 
 
 class Compiled:
-    """The kernels on one model and one discount."""
+    """The kernels on one model and one discount; on the rows of some states alone where `own` says from where to where.
 
-    def __init__(self, model: Model, discount: float, threads: int | None = None) -> None:
+    What stands of the others in an array stays as it is.
+    """
+
+    def __init__(
+        self, model: Model, discount: float, threads: int | None = None, own: tuple[int, int] | None = None
+    ) -> None:
         self.model, self.discount = model, discount
         self.states = model.num_states
-        count = max(1, min(threads or available_cores(), self.states // thresholds.ROWS_A_THREAD))
-        edges = np.linspace(0, self.states, count + 1).astype(np.int64)
+        begin, end = own or (0, self.states)
+        count = max(1, min(threads or available_cores(), (end - begin) // thresholds.ROWS_A_THREAD))
+        edges = np.linspace(begin, end, count + 1).astype(np.int64)
         self.ranges = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
         self._pool = ThreadPoolExecutor(count) if count > 1 else None
         self.rows: Rows = (

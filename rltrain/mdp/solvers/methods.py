@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from rltrain.mdp import thresholds
 from rltrain.mdp.model import Model
 from rltrain.mdp.pairs import absorbing
 from rltrain.mdp.solvers import bellman, linear
+
+if TYPE_CHECKING:
+    from rltrain.mdp.solvers.over_ranks import RankSweeps
 
 MOST_OWN = 200  # sweeps of one policy between two improvements
 ENOUGH = 0.1  # of the span before: so far a policy is evaluated
@@ -41,13 +44,16 @@ class SolverTask:
         max_sweeps: int | None,
         max_seconds: float | None,
         progress: Callable[[int, float], None] | None,
+        shared: RankSweeps | None = None,
     ) -> None:
         self.on = sweeps
+        self.shared = shared  # the sweeps, where several processes share them
         self.model: Model = sweeps.model
         self.discount: float = sweeps.discount
         self.epsilon = epsilon
         self.reach = self.discount / (1 - self.discount)
         self.goal = 2 * epsilon / self.reach if self.reach > 0 else np.inf  # the span that proves it
+        # pinned: some state is worth what it is; else each is worth what others are, and a constant may be added
         self.q: Array | None = None  # the backup of the value that a method returns, where it has it
         self.spent = 0.0  # backups of the whole model
         self._started = time.perf_counter()
@@ -55,10 +61,10 @@ class SolverTask:
         self._max_seconds = max_seconds
         self._progress = progress
         self._own_share = self.model.num_states / max(1, self.model.num_pairs)
-        self._rounding = bellman.Rounding(self.model)
-        fixed = absorbing(self.model)
-        # None: every state is worth what others are; a constant may be added.
-        self.free = ~fixed if fixed.any() else None
+        if shared is not None:
+            self._rounding, self.pinned = shared.facts()
+        else:
+            self._rounding, self.pinned = bellman.rounding_of(self.model), bool(absorbing(self.model).any())
 
     def count(self, all_actions: float = 0, own_action: float = 0) -> None:
         """Add sweeps: of all actions, and of one action a state."""
@@ -70,7 +76,7 @@ class SolverTask:
 
     def _span(self, low: float, high: float) -> float:
         """What the changes leave open: half their span if a constant may be added, else the greatest of them."""
-        return float(self.reach * ((high - low) / 2 if self.free is None else max(-low, high)))
+        return float(self.reach * ((high - low) / 2 if not self.pinned else max(-low, high)))
 
     def _floor(self, value: Array) -> float:
         """What no number of sweeps can prove away."""
@@ -94,11 +100,14 @@ class SolverTask:
         """Whether a limit is met."""
         if self._max_sweeps is not None and self.spent >= self._max_sweeps:
             return True
-        return bool(self._max_seconds is not None and self.seconds >= self._max_seconds)
+        if self._max_seconds is None:
+            return False
+        late = self.seconds >= self._max_seconds
+        return late if self.shared is None else self.shared.agreed(late)
 
     def shift(self, value: Array, low: float, high: float) -> None:
         """Add what all values surely lack or have too much, where nothing fixes them. More could overshoot for ever."""
-        if self.free is None:
+        if not self.pinned:
             value += self.reach * (max(low, 0.0) + min(high, 0.0))
 
 
@@ -124,7 +133,7 @@ def q_value_iteration(task: SolverTask) -> Array:
         task.count(1)
         change = after - q
         low, high = min(float(change.min(initial=0.0)), 0.0), max(float(change.max(initial=0.0)), 0.0)
-        if task.free is None:
+        if not task.pinned:
             low, high = float(change.min()), float(change.max())
         q = after
         if task.enough(low, high, value):

@@ -25,7 +25,10 @@ from rltrain.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from rltrain.mdp.solvers.compiled import Compiled
+    from rltrain.mdp.solvers.over_ranks import RankSweeps
+    from rltrain.ranks import Ranks
 
+SHARED = ("auto", "vi", "mpi")  # by the ranks of an MPI launch
 METHODS = ("auto", "vi", "qvi", "pi", "mpi", "gs", "lp")
 WIDTH = 1.0  # spans: actions that much worse than the best may still win
 PATIENCE = 120  # sweeps: more than these take longer than to settle the model from its ends
@@ -41,10 +44,12 @@ def solve(
     max_seconds: float | None = None,
     threads: int | None = None,
     progress: Callable[[int, float], None] | None = None,
+    ranks: Ranks | None = None,
 ) -> Solution:
     """V*, Q* and a policy, each number within `Solution.bound` of the truth; `converged` says if that is <= epsilon.
 
-    `progress(sweeps, bound)` is called now and then. InputError for a discount, an epsilon or a method that is none.
+    `progress(sweeps, bound)` is called now and then. `ranks` share the sweeps of the methods in
+    SHARED, and rank 0 has the whole answer. InputError for a discount, an epsilon or a method that is none.
     """
     if not 0 <= discount < 1:
         raise InputError(f"discount: {discount} is not from 0 to below 1")
@@ -52,9 +57,10 @@ def solve(
         raise InputError(f"epsilon: {epsilon} is not above 0")
     if method not in METHODS:
         raise InputError(f"method: unknown '{method}'{did_you_mean(method, METHODS)}")
-    on = sweeps_of(model, discount, threads)
+    shared = None if ranks is None else _shared(model, discount, ranks, threads)
+    on = shared or sweeps_of(model, discount, threads)
     try:
-        task = SolverTask(on, epsilon, max_sweeps, max_seconds, progress)
+        task = SolverTask(on, epsilon, max_sweeps, max_seconds, progress, shared)
         return min((_certified(task, value, way) for value, way in _found(task, method)), key=lambda found: found.bound)
     finally:
         on.close()
@@ -74,6 +80,16 @@ def sweeps_of(model: Model, discount: float, threads: int | None = None) -> Plai
     return Compiled(model, discount, threads)
 
 
+def _shared(model: Model, discount: float, ranks: Ranks, threads: int | None) -> RankSweeps | None:
+    """The sweeps that processes share; None for a model so small that each does all of them."""
+    if is_small(model):
+        ranks.working = False
+        return None
+    from rltrain.mdp.solvers.over_ranks import RankSweeps
+
+    return RankSweeps(model, discount, ranks, threads)
+
+
 def _found(task: SolverTask, method: str) -> Iterator[tuple[Array, str]]:
     """V [S] and the way that led there; one more where the first did not come as near as was asked for."""
     if method == "vi":
@@ -86,6 +102,8 @@ def _found(task: SolverTask, method: str) -> Iterator[tuple[Array, str]]:
         yield methods.gauss_seidel(task), "gs"
     elif method == "lp":
         yield methods.linear_program(task), "lp"
+    elif task.shared is not None:
+        yield methods.modified_policy_iteration(task, WIDTH)[0], "mpi"
     elif method == "pi" or is_small(task.model):
         yield methods.policy_iteration(task), "pi"
     else:
@@ -109,9 +127,11 @@ def _certified(task: SolverTask, value: Array, way: str) -> Solution:
         q = task.on.backup(value)
         task.count(1)
     answer, choice = task.on.greedy(q)
+    if task.shared is not None:
+        q, choice = task.shared.gathered(q, choice)
     change = answer - value
     low, high = float(change.min(initial=np.inf)), float(change.max(initial=-np.inf))
-    shift = task.reach * (low + high) / 2 if task.free is None else 0.0  # where states are pinned, none fits all
+    shift = task.reach * (low + high) / 2 if not task.pinned else 0.0  # where states are pinned, none fits all
     q += shift
     answer[~model.terminal] += shift
     error = task.bound(low, high, value) + 4 * bellman.UNIT * float(np.abs(answer).max(initial=0.0))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rltrain.mdp.solution import Solution
     from rltrain.mdp.solvers.horizon import Horizon
     from rltrain.mdp.undiscounted.average import Average
+    from rltrain.ranks import Ranks
 
     Solved = Solution | ExactSolution | Average | ExactAverage
 
@@ -40,12 +41,14 @@ def solve(
     *,
     threads: int | None = None,
     progress: Progress | None = None,
+    ranks: Ranks | None = None,
 ) -> Solution:
     """V* [S], Q* [P] and the best policy of a model, at a discount from 0 to 1 or else the model's own.
 
     Solved to half of epsilon: a gap is the difference of two numbers, and must be within epsilon too. `method` is one
-    of `solvers.solve.METHODS`. Where max_sweeps or max_seconds ends it early, `converged` is False. InputError for
-    arguments that make no sense, and at discount 1 where a sum of rewards is infinite or never settles.
+    of `solvers.solve.METHODS`. Where max_sweeps or max_seconds ends it early, `converged` is False. `ranks` share a
+    model that `over_ranks.prepared` made, below discount 1, and rank 0 has the answer. InputError for arguments that
+    make no sense, and at discount 1 where a sum of rewards is infinite or never settles.
     """
     model = model_of(model)
     gamma = discount_of(model, discount)
@@ -72,7 +75,7 @@ def solve(
 
     return discounted.solve(
         model, gamma, method, epsilon / 2, max_sweeps=max_sweeps, max_seconds=max_seconds, threads=threads,
-        progress=sweeps,
+        progress=sweeps, ranks=ranks,
     )  # fmt: skip
 
 
