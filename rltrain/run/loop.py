@@ -137,9 +137,12 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether the budget is spent, the algorithm is done, or an evaluation reached run.evaluate.until."""
+        """Whether the budget is spent, the algorithm is done, or an evaluation reached run.evaluate.until.
+
+        Not while an evaluation is due that a stop has cut off: a resume has that to do.
+        """
         spent = any(self.counters[name] >= limit for name, limit in self.budget.items())
-        return self.scores.solved or self.algorithm.done or spent
+        return (self.scores.solved or self.algorithm.done or spent) and not self.scores.due
 
     def progress(self) -> dict[str, float]:
         """share: of the budget, 0..1. elapsed_seconds: of all sessions. steps_per_second: or sweeps, lately.

@@ -15,7 +15,7 @@ from run_outcome import differences
 from small_runs import BUDGETS, CASES, PARTS, SLOW, counters_of, resume_to, run_to, text_of
 
 from rltrain.experiment import config
-from rltrain.run import begin
+from rltrain.run import begin, unverified
 from rltrain.run.loop import Run
 from rltrain.yaml_subset import flow
 
@@ -116,4 +116,16 @@ def test_the_checkpoint_of_an_evaluation_that_was_given_up_is_written_when_it_is
     run = begin.create(config.loads(CARTPOLE, "test.yaml", [budget, *settings]), tmp_path, "legs", "a test")
     stopped_at(run, "busy", 1)
     resume_to(tmp_path / "legs", "run.budget.env_steps=300")
+    assert_alike(tmp_path)
+
+
+def test_a_run_is_not_finished_before_the_evaluation_at_its_end_was_made(tmp_path: Path) -> None:
+    settings = settings_of({"env_steps": 155}, {"env_steps": 10**9})
+    budget = "run.budget={env_steps: 155}"
+    run = begin.create(config.loads(CARTPOLE, "test.yaml", [budget, *settings]), tmp_path, "legs", "a test")
+    stopped_at(run, "busy", 1)
+    assert not run.finished and unverified.status(tmp_path / "legs").state == "interrupted"
+    resume_to(tmp_path / "legs")
+    assert unverified.status(tmp_path / "legs").state == "finished"
+    run_to(tmp_path / "whole", CARTPOLE, {"env_steps": 155}, *settings)
     assert_alike(tmp_path)
