@@ -6,7 +6,7 @@ A line is the words after `rltrain`, or `cat FILE` or `ls FOLDER` for what a cal
 from short_runs import CONFIGS, ROOT
 
 FILES = {  # models, policies and configs of strangers, right and wrong
-    "grid.yaml": (
+    "two_rates.yaml": (
         "sweep: {config: dqn_cartpole, search: grid, at_once: 3}\n"
         "space: {algorithm.gamma: [0.9, 0.99], algorithm.hidden: [[64], [64, 64]]}\n"
     ),
@@ -271,7 +271,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "sweep_run": (
         "sweep run configs/sweeps/cartpole.yaml --dry-run sweep.search=random",
-        "sweep grid.yaml --dry-run",
+        "sweep two_rates.yaml --dry-run",
         "sweep configs/sweeps/cartpole.yaml sweep.serch=grid",
         "sweep configs/sweeps/cartpole.yaml --max-wall soon",
         "sweep resume absent",
