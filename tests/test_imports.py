@@ -83,7 +83,7 @@ DOORS = {
     "scipy": {"mdp", "envs/vacuum/room.py", "run/across_seeds.py", "verbs/sweep/search.py"},
     "matplotlib": {"report", "mdp", "cli", "lettering.py"},
     "flint": {"mdp/exact/linear.py", "mdp/exact/rational.py"},
-    "ray": {"envs/remote/on_ray.py"},
+    "ray": {"envs/remote/on_ray.py", "launchers/ray_tasks.py"},
     "av": {"cli/show/recording.py"},
     "pygame": {"cli/show/picture.py", "cli/show/window.py"},
 }

@@ -45,7 +45,7 @@ Jobs = Annotated[
 ]
 LauncherName = Annotated[
     str | None,
-    typer.Option("--launcher", metavar="NAME", help="Where the runs of several seeds run: local, this machine."),
+    typer.Option("--launcher", metavar="NAME", help="Where the runs of several seeds run: local, slurm or ray."),
 ]
 Slurm = Annotated[
     str | None,

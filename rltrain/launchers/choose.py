@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rltrain.errors import InputError
+from rltrain.launchers.needs import Needs
 from rltrain.launchers.slurm_options import SlurmOptions, parsed
 from rltrain.spelling import did_you_mean, shown
 
 if TYPE_CHECKING:
     from rltrain.launchers.contract import Launcher
 
-NAMES = ("local",)
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What a run takes of the machine that it runs on."""
-
-    cores: int  # that it keeps busy
-    memory: int  # bytes
-    gpus: int
+NAMES = ("local", "slurm", "ray")
 
 
 @dataclass(frozen=True)
@@ -31,6 +24,7 @@ class LauncherChoice:
 
     name: str = "local"
     slurm: SlurmOptions = field(default_factory=SlurmOptions)
+    given: str = ""  # the text of --slurm
 
     @property
     def elsewhere(self) -> bool:
@@ -42,9 +36,23 @@ class LauncherChoice:
 
         MissingError if a package or a program of it is not installed.
         """
-        from rltrain.launchers.local import Local  # each brings much along that --help does not need
+        if self.name == "slurm":  # imported here: each brings much along that --help does not need
+            from rltrain.launchers.slurm import Slurm
+            from rltrain.launchers.slurm_queue import SlurmQueue
+
+            return Slurm(folder, SlurmQueue(self.slurm, needs))
+        if self.name == "ray":
+            from rltrain.launchers.ray_tasks import RayTasks
+
+            return RayTasks(folder, needs)
+        from rltrain.launchers.local import Local
 
         return Local()
+
+    def typed(self) -> str:
+        """The options that name this place again, after a blank; "" for this machine."""
+        given = f" --slurm {shlex.quote(self.given)}" if self.given else ""
+        return f" --launcher {self.name}{given}" if self.elsewhere else ""
 
 
 LOCAL = LauncherChoice()
@@ -56,4 +64,4 @@ def choose(name: str | None = None, slurm: str | None = None) -> LauncherChoice:
         raise InputError(f"--launcher {shown(name[:60])}: no such launcher{did_you_mean(name, NAMES)}")
     if slurm is not None and name != "slurm":
         raise InputError(f"--slurm {shown(slurm[:60])}: is for the jobs of --launcher slurm")
-    return LauncherChoice(name or "local", SlurmOptions() if slurm is None else parsed(slurm))
+    return LauncherChoice(name or "local", SlurmOptions() if slurm is None else parsed(slurm), slurm or "")

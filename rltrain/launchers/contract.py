@@ -32,7 +32,6 @@ class Launcher(Protocol):
     """Somewhere to run jobs. It holds nothing that a run needs: whatever becomes of it, the folders can go on."""
 
     name: str  # as --launcher takes it
-    queues: bool  # it takes any number of jobs and starts them when there is room; else each is started at once
     outlives: bool  # jobs go on when the process that started them ends
 
     def start(self, jobs: Sequence[RunJob]) -> Sequence[Running]:
@@ -41,6 +40,10 @@ class Launcher(Protocol):
 
     def taken(self, job: RunJob) -> Running | None:
         """The job, where an earlier process started it here and it waits or runs still; None: it may be started."""
+        ...
+
+    def parting(self) -> Sequence[str]:
+        """What is said to whoever leaves jobs behind that go on: how to end them."""
         ...
 
     def close(self) -> None:

@@ -6,8 +6,6 @@ where and when it starts: `rltrain train` if the run has not begun, else `rltrai
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -36,6 +34,16 @@ class RunJob:
         """Where what the run says goes, of all sessions."""
         return self.group.log(self.seed)
 
+    @property
+    def queued(self) -> Path:
+        """Which job of a queue was given this run, while it is not known how that ended."""
+        return self.group.folder / f"{self.folder.name}.job"
+
+    @property
+    def ended(self) -> Path:
+        """Where the job of a queue writes how it ended."""
+        return self.group.folder / f"{self.folder.name}.exit"
+
     def words(self) -> list[str]:
         """What is typed after `rltrain` now. What a process left that died before it had a run is removed."""
         self.group.clear(self.seed)
@@ -46,8 +54,3 @@ class RunJob:
         origin = [] if start is None else ["--from", start.path]
         config = str(self.group.config)
         return ["train", config, "--seed", str(self.seed), *home, "--name", self.folder.name, *origin, "--quiet"]
-
-
-def interpreter() -> list[str]:
-    """This Python. The working directory is searched for modules only if it is by this process."""
-    return [sys.executable, *([] if sys.path[0] in ("", os.getcwd()) else ["-P"])]

@@ -38,7 +38,7 @@ class Member:
 
 
 class Pool:
-    """These jobs in this order, at most `at_once` of them together; a launcher that queues is given all of them."""
+    """These jobs in this order, of which at most `at_once` are with the launcher together."""
 
     def __init__(self, launcher: Launcher, jobs: Iterable[RunJob], at_once: int) -> None:
         self.launcher, self.at_once = launcher, at_once
@@ -64,7 +64,7 @@ class Pool:
                 news.append((member, warnings))
         if not (self.stopping or self.out_of_time):
             waiting = [member for member in self.members if member.state == "waiting"]
-            free = len(waiting) if self.launcher.queues else self.at_once - sum(map(_is_live, self.members))
+            free = self.at_once - sum(map(_is_live, self.members))
             news += [(member, []) for member in self._begin(waiting[: max(0, free)])]
         return news
 
@@ -77,13 +77,18 @@ class Pool:
     def busy(self) -> bool:
         """Whether somebody runs, or still has to."""
         due = ("running",) if self.stopping else ("running", "waiting")
-        return any(member.state in due for member in self.members)
+        return not self.left and any(member.state in due for member in self.members)
+
+    @property
+    def left(self) -> bool:
+        """Whether runs were left to a launcher that outlives this process: they go on."""
+        return self.stopping and self.launcher.outlives and any(map(_is_live, self.members))
 
     def stop(self) -> None:
-        """Ask every run to save and stop; a second call does nothing."""
+        """Ask every run to save and stop, or leave them be where they outlive this; a second call does nothing."""
         if not self.stopping:
             self.stopping = True
-            for member in self._live():
+            for member in () if self.launcher.outlives else self._live():
                 member.stop()
 
     @contextmanager

@@ -17,6 +17,7 @@ from rltrain.cli.seeds.verb import ending, faults
 from rltrain.cli.views import LogView, QuietView
 from rltrain.errors import InputError, OutOfMemoryError
 from rltrain.experiment import config
+from rltrain.launchers.choose import LOCAL
 from rltrain.launchers.job import RunJob
 from rltrain.launchers.local import Local
 from rltrain.launchers.pool import Member, Pool, first_fault, last_words
@@ -344,8 +345,8 @@ def test_seeds_that_were_to_be_solved_say_after_how_long():
 
 def test_to_go_on_is_advised_unless_all_that_is_left_diverged():
     group = SeedGroup(Path("runs/cart"), (0, 1, 2, 3, 4))
-    assert ending(group, moment(), None, False)[1] == "go on with: rltrain resume runs/cart"
-    advice = ending(group, moment([ROWS[0], ROWS[3]]), None, False)[1]
+    assert ending(group, moment(), None, LOCAL, False)[1] == "go on with: rltrain resume runs/cart"
+    advice = ending(group, moment([ROWS[0], ROWS[3]]), None, LOCAL, False)[1]
     assert advice.endswith("try other settings: rltrain resume runs/cart/s3 KEY=VALUE --fork NAME")
 
 

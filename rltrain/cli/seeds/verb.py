@@ -39,6 +39,7 @@ ENDS = {  # a state, and how it is said of a seed whose process has ended
     "waiting": "not begun",
     "diverged": "diverged",
     "failed": "failed",
+    "running": "left in the queue",
 }
 
 
@@ -109,8 +110,9 @@ def drive(
             try:
                 for moment in training.moments():
                     shown.show(moment)
-            except DiskError:
-                complain(f"when there is room again, go on with: rltrain resume {group.folder}{typed()}")
+            except RltrainError as error:
+                if not training.forget_unbegun() and isinstance(error, DiskError):
+                    complain(f"when there is room again, go on with: rltrain resume {group.folder}{typed()}")
                 raise
             finally:
                 shown.close()
@@ -127,7 +129,9 @@ def drive(
             *result_lines(moment.measure, moment.rows, experiment.run.evaluate.until),
         ]:
             say(line)
-    verdict, *advice = ending(group, moment, training.stop, quiet)
+    verdict, *advice = ending(group, moment, training.stop, where, quiet)
+    if pool.left:
+        advice += launcher.parting()
     say(verdict)
     if not quiet:  # the verdict does not wait for the pictures
         say(picture(training))
@@ -159,16 +163,18 @@ def faults(pool: Pool) -> list[str]:
     return lines
 
 
-def ending(group: SeedGroup, moment: SeedsMoment, stop: Reason | None, quiet: bool) -> list[str]:
+def ending(group: SeedGroup, moment: SeedsMoment, stop: Reason | None, where: LauncherChoice, quiet: bool) -> list[str]:
     """What is said last: how many seeds finished, and what to type next."""
     took, count = words.spell(moment.seconds), len(moment.rows)
     if moment.count("finished") < count:
         kinds = {said: moment.count(state) for state, said in ENDS.items()}
         ends = ", ".join(f"{number} {said}" for said, number in kinds.items() if number)
         head = f"stopped by {STOPS[stop]}" if stop else "ended"
-        how = f"go on with: rltrain resume {group.folder}{typed()}"
+        how = f"go on with: rltrain resume {group.folder}{typed()}{where.typed()}"
         diverged = [row.seed for row in moment.rows if row.state == "diverged"]
-        if len(diverged) + moment.count("finished") == count:  # from its checkpoint it would come to the same
+        if stop and moment.count("running"):
+            how = f"they go on; come back to them with: rltrain resume {group.folder}{typed()}{where.typed()}"
+        elif len(diverged) + moment.count("finished") == count:  # from its checkpoint it would come to the same
             one = group.member(diverged[0])
             how = f"to resume diverges again; try other settings: rltrain resume {one} KEY=VALUE --fork NAME{typed()}"
         return [f"{head} after {took}: of {count} seeds {ends}", how]

@@ -21,6 +21,7 @@ from rltrain.launchers.choose import LauncherChoice, choose
 
 if TYPE_CHECKING:
     from rltrain.experiment.sweep import Sweep
+    from rltrain.launchers.contract import Launcher
     from rltrain.verbs.sweep.folder import SweepFolder
     from rltrain.verbs.sweep.train import SweepTraining
 
@@ -137,13 +138,19 @@ def drive(home: SweepFolder, jobs: int, where: LauncherChoice, max_wall: int | N
                 shown.close()
     if training.fault is not None:
         complain(f"{training.fault.run} failed (exit code {training.fault.code}): {training.fault.why}")
-    for line in ending(home, training, seconds, told, launcher.outlives, quiet):
+    for line in ending(home, training, seconds, told, launcher, where.typed(), quiet):
         say(line)
     return signalled.exit_code or (training.fault.code if training.fault is not None else 0)
 
 
 def ending(
-    home: SweepFolder, training: SweepTraining, seconds: float, told: int, goes_on: bool, quiet: bool
+    home: SweepFolder,
+    training: SweepTraining,
+    seconds: float,
+    told: int,
+    launcher: Launcher,
+    there: str,
+    quiet: bool,
 ) -> list[str]:
     """What is said last: how many trials were told, the best of them, and what to type next."""
     from rltrain import words
@@ -153,15 +160,15 @@ def ending(
     study, trials = training.study, home.sweep.trials
     found = best_of(study)
     best = [] if found is None else [f"best: {trial_line(home.sweep.space, found)}"]
-    took, resume = words.spell(seconds), f"rltrain sweep resume {home.folder}{typed()}"
+    took, resume = words.spell(seconds), f"rltrain sweep resume {home.folder}{typed()}{there}"
     done = f"{len(study.order):,} of {trials:,} trials"
     if not training.finished:
         if training.fault is not None:
             head = f"stopped after {took} by a run that failed: {done}"
             return [head, *best, f"when that is mended, go on with: {resume}"]
         why = STOPS[training.stop] if training.stop else "nothing"
-        runs = "; the runs that were begun go on" if goes_on else ", and saved"
-        return [f"stopped by {why} after {took}{runs}: {done}", *best, f"go on with: {resume}"]
+        runs = "; the runs that were begun go on" if launcher.outlives else ", and saved"
+        return [f"stopped by {why} after {took}{runs}: {done}", *best, f"go on with: {resume}", *launcher.parting()]
     if not told:
         more = f"{resume} sweep.trials={2 * trials}"
         return [f"nothing to do: {done} have their score", *best, f"for more trials: {more}"]

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from rltrain import envs, words
 from rltrain.errors import InputError, OutOfMemoryError
 from rltrain.experiment.config import Experiment
-from rltrain.launchers.choose import LOCAL, LauncherChoice, Needs
+from rltrain.launchers.choose import LOCAL, LauncherChoice
+from rltrain.launchers.needs import Needs
 from rltrain.run import machine
 from rltrain.run.group import MOST_SEEDS
 from rltrain.verbs.cost import available_bytes, costs, memory_bytes, refuse_what_does_not_fit

@@ -124,14 +124,20 @@ class SeedsTraining:
 
     def finish(self, moment: SeedsMoment) -> bool:
         """Write what came of them into seeds.json. False if no run has begun and the group's folder was removed."""
-        for seed in self._group.seeds:
-            self._group.clear(seed)
-        if not any(self._group.begun(seed) for seed in self._group.seeds) and self._group.remove():
+        if not self.pool.left and self.forget_unbegun():
             return False
         codes = {member.job.seed: member.code for member in self.pool.members}
         folders = {seed: str(self._group.member(seed)) for seed in self._group.seeds}
         self._group.write_results(results(moment.measure, moment.rows, codes, folders, moment.seconds))
         return True
+
+    def forget_unbegun(self) -> bool:
+        """Remove what is left of runs that never began, and the group if none did. Returns whether it was removed."""
+        if any(member.live for member in self.pool.members):
+            return False
+        for seed in self._group.seeds:
+            self._group.clear(seed)
+        return not any(self._group.begun(seed) for seed in self._group.seeds) and self._group.remove()
 
     def draw(self) -> str:
         """Draw the curve of each seed that went on, and all in one. Returns the file of that; RltrainError, why not."""

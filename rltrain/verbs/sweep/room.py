@@ -9,7 +9,8 @@ from __future__ import annotations
 from rltrain.experiment.config import Experiment
 from rltrain.experiment.space import OneOf
 from rltrain.experiment.sweep import Sweep
-from rltrain.launchers.choose import LOCAL, LauncherChoice, Needs
+from rltrain.launchers.choose import LOCAL, LauncherChoice
+from rltrain.launchers.needs import Needs
 from rltrain.verbs.seeds import asked
 from rltrain.yaml_subset import flow
 
