@@ -77,7 +77,9 @@ def test_runs_of_a_node_that_is_lost_go_on_elsewhere_to_the_byte(rltrain, place,
     try:
         wait_for(lambda: all((group / f"s{seed}" / "metrics.jsonl").exists() for seed in range(2)), controller)
         logs = [(group / f"s{seed}.log").read_text() for seed in range(2)]
-        assert logs == ["", ""], "each of the nodes, which have one processor each, is at work on a run"
+        assert not any("finished" in log for log in logs), (
+            "each of the nodes, which have one processor each, is at work on a run"
+        )
         made.remove_node(nodes[0], allow_graceful=False)
         out = controller.communicate()[0]
     finally:
