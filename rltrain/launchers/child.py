@@ -1,7 +1,9 @@
 """The command of a job as a child process: on this machine, or on the node that a job was given.
 
 A child's standard input is a pipe that nothing is written to. It ends with this process, however that ends, and a child
-whose input ends saves and stops (`signals.stop_with_input`): a killed parent leaves nobody behind.
+whose input ends saves and stops (`signals.stop_with_input`): a killed parent leaves nobody behind for long. Until then
+the child holds its log (`lock.hold`), from before it is there: whoever comes next can wait for it, even for one that
+has not yet made the folder of its run.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from pathlib import Path
 from rltrain.launchers.job import RunJob
 from rltrain.run import group as groups
 from rltrain.run.disk import REAL, disk_errors
-from rltrain.run.lock import is_locked
+from rltrain.run.lock import hold, is_held, is_locked
 from rltrain.run.own_files import open_tail
 
 LOCKED_SECONDS = 600.0  # until the process of a node that was lost must have let go of a run
@@ -43,15 +45,20 @@ def begin(
     """
     command = [*interpreter(), "-m", "rltrain", *job.words(), *flags, "--stop-with-input"]
     with disk_errors(f"{job.folder} cannot be started"), os.fdopen(open_tail(REAL, job.log), "ab") as out:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            process_group=0 if own_group else None,
-            env=env,
-            cwd=cwd,
-        )
+        held = hold(job.log)  # not `out`: what the run itself starts has that too, and may stay
+        try:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                pass_fds=(held,),
+                process_group=0 if own_group else None,
+                env=env,
+                cwd=cwd,
+            )
+        finally:
+            os.close(held)
 
 
 def job_in(folder: Path, seed: int) -> RunJob:
@@ -63,7 +70,7 @@ def job_in(folder: Path, seed: int) -> RunJob:
 def wait_for_lock(job: RunJob) -> None:
     """Until no process works in the run, which one of a node that was lost may for a while; then it says BusyError."""
     end = time.monotonic() + LOCKED_SECONDS
-    while is_locked(job.folder) and time.monotonic() < end:
+    while (is_held(job.log) or is_locked(job.folder)) and time.monotonic() < end:
         time.sleep(POLL_SECONDS)
 
 

@@ -58,7 +58,7 @@ class Lock:
     def _acquire(self) -> None:
         attempts = 5
         for attempt in range(attempts):
-            self._descriptor = _open_lock(self._folder, os.O_RDWR | os.O_CREAT)
+            self._descriptor = descriptor_of(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if self._is_in_place():
@@ -89,10 +89,27 @@ class Lock:
         return False
 
 
+def hold(path: Path) -> int:
+    """A descriptor that locks this file until all processes that inherit it have closed it: `is_held` tells. OSError.
+
+    So it lasts as long as they do, and begins before they are there: in no moment between them nobody has it. It locks
+    nothing where another process holds the file already, and on a mount without locks.
+    """
+    descriptor = descriptor_of(path, os.O_RDONLY | os.O_NOFOLLOW)
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
 def is_locked(folder: Path) -> bool:
     """Whether a process works in this run folder."""
+    return is_held(folder / ".lock")
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process has locked this file."""
     try:
-        descriptor = _open_lock(folder, os.O_RDONLY)
+        descriptor = descriptor_of(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
@@ -104,7 +121,3 @@ def is_locked(folder: Path) -> bool:
         return False
     finally:
         os.close(descriptor)
-
-
-def _open_lock(folder: Path, flags: int) -> int:
-    return descriptor_of(folder / ".lock", flags | os.O_NOFOLLOW)

@@ -12,7 +12,7 @@ from rltrain.run import group as groups
 from rltrain.run import unverified
 from rltrain.run.folder import GROUP_MARKER
 from rltrain.run.group import SeedGroup
-from rltrain.run.lock import is_locked
+from rltrain.run.lock import is_held, is_locked
 from rltrain.verbs.sweep.dimensions import values
 from rltrain.verbs.sweep.folder import SweepFolder
 from rltrain.verbs.sweep.journal import JournaledTrial
@@ -48,9 +48,10 @@ def jobs_of(home: SweepFolder, trials: Sequence[JournaledTrial], rung: int) -> l
 
 
 def busy(home: SweepFolder, trials: Sequence[JournaledTrial]) -> str | None:
-    """A run of these trials in which a process works; None if there is none."""
-    runs = (home.trial(trial.number) / f"s{seed}" for trial in trials for seed in home.sweep.seeds)
-    return next((str(run) for run in runs if run.is_dir() and is_locked(run)), None)
+    """A run of these trials in which a process works, or is about to; None if there is none."""
+    groups_of = (SeedGroup(home.trial(trial.number), home.sweep.seeds) for trial in trials)
+    runs = ((group.member(seed), group.log(seed)) for group in groups_of for seed in group.seeds)
+    return next((str(run) for run, log in runs if is_held(log) or is_locked(run)), None)
 
 
 def scores_of(home: SweepFolder, trial: JournaledTrial) -> list[float | None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from paper_launcher import Killed, PaperLauncher
 
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment import sweep as sweeps
-from rltrain.run.lock import Lock
+from rltrain.run.lock import Lock, hold
 from rltrain.verbs.sweep import folder as folders
 from rltrain.verbs.sweep import room, train
 from rltrain.verbs.sweep.journal import read
@@ -281,3 +283,23 @@ def test_of_runs_that_outlive_their_sweep_a_stop_leaves_all_at_work(begin):
     training = advance(home, launcher, stop_after=1)
     assert training.stop == "SIGINT"
     assert all(run.poll() != 143 for run in launcher.started)
+
+
+def test_what_a_killed_sweep_left_is_waited_for_even_before_it_has_made_its_run(begin):
+    home = begin("s", trials=1)
+    trial = home.trial(0)
+    advance(home, stop_after=0)
+    trial.mkdir(exist_ok=True)
+    (trial / "s5.log").touch()
+    assert not (trial / "s5").exists()
+    orphan = hold(trial / "s5.log")
+    with Lock(home.folder):
+        training = SweepTraining(home, launcher := PaperLauncher(), 1)
+        with closing(training):
+            moments = training.moments()
+            assert next(moments).note == f"waiting for the process that works in {trial / 's5'}"
+            assert not launcher.started
+            os.close(orphan)
+            for _ in moments:
+                pass
+    assert training.finished and launcher.ran == ["t0000/s5 train"]
