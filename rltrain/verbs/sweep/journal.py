@@ -15,6 +15,7 @@ the file is opened, and is found out again: of an ask by `search.asks`, of a tel
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from typing import Any, Literal, NamedTuple
 from rltrain.errors import CheckpointError
 from rltrain.experiment.space import OneOf, Range, Varied
 from rltrain.experiment.sweep import Sweep
-from rltrain.plain_files import open_plain, parse_json, reason
+from rltrain.plain_files import as_number, open_plain, parse_json, reason
 from rltrain.run.disk import REAL, disk_errors
 from rltrain.run.own_files import open_tail
 from rltrain.spelling import shown
@@ -145,7 +146,7 @@ def read(path: Path, space: Space) -> tuple[JournaledStudy, int]:
                 size += len(line)
                 try:
                     reader.take(parse_json(line))
-                except (ValueError, KeyError, TypeError, IndexError) as error:
+                except (ValueError, TypeError, LookupError, OverflowError) as error:
                     why = shown(str(error)[:200])
                     raise CheckpointError(f"{path}:{number}: no line of a sweep's journal: {why}") from error
                 if reader.named and not reader.pending:
@@ -176,17 +177,19 @@ class _Reader:
             self.study.trials.append(JournaledTrial(len(self.study.trials), point))
             return
         number = line["trial_id"]
+        if type(number) is not int or not 0 <= number < len(self.study.trials):
+            raise ValueError(f"trial_id: {number!r} was not asked")
         trial = self.study.trials[number]
         if operation == TRIAL_ATTRIBUTE:
             self.pending.setdefault(number, {}).update(line["user_attr"])
         elif operation == RUNG:
             if trial.tells:
                 self._rungs_began()
-            self._told(trial, float(line["intermediate_value"]))
+            self._told(trial, _score(line["intermediate_value"]))
         elif operation == END:
-            state = next(name for name, code in STATES.items() if code == line["state"])
+            state = {code: name for name, code in STATES.items()}[line["state"]]
             if state == "fail" or not trial.tells:
-                self._told(trial, None if line["values"] is None else float(line["values"][0]))
+                self._told(trial, None if line["values"] is None else _score(line["values"][0]))
             else:
                 self._rungs_began()
             trial.state = state
@@ -197,12 +200,21 @@ class _Reader:
         known = self.pending.pop(trial.number, {})
         if not trial.tells:
             self.study.order.append(trial.number)
-        trial.tells.append(Tell(score, tuple(known.get("seeds", [score])), "diverged" in known))
+        seeds = tuple(None if seed is None else _score(seed) for seed in known.get("seeds", [score]))
+        trial.tells.append(Tell(score, seeds, "diverged" in known))
 
     def _rungs_began(self) -> None:
         count = len(self.study.trials)
         if self.study.brackets[-1:] != [count]:
             self.study.brackets.append(count)
+
+
+def _score(said: Any) -> float:
+    """A score as the journal has it. ValueError."""
+    number = as_number(said)
+    if not math.isfinite(number):
+        raise ValueError(f"expected a score, found {said!r}")
+    return number
 
 
 def _number(varied: Varied, said: Any) -> int | float:

@@ -170,7 +170,11 @@ def test_lines_of_the_dashboard_are_left_alone(tmp_path):
     [
         ("{", "JSON|Expecting"),
         ("[1]", ""),
-        ('{"op_code": 6, "worker_id": "rltrain", "trial_id": 9, "state": 1, "values": [1.0]}', "index"),
+        ('{"op_code": 6, "worker_id": "rltrain", "trial_id": 9, "state": 1, "values": [1.0]}', "9 was not"),
+        ('{"op_code": 6, "worker_id": "rltrain", "trial_id": -1, "state": 1, "values": [1.0]}', "-1 was not"),
+        ('{"op_code": 6, "worker_id": "rltrain", "trial_id": 3, "state": 9, "values": [1.0]}', "9"),
+        ('{"op_code": 6, "worker_id": "rltrain", "trial_id": 3, "state": 1, "values": ["nan"]}', "found 'nan'"),
+        ('{"op_code": 6, "worker_id": "rltrain", "trial_id": 3, "state": 1, "values": [1e999]}', "found inf"),
         ('{"op_code": 1, "worker_id": "rltrain", "trial_id": 0}', "operation 1"),
         ('{"op_code": 4, "worker_id": "rltrain", "params": {"algorithm.learning_rate": 5}}', "outside of the space"),
     ],
