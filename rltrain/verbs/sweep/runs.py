@@ -54,10 +54,14 @@ def busy(home: SweepFolder, trials: Sequence[JournaledTrial]) -> str | None:
     return next((str(run) for run, log in runs if is_held(log) or is_locked(run)), None)
 
 
-def scores_of(home: SweepFolder, trial: JournaledTrial) -> list[float | None]:
-    """What each run of a trial scored; None of one that diverged. CheckpointError for one that was not evaluated."""
+def scores_of(home: SweepFolder, trial: JournaledTrial, rung: int) -> list[float | None]:
+    """What each run of a trial scored at the end of this rung; None of one that diverged.
+
+    CheckpointError for one that was not evaluated.
+    """
+    budget = experiment_of(home, trial, rung).run.budget or {}
     runs = [home.trial(trial.number) / f"s{seed}" for seed in home.sweep.seeds]
-    return [None if _diverged(run) else score_of(run, home.sweep.settings.score) for run in runs]
+    return [None if _diverged(run) else score_of(run, home.sweep.settings.score, budget) for run in runs]
 
 
 def _as_asked(home: SweepFolder, group: SeedGroup, experiment: Experiment) -> Experiment:

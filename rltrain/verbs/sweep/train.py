@@ -154,7 +154,8 @@ class SweepTraining:
 
     def _tell(self, trials: Sequence[JournaledTrial]) -> None:
         """What these came to, in the order of their numbers; one that diverged counts as the worst of any so far."""
-        rung, scored = self._rung, [scores_of(self._home, trial) for trial in trials]
+        rung = self._rung
+        scored = [scores_of(self._home, trial, rung) for trial in trials]
         means = [_mean(scores) for scores in scored]
         told = [trial.tells[rung] for trial in self.study.trials if len(trial.tells) > rung]
         sound = [tell.score for tell in told if not tell.diverged and tell.score is not None]

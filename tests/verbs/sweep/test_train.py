@@ -303,3 +303,17 @@ def test_what_a_killed_sweep_left_is_waited_for_even_before_it_has_made_its_run(
             for _ in moments:
                 pass
     assert training.finished and launcher.ran == ["t0000/s5 train"]
+
+
+@pytest.mark.parametrize("halving", [[], [HALVING]])
+def test_a_run_that_its_user_resumed_further_before_it_was_scored_changes_no_score(begin, halving):
+    whole, touched = begin("whole", *halving), begin("touched", *halving)
+    advance(whole)
+    advance(touched)
+    lines = (touched.folder / "study.journal").read_bytes().splitlines(keepends=True)
+    (touched.folder / "study.journal").write_bytes(b"".join(lines[:5]))  # asked, and told nothing
+    for rows in touched.folder.glob("t*/s5/eval.jsonl"):
+        with rows.open("a") as file:
+            file.write('{"env_steps": 50000, "mean": 77.0}\n')
+    assert advance(touched).finished
+    assert (touched.folder / "study.journal").read_bytes() == (whole.folder / "study.journal").read_bytes()
