@@ -13,6 +13,7 @@ from rltrain.run import unverified
 from rltrain.run.folder import GROUP_MARKER
 from rltrain.run.group import SeedGroup
 from rltrain.run.lock import is_held, is_locked
+from rltrain.run.own_files import own_folder
 from rltrain.verbs.sweep.dimensions import values
 from rltrain.verbs.sweep.folder import SweepFolder
 from rltrain.verbs.sweep.journal import JournaledTrial
@@ -30,11 +31,12 @@ def experiment_of(home: SweepFolder, trial: JournaledTrial, rung: int) -> Experi
 def jobs_of(home: SweepFolder, trials: Sequence[JournaledTrial], rung: int) -> list[RunJob]:
     """The runs of these trials that are not at the end of this rung; a trial that has no group is given one.
 
-    CheckpointError if a group is not what its trial tries.
+    CheckpointError if a group is not what its trial tries, or a link or a file is in its place.
     """
     jobs = []
     for trial in trials:
         experiment, folder = experiment_of(home, trial, rung), home.trial(trial.number)
+        own_folder(folder)  # a link would lead out of the sweep
         if (folder / GROUP_MARKER).is_file():
             group = groups.read(folder)
             group.check_members()

@@ -317,3 +317,14 @@ def test_a_run_that_its_user_resumed_further_before_it_was_scored_changes_no_sco
             file.write('{"env_steps": 50000, "mean": 77.0}\n')
     assert advance(touched).finished
     assert (touched.folder / "study.journal").read_bytes() == (whole.folder / "study.journal").read_bytes()
+
+
+def test_a_link_in_place_of_a_trial_is_refused_and_nothing_is_run_where_it_leads(begin, tmp_path):
+    home = begin("s", trials=2)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    home.trial(1).symlink_to(elsewhere)
+    launcher = PaperLauncher()
+    with pytest.raises(CheckpointError, match="t0001 is a symbolic link"):
+        advance(home, launcher)
+    assert not launcher.ran and not list(elsewhere.iterdir())
