@@ -190,6 +190,11 @@ def test_values_that_do_not_go_together_are_found_in_a_grid(place):
         ("run.seed: [1, 2]", "", "space.run.seed: cannot be varied: every trial has the same seeds; say how many"),
         ("run: [{seed: 3}]", "", "space.run: a whole block"),
         ("run.sinks: [[]]", "", "space.run.sinks: cannot be varied"),
+        (
+            "environment.kwargs.is_slippery: [true], environment.kwargs: [{}]",
+            "",
+            "space.environment.kwargs.is_slippery: lies within environment.kwargs, which is varied too",
+        ),
         ("algorithm.gamma: [.9]", ", at_once: 0", "sweep.at_once: must be at least 1, got 0"),
         ("algorithm.gamma: [.9]", ", trials: 100001", "sweep.trials: must be at most 100000, got 100001"),
         ("algorithm.gamma: [.9]", ", search: gird", "sweep.search: expected 'grid', 'random', 'sobol', 'tpe', 'gp' or"),

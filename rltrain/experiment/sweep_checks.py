@@ -68,6 +68,11 @@ def check_varied(draft: Draft, settings: SweepConfig, said: Mapping[str, Varied]
         elif key in CONFIG_BLOCKS:
             such = {"algorithm": "algorithm.gamma", "environment": "environment.id"}.get(key, "run.threads")
             draft.fault(("space", key), f"a whole block; name one setting of it, such as {such}")
+        elif outer := next(
+            (other for other in said if key.startswith(f"{other}.") and other not in CONFIG_BLOCKS), None
+        ):
+            rule = f"lies within {outer}, which is varied too and would set it anew; vary one of them"
+            draft.fault(("space", key), rule)
 
 
 def try_values(draft: Draft, base: Experiment, key: str, varied: Varied) -> None:
