@@ -113,7 +113,8 @@ def left(folder: Path) -> dict[str, Any]:
     """What must be the same: the logs, and of the last checkpoint the hashes of its state and arrays."""
     newest = sorted((folder / "checkpoints").iterdir())[-1]
     manifest = json.loads((newest / "MANIFEST.json").read_text())["manifest"]
-    logs = {path.name: path.read_text() for path in sorted(folder.glob("*.jsonl"))}
+    names = ("metrics.jsonl", "eval.jsonl")  # the latter where it was evaluated
+    logs = {name: (folder / name).read_text() for name in names if (folder / name).exists()}
     return {"checkpoint": newest.name, "files": manifest["files"], "blobs": manifest["blobs"], **logs}
 
 

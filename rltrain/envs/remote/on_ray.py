@@ -91,12 +91,18 @@ _connection = _Connection()
 
 @contextlib.contextmanager
 def _handlers_kept() -> Iterator[None]:
-    """Ray takes SIGTERM for itself; whoever has it keeps it."""
+    """Ray takes SIGTERM for itself; whoever has it keeps it.
+
+    What it starts meanwhile never hears SIGTERM nor SIGHUP, as Ray sees to for Ctrl-C: those reach a whole group of
+    processes, of which this one alone knows what must be played yet before the run is saved.
+    """
     main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGHUP})  # children inherit it
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if main and before is not None:
             signal.signal(signal.SIGTERM, before)
 
