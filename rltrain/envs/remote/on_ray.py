@@ -64,6 +64,9 @@ class _Connection:
         self.shared = not self._own or address is not None
         if not self._own:  # a program that uses Ray itself
             return
+        # What the machines' own processes have to say is printed on stdout, where `--json` has its answer: there is no
+        # setting against that. In a version that has no such function this line does nothing.
+        ray._private.worker.print_to_stdstream = _say_nothing
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
         with _handlers_kept():
             if address is not None:
@@ -84,6 +87,9 @@ class _Connection:
                 _temp_dir=self._folder,
                 **quiet,
             )
+
+
+def _say_nothing(*_: Any, **__: Any) -> None: ...
 
 
 _connection = _Connection()
