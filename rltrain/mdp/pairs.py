@@ -10,6 +10,8 @@ from rltrain.mdp.graph import ranges
 from rltrain.mdp.model import Model
 from rltrain.spelling import shown
 
+PIECE = 1 << 18  # states that are looked at together
+
 
 def of_choice(model: Model, choice: Array) -> Array:
     """[P] the policy that takes pair choice[s] in each state; -1 where it is terminal."""
@@ -72,9 +74,17 @@ def may_gain(model: Model) -> Array:
 
 def absorbing(model: Model) -> Array:
     """[S] bool: terminal, or every action stays here for ever: no other state matters."""
-    leaves = np.zeros(model.num_states, dtype=bool)
-    leaves[model.pair_state[~loops(model)]] = True
-    return np.asarray(~leaves)
+    kept = np.ones(model.num_states, dtype=bool)
+    for begin in range(0, model.num_states, PIECE):  # no array as long as the pairs
+        end = min(model.num_states, begin + PIECE)
+        first, last = int(model.first_pair[begin]), int(model.first_pair[end])
+        states = np.repeat(np.arange(begin, end), np.diff(model.first_pair[begin : end + 1]))
+        stays = np.diff(model.first_next[first : last + 1]) == 1
+        stays[stays] = model.next[model.first_next[first:last][stays]] == states[stays]
+        kept[states[~stays]] = False
+        if model.mapped is not None:
+            model.mapped.let_go(begin, end)
+    return kept
 
 
 def loops(model: Model) -> Array:

@@ -10,6 +10,8 @@ import numpy as np
 from rltrain.core import Array
 from rltrain.mdp.model import Model
 
+PIECE = 1 << 18  # states that are looked at together
+
 
 @dataclass(frozen=True, eq=False)
 class Solution:
@@ -33,15 +35,18 @@ class Solution:
     @cached_property
     def gaps(self) -> Array:
         """[S] best Q minus second best; inf where there is one action or none, or no other that is finite."""
-        rest = self.q.copy()
-        rest[self.choice[self.choice >= 0]] = -np.inf
         gaps = np.full(self.model.num_states, np.inf)
-        acting = ~self.model.terminal
-        if acting.any():
-            second = np.maximum.reduceat(rest, self.model.first_pair[:-1][acting])
+        for begin in range(0, self.model.num_states, PIECE):  # no copy as long as the pairs
+            pairs, chosen = self.model.first_pair[begin : begin + PIECE + 1], self.choice[begin : begin + PIECE]
+            first, acting = int(pairs[0]), pairs[1:] > pairs[:-1]
+            if not acting.any():
+                continue
+            rest = self.q[first : int(pairs[-1])].copy()
+            rest[chosen[chosen >= 0] - first] = -np.inf
+            second = np.maximum.reduceat(rest, pairs[:-1][acting] - first)
             with np.errstate(invalid="ignore"):
-                between = self.q[self.choice[acting]] - second
-            gaps[acting] = np.where(np.isnan(between), np.inf, between)  # of two that both lose for ever
+                between = self.q[chosen[acting]] - second
+            gaps[begin : begin + PIECE][acting] = np.where(np.isnan(between), np.inf, between)  # both lose for ever
         return gaps
 
     @cached_property
@@ -55,7 +60,12 @@ class Solution:
         best = np.zeros(self.model.num_states)
         acting = self.choice >= 0
         best[acting] = self.q[self.choice[acting]]
-        return np.asarray((self.q >= best[self.model.pair_state] - 2 * self.bound) & np.isfinite(self.q))
+        tied = np.isfinite(self.q)
+        for begin in range(0, len(best), PIECE):  # no array of floats as long as the pairs
+            pairs = self.model.first_pair[begin : begin + PIECE + 1]
+            least = np.repeat(best[begin : begin + PIECE] - 2 * self.bound, np.diff(pairs))
+            tied[pairs[0] : pairs[-1]] &= self.q[pairs[0] : pairs[-1]] >= least
+        return tied
 
     @cached_property
     def lost(self) -> Array:

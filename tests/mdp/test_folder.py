@@ -21,6 +21,8 @@ from rltrain.mdp import build, files, problems
 from rltrain.mdp.files import folder, folder_writer
 from rltrain.mdp.files.folder_tables import write_table
 from rltrain.mdp.model import Numbered
+from rltrain.mdp.solvers.compiled import Compiled
+from rltrain.mdp.solvers.solve import solve
 from rltrain.verbs.mdp.generate import generate
 
 BOOK = files.read(files.BOOK).model
@@ -505,3 +507,57 @@ def test_a_run_has_the_folder_as_its_own_and_goes_on_without_the_original(tmp_pa
     files.write(BOOK, tmp_path / "m.mdpd", overwrite=True)
     whole = rltrain.train(config, {"run.budget": {"env_steps": 4_000}}, runs_dir=tmp_path / "runs", name="two")
     assert np.array_equal(rltrain.load(run).scores(0), rltrain.load(whole).scores(0))
+
+
+# solved
+
+
+LARGE = problems.garnet(60_000, 3, 4, 5, 0.9)
+
+
+@pytest.fixture(scope="module")
+def mapped(tmp_path_factory):
+    path = tmp_path_factory.mktemp("large") / "m.mdpd"
+    files.write(LARGE, path)
+    return folder.read(path, 0).model
+
+
+@pytest.mark.parametrize("piece", [10_000, 1 << 21])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("method", ["vi", "qvi", "mpi", "gs"])
+def test_a_mapped_model_has_the_same_answer_to_the_bit(mapped, monkeypatch, method, threads, piece):
+    monkeypatch.setattr("rltrain.mdp.solvers.compiled.PIECE", piece)
+    one = solve(mapped, 0.9, method, threads=threads)
+    other = solve(LARGE, 0.9, method, threads=1)
+    assert one.bound == other.bound and one.sweeps == other.sweeps and one.converged
+    for key in ("value", "q", "choice", "tied", "gaps"):
+        assert np.array_equal(getattr(one, key), getattr(other, key)), key
+
+
+def test_auto_takes_value_iteration_for_a_model_on_the_disk(mapped):
+    assert solve(mapped, 0.9).method == "vi" and solve(LARGE, 0.9).method == "mpi"
+
+
+def test_limits_stop_a_mapped_solve_and_what_it_says_is_still_proven(mapped):
+    stopped, best = solve(mapped, 0.9, max_sweeps=3), solve(LARGE, 0.9, epsilon=1e-9)
+    assert not stopped.converged and stopped.sweeps <= 4
+    assert np.abs(stopped.value - best.value).max() <= stopped.bound + best.bound
+
+
+def resident(key):
+    return int(next(line for line in open("/proc/self/status") if line.startswith(key)).split()[1]) * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_was_swept_over_is_let_go(mapped):
+    on = Compiled(mapped, 0.9, 1)
+    value = np.zeros(mapped.num_states)
+    try:
+        mapped.mapped.let_go(0, mapped.num_states)
+        before = resident("RssFile")
+        on.sweep(value, np.empty_like(value), np.empty(len(value), np.int64))
+        assert (
+            resident("RssFile") - before < 2_000_000 < sum(file.array.nbytes for file in mapped.mapped.files.values())
+        )
+    finally:
+        on.close()

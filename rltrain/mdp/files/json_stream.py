@@ -11,7 +11,7 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.mdp.model import Model
-from rltrain.mdp.solution import Solution
+from rltrain.mdp.solution import PIECE, Solution
 
 CHUNK = 20_000  # states turned into text at once
 
@@ -86,8 +86,13 @@ def finite(value: float) -> float | None:
 def tied_states(solution: Solution) -> Array:
     """[S] bool: more than one action may be optimal, as far as the bound can tell."""
     model = solution.model
-    count = np.bincount(model.pair_state[solution.tied], minlength=model.num_states)
-    return np.asarray(count > 1)
+    many = np.zeros(model.num_states, dtype=bool)
+    for begin in range(0, model.num_states, PIECE):  # no array of numbers as long as the pairs
+        pairs = model.first_pair[begin : begin + PIECE + 1]
+        tied = np.flatnonzero(solution.tied[pairs[0] : pairs[-1]]) + pairs[0]
+        state = np.searchsorted(pairs, tied, side="right") - 1
+        many[begin : begin + PIECE] = np.bincount(state, minlength=len(pairs) - 1) > 1
+    return many
 
 
 def proven(solution: Solution) -> float:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltrain.core import Array
+from rltrain.mdp.mapped import PIECE
 from rltrain.mdp.model import Model
 
 UNIT = np.finfo(np.float64).eps / 2  # the greatest relative error of one rounding
@@ -73,7 +74,13 @@ class Rounding:
 def rounding_of(model: Model) -> Rounding:
     """What rounding does to the backups of a model."""
     reward = max(size(model.reward), 0.0 if model.next_reward is None else size(model.next_reward))
-    return Rounding(int(np.diff(model.first_next).max(initial=0)), reward)
+    return Rounding(most_successors(model), reward)
+
+
+def most_successors(model: Model) -> int:
+    """The greatest number of successors of a pair, without an array as long as the pairs."""
+    pieces = (model.first_next[first : first + PIECE + 1] for first in range(0, model.num_pairs, PIECE))
+    return max((int(np.diff(piece).max()) for piece in pieces), default=0)
 
 
 def size(numbers: Array) -> float:

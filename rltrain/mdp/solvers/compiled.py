@@ -1,13 +1,15 @@
 """A model ready for compiled sweeps: its arrays in the types that the kernels expect, and threads that share a sweep.
 
-A thread takes a range of states; what it writes nobody else does. So the result does not depend on their number.
+A thread takes a range of states; what it writes nobody else does. So the result does not depend on their number. Where
+the arrays lie in files (`mdp.mapped`) it goes through its range block by block: the disk is asked for the next one, and
+what lies behind is let go.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.mdp import thresholds
+from rltrain.mdp.mapped import PIECE
 from rltrain.mdp.model import Model
 from rltrain.mdp.solvers import kernels
 
@@ -51,10 +54,24 @@ class Compiled:
             self._pool.shutdown()
 
     def each(self, work: Callable[[int, int], Any]) -> list[Any]:
-        """`work(begin, end)` for every range, side by side; what they return, in order."""
-        if self._pool is None:
-            return [work(begin, end) for begin, end in self.ranges]
-        return list(self._pool.map(lambda edge: work(*edge), self.ranges))
+        """`work(begin, end)` for every range, or every block of it, side by side; what they return, in order."""
+        parts = (self._pool.map if self._pool else map)(lambda edge: list(self._blocks(work, *edge)), self.ranges)
+        return [found for part in parts for found in part]
+
+    def _blocks(self, work: Callable[[int, int], Any], begin: int, end: int, backwards: bool = False) -> Iterator[Any]:
+        """`work` on a range; of a mapped model on one block after the other."""
+        mapped = self.model.mapped
+        if mapped is None or begin == end:
+            yield work(begin, end)
+            return
+        step = max(1, self.states * PIECE // max(1, self.model.num_next))
+        blocks = [(first, min(end, first + step)) for first in range(begin, end, step)]
+        blocks = blocks[::-1] if backwards else blocks
+        for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+            if following is not None:
+                mapped.ahead(*following)
+            yield work(*block)
+            mapped.let_go(*block)
 
     def sweep(self, value: Array, backed_up: Array, choice: Array, rows: Rows | None = None) -> tuple[float, float]:
         """One Bellman backup, of the whole model or of some `rows` of it: the least and the greatest change."""
@@ -63,8 +80,12 @@ class Compiled:
 
     def improve(self, value: Array, choice: Array, backwards: bool) -> float:
         """One Gauss-Seidel sweep, in place: the greatest change."""
-        change, _ = kernels.improve(*self.rows, self.discount, value, choice, 0, self.states, backwards)
-        return float(change)
+
+        def improve(begin: int, end: int) -> float:
+            change, _ = kernels.improve(*self.rows, self.discount, value, choice, begin, end, backwards)
+            return float(change)
+
+        return float(max(self._blocks(improve, 0, self.states, backwards)))
 
     def near_best(self, q: Array, value: Array, width: float) -> Rows:
         """The rows of the pairs whose Q [P] is within `width` of their state's value [S], side by side."""

@@ -3,7 +3,8 @@
 `auto` chooses by what the model shows. Up to 1,000 states: policy iteration with a full matrix, in numpy, for which
 nothing is compiled. Above: modified policy iteration, as long as its span falls fast enough; four sweeps tell. Else
 news travels slowly through the model, and it is settled from its ends outward (`backward_waves`); where that does not
-fit either, policy iteration solves each policy's equations.
+fit either, policy iteration solves each policy's equations. All of these copy rows into memory; a model that lies on
+the disk is solved by value iteration, which copies none.
 """
 
 from __future__ import annotations
@@ -106,6 +107,8 @@ def _found(task: SolverTask, method: str) -> Iterator[tuple[Array, str]]:
         yield methods.modified_policy_iteration(task, WIDTH)[0], "mpi"
     elif method == "pi" or is_small(task.model):
         yield methods.policy_iteration(task), "pi"
+    elif task.model.mapped is not None:
+        yield methods.value_iteration(task), "vi"
     else:
         value, done = methods.modified_policy_iteration(task, WIDTH, PATIENCE)
         if done:
