@@ -278,14 +278,14 @@ class AlgorithmPlugin:
     actions: tuple[Form, ...] = ("discrete",)  # spaces of actions that it can learn to choose from
     images: bool = True  # it learns from pictures too, not from vectors of numbers alone
     scaled_rewards: bool = False  # it learns from `steps.reward_to_learn`, and reports the raw rewards
+    asynchronous: bool = False  # it learns from environments that are played apart: `run.distribute.mode` async
     on_gpu: bool = False  # it computes on `hardware.device`, by torch: "auto" is then a GPU where there is one
 
     # Before it is made: (settings, spec, budget) -> what makes nothing be learned, a line each with key and remedy;
     # (settings, spec) -> "parameters", "replay_bytes" or "rollout_bytes", "checkpoint_bytes", "cores", "frame_bytes".
     doubts: Callable[[Any, EnvSpec, Mapping[str, int]], Sequence[str]] = lambda *_: ()
     cost: Callable[[Any, EnvSpec], Mapping[str, int]] = lambda *_: {}
-    # Of what was made, before its first step: what its settings left to the machine, name -> "choice: reason"; what it
-    # found in its world that its user should know.
+    # Of what was made, before its first step: what was left to the machine, name -> "choice: reason"; what to be told.
     chosen: Callable[[Any], Mapping[str, str]] = lambda *_: {}
     warnings: Callable[[Any], Sequence[str]] = lambda *_: ()
     # Of what was made, before its first step, and a `warm_start.WarmSource` to start from: the `Taken` of it.

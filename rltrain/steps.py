@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, runtime_checkable
 
@@ -33,20 +33,13 @@ def joined(steps: Sequence[Step]) -> Step:
     """Environments side by side, which all mask actions or none does; so with scaled rewards."""
     if len(steps) == 1:
         return steps[0]
-    masks = [step.mask for step in steps if step.mask is not None]
-    obs, reward, discount, first, last = (
-        np.concatenate(column) for column in zip(*(s[:5] for s in steps), strict=True)
-    )
-    scaled = [step.scaled for step in steps if step.scaled is not None]
-    return Step(
-        obs,
-        reward,
-        discount,
-        first,
-        last,
-        np.concatenate(masks) if masks else None,
-        np.concatenate(scaled) if scaled else None,
-    )
+    return by_column(np.concatenate, steps)
+
+
+def by_column(join: Callable[[Sequence[Array]], Array], steps: Sequence[Step]) -> Step:
+    """One step from several: `join` makes each column from theirs, but for columns that they do not have."""
+    columns = zip(Step._fields, zip(*steps, strict=True), strict=True)
+    return steps[0]._replace(**{name: join(column) for name, column in columns if column[0] is not None})
 
 
 def reward_to_learn(step: Step) -> Array:

@@ -44,6 +44,7 @@ PLUGIN = AlgorithmPlugin(
     num_envs=8,
     scaled_rewards=True,
     on_gpu=True,
+    asynchronous=True,
     doubts=DqnConfig.doubts,
     cost=_cost,
     chosen=lambda algorithm: algorithm.chosen,

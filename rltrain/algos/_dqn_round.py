@@ -39,6 +39,10 @@ class Round:
         """The plan of those steps."""
         return Exploration(*(column[self.at :] for column in self.plan))
 
+    def end(self) -> None:
+        """The steps that are left belong to the next round."""
+        self.plan = Exploration(*(column[: self.at] for column in self.plan))
+
     def may_reach(self, limits: Mapping[str, int], counters: Mapping[str, int]) -> bool:
         """Whether the steps that are left could; updates are counted when they are over."""
         most = self.left * self.plan.random.shape[1]

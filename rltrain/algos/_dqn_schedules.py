@@ -10,10 +10,13 @@ from rltrain.algos._dqn_config import DqnConfig
 from rltrain.core import Array
 
 STEP_ENV_STEPS = 256  # environment steps that one `step` of the algorithm spans, about a second of an Atari game
+MOST_APART = 128  # steps of each environment that a round takes, at most, of those that have arrived from others
 
 
-def rounds(config: DqnConfig, num_envs: int, overlap: bool) -> tuple[int, int]:
-    """Steps of each environment in a round, and rounds in a `step` of the algorithm."""
+def rounds(config: DqnConfig, num_envs: int, overlap: bool, apart: bool = False) -> tuple[int, int]:
+    """Steps of each environment in a round, and rounds in a `step` of the algorithm. `apart`: others play; at most."""
+    if apart:
+        return MOST_APART, 1
     default = (STEP_ENV_STEPS if overlap else config.train_freq) // num_envs
     collect_steps = config.collect_steps or max(1, default)
     return collect_steps, max(1, STEP_ENV_STEPS // (collect_steps * num_envs))

@@ -7,8 +7,8 @@ Double (van Hasselt et al. 2016), dueling heads (Wang et al. 2016), n-step retur
 prioritised replay (Schaul et al. 2016), the square-root value transform (Pohlen et al. 2018), targets of a policy that
 explores (Expected Sarsa: van Seijen et al. 2009), Munchausen targets (Vieillard et al. 2020), a wider Huber loss,
 values as histograms (HL-Gauss: Farebrother et al. 2024), images shifted at random (Kostrikov et al. 2021), networks
-that begin anew (Nikishin et al. 2022; Schwarzer et al. 2023), and settings that change while it learns
-(`_dqn_schedules`). No hidden layers: linear approximate Q-learning.
+that begin anew (Nikishin et al. 2022; Schwarzer et al. 2023), settings that change while it learns (`_dqn_schedules`),
+and environments that others play at their own pace (Ape-X: Horgan et al. 2018). No hidden layers: linear Q-learning.
 
 A round collects some steps and makes the updates that they are due. In a round every target is computed with the
 networks as they stood at its start. With `overlap` one core collects while the other learns: the actor's weights, the
@@ -32,10 +32,10 @@ from rltrain.algos import _dqn_machine as machine
 from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos._dqn_config import DqnConfig
 from rltrain.algos._dqn_round import Round, Unit, unit_of
-from rltrain.core import Array, Env, Hardware, Metrics, Policy, State
+from rltrain.core import Env, Hardware, Metrics, Policy, State
 from rltrain.counters import crossed, reached
 from rltrain.deep import losses
-from rltrain.deep.actor import Exploration, Played, Players
+from rltrain.deep.actor import Exploration, Played, Players, epsilon_greedy
 from rltrain.deep.device import resolve
 from rltrain.deep.engine import engine
 from rltrain.deep.greedy import greedy_copy
@@ -49,11 +49,6 @@ from rltrain.envs.episodes import Episodes
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved, resumed, step_state
 from rltrain.steps import reward_to_learn
-
-
-def act(network: QNetwork, obs: Tensor, mask: Array | None, explored: Exploration) -> Array:
-    """Epsilon-greedy actions [N] int64, of those that are possible. obs [N, *obs], mask [N, A], None: all are."""
-    return explored.over(masked(network(obs), mask).argmax(1).cpu().numpy(), mask)
 
 
 def td_target(config: DqnConfig, target: QNetwork, actor: QNetwork, drawn: Transitions) -> Tensor:
@@ -89,7 +84,11 @@ class DQN:
         self.config, self.spec, self.env = config, env.spec, env
         self.device, self._threads = resolve(hardware.device), hardware.threads
         self.overlap = machine.overlaps(config, env.spec)
-        self.collect_steps, self.rounds = schedules.rounds(config, env.spec.num_envs, self.overlap)
+        self.players = Players(env, self.device, epsilon_greedy, machine.network_shape(config, env.spec))
+        self.away = self.players.away  # others play, and this is what arrives; None: these players do
+        self.collect_steps, self.rounds = schedules.rounds(
+            config, env.spec.num_envs, self.overlap, apart=self.away is not None
+        )
         # With overlap the second thread is ours; a small network is slower on two.
         torch.set_num_threads(1 if self.overlap or not env.spec.has_image else hardware.threads)
         self._explore, self._init = rng.numpy("explore"), rng.torch("init")
@@ -97,7 +96,6 @@ class DQN:
         self.episodes = Episodes(env.spec.num_envs)
         self.replay = machine.memory(config, env.spec, rng, self.device)
         self.rewards = RewardScale(config.reward_clip, config.reward_scale)
-        self.players = Players(env, self.device, act)
         self.precision, why = machine.arithmetic(config, env.spec, self.device)
         self.chosen = chosen_convolutions(env.spec, config.convolutions)
         self.chosen |= {} if why is None else {"precision": f"{self.precision}: {why}"}
@@ -161,7 +159,7 @@ class DQN:
         return {
             **self.episodes.metrics(),
             **summary(self._unit.stats, self.updates),
-            "epsilon": schedules.epsilon(self.config, self.env_steps),
+            "epsilon": schedules.epsilon(self.config, self.env_steps) if self.away is None else self.away.epsilon,
             "replay/fill": len(self.replay) / (self.replay.capacity_steps * self.spec.num_envs),
             **self.rewards.metrics(),
         }
@@ -172,7 +170,9 @@ class DQN:
         while current.left and (not self.overlap or current.may_reach(self._limits, self.counters)):
             self._remember(current, self.players.step())
             if current.left and reached(self._limits, self.counters):
-                return False
+                if self.away is None:
+                    return False
+                current.end()
         plan = self._plan(current.before if self.overlap else self.env_steps)
         # Gradient steps down `loss` towards `td_target`, one a batch, while the players make the steps that are left.
         with self.engine.round(self.replay, self.td_target, self.players, current.left) as engine_round:
@@ -192,7 +192,10 @@ class DQN:
         """A round that the actor plays with the weights of now; which actions are random is drawn beforehand."""
         copy_weights(self.learner.master, self.actor)
         epsilon = schedules.epsilons(self.config, self.env_steps, self.spec.num_envs)
-        plan = Exploration.drawn(epsilon, self.collect_steps, self.spec, self._explore)
+        steps = self.collect_steps
+        if self.away is not None:  # what has arrived; while there is nothing to learn from, at least something
+            steps = min(steps, self.away.arrived(self.actor, 0 if self._may_learn(self.env_steps) else 1))
+        plan = Exploration.drawn(epsilon, steps, self.spec, self._explore)
         current = self._unit.round = Round(self.env_steps, plan)
         self.players.begin_round(self.actor, current.plan)
         return current
@@ -230,7 +233,12 @@ class DQN:
         """The updates that so many environment steps are due and have not had."""
         plan = schedules.plan(self.config, env_steps, self._learned_until)
         self._learned_until = max(self._learned_until, env_steps)
-        return plan if self.replay.ready else plan._replace(updates=0)
+        if self.away is not None:
+            plan = plan._replace(updates=self.away.env.refresh)
+        return plan if self._may_learn(env_steps) else plan._replace(updates=0)
+
+    def _may_learn(self, env_steps: int) -> bool:
+        return self.replay.ready and env_steps >= self.config.learning_starts
 
     def _draw(self, plan: schedules.UpdatePlan) -> list[Batch]:
         """A batch for every update."""

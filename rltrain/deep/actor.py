@@ -1,16 +1,21 @@
-"""Playing for a learner of Q-values: greedy actions of its network but for those that a plan draws at random."""
+"""Playing for a learner of Q-values: greedy actions of its network but for those that a plan draws at random.
+
+An `Actor` plays with the learner's network. `Away` stands for other processes, which play with copies of it.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
 from rltrain.core import Array, Env, EnvSpec, Step
-from rltrain.deep.networks import QNetwork
+from rltrain.deep.learner import arrays
+from rltrain.deep.masks import masked
+from rltrain.deep.networks import NetworkShape, QNetwork
 from rltrain.saved import Saved
 from rltrain.spaces import nth_possible
 from rltrain.steps import Parted, joined
@@ -59,6 +64,31 @@ class Exploration(NamedTuple):
 Act = Callable[[QNetwork, torch.Tensor, Array | None, Exploration], Array]
 
 
+def epsilon_greedy(network: QNetwork, obs: torch.Tensor, mask: Array | None, explored: Exploration) -> Array:
+    """Actions [N] int64, of those that are possible. obs [N, *obs], mask [N, A], None: all are."""
+    return explored.over(masked(network(obs), mask).argmax(1).cpu().numpy(), mask)
+
+
+@runtime_checkable
+class PlayedApart(Env, Protocol):
+    """Environments that others play, by copies of the learner's network; what they have played arrives here."""
+
+    refresh: int  # updates between two times that they are sent the weights
+    epsilon: Array  # [N], how often each takes a random action
+
+    def show(self, shape: NetworkShape, weights: Mapping[str, Array]) -> None:
+        """They play by these weights as soon as they are told, which the next that they are asked for does."""
+        ...
+
+    def arrived(self, least: int) -> int:
+        """Steps of all environments that are here, once there are at least so many."""
+        ...
+
+    def take(self) -> Played:
+        """The first of them. LookupError if there is none."""
+        ...
+
+
 class Actor:
     """Plays an environment, all of the run's or a part that a thread of its own plays, with a network that is still."""
 
@@ -101,12 +131,40 @@ class Actor:
             yield
 
 
+class Away:
+    """In the place of an `Actor`: environments that others play."""
+
+    def __init__(self, env: PlayedApart, shape: NetworkShape) -> None:
+        self.env, self._shape = env, shape
+        self.epsilon = float(env.epsilon.mean())
+        self.now: Step  # what the environments said last; of stacks of frames only the newest counts
+
+    def begin_round(self, network: QNetwork, plan: Exploration) -> None:
+        """They have the network already, see `arrived`, and draw their random actions themselves."""
+
+    def arrived(self, network: QNetwork, least: int) -> int:
+        """Steps that have arrived, once there are at least so many; what is played from now on is by this network."""
+        self.env.show(self._shape, arrays(network))
+        return self.env.arrived(least)
+
+    def step(self) -> Played:
+        """The next step that has arrived."""
+        played = self.env.take()
+        newest = played.next_step.obs
+        stack = self.env.spec.frame_stack
+        self.now = played.next_step._replace(obs=np.repeat(newest, stack, axis=1) if stack > 1 else newest)
+        return played
+
+
 class Players:
     """An actor for each part of a run's environments, so that one may decide while another's are stepped."""
 
-    def __init__(self, env: Env, device: torch.device, act: Act) -> None:
+    def __init__(self, env: Env, device: torch.device, act: Act, shape: NetworkShape) -> None:
         parts = env.parts if isinstance(env, Parted) else (env,)
-        self.actors = [Actor(part, device, act) for part in parts]
+        self.away = Away(env, shape) if isinstance(env, PlayedApart) else None  # None: these actors play
+        self.actors: Sequence[Actor | Away] = (
+            [Actor(part, device, act) for part in parts] if self.away is None else [self.away]
+        )
 
     @property
     def now(self) -> Step:

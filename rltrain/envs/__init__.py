@@ -46,13 +46,15 @@ def make(
     training: bool = True,
     repeats: bool = True,
     crew: Crew | None = None,
+    refresh: int | None = None,
 ) -> Env:
     """N environments side by side. `num_envs` overrides the setting; without `training` a lost life cuts nothing.
 
     Emulators are played by `threads`; many of them, if `in_parts`, as two vectors that may be stepped apart. Without
     `training`, those of which each goes its own way are `core.Retiring`. What is known not to repeat itself is never
     played again by a `load`. A `crew` plays them, if there is one: InputError for those that cannot be divided; without
-    `training` they are then played here.
+    `training` they are then played here. With `refresh` it decides for them by itself, and is sent
+    the weights after so many updates each time: `deep.actor.PlayedApart`.
 
     `task` is the algorithm's TASK: what is not "env" sees the numbers of states. MissingError for an unknown id, ROM or
     package, InputError for settings that the environment refuses.
@@ -67,6 +69,10 @@ def make(
     why = kind.undivided(settings, options)
     if why is not None:
         raise InputError(f"run.distribute: {settings.id} cannot be played by actors: {why}; leave out run.distribute")
+    if refresh is not None:
+        from rltrain.envs.remote.apart import Asynchronous
+
+        return Asynchronous(settings, options, crew, refresh)
     env = remote.Remote(settings, options, crew)
     return normalized.around(env, settings.wrappers) if training else env
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from rltrain import kinds, registry
 from rltrain.core import AlgorithmPlugin
 from rltrain.errors import InputError
-from rltrain.experiment import catalog, earlier, on_disk
+from rltrain.experiment import actors, catalog, earlier, on_disk
 from rltrain.experiment.draft import Draft
 from rltrain.experiment.faults import fields_at, sentences
 from rltrain.experiment.settings import (
@@ -141,7 +141,7 @@ def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
     if run and run.evaluate.protocol not in (None, "training"):
         _check_protocol(draft, environment, str(run.evaluate.protocol))
     if plugin and environment and run and run.distribute:
-        _check_distribute(draft, plugin, environment.num_envs or plugin.num_envs, run.distribute.actors)
+        actors.check(draft, str(name), plugin, environment, run.distribute)
     if environment and environment.is_model:
         typed = draft.was_typed(("environment", "id"))
         found = on_disk.model_file(Path(environment.id), Path(source).parent, typed)
@@ -194,8 +194,14 @@ def differences(old: Experiment, new: Experiment) -> list[tuple[str, Any, Any]]:
     return found
 
 
-def is_safe(key: str) -> bool:
-    """Whether this setting may change when a run is resumed: nothing that is learned depends on it."""
+def is_safe(key: str, experiment: Experiment | None = None) -> bool:
+    """Whether this setting may change when a run is resumed: nothing that is learned depends on it.
+
+    `experiment`: the run's, where it is known: asynchronous actors are a part of what is learned.
+    """
+    distribute = experiment and experiment.run.distribute
+    if key.startswith("run.distribute") and distribute and distribute.mode == "async":
+        return False
     return any(key == safe or key.startswith(f"{safe}.") for safe in SAFE_KEYS)
 
 
@@ -253,16 +259,6 @@ def _check_protocol(draft: Draft, environment: EnvironmentConfig | None, protoco
     elif environment and kinds.of(environment.id) not in able:
         whose = " and ".join(f"{kind.title} ids ({kind.form})" for kind in able)
         draft.fault(("run", "evaluate", "protocol"), f"'{protocol}' is for {whose} only; write training")
-
-
-def _check_distribute(draft: Draft, plugin: AlgorithmPlugin, num_envs: int, actors: int) -> None:
-    """Actors for whom there is nothing to play are a fault."""
-    if plugin.task != "env":
-        rule = "of an algorithm that keeps a table nothing is played by actors: leave it out"
-        draft.fault(("run", "distribute"), rule)
-    elif actors > num_envs:
-        rule = f"{actors} actors, and environment.num_envs is {num_envs}: each plays at least one"
-        draft.fault(("run", "distribute", "actors"), rule)
 
 
 def _validated(

@@ -225,8 +225,13 @@ class DistributeConfig(BaseModel):
     actors: int = Field(
         ge=1, le=4096, description="processes on Ray that play the environments, each some of environment.num_envs"
     )
-    mode: Literal["exact"] = Field(
-        default="exact", description="exact: the learner decides for all, and the run is the same as without actors"
+    mode: Literal["exact", "async"] = Field(
+        default="exact",
+        description="exact: the learner decides for all, and the run is the same as without actors; async: actors "
+        "decide by copies of the network, and nobody waits (Ape-X, of dqn), which is not exact",
+    )
+    refresh: int = Field(
+        default=50, ge=1, le=1_000_000, description="async: updates between two times that actors get the weights"
     )
 
 

@@ -118,7 +118,10 @@ def _run_in(folder: Path, lock: Lock, parts: Parts, disk: Disk, forking: bool) -
 
 
 def _differing(experiment: Experiment) -> list[str]:
-    """That an environment does not repeat itself, and why; nothing where it was not seen."""
+    """That an environment does not repeat itself, or who plays it, and why; nothing where it was not seen."""
+    distribute = experiment.run.distribute
+    if distribute is not None and distribute.mode == "async":
+        return ["run.distribute.mode is async: which weights an actor plays by depends on time"]
     why = envs.varies(experiment.environment, experiment.task)
     return [] if why is None else [f"{experiment.environment.name} does not repeat itself: {why}"]
 

@@ -112,8 +112,15 @@ def world(experiment: Experiment, cores: int = 1, repeats: bool = True, crew: Cr
     A `crew` plays it in place of them.
     """
     gpu = cores > 2 and experiment.task == "env" and machine.device(experiment) != "cpu"
+    distribute = experiment.run.distribute
     return envs.make(
-        experiment.environment, task=experiment.task, threads=cores - gpu, in_parts=gpu, repeats=repeats, crew=crew
+        experiment.environment,
+        task=experiment.task,
+        threads=cores - gpu,
+        in_parts=gpu,
+        repeats=repeats,
+        crew=crew,
+        refresh=distribute.refresh if distribute and distribute.mode == "async" else None,
     )
 
 
@@ -151,6 +158,11 @@ def algorithm(experiment: Experiment, settings: BaseModel, env: Env, rng: Stream
         model = envs.known_model(experiment.environment, experiment.algorithm_name)
         return plugin.make(settings, model, rng, hardware)
     choices = _combined(experiment.algorithm_name, env.spec)
+    if choices is not None and experiment.run.distribute and experiment.run.distribute.mode == "async":
+        raise InputError(
+            f"run.distribute.mode: async is for one choice at a time; an action of {env.spec.id} is"
+            f" {env.spec.actions}; write exact"
+        )
     return plugin.make(settings, env if choices is None else Products(env, choices), rng, hardware)
 
 
@@ -236,7 +248,7 @@ def experiment_of(folder: Path, overrides: Sequence[str], file: str = "config.ya
     old = config.load(path)
     new = config.load(path, overrides)
     changed = config.differences(old, new)
-    refused = [key for key, _, _ in changed if not config.is_safe(key)]
+    refused = [key for key, _, _ in changed if not (config.is_safe(key, old) and config.is_safe(key, new))]
     if refused:
         lines = [f"{key}: {before!r} -> {after!r}" for key, before, after in changed if key in refused]
         hint = f"go on with them in a run of its own: rltrain resume {folder} ... --fork NAME"

@@ -22,6 +22,7 @@ from rltrain.run.disk import PIECE, disk_errors
 from rltrain.yaml_subset import flow
 
 WRAPPERS = "environment.wrappers"
+MODE = "run.distribute.mode"
 
 
 class Edit(NamedTuple):
@@ -34,7 +35,7 @@ class Edit(NamedTuple):
     @property
     def refused(self) -> bool:
         """Whether a resume does not take it."""
-        return not config.is_safe(self.key)
+        return self.key == MODE or not config.is_safe(self.key)
 
     def __str__(self) -> str:
         return f"{self.key}: {self.before!r} -> {self.now!r}"
@@ -67,11 +68,12 @@ def _settings(meta: Mapping[str, Any], written: Experiment) -> tuple[dict[str, A
 def _leaves(tree: Mapping[str, Any]) -> dict[str, Any]:
     """The settings by their dotted names; an environment's arguments, whose names are not ours, as one, in YAML.
 
-    A config without wrappers has none: it does not say so, and to add the first or to remove the last is an edit.
+    A config without wrappers has none: it does not say so, and to add the first or to remove the last is an edit. One
+    without actors is as exact as with those that are.
     """
     arguments = {key: value for key, value in config.leaves(tree) if key.startswith("environment.kwargs")}
     others = {key: value for key, value in config.leaves(tree) if key not in arguments}
-    return {WRAPPERS: []} | others | {"environment.kwargs": flow(dict(sorted(arguments.items())))}
+    return {WRAPPERS: [], MODE: "exact"} | others | {"environment.kwargs": flow(dict(sorted(arguments.items())))}
 
 
 def recorded(experiment: Experiment) -> dict[str, Any]:
@@ -84,7 +86,7 @@ def check(folder: Path, meta: Mapping[str, Any], written: Experiment) -> list[st
     """A warning for each edit of config.yaml that a resumed run takes. InputError if there is one that it does not."""
     before, now = _settings(meta, written)
     found = _edits(before, now)
-    refused = [str(edit) for edit in found if edit.refused]
+    refused = [str(edit) for edit in found if edit.refused or not config.is_safe(edit.key, written)]
     if refused:
         head = f"{folder / 'config.yaml'} was edited since the checkpoint; a resumed run keeps its settings"
         hint = f"put them back, or go on with them in a run of its own: rltrain resume {folder} --fork NAME"

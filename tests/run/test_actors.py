@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from own_world import WALK
+from started_processes import actors, below, parents
 
 from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
@@ -45,34 +46,6 @@ def wait_for(condition: Callable[[], Any]) -> Any:
     while not (found := condition()):
         assert time.monotonic() < until, "it never happened"
         time.sleep(0.02)
-    return found
-
-
-def parents() -> dict[int, int]:
-    """pid -> its parent's, of all processes of this machine."""
-    found = {}
-    for place in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            stat = (place / "stat").read_text().rpartition(")")[2].split()
-            if stat[0] != "Z":
-                found[int(place.name)] = int(stat[1])
-    return found
-
-
-def below(pid: int) -> set[int]:
-    """The processes that this one started, and those that they did."""
-    found, known = {pid}, parents()
-    while more := {child for child, parent in known.items() if parent in found} - found:
-        found |= more
-    return found - {pid}
-
-
-def actors(pid: int) -> list[int]:
-    found = []
-    for child in sorted(below(pid)):
-        with suppress(OSError):
-            if b"ray::Player" in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.append(child)
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from rltrain.deep.actor import Actor, Played, Players, together
+from rltrain.deep.actor import Actor, Away, Played, Players, together
 from rltrain.deep.fast.helper import Helper, Job
 from rltrain.deep.learner import UpdateStats
 from rltrain.deep.transitions import Batch
@@ -16,7 +16,7 @@ from rltrain.deep.transitions import Batch
 class Playing:
     """The steps of one actor in a round, one after the other, whoever makes them."""
 
-    def __init__(self, helper: Helper, actor: Actor, steps: int) -> None:
+    def __init__(self, helper: Helper, actor: Actor | Away, steps: int) -> None:
         self.helper, self.steps = helper, steps
         self._actor = actor
         self._turn = threading.Lock()

@@ -30,6 +30,10 @@ class Reply(Protocol):
         """The answer to the last of the calls, once it is there. PlayerLost; whatever the environments raised."""
         ...
 
+    def ready(self) -> bool:
+        """Whether `get` returns, or raises, at once."""
+        ...
+
 
 class Crew(Protocol):
     """Players 0..size - 1, each of which does what it is asked in order."""

@@ -127,6 +127,9 @@ class RayReply:
         except self._ray.exceptions.RayError as error:
             raise PlayerLost(in_one_line(str(error), 120)) from error
 
+    def ready(self) -> bool:
+        return bool(self._ray.wait([self._reference], timeout=0)[0])
+
 
 class RayCrew:
     """See `crew.Crew`. Whoever holds it closes it."""

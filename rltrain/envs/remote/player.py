@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from rltrain import imports, kinds
 from rltrain.core import Array, Env, EnvOptions, EnvSpec, Reopening, Retiring, State, Step
 from rltrain.errors import InputError, MissingError, NotBroughtError, RltrainError
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.version import __version__, installed
+
+if TYPE_CHECKING:
+    from rltrain.deep.networks import NetworkShape
+    from rltrain.deep.roaming import Roaming
 
 PACKAGES = ("numpy", "numba", "gymnasium", "ale-py")  # what decides a game's course, beside rltrain
 
@@ -73,7 +77,22 @@ class Close(NamedTuple):
     """Close them all and forget them. No answer."""
 
 
-Call = Make | Begin | Play | Load | GoOn | Save | Retire | Close
+class Explore(NamedTuple):
+    """After `Begin`: from now on a network of this shape decides for them, random this often, [n]. No answer."""
+
+    shape: NetworkShape
+    epsilon: Array
+    seed: int  # of what is random
+
+
+class Roam(NamedTuple):
+    """After `Explore`: play so many steps, by these weights from now on, if any are named. The answer: a `Segment`."""
+
+    steps: int
+    weights: Mapping[str, Array] | None
+
+
+Call = Make | Begin | Play | Load | GoOn | Save | Retire | Close | Explore | Roam
 
 
 class Made(NamedTuple):
@@ -115,6 +134,8 @@ class Player:
 
     def __init__(self) -> None:
         self._envs: dict[str, Env] = {}
+        self._begun: dict[str, Step] = {}  # what was said at their reset
+        self._roaming: dict[str, Roaming] = {}
 
     def settle(self, like: Home) -> Raised | None:
         """Stand where another process stands, with what was imported there. Returns why that cannot be, if so.
@@ -167,13 +188,15 @@ class Player:
 
     def _done(self, key: str, call: Call) -> Any:
         if isinstance(call, Close):
+            self._begun.pop(key, None), self._roaming.pop(key, None)
             return self._envs.pop(key).close() if key in self._envs else None
         env = self._envs[key]
         match call:
             case Play(action):
                 return newest(env.spec, env.step(action))
             case Begin(seed):
-                return newest(env.spec, env.reset(seed))
+                self._begun[key] = env.reset(seed)
+                return newest(env.spec, self._begun[key])
             case GoOn(step):
                 return env.go_on_from(step) if isinstance(env, Reopening) else step
             case Load(state):
@@ -182,6 +205,13 @@ class Player:
                 return env.save()
             case Retire(which):
                 return env.retire(which) if isinstance(env, Retiring) else None
+            case Explore(shape, epsilon, seed):
+                from rltrain.deep.roaming import Roaming
+
+                self._roaming[key] = Roaming(env, self._begun[key], shape, epsilon, seed)
+                return None
+            case Roam(steps, weights):
+                return self._roaming[key].segment(steps, weights)
 
 
 def _raised(error: RltrainError) -> Raised:
