@@ -24,6 +24,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
         "plain_files",
         "registering",
         "rng",
+        "ray_cluster",
         "saved",
         "source_files",
         "spelling",
@@ -83,7 +84,7 @@ DOORS = {
     "scipy": {"mdp", "envs/vacuum/room.py", "run/across_seeds.py", "verbs/sweep/search.py"},
     "matplotlib": {"report", "mdp", "cli", "lettering.py"},
     "flint": {"mdp/exact/linear.py", "mdp/exact/rational.py"},
-    "ray": {"envs/remote/on_ray.py", "launchers/ray_tasks.py"},
+    "ray": {"ray_cluster.py"},
     "av": {"cli/show/recording.py"},
     "pygame": {"cli/show/picture.py", "cli/show/window.py"},
 }

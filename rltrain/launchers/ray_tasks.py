@@ -7,40 +7,31 @@ core alone is used. Tokens are Ray's own business (RAY_AUTH_MODE, RAY_AUTH_TOKEN
 
 from __future__ import annotations
 
-import logging
 import os
 import platform
-import re
 import secrets
-import shutil
-import signal
-import socket
-import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from rltrain import imports, words
-from rltrain.errors import InputError, MissingError, OutOfMemoryError
+from rltrain.errors import InputError, OutOfMemoryError
 from rltrain.launchers import ray_node
 from rltrain.launchers.job import RunJob
 from rltrain.launchers.needs import Needs
 from rltrain.launchers.ray_node import NodeFacts, asked_to_stop
+from rltrain.ray_cluster import RayConnection
 from rltrain.run import machine
 from rltrain.run.disk import disk_errors
 from rltrain.run.own_files import append, write_small
 from rltrain.spelling import in_one_line
 from rltrain.version import __version__
 
-STORE_BYTES = 100_000_000  # of shared memory for messages, of a cluster started here: a message is an exit code
 LOOK_SECONDS = 0.5  # between two questions for a task
-REACH_SECONDS = 20  # for the head of a cluster to answer
 NODE_SECONDS = 120  # for a node to say what it sees: it starts a Python
 LOST = 1  # the exit code of a task that has none
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # the last: no GPU is hidden
 
 
 class RayTask:
@@ -85,14 +76,15 @@ class RayTasks:
 
     def __init__(self, folder: Path, needs: Needs) -> None:
         """MissingError if Ray is not installed."""
-        self._ray = _library()
+        self._connection = RayConnection("--launcher ray")
+        self._ray, self._connected = self._connection.ray, False
         self._folder, self._needs = folder.resolve(), needs
-        self._connected, self._own = False, ""  # the second: the folder of a cluster that was started here
 
     def start(self, jobs: Sequence[RunJob]) -> list[RayTask]:
         """Take these. InputError if the cluster cannot be joined, or shares no folder; OutOfMemoryError."""
         if not self._connected:
-            self._connect()
+            self._connection.open(machine.cores())
+            self._connected = True
             self._check_room()
             self._check_nodes()
         needs = self._needs
@@ -114,36 +106,8 @@ class RayTasks:
         return []
 
     def close(self) -> None:
-        if self._connected:
-            self._connected = False
-            self._ray.shutdown()
-        if self._own:
-            shutil.rmtree(self._own, ignore_errors=True)
-
-    def _connect(self) -> None:
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-        if self._ray.is_initialized():  # by the program that calls
-            return
-        address = os.environ.get("RAY_ADDRESS")
-        with _handlers_kept():
-            if address:
-                try:
-                    reach(address)
-                    self._ray.init(address=address, **quiet)
-                except (OSError, RuntimeError, ValueError, self._ray.exceptions.RayError) as error:
-                    raise InputError(f"RAY_ADDRESS={address}: cannot be joined: {in_one_line(str(error))}") from error
-            else:
-                # The path of a socket has at most 107 bytes.
-                self._own = tempfile.mkdtemp(prefix="rltrain-", dir="/tmp" if os.path.isdir("/tmp") else None)
-                self._ray.init(
-                    address="local",
-                    num_cpus=machine.cores(),
-                    include_dashboard=False,
-                    object_store_memory=STORE_BYTES,
-                    _temp_dir=self._own,
-                    **quiet,
-                )
-        self._connected = True
+        self._connected = False
+        self._connection.close()
 
     def _check_room(self) -> None:
         """OutOfMemoryError if no node can ever hold a run: Ray would wait for one."""
@@ -184,13 +148,6 @@ class RayTasks:
                 path.unlink(missing_ok=True)
 
 
-def reach(address: str) -> None:
-    """OSError if nobody listens at this host:port, for which Ray itself would wait for minutes."""
-    found = re.fullmatch(r"([\w.-]+):([0-9]{1,5})", address)
-    if found:
-        socket.create_connection((found[1], int(found[2])), REACH_SECONDS).close()
-
-
 def refuse(facts: NodeFacts, shared: bool, folder: Path) -> None:
     """InputError if runs on this node would be lost, or be other runs."""
     if not shared:
@@ -202,25 +159,3 @@ def refuse(facts: NodeFacts, shared: bool, folder: Path) -> None:
         if there[name] != version:
             rule = "runs would not be exact; install the one on both"
             raise InputError(f"--launcher ray: node {facts.host} has {name} {there[name]}, here is {version}: {rule}")
-
-
-def _library() -> Any:
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    try:
-        import ray
-        import ray.util.scheduling_strategies
-    except ImportError as error:
-        raise MissingError('--launcher ray needs Ray: pip install "rltrain[ray]"') from error
-    return ray
-
-
-@contextmanager
-def _handlers_kept() -> Iterator[None]:
-    """Ray takes SIGTERM for itself; whoever has it keeps it."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread() and before is not None:
-            signal.signal(signal.SIGTERM, before)

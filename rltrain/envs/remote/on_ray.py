@@ -7,110 +7,45 @@ All end with the process that started them, however it ends. Ray says nothing on
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
-import shutil
-import signal
-import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rltrain.envs.remote.crew import Notice, PlayerLost
 from rltrain.envs.remote.player import Call, Player, Raised, home
-from rltrain.errors import InputError, MissingError
+from rltrain.errors import InputError
+from rltrain.ray_cluster import RayConnection
 from rltrain.spelling import in_one_line
 
-STORE_BYTES = 100_000_000  # of shared memory here, for messages: each is some frames
 START_SECONDS = 300  # until an actor must have begun: Python, numpy and an emulator, from a busy disk
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "0"}
 
 
-def library() -> Any:
-    """The module `ray`. MissingError where it is not installed."""
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingError('run.distribute: actors need Ray: pip install "rltrain[ray]"') from error
-    return ray
-
-
-class _Connection:
-    """This process's connection to Ray, which all crews share: the first opens it, and the last closes it."""
+class _Shared:
+    """The connection to Ray, which all crews of this process share: the first opens it, and the last closes it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._users, self._own, self._folder = 0, False, ""
-        self.shared = False  # with other machines, or with other programs
+        self._crews = 0
+        self._connection: RayConnection | None = None
 
-    def open(self, actors: int, cores: int) -> None:
+    def open(self, actors: int, cores: int) -> RayConnection:
         with self._lock:
-            if self._users == 0:
-                self._connect(actors, cores)
-            self._users += 1
+            if self._connection is None:
+                connection = RayConnection("run.distribute.actors")
+                connection.open(max(actors, cores), gpus=0, deaf=True)
+                self._connection = connection
+            self._crews += 1
+            return self._connection
 
     def close(self) -> None:
         with self._lock:
-            self._users -= 1
-            if self._users == 0 and self._own:
-                library().shutdown()
-                shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _connect(self, actors: int, cores: int) -> None:
-        ray, address = library(), os.environ.get("RAY_ADDRESS")
-        self._own = not ray.is_initialized()
-        self.shared = not self._own or address is not None
-        if not self._own:  # a program that uses Ray itself
-            return
-        # What the machines' own processes have to say is printed on stdout, where `--json` has its answer: there is no
-        # setting against that. In a version that has no such function this line does nothing.
-        ray._private.worker.print_to_stdstream = _say_nothing
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-        with _handlers_kept():
-            if address is not None:
-                try:
-                    ray.init(address=address, **quiet)
-                except (ConnectionError, RuntimeError, ValueError) as error:
-                    said = (str(error).splitlines() or [""])[0]
-                    raise InputError(f"RAY_ADDRESS={address}: cannot be joined: {said}") from error
-                return
-            # The path of a socket has at most 107 bytes.
-            self._folder = tempfile.mkdtemp(prefix="rltrain-", dir="/tmp" if os.path.isdir("/tmp") else None)
-            ray.init(
-                address="local",
-                num_cpus=max(actors, cores),
-                num_gpus=0,
-                include_dashboard=False,
-                object_store_memory=STORE_BYTES,
-                _temp_dir=self._folder,
-                **quiet,
-            )
+            self._crews -= 1
+            if self._crews == 0 and self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
 
-def _say_nothing(*_: Any, **__: Any) -> None: ...
-
-
-_connection = _Connection()
-
-
-@contextlib.contextmanager
-def _handlers_kept() -> Iterator[None]:
-    """Ray takes SIGTERM for itself; whoever has it keeps it.
-
-    What it starts meanwhile never hears SIGTERM nor SIGHUP, as Ray sees to for Ctrl-C: those reach a whole group of
-    processes, of which this one alone knows what must be played yet before the run is saved.
-    """
-    main = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGTERM)
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGHUP})  # children inherit it
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if main and before is not None:
-            signal.signal(signal.SIGTERM, before)
+_shared = _Shared()
 
 
 class RayReply:
@@ -137,8 +72,9 @@ class RayCrew:
     def __init__(self, actors: int, cores: int = 1) -> None:
         """InputError where the cluster has too few processors, or an actor cannot be like this process."""
         self.size, self.notices = actors, list[Notice]()
-        self._ray, self._home = library(), home()
-        _connection.open(actors, cores)
+        self._home = home()
+        connection = _shared.open(actors, cores)
+        self._ray = connection.ray
         self._starts = [0] * actors
         self._actors: list[Any] = []
         try:
@@ -146,7 +82,7 @@ class RayCrew:
             if has < actors:
                 raise InputError(f"run.distribute.actors: {actors} actors need a processor each; the cluster has {has}")
             how = {"num_cpus": 1, "max_restarts": 0, "max_task_retries": 0}
-            spread = {"scheduling_strategy": "SPREAD"} if _connection.shared else {}
+            spread = {"scheduling_strategy": "SPREAD"} if connection.shared else {}
             self._make = self._ray.remote(Player).options(**how, **spread)
             self._actors = [self._make.remote() for _ in range(actors)]
             self._settled(range(actors))
@@ -170,7 +106,7 @@ class RayCrew:
         for number in range(len(self._actors)):
             self._end(number)
         self._actors = []
-        _connection.close()
+        _shared.close()
 
     def _end(self, number: int) -> None:
         with contextlib.suppress(self._ray.exceptions.RayError, RuntimeError):  # it is gone, or so is Ray
