@@ -3,12 +3,11 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from in_process import command
+from started_processes import starting
 from waiting import wait_for
 
 from rltrain.run.lock import is_locked
@@ -51,18 +50,8 @@ def rltrain(place, capsys):
 @pytest.fixture
 def begun(place):
     """Starts a verb as a process; whoever is left at the end is killed."""
-    started = []
-
-    def begin(*arguments):
-        command = [sys.executable, "-m", "rltrain", *arguments]
-        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
-        return started[-1]
-
-    yield begin
-    for process in started:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    with starting() as begin:
+        yield begin
 
 
 def outcome(run):

@@ -3,12 +3,12 @@
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import own_slurm
 import pytest
 from in_process import command
+from started_processes import starting
 from waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(own_slurm.LACKING is not None, reason=str(own_slurm.LACKING))]
@@ -47,17 +47,8 @@ def rltrain(place, capsys):
 @pytest.fixture
 def begun(place):
     """Starts a verb as a process; whoever is left at the end is killed."""
-    started = []
-
-    def begin(*arguments):
-        line = [sys.executable, "-m", "rltrain", *arguments]
-        started.append(subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
-        return started[-1]
-
-    yield begin
-    for process in started:
-        process.kill()
-        process.wait()
+    with starting() as begin:
+        yield begin
 
 
 def queue(*states):
