@@ -15,6 +15,7 @@ from rltrain.launchers.contract import Launcher, Running
 from rltrain.launchers.job import RunJob, RunState
 from rltrain.plain_files import open_plain
 from rltrain.run import unverified
+from rltrain.run.lock import is_held
 from rltrain.spelling import in_one_line
 
 MOST_LOG = 1 << 24  # bytes of a log that are read at once
@@ -65,8 +66,13 @@ class Pool:
         if not (self.stopping or self.out_of_time):
             waiting = [member for member in self.members if member.state == "waiting"]
             free = self.at_once - sum(map(_is_live, self.members))
-            news += [(member, []) for member in self._begin(waiting[: max(0, free)])]
+            due = [member for member in waiting[: max(0, free)] if not self._is_held(member)]
+            news += [(member, []) for member in self._begin(due)]
         return news
+
+    def _is_held(self, member: Member) -> bool:
+        """Whether a child of a killed predecessor is at this run still: it saves and ends, and is waited for."""
+        return not self.launcher.outlives and is_held(member.job.log)
 
     @property
     def out_of_time(self) -> bool:
