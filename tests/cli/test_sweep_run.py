@@ -169,6 +169,25 @@ def test_ctrl_c_saves_and_the_sweep_goes_on(rltrain):
 
 
 @pytest.mark.slow
+def test_a_time_limit_in_a_batch_or_a_halving_changes_nothing_and_a_second_controller_is_refused(rltrain):
+    halving = "sweep.halving={counter: env_steps, from: 100000, to: 300000, factor: 3}"
+    settings = ["run.evaluate.every.env_steps=100000", "run.budget.env_steps=300000", halving]
+    process = start("s.yaml", *settings, "--name", "whole")
+    until(lambda: Path("runs/whole/t0000/s5/config.yaml").exists())
+    assert rltrain("sweep", "s.yaml", *settings, "--name", "whole")[0] == 2
+    code, _, err = rltrain("sweep", "resume", "whole")
+    assert code == 5 and "in use" in err
+    assert process.wait() == 0
+    process = start("s.yaml", *settings, "--name", "legs", "--max-wall", "1s")
+    legs = 0
+    while "finished" not in (out := process.communicate()[0]):
+        assert process.returncode == 0 and "stopped by --max-wall" in out, out
+        process = start("resume", "legs", "--max-wall", "1s")
+        legs += 1
+    assert legs > 0 and left(Path("runs/legs")) == left(Path("runs/whole"))
+
+
+@pytest.mark.slow
 def test_a_trial_is_a_group_of_runs_like_any_other(rltrain):
     assert start("s.yaml", "sweep.seeds=2", "sweep.trials=2", "--name", "lr").wait() == 0
     code, out, _ = rltrain("eval", "--checkpoint", "lr/t0001", "--episodes", "2", "--json")

@@ -76,6 +76,7 @@ class SeedsTraining:
         self.stop: Literal["SIGINT", "SIGTERM", "wall"] | None = None
         self._training_since: float | None = None  # when the first of them began, after its imports
         self._known: dict[int, SeedProgress] = {}
+        self._found: dict[int, SeedProgress] = {}  # at first sight
 
     def request_stop(self, reason: Literal["SIGINT", "SIGTERM"]) -> None:
         """Safe to call from a signal handler: it only sets a flag."""
@@ -103,9 +104,9 @@ class SeedsTraining:
             time.sleep(TICK_SECONDS)
 
     def _is_time_up(self, limit: int) -> bool:
-        """Whether --max-wall is over, counted from the first run's beginning."""
+        """Whether --max-wall is over, counted from when a run is seen to get on: each session brings one further."""
         if self._training_since is None:
-            if any(known.counters for known in self._known.values()):
+            if any(known.counters != self._found[seed].counters for seed, known in self._known.items()):
                 self._training_since = time.monotonic()
             return False
         return time.monotonic() - self._training_since >= limit
@@ -118,6 +119,7 @@ class SeedsTraining:
             member = at_work.get(seed)
             if seed not in self._known or (member is not None and member.live):
                 self._known[seed] = progress(self._group.member(seed))
+            self._found.setdefault(seed, self._known[seed])
             rows.append(SeedRow(seed, "finished" if member is None else member.state, self._known[seed]))
         note = "stopping: each run saves" if self.stop and self.pool.busy else ""
         return SeedsMoment(rows, time.monotonic() - self._begun, measure_of(rows), note, urgent, warnings)

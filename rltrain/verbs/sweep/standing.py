@@ -57,13 +57,18 @@ def run_name(member: Member) -> str:
 
 
 class Standing:
-    """Looks at a sweep: `shares` is how much of its budget each run has spent, as it was seen last."""
+    """Looks at a sweep: `shares` is how much of its budget each run has spent, as it was seen last.
+
+    `moved`: a run has been seen to get on in this session, beyond its imports and what it had done before.
+    """
 
     def __init__(self, sweep: Sweep, study: JournaledStudy) -> None:
         self._sweep, self._study = sweep, study
         self._since = time.monotonic()
         self._at_first: float | None = None  # the share of the work that was done before this session
         self.shares: dict[str, float] = {}
+        self._found: dict[str, float] = {}  # the shares at first sight
+        self.moved = False
 
     def moment(
         self,
@@ -83,6 +88,7 @@ class Standing:
             if member.live:
                 budget = dict(member.job.experiment.run.budget or {})
                 self.shares[name] = share_of(progress(member.job.folder).counters, budget)
+                self.moved |= self.shares[name] != self._found.setdefault(name, self.shares[name])
             if member.state not in ENDED:
                 runs.append(RunAtWork(name, member.state, self.shares.get(name, 0.0)))
             number = int(member.job.group.folder.name[1:])

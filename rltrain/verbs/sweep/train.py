@@ -221,10 +221,10 @@ class SweepTraining:
             self.fault = SweepFault(run_name(ill), code if code > 0 else 128 - code, last_words(ill.code, ill.said))
 
     def _is_time_up(self) -> bool:
-        """Whether --max-wall is over, counted from the first run's beginning."""
+        """Whether --max-wall is over, counted from when a run is seen to get on: each session brings one further."""
         if self._max_wall is None:
             return False
-        if self._working_since is None and any(self._standing.shares.values()):
+        if self._working_since is None and self._standing.moved:
             self._working_since = time.monotonic()
         return self._working_since is not None and time.monotonic() - self._working_since >= self._max_wall
 
