@@ -1,13 +1,16 @@
-"""For all tests: one thread each, since they run side by side; no time limit that a busy machine could break; and a
-cache folder and settings of their own, which the processes that they start inherit."""
+"""For all tests: one thread each, since they run side by side; no time limit that a busy machine could break; a cache
+folder and settings of their own, which the processes that they start inherit; what a test registers goes with it."""
 
 import atexit
 import os
+import sys
 import tempfile
+from collections.abc import Iterator
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported, which is after this
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command sets it: the bits of a sum depend on it
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("rltrain", deadline=None)
@@ -17,3 +20,19 @@ _cache = tempfile.TemporaryDirectory(prefix="rltrain-tests-")
 atexit.register(_cache.cleanup)
 os.environ["XDG_CACHE_HOME"] = _cache.name
 os.environ["XDG_CONFIG_HOME"] = os.path.join(_cache.name, "config")  # what a person trusts is not for tests
+
+
+@pytest.fixture(autouse=True)
+def _registers_nothing_for_others() -> Iterator[None]:
+    """Take out of Gymnasium's registry what a test put there: `list environments` in a later test would name it.
+
+    A package's own ids stay (a package registers once in a process), and so do those of longer-lived fixtures.
+    """
+    gymnasium = sys.modules.get("gymnasium")
+    before = None if gymnasium is None else set(gymnasium.registry)
+    yield
+    if before is None or gymnasium is None:
+        return
+    for id, spec in list(gymnasium.registry.items()):
+        if id not in before and not isinstance(spec.entry_point, str):
+            del gymnasium.registry[id]
