@@ -7,11 +7,14 @@ All end with the process that started them, however it ends. Ray says nothing on
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Listener
 from typing import Any
 
 from rltrain.envs.remote.crew import Notice, PlayerLost
+from rltrain.envs.remote.line import Address, Line, serve
 from rltrain.envs.remote.player import Call, Player, Raised, home
 from rltrain.errors import InputError
 from rltrain.ray_cluster import RayConnection
@@ -48,22 +51,37 @@ class _Shared:
 _shared = _Shared()
 
 
+class RayPlayer(Player):
+    """A player, in the process of an actor."""
+
+    def listen(self, key: bytes) -> Address:
+        """Where `serve` will answer who has this key."""
+        import ray
+
+        here: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        self._listener = Listener((here, 0), authkey=key)
+        address: Any = self._listener.address  # a name, of other kinds of listeners
+        return here, address[1]
+
+    def serve(self) -> None:
+        """Do what is asked, until the connection ends."""
+        serve(self._listener, self.do)
+
+
 class RayReply:
     """See `crew.Reply`."""
 
-    def __init__(self, ray: Any, reference: Any) -> None:
-        self._ray, self._reference = ray, reference
+    def __init__(self, line: Line | str, number: int) -> None:
+        """The answer of this number; or, in place of a line, why there is none."""
+        self._line, self._number = line, number
 
     def get(self) -> Any:
-        try:
-            return self._ray.get(self._reference)
-        except self._ray.exceptions.RayTaskError:
-            raise  # a bug: its traceback is that of the actor
-        except self._ray.exceptions.RayError as error:
-            raise PlayerLost(in_one_line(str(error), 120)) from error
+        if isinstance(self._line, str):
+            raise PlayerLost(self._line)
+        return self._line.answer(self._number)
 
     def ready(self) -> bool:
-        return bool(self._ray.wait([self._reference], timeout=0)[0])
+        return isinstance(self._line, str) or self._line.ready(self._number)
 
 
 class RayCrew:
@@ -77,13 +95,15 @@ class RayCrew:
         self._ray = connection.ray
         self._starts = [0] * actors
         self._actors: list[Any] = []
+        self._lines: list[Line | str] = ["it has not begun"] * actors
+        self._key = os.urandom(32)  # who has it may ask
         try:
             has = int(self._ray.cluster_resources().get("CPU", 0))
             if has < actors:
                 raise InputError(f"run.distribute.actors: {actors} actors need a processor each; the cluster has {has}")
             how = {"num_cpus": 1, "max_restarts": 0, "max_task_retries": 0}
             spread = {"scheduling_strategy": "SPREAD"} if connection.shared else {}
-            self._make = self._ray.remote(Player).options(**how, **spread)
+            self._make = self._ray.remote(RayPlayer).options(**how, **spread)
             self._actors = [self._make.remote() for _ in range(actors)]
             self._settled(range(actors))
         except BaseException:
@@ -94,7 +114,8 @@ class RayCrew:
         return self._starts[number]
 
     def ask(self, number: int, key: str, calls: Sequence[Call]) -> RayReply:
-        return RayReply(self._ray, self._actors[number].do.remote(key, calls))
+        line = self._lines[number]
+        return RayReply(line, line.ask(key, calls) if isinstance(line, Line) else 0)
 
     def restart(self, number: int, start: int) -> None:
         if self._starts[number] == start:
@@ -109,19 +130,29 @@ class RayCrew:
         _shared.close()
 
     def _end(self, number: int) -> None:
+        line = self._lines[number]
+        if isinstance(line, Line):
+            line.close()
         with contextlib.suppress(self._ray.exceptions.RayError, RuntimeError):  # it is gone, or so is Ray
             self._ray.kill(self._actors[number])
 
     def _settled(self, numbers: Sequence[int]) -> None:
-        """Wait until these stand as this process does. InputError, or what went wrong there.
+        """Wait until these stand as this process does, and answer. InputError, or what went wrong there.
 
         One that is lost meanwhile is missed by whoever asks it next.
         """
-        asked = [self._actors[number].settle.remote(self._home) for number in numbers]
-        for number, reference in zip(numbers, asked, strict=True):
+        actors = {number: self._actors[number] for number in numbers}
+        asked = [
+            (number, actor.settle.remote(self._home), actor.listen.remote(self._key), actor.serve.remote())
+            for number, actor in actors.items()
+        ]
+        for number, settled, listens, ends in asked:
             self._starts[number] += 1
             try:
-                said = self._ray.get(reference, timeout=START_SECONDS)
+                said = self._ray.get(settled, timeout=START_SECONDS)
+                if isinstance(said, Raised):
+                    raise said.kind(said.message)
+                self._lines[number] = self._line(number, self._ray.get(listens), self._gone(ends))
             except self._ray.exceptions.GetTimeoutError as error:
                 raise InputError(
                     f"run.distribute.actors: actor {number} has not begun within {START_SECONDS} s; is there room in"
@@ -129,7 +160,32 @@ class RayCrew:
                 ) from error
             except self._ray.exceptions.RayTaskError:
                 raise
-            except self._ray.exceptions.RayError:
-                continue
-            if isinstance(said, Raised):
-                raise said.kind(said.message)
+            except (PlayerLost, self._ray.exceptions.RayError) as error:
+                self._lines[number] = in_one_line(str(error), 120)
+
+    def _line(self, number: int, address: Address, check: Callable[[float], None]) -> Line:
+        """To this actor. PlayerLost; InputError if it is there and nothing reaches it."""
+        try:
+            return Line(address, self._key, check)
+        except PlayerLost as error:
+            check(START_SECONDS / 10)
+            raise InputError(
+                f"run.distribute.actors: actor {number} answers Ray, and this process cannot reach it: {error};"
+                " machines of a cluster must reach each other on every port"
+            ) from error
+
+    def _gone(self, ends: Any) -> Callable[[float], None]:
+        """What a `Line` checks, of the actor whose `serve` this is the end of."""
+        ray = self._ray
+
+        def check(seconds: float) -> None:
+            try:
+                ray.get(ends, timeout=seconds)
+            except ray.exceptions.GetTimeoutError:
+                pass
+            except ray.exceptions.RayTaskError:
+                raise  # a bug: its traceback is that of the actor
+            except ray.exceptions.RayError as error:
+                raise PlayerLost(in_one_line(str(error), 120)) from error
+
+        return check
