@@ -38,8 +38,11 @@ class Launcher(Protocol):
         """Take these, in one submission where it has such. DiskError if a log cannot be written."""
         ...
 
-    def taken(self, job: RunJob) -> Running | None:
-        """The job, where an earlier process started it here and it waits or runs still; None: it may be started."""
+    def taken(self, jobs: Sequence[RunJob]) -> Sequence[Running | None]:
+        """Each job that an earlier process started here and that waits or runs still; None: it may be started.
+
+        BusyError if another launcher has one, or nobody says whether it has.
+        """
         ...
 
     def parting(self) -> Sequence[str]:

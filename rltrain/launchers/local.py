@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from rltrain import imports
 from rltrain.launchers.child import begin
 from rltrain.launchers.job import RunJob
+from rltrain.launchers.queue_notes import check_none_queued
 
 
 class LocalProcess:
@@ -46,8 +47,10 @@ class Local:
     def start(self, jobs: Sequence[RunJob]) -> list[LocalProcess]:
         return [LocalProcess(begin(job, imports.flags(), own_group=True)) for job in jobs]
 
-    def taken(self, job: RunJob) -> None:
+    def taken(self, jobs: Sequence[RunJob]) -> list[None]:
         """Nobody: who started a process of this machine took it along when it ended."""
+        check_none_queued(jobs)
+        return [None] * len(jobs)
 
     def parting(self) -> list[str]:
         return []

@@ -45,6 +45,7 @@ class Pool:
         self.launcher, self.at_once = launcher, at_once
         self.members = [Member(job) for job in jobs]
         self.stopping = False  # asked to: nothing new is begun
+        self._known = 0  # members of which it is known whether an earlier process started them
 
     def add(self, job: RunJob) -> Member:
         """One more, which waits."""
@@ -64,6 +65,7 @@ class Pool:
             if warnings or not member.live:
                 news.append((member, warnings))
         if not (self.stopping or self.out_of_time):
+            news += [(member, []) for member in self._take_over()]
             waiting = [member for member in self.members if member.state == "waiting"]
             free = self.at_once - sum(map(_is_live, self.members))
             due = [member for member in waiting[: max(0, free)] if not self._is_held(member)]
@@ -117,18 +119,23 @@ class Pool:
     def _live(self) -> list[Running]:
         return [member.running for member in self.members if member.running is not None and member.live]
 
+    def _take_over(self) -> Sequence[Member]:
+        """Of members that are new here, go on with those that an earlier process started and that wait or run still."""
+        new = self.members[self._known :]
+        for member, running in zip(new, self.launcher.taken([member.job for member in new]), strict=True):
+            if running is not None:
+                member.read = _size(member.job.log)
+                member.running, member.state = running, "running"
+        self._known += len(new)
+        return [member for member in new if member.live]
+
     def _begin(self, due: Sequence[Member]) -> Sequence[Member]:
-        """Start these; those that an earlier process started, and that run still, are taken over."""
+        """Start these."""
         for member in due:
-            log = member.job.log
-            member.read = log.stat().st_size if log.exists() else 0
-            member.running = self.launcher.taken(member.job)
-        new = [member for member in due if member.running is None]
-        if new:
-            for member, running in zip(new, self.launcher.start([member.job for member in new]), strict=True):
-                member.running = running
-        for member in due:
-            member.state = "running"
+            member.read = _size(member.job.log)
+        started = self.launcher.start([member.job for member in due]) if due else []
+        for member, running in zip(due, started, strict=True):
+            member.running, member.state = running, "running"
         return due
 
     def _listen(self, member: Member) -> list[str]:
@@ -145,6 +152,10 @@ class Pool:
         warnings = [line.removeprefix("warning: ") for line in lines if line.startswith("warning: ")]
         member.said += [line for line in lines if not line.startswith("warning: ")]
         return warnings
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _is_live(member: Member) -> bool:

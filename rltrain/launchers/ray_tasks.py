@@ -21,6 +21,7 @@ from rltrain.errors import InputError, OutOfMemoryError
 from rltrain.launchers import ray_node
 from rltrain.launchers.job import RunJob
 from rltrain.launchers.needs import Needs
+from rltrain.launchers.queue_notes import check_none_queued
 from rltrain.launchers.ray_node import NodeFacts, asked_to_stop
 from rltrain.ray_cluster import RayConnection
 from rltrain.run import machine
@@ -99,8 +100,10 @@ class RayTasks:
             found.append(RayTask(self._ray, job, task.remote(group, job.seed, flags, threads, os.getcwd())))
         return found
 
-    def taken(self, job: RunJob) -> None:
+    def taken(self, jobs: Sequence[RunJob]) -> list[None]:
         """Nobody: tasks end with the process that started them."""
+        check_none_queued(jobs)
+        return [None] * len(jobs)
 
     def parting(self) -> list[str]:
         return []

@@ -11,7 +11,6 @@ whoever comes later goes on with it.
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import shutil
 import time
@@ -20,24 +19,20 @@ from contextlib import suppress
 from pathlib import Path
 
 from rltrain import imports
-from rltrain.errors import BusyError, CheckpointError
 from rltrain.launchers.job import RunJob
 from rltrain.launchers.pool import STOPPED
+from rltrain.launchers.queue_notes import forget, has_still, written
 from rltrain.launchers.slurm_node import QueuedRun
 from rltrain.launchers.slurm_queue import Key, Queue, QueueState
-from rltrain.plain_files import read_object, reason
 from rltrain.run.disk import REAL, disk_errors
 from rltrain.run.own_files import append, make_own_folder, own_file, write_small
-from rltrain.spelling import shown
 
 FOLDER = ".slurm"
-NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}-[0-9a-f]{12}", re.ASCII)  # of our submissions
 MOST_OF_ARRAY = 1_000  # Slurm's own limit, where a cluster has no other (MaxArraySize)
 LOOK_SECONDS = 1.0  # between two looks for what a job wrote
 QUEUE_SECONDS = 4.0  # between two questions to the queue
 CLOSE_SECONDS = 5.0  # that jobs which wrote their end may take to end
 LATE_SECONDS = 20.0  # that a file written on a node may need until it is seen here
-MOST_FACTS = 10_000  # bytes
 CANCELLED, LOST = 143, 1  # exit codes of jobs that wrote none
 
 
@@ -107,20 +102,11 @@ class Slurm:
             found += self._submit(jobs[first : first + MOST_OF_ARRAY])
         return found
 
-    def taken(self, job: RunJob) -> QueuedJob | None:
-        key = given_to(job)
-        if key is None:
-            return None
-        states = self.states()
-        if states is None:
-            raise BusyError(f"{job.queued}: Slurm does not answer, so it is not known whether its job still runs")
-        found = states.get(key)
-        code = written(job, key)
-        if found is None or found.over or (code is not None and code not in STOPPED):
-            forget(job)
-            return None
-        self._live.setdefault(key[0], set()).add(key[1])
-        return QueuedJob(self, job, key)
+    def taken(self, jobs: Sequence[RunJob]) -> list[QueuedJob | None]:
+        keys = [has_still(job, self.states) for job in jobs]
+        for key in filter(None, keys):
+            self._live.setdefault(key[0], set()).add(key[1])
+        return [None if key is None else QueuedJob(self, job, key) for job, key in zip(jobs, keys, strict=True)]
 
     def close(self) -> None:
         ended, until = {name for name, live in self._live.items() if not live}, time.monotonic() + CLOSE_SECONDS
@@ -189,41 +175,3 @@ class Slurm:
         shutil.rmtree(self._folder / FOLDER / name, ignore_errors=True)
         with suppress(OSError):  # others lie there
             (self._folder / FOLDER).rmdir()
-
-
-def given_to(job: RunJob) -> Key | None:
-    """The job of a queue that was given this run, where it is not known how that ended. CheckpointError if damaged."""
-    facts = _facts(job.queued)
-    if facts is None:
-        return None
-    name, index = facts.get("job"), facts.get("index")
-    if not isinstance(name, str) or not NAME.fullmatch(name) or type(index) is not int or index < 0:
-        rule = "expected `job`, the name of a submission, and `index`"
-        raise CheckpointError(f"{job.queued}: {rule}; remove it if no job of a queue has this run")
-    return name, index
-
-
-def written(job: RunJob, key: Key) -> int | None:
-    """The exit code that this very job wrote down; None if it has not."""
-    try:
-        facts = _facts(job.ended) or {}
-    except CheckpointError:
-        return None
-    code = facts.get("code")
-    return code if (facts.get("job"), facts.get("index")) == key and type(code) is int else None
-
-
-def forget(job: RunJob) -> None:
-    """Remove what says that a job of a queue has this run."""
-    with disk_errors(f"{job.queued}: cannot be removed"):
-        for path in (job.queued, job.ended):
-            path.unlink(missing_ok=True)
-
-
-def _facts(path: Path) -> dict[str, object] | None:
-    try:
-        return read_object(path, MOST_FACTS)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read: {shown(reason(error))}") from error

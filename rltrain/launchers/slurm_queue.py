@@ -105,11 +105,7 @@ class SlurmQueue:
             raise InputError(f"--launcher slurm: sbatch refuses: {in_one_line(_complaint(str(error)))}") from error
 
     def states(self) -> Mapping[Key, QueueState] | None:
-        try:
-            said = subprocess.run(SQUEUE, capture_output=True, text=True, check=True, timeout=SQUEUE_SECONDS).stdout
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return states_of(said)
+        return states()
 
     def cancel(self, number: str) -> None:
         subprocess.run(["scancel", number], capture_output=True, timeout=SQUEUE_SECONDS)
@@ -125,6 +121,15 @@ def asked_of_sbatch(options: SlurmOptions, needs: Needs) -> dict[str, str]:
         words["gpus-per-node"] = str(needs.gpus)
     megabytes = -(-needs.memory // 1_000_000)
     return {"mem": f"{megabytes}M", **words, "cpus-per-task": cores}
+
+
+def states() -> Mapping[Key, QueueState] | None:
+    """Of all jobs of the user, as squeue says; None: there is no squeue here, or it has no answer now."""
+    try:
+        said = subprocess.run(SQUEUE, capture_output=True, text=True, check=True, timeout=SQUEUE_SECONDS).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return states_of(said)
 
 
 def states_of(said: str) -> dict[Key, QueueState]:

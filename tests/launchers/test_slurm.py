@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from in_process import command
 from local_queue import LocalQueue
+from paper_queue import PaperQueue
 from waiting import wait_for
 
 from rltrain.errors import BusyError, CheckpointError, InputError
@@ -24,23 +25,6 @@ algorithm: {name: basic, policy: angle}
 environment: CartPole-v1
 run: {budget: {episodes: 600}, threads: 1}
 """
-
-
-class PaperQueue:
-    """A queue that starts nothing; a test says how its jobs stand."""
-
-    def __init__(self):
-        self.submitted, self.now, self.cancelled = [], {}, []
-
-    def submit(self, folder, name, runs):
-        self.submitted.append((folder, name, list(runs)))
-        self.now |= {(name, index): QueueState(f"7_{index}", "PENDING", "Priority") for index in range(len(runs))}
-
-    def states(self):
-        return self.now
-
-    def cancel(self, number):
-        self.cancelled.append(number)
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +122,7 @@ def test_a_queue_that_does_not_answer_starts_nothing_twice(group):
     queue.now = None
     assert running.poll() is None
     with pytest.raises(BusyError, match="Slurm does not answer"):
-        slurm.Slurm(group.folder, queue).taken(job)
+        slurm.Slurm(group.folder, queue).taken([job])
 
 
 @pytest.mark.parametrize(
@@ -148,7 +132,7 @@ def test_a_damaged_note_of_a_job_is_one_clear_error(group, text):
     job = jobs_of(group)[0]
     job.queued.write_text(text)
     with pytest.raises(CheckpointError, match=r"s3\.job"):
-        slurm.Slurm(group.folder, PaperQueue()).taken(job)
+        slurm.Slurm(group.folder, PaperQueue()).taken([job])
 
 
 def test_nothing_that_lies_in_a_folder_is_unpickled(group, tmp_path):
@@ -165,7 +149,7 @@ def test_nothing_that_lies_in_a_folder_is_unpickled(group, tmp_path):
     queue = PaperQueue()
     queue.now = {("a-0123456789ab", 0): QueueState("7_0", "COMPLETED", "None")}
     launcher = slurm.Slurm(group.folder, queue)
-    assert launcher.taken(job) is None
+    assert launcher.taken([job]) == [None]
     [running] = launcher.start([job])
     assert running.poll() is None
     launcher.close()

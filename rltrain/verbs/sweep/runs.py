@@ -49,11 +49,15 @@ def jobs_of(home: SweepFolder, trials: Sequence[JournaledTrial], rung: int) -> l
     return jobs
 
 
-def busy(home: SweepFolder, trials: Sequence[JournaledTrial]) -> str | None:
-    """A run of these trials in which a process works, or is about to; None if there is none."""
-    groups_of = (SeedGroup(home.trial(trial.number), home.sweep.seeds) for trial in trials)
-    runs = ((group.member(seed), group.log(seed)) for group in groups_of for seed in group.seeds)
-    return next((str(run) for run, log in runs if is_held(log) or is_locked(run)), None)
+def runs_of(home: SweepFolder, trials: Sequence[JournaledTrial]) -> list[RunJob]:
+    """All runs of these trials, also of those that have no group yet."""
+    groups_of = [SeedGroup(home.trial(trial.number), home.sweep.seeds) for trial in trials]
+    return [RunJob(group, seed, home.sweep.base) for group in groups_of for seed in group.seeds]
+
+
+def busy(runs: Sequence[RunJob]) -> str | None:
+    """A run in which a process works, or is about to; None if there is none."""
+    return next((str(run.folder) for run in runs if is_held(run.log) or is_locked(run.folder)), None)
 
 
 def scores_of(home: SweepFolder, trial: JournaledTrial, rung: int) -> list[float | None]:

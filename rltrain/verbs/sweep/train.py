@@ -17,7 +17,7 @@ from rltrain.launchers.pool import Member, Pool, last_words
 from rltrain.verbs.sweep import halving
 from rltrain.verbs.sweep.folder import SweepFolder
 from rltrain.verbs.sweep.journal import NAME, JournaledTrial, StudyJournal, Tell, ask_lines, end_line, tell_lines
-from rltrain.verbs.sweep.runs import busy, jobs_of, scores_of
+from rltrain.verbs.sweep.runs import busy, jobs_of, runs_of, scores_of
 from rltrain.verbs.sweep.search import KnownTrial, asks
 from rltrain.verbs.sweep.standing import ENDED, Standing, SweepMoment, run_name
 from rltrain.verbs.sweep.table import TrialsTable
@@ -185,8 +185,10 @@ class SweepTraining:
 
     def _unlocked(self, trials: Sequence[JournaledTrial]) -> Iterator[SweepMoment]:
         """Wait for processes that still work in these runs: those of a sweep that was killed save, and end."""
-        while not self._launcher.outlives and not self._over:
-            run = busy(self._home, trials)
+        runs = [] if self._launcher.outlives else runs_of(self._home, trials)
+        self._launcher.taken(runs)  # none; but it says so if a queue has one
+        while not self._over:
+            run = busy(runs)
             if run is None:
                 return
             yield self._moment(None, note=f"waiting for the process that works in {run}")
