@@ -96,7 +96,12 @@ def drive(
     """Run the seeds that are due to their ends or to the first signal, and show them."""
     from rltrain.cli.signals import stopping
 
-    launcher = where.launcher(group.folder, asked.needs_of(experiment))
+    try:
+        launcher = where.launcher(group.folder, asked.needs_of(experiment))
+    except RltrainError:
+        with Lock(group.folder):
+            group.remove()
+        raise
     training = SeedsTraining(group, experiment, due, jobs, launcher)
     pool = training.pool
     facts = _facts(group, experiment, jobs, len(due))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,7 @@ from rltrain.cli.errors import keeping_crashes
 from rltrain.cli.options import Imports, Jobs, LauncherName, MaxWall, Overrides, QuietFlag, RunsDir, Slurm, WithInput
 from rltrain.cli.output import Output, complain, say
 from rltrain.cli.sweep.show import SweepName
-from rltrain.errors import InputError
+from rltrain.errors import InputError, RltrainError
 from rltrain.imports import typed
 from rltrain.launchers.choose import LauncherChoice, choose
 
@@ -61,7 +61,7 @@ def run_command(
         return describe(sweep)
     at_once = room.jobs_for(sweep, jobs, where, not fill)
     home = folder.create(sweep, runs_dir, name, command_line(), not fill)
-    raise typer.Exit(drive(home, at_once, where, limit, quiet))
+    raise typer.Exit(begin(home, at_once, where, limit, quiet))
 
 
 def resume_command(
@@ -112,6 +112,18 @@ def describe(sweep: Sweep) -> None:
     for number, point in zip(first, asks(sweep, first, []), strict=True):
         say(f"#   t{number:04d}  {' '.join(sweep.overrides(values(sweep.space, point)))}")
     say(sweep.to_yaml().rstrip("\n"))
+
+
+def begin(home: SweepFolder, jobs: int, where: LauncherChoice, max_wall: int | None, quiet: bool) -> int:
+    """Drive a new sweep; of one that is refused before a run has begun no folder is left."""
+    from rltrain.run.lock import Lock
+
+    try:
+        return drive(home, jobs, where, max_wall, quiet)
+    except RltrainError:
+        with suppress(RltrainError), Lock(home.folder):
+            home.remove()
+        raise
 
 
 def drive(home: SweepFolder, jobs: int, where: LauncherChoice, max_wall: int | None, quiet: bool) -> int:

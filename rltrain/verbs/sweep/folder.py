@@ -12,6 +12,8 @@ runs/NAME/model/          a copy of the known model that they learn from, if the
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,13 +22,17 @@ from pathlib import Path
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment import config
 from rltrain.experiment import sweep as sweeps
+from rltrain.experiment.on_disk import MODEL_FOLDER
 from rltrain.experiment.sweep import Sweep
 from rltrain.plain_files import read_object, reason
 from rltrain.run import folder as folders
 from rltrain.run.build import keep_model
+from rltrain.run.disk import disk_errors
+from rltrain.run.group import SeedGroup
 from rltrain.run.own_files import own_file, write_small
 from rltrain.spelling import shown
-from rltrain.verbs.sweep.study import BASE, SWEEP, trial_name
+from rltrain.verbs.sweep.journal import NAME as JOURNAL
+from rltrain.verbs.sweep.study import BASE, SWEEP, TRIALS, trial_name
 from rltrain.version import __version__
 
 ASYNC = "--async: what a trial tries depends on which trials had ended when it was asked"
@@ -49,6 +55,20 @@ class SweepFolder:
         """The sweep with more trials, for good."""
         write_small(self.folder / SWEEP, sweep.to_yaml(BASE))
         return SweepFolder(self.folder, sweep, self.command, self.exact)
+
+    def remove(self) -> bool:
+        """Take the whole folder away, if no run has begun and nothing in it is anybody else's. Whether it is gone."""
+        found = {path.name: path for path in self.folder.iterdir()}
+        trials = [SeedGroup(found[name], self.sweep.seeds) for name in found if folders.TRIAL.fullmatch(f"x/{name}")]
+        for group in trials:
+            for seed in group.seeds:
+                group.clear(seed)
+        ours = {SWEEP, BASE, TRIALS, JOURNAL, folders.SWEEP_MARKER, MODEL_FOLDER, ".lock"}
+        if not all(group.remove() for group in trials) or not set(os.listdir(self.folder)) <= ours:
+            return False
+        with disk_errors(f"cannot remove {self.folder}"):
+            shutil.rmtree(self.folder)
+        return True
 
 
 def create(sweep: Sweep, runs_dir: Path, name: str | None, command: str, exact: bool = True) -> SweepFolder:
