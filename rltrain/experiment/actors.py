@@ -17,10 +17,11 @@ def check(
     if plugin.task != "env":
         rule = "of an algorithm that keeps a table nothing is played by actors: leave it out"
         draft.fault(("run", "distribute"), rule)
-    elif distribute.actors > num_envs:
+        return
+    if distribute.actors > num_envs:
         rule = f"{distribute.actors} actors, and environment.num_envs is {num_envs}: each plays at least one"
         draft.fault(("run", "distribute", "actors"), rule)
-    elif distribute.mode == "async":
+    if distribute.mode == "async":
         _check_async(draft, name, plugin, environment)
 
 
@@ -31,6 +32,7 @@ def _check_async(draft: Draft, name: str, plugin: AlgorithmPlugin, environment: 
         able = ", ".join(other for other in registry.names() if registry.plugin(other).asynchronous)
         rule = f"{name} decides for its environments itself; write exact, or take one of: {able}"
         draft.fault(("run", "distribute", "mode"), rule)
-    elif shared:
-        rule = f"actors do not know what {shared[0]} makes of what they see or get; write exact, or leave it out"
-        draft.fault(("run", "distribute", "mode"), rule)
+    if shared:
+        what = " and ".join(shared)
+        rule = f"actors that decide for themselves know nothing of {what}; leave that out, or write"
+        draft.fault(("environment", "wrappers"), f"{rule} run.distribute.mode=exact")

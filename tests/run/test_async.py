@@ -129,13 +129,30 @@ def test_how_it_is_played_stays_when_it_is_resumed(override: str, crews: list[In
     ("overrides", "rule"),
     [
         (["algorithm={name: pqn}"], r"run\.distribute\.mode: pqn decides for its environments itself.*: dqn"),
-        (["environment.wrappers=[NormalizeObservation]"], r"run\.distribute\.mode: .*NormalizeObservation"),
+        (
+            ["environment.wrappers=[NormalizeObservation]"],
+            r"environment\.wrappers.*NormalizeObservation; .*run\.distribute\.mode=exact",
+        ),
         (["run.distribute.actors=7"], r"run\.distribute\.actors=7: 7 actors, and environment\.num_envs is 6"),
     ],
 )
 def test_what_cannot_be_is_refused_when_the_config_is_read(overrides: list[str], rule: str) -> None:
     with pytest.raises(InputError, match=rule):
         config.loads(TEXT, "test", overrides)
+
+
+def test_all_that_cannot_be_is_said_at_once() -> None:
+    several = ["algorithm={name: pqn}", "environment.wrappers=[NormalizeReward, ClipReward]", "run.distribute.actors=7"]
+    with pytest.raises(InputError) as caught:
+        config.loads(TEXT, "test", several)
+    said = str(caught.value).splitlines()
+    assert len(said) == 3, said
+    for rule in (
+        "7 actors",
+        "pqn decides for its environments itself",
+        "know nothing of NormalizeReward and ClipReward",
+    ):
+        assert any(rule in line for line in said), said
 
 
 @pytest.mark.slow
