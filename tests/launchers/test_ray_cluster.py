@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import own_ray
 import psutil
 import pytest
 from in_process import command
@@ -42,17 +43,10 @@ def rltrain(place, capsys):
 
 @pytest.fixture
 def cluster(monkeypatch):
-    """A cluster of three nodes on this machine: a head without processors, and two that can have a run each."""
-    from ray.cluster_utils import Cluster
-
-    small = {"object_store_memory": 80_000_000, "memory": 2_000_000_000}
-    made = Cluster(True, False, {"num_cpus": 0, "include_dashboard": False, **small})
-    try:
-        nodes = [made.add_node(num_cpus=1, **small) for _ in range(2)]
+    """A cluster of which two nodes can have a run each."""
+    with own_ray.cluster(1) as (made, nodes):
         monkeypatch.setenv("RAY_ADDRESS", made.address)
         yield made, nodes
-    finally:
-        made.shutdown()
 
 
 def begin(*arguments):

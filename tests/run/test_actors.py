@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import own_ray
 import pytest
 from own_world import WALK
 from started_processes import actors, below, parents
@@ -37,6 +38,11 @@ PQN = """
 algorithm: {name: pqn, rollout_steps: 16}
 environment: {id: CartPole-v1, num_envs: 6}
 run: {budget: {env_steps: 60_000}, evaluate: {every: {env_steps: 20_000}, episodes: 5}}
+"""
+GENETIC = """
+algorithm: {name: genetic, population: 12, survivors: 3, games: 1, recheck: 3}
+environment: {id: CartPole-v1, num_envs: 4, max_episode_steps: 60}
+run: {budget: {generations: 6}, evaluate: {every: {generations: 3}, episodes: 2}}
 """
 WAIT_SECONDS = 120  # until something must have happened on a busy machine; nothing depends on how long it takes
 
@@ -105,6 +111,46 @@ def test_twenty_kills_change_nothing(text: str, tmp_path: Path) -> None:
     assert left(tmp_path / "alone") == left(tmp_path / "killed")
     assert json.loads((tmp_path / "killed" / "run.json").read_text())["exact"] is True
     assert actors(os.getpid()) == []
+
+
+def played(run: Run, lose: Callable[[], None], times: int) -> list[str]:
+    """The run to its end; after so many of its first steps somebody is lost. What it warned of."""
+    told = []
+    try:
+        for event in run.advance():
+            told += [event.text] if event.kind == "warning" else []
+            if times and event.kind == "step":
+                times -= 1
+                lose()
+    finally:
+        run.close()
+    assert not times
+    return [text for text in told if "was lost" in text]
+
+
+@pytest.mark.parametrize("text", [PQN, GENETIC], ids=["pqn", "genetic"])
+def test_a_node_that_is_lost_changes_nothing(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = text.replace("env_steps: 60_000", "env_steps: 9_600").replace("env_steps: 20_000", "env_steps: 4_800")
+    trained(begun(text, tmp_path / "alone"))
+    with own_ray.cluster(2) as (made, nodes):
+        monkeypatch.setenv("RAY_ADDRESS", made.address)
+        run = begun(text, tmp_path / "cluster", "run.distribute.actors=2")
+        told = played(run, lambda: made.remove_node(nodes[0], allow_graceful=False), 1)
+    assert len({text.partition(" was lost")[0] for text in told}) == 1, told  # each node had one of the two
+    assert left(tmp_path / "alone") == left(tmp_path / "cluster")
+
+
+@pytest.mark.parametrize("name", ["genetic", "cmaes", "openai_es", "search"])
+def test_policies_that_actors_play_come_to_the_same_though_actors_are_killed(name: str, tmp_path: Path) -> None:
+    text = GENETIC if name == "genetic" else GENETIC.replace("genetic", name).replace(", survivors: 3", "")
+    if name == "search":
+        text = text.replace("population: 12", "points: 60, batch: 15").replace("{generations: 6}", "{policies: 60}")
+        text = text.replace("{generations: 3}", "{policies: 30}")
+    trained(begun(text, tmp_path / "alone"))
+    run = begun(text, tmp_path / "killed", "run.distribute.actors=2")
+    told = played(run, lambda: os.kill(actors(os.getpid())[0], signal.SIGKILL), 3)
+    assert told
+    assert left(tmp_path / "alone") == left(tmp_path / "killed")
 
 
 def test_a_run_goes_on_with_other_actors_and_with_none(tmp_path: Path) -> None:
