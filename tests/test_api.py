@@ -319,20 +319,20 @@ def test_a_run_that_another_holds_is_busy(tmp_path, run):
 def test_a_thread_that_outlives_the_main_thread_trains_to_the_end(tmp_path):
     lines = (
         "import threading, rltrain\n"
-        f"given = dict(overrides={SHORT}, runs_dir={str(tmp_path)!r}, name='run', picture=False)\n"
-        "threading.Thread(target=rltrain.train, args=('dqn_cartpole',), kwargs=given).start()"
+        f"given = dict(runs_dir={str(tmp_path)!r}, name='run', picture=False)\n"
+        f"threading.Thread(target=rltrain.train, args=({REINFORCE!r},), kwargs=given).start()"
     )
     in_a_process(["-c", lines], tmp_path)
     assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "finished"
     assert rltrain.check(tmp_path / "run").checkpoints
 
 
-@pytest.mark.parametrize("daemon", [True, False])
-def test_a_run_that_is_at_work_when_the_process_ends_is_saved(tmp_path, daemon):
-    endless = {**SHORT, "run.budget": {"env_steps": 10_000_000}}
+@pytest.mark.parametrize(("daemon", "config"), [(True, "dqn_cartpole"), (False, "reinforce_cartpole")])
+def test_a_run_that_is_at_work_when_the_process_ends_is_saved(tmp_path, daemon, config):
+    endless = {**(SHORT if config == "dqn_cartpole" else {}), "run.budget": {"env_steps": 10_000_000}}
     lines = (
         "import sys, threading, rltrain\n"
-        f"events = rltrain.stream('dqn_cartpole', {endless}, runs_dir={str(tmp_path)!r}, name='run', picture=False)\n"
+        f"events = rltrain.stream('{config}', {endless}, runs_dir={str(tmp_path)!r}, name='run', picture=False)\n"
         "learnt = threading.Event()\n"
         "def work():\n    for event in events:\n        if event.kind == 'step': learnt.set()\n"
         + ("threading.Thread(target=work, daemon=True).start()\nlearnt.wait()\n" if daemon else "")

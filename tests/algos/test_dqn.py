@@ -236,6 +236,7 @@ def test_batches_are_drawn_with_the_schedules_of_their_round(overlap: bool, monk
 
 def test_what_is_learned_from_and_bootstrapped_from_is_shifted() -> None:
     settings = {"convolutions": ((4, 3, 2),), "hidden": (8,), "learning_starts": 0, "batch_size": 4, "gamma": 0.5}
+    settings |= {"train_freq": 64}
     algorithm = make(Bell(2, 10**6, True, image=True), random_shift=2, overlap=False, **settings)
     algorithm.step()
     batch = algorithm.replay.draw(1, 32)[0]
@@ -249,6 +250,7 @@ def test_what_is_learned_from_and_bootstrapped_from_is_shifted() -> None:
 
 def test_munchausen_targets_look_at_both_ends_of_a_transition() -> None:
     settings = {"convolutions": ((4, 3, 2),), "hidden": (8,), "learning_starts": 0, "batch_size": 4, "gamma": 0.5}
+    settings |= {"train_freq": 64}
     rule = {"munchausen": True, "munchausen_alpha": 0.7, "munchausen_tau": 0.2, "munchausen_clip": 0.1}
     algorithm = make(Bell(2, 10**6, True, image=True), random_shift=2, overlap=False, **settings, **rule)
     algorithm.step()

@@ -6,10 +6,12 @@ import signal
 from pathlib import Path
 
 import pytest
+from forked import FORKING
 from in_process import command
 from started_processes import starting
 from waiting import wait_for
 
+from rltrain.launchers import child
 from rltrain.run.lock import is_locked
 
 ROOT = Path(__file__).parents[2]
@@ -42,8 +44,9 @@ def place(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def rltrain(place, capsys):
-    """Runs a verb; returns the exit code, stdout and stderr."""
+def rltrain(place, monkeypatch, capsys):
+    """Runs a verb, which forks its runs; returns the exit code, stdout and stderr."""
+    monkeypatch.setattr(child, "subprocess", FORKING)
     return command(capsys)
 
 

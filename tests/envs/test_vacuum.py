@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from in_process import command
 
 from rltrain import envs, kinds
 from rltrain.envs import vacuum
@@ -360,19 +361,18 @@ def test_what_does_not_fit_is_refused():
         make(2, width=4).load(env.save())
 
 
-def test_a_run_trains_and_is_evaluated(tmp_path):
+def test_a_run_trains_and_is_evaluated(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rltrain = command(capsys)
     config = tmp_path / "vacuum.yaml"
     config.write_text(
         "algorithm: basic\nenvironment: {id: RobotVacuum-v0, num_envs: 4, max_episode_steps: 100, kwargs: {turns: 8}}\n"
         "run: {budget: {episodes: 8}}\n"
     )
-
-    def rltrain(*words: str) -> str:
-        command = [sys.executable, "-m", "rltrain", *words]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-
-    rltrain("train", str(config), "--name", "x", "-q")
-    result = json.loads(rltrain("eval", "--checkpoint", "x", "--episodes", "6", "--json"))
+    assert rltrain("train", config, "--name", "x", "-q")[0] == 0
+    code, out, _ = rltrain("eval", "--checkpoint", "x", "--episodes", 6, "--json")
+    result = json.loads(out)
+    assert code == 0
     assert result["truncated_share"] == 1 and set(result["lengths"]) == {100} and 0 < result["mean"] < 100
 
 
