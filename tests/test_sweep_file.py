@@ -222,6 +222,19 @@ def test_a_fault_is_one_line_with_place_and_rule(place, space, settings, said):
     assert line.startswith(("x.yaml:1: ", "x.yaml:2: ")) and line.partition(": ")[2].startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("override", "hint"),
+    [
+        ("algorithm.gamma=.5", "algorithm.gamma; to try this value alone: space.algorithm.gamma=[.5]"),
+        ("environment.kwargs.is_slippery=false", "environment.kwargs"),
+    ],
+)
+def test_what_is_typed_for_the_config_and_varied_would_have_no_effect_and_is_refused(place, override, hint):
+    (fault,) = faults("algorithm.gamma: [.9], environment.kwargs: [{}]", "", override)
+    assert fault == f"command line: {override}: has no effect, as space varies {hint}"
+    assert loads("algorithm.gamma: [.9]", "", "space.algorithm.gamma=[.5]").space["algorithm.gamma"].values == (0.5,)
+
+
 def test_a_config_that_measures_nothing_is_told_what_to_set(place):
     assert faults("algorithm.gamma: [.9]", "", "run.evaluate.every=null") == [
         "x.yaml:1: sweep.config: small.yaml measures nothing: run.evaluate.every is null; write"
@@ -297,6 +310,8 @@ def test_values_on_the_command_line_are_a_grid_in_one_batch(place):
     assert varied == ["algorithm.gamma=.9,.99"] and len(plain) == 2
     found = sweep.grid(config.load("small.yaml"), varied, seeds=2)
     assert (found.settings.search, found.trials, found.settings.at_once, found.seeds) == ("grid", 2, 2, (7, 8))
+    assert grid_of(["algorithm.gamma=.9,.99", "algorithm.gamma=.5"]) == (["algorithm.gamma=.5"], [])
+    assert grid_of(["a.b=1,2", "a.b=3", "a.b=4,5"]) == (["a.b=3"], ["a.b=4,5"])
     with pytest.raises(InputError, match=r"command line: algorithm.gamma=.9,: an empty value beside a comma"):
         grid_of(["algorithm.gamma=.9,"])
 
@@ -320,6 +335,15 @@ def test_train_prints_every_point_of_a_grid_that_it_would_try(place, capsys):
     ("words", "said"),
     [
         (["algorithm.gamma=.9,2"], "command line: algorithm.gamma=.9,2: space.algorithm.gamma[1]: must be at most 1"),
+        (
+            ["algorithm.name=qlearn,dqn"],
+            "command line: algorithm.name=qlearn,dqn: cannot be varied: each algorithm has",
+        ),
+        (
+            ["--jobs", "2"],
+            "--jobs 2: says how many of several runs run at once; there is one: add --seeds N, or several",
+        ),
+        (["--launcher", "slurm"], "--launcher slurm: says where several runs run; there is one: add --seeds N, or"),
         (["algorithm.gamma=.9,.99", "--seeds", "1,3"], "--seeds 1,3: those of a grid follow one another"),
         (["algorithm.gamma=.9,.99", "--from", "x"], "algorithm.gamma=.9,.99: several values are a sweep, of new runs"),
         (

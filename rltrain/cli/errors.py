@@ -25,7 +25,7 @@ class Crash(Exception):
 
 
 @contextmanager
-def keeping_crashes(folder: Path) -> Iterator[None]:
+def keeping_crashes(folder: Path, resume: str = "rltrain resume") -> Iterator[None]:
     """Around the work in a run folder: what nobody foresaw is written to crash.txt there, and becomes a Crash.
 
     So is the traceback of an environment's own fault, which stays one.
@@ -47,7 +47,7 @@ def keeping_crashes(folder: Path) -> Iterator[None]:
             raise error from None  # the folder is what failed; the traceback goes to the screen
         raise Crash(
             f"rltrain crashed: {_one_line(error)}\n"
-            f"The traceback is in {place}; please report it. To go on from the last checkpoint: rltrain resume {folder}"
+            f"The traceback is in {place}; please report it. To go on from the last checkpoint: {resume} {folder}"
         ) from error
 
 

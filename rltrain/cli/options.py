@@ -41,11 +41,11 @@ RunsDir = Annotated[
 MaxWall = Annotated[str | None, typer.Option(metavar="TIME", help="Stop and save after this long: 50m, 5h50m, 90s.")]
 QuietFlag = Annotated[bool, typer.Option("-q", "--quiet", help="Only warnings and the last line; no picture.")]
 Jobs = Annotated[
-    int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Of several seeds, how many at once.")
+    int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Of several runs, how many at once.")
 ]
 LauncherName = Annotated[
     str | None,
-    typer.Option("--launcher", metavar="NAME", help="Where the runs of several seeds run: local, slurm or ray."),
+    typer.Option("--launcher", metavar="NAME", help="Where several runs run: local, slurm or ray."),
 ]
 Slurm = Annotated[
     str | None,

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from rltrain.experiment.config import Experiment
 
 
+SEVERAL = "add --seeds N, or several values of a setting: algorithm.gamma=.9,.99"
+
+
 def train_command(
     config: Annotated[
         str | None,
@@ -165,9 +168,9 @@ def train_command(
             )
         )
     if jobs is not None:
-        raise InputError(f"--jobs {jobs}: says how many of several seeds run at once, so it needs --seeds")
+        raise InputError(f"--jobs {jobs}: says how many of several runs run at once; there is one: {SEVERAL}")
     if launcher is not None:
-        raise InputError(f"--launcher {launcher}: says where the runs of several seeds run, so it needs --seeds")
+        raise InputError(f"--launcher {launcher}: says where several runs run; there is one: {SEVERAL}")
     if dry_run:
         say(f"# {note}\n{experiment.to_yaml()}".removeprefix("# \n").rstrip("\n"))
         return

@@ -17,14 +17,19 @@ OPENING, CLOSING, QUOTES = "[{", "]}", "\"'"
 def grid_of(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
     """The overrides that set one value, and those that list several, for `sweep.grid`. InputError: an empty value.
 
+    Of several for one setting the last counts.
+
     >>> grid_of(["run.seed=3", "algorithm.gamma=.9,.99", "algorithm.hidden=[64,64]"])
     (['run.seed=3', 'algorithm.hidden=[64,64]'], ['algorithm.gamma=.9,.99'])
     """
     plain: list[str] = []
     varied: list[str] = []
-    for override in overrides:
-        values = values_in(override.partition("=")[2])
-        (plain if len(values) == 1 else varied).append(override)
+    last = {override.partition("=")[0]: index for index, override in enumerate(overrides)}
+    for index, override in enumerate(overrides):
+        key, _, value = override.partition("=")
+        values = values_in(value)
+        if len(values) == 1 or last[key] == index:
+            (plain if len(values) == 1 else varied).append(override)
         if len(values) > 1 and not all(map(str.strip, values)):
             rule = "an empty value beside a comma; write VALUE,VALUE, and a text with a comma in quotes"
             raise InputError(f"command line: {shown(override)}: {rule}")

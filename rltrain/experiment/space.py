@@ -57,6 +57,11 @@ class OneOf:
         """All values, in their order."""
         return self.values
 
+    @cached_property
+    def index(self) -> Mapping[str, int]:
+        """{a value as YAML: which it is}."""
+        return {flow(value): index for index, value in enumerate(self.values)}
+
 
 @dataclass(frozen=True)
 class Range:

@@ -30,7 +30,16 @@ from rltrain.experiment.config import Experiment
 from rltrain.experiment.draft import Draft
 from rltrain.experiment.faults import fields_at, sentences
 from rltrain.experiment.space import OneOf, Range, Varied
-from rltrain.experiment.sweep_checks import CONFIG_BLOCKS, check_score, check_varied, try_points, try_values
+from rltrain.experiment.sweep_checks import (
+    CONFIG_BLOCKS,
+    check_models,
+    check_score,
+    check_typed,
+    check_varied,
+    tried_models,
+    try_points,
+    try_values,
+)
 from rltrain.experiment.sweep_settings import DEFAULT_TRIALS, MOST_TRIALS, HalvingConfig, SweepConfig
 from rltrain.spelling import did_you_mean, shown
 from rltrain.yaml_subset import flow, write
@@ -61,6 +70,13 @@ class Sweep:
         """Of the runs of every trial."""
         first = self.base.run.seed
         return tuple(range(first, first + self.settings.seeds))
+
+    @property
+    def models(self) -> tuple[Experiment, ...]:
+        """The config, and with each known model that is tried in place of its environment."""
+        varied = self.space.get("environment.id")
+        tried = () if varied is None else tried_models(varied)
+        return (self.base, *(self.base.replace(f"environment.id={flow(name)}") for name in tried))
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -111,7 +127,9 @@ def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Sweep:
     settings = _settings(draft)
     base = None
     if settings is not None:
-        base = _base(draft, settings, source, [override for override in overrides if _is_of_config(override)])
+        own = [override for override in overrides if _is_of_config(override)]
+        base = _base(draft, settings, source, own)
+        check_typed(draft, own)
     return _checked(draft, settings, base, source)
 
 
@@ -197,6 +215,8 @@ def _checked(draft: Draft, settings: SweepConfig | None, base: Experiment | None
         check_varied(draft, settings, said)
         for key, varied in said.items():
             try_values(draft, base, key, varied)
+        if not draft.faults:
+            check_models(draft, base, said)
     if draft.faults or settings is None or base is None:
         draft.raise_faults()
     made = Sweep(base, settings, said, source)

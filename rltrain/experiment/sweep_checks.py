@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from rltrain import registry
 from rltrain.errors import InputError
 from rltrain.experiment.config import COUNTERS, Experiment
 from rltrain.experiment.draft import Draft
+from rltrain.experiment.settings import MODEL_SUFFIXES
 from rltrain.experiment.space import OneOf, Range, Varied
 from rltrain.experiment.sweep_settings import SweepConfig
 from rltrain.spelling import did_you_mean, shown
@@ -16,7 +18,8 @@ from rltrain.yaml_subset import flow
 
 CONFIG_BLOCKS = ("algorithm", "environment", "run")
 _NOT_VARIED = {  # setting -> why it cannot be
-    "run.seed": "every trial has the same seeds; say how many with sweep.seeds",
+    "algorithm.name": "each algorithm has settings of its own; make a sweep of each",
+    "run.seed": "every trial has the same seeds; say how many with sweep.seeds, of a grid with --seeds",
     "run.evaluate": "the score is what evaluations measure; trials that are measured in different ways have no order",
     "run.sinks": "the same for all trials; write it into the config",
     "run.max_wall": "a trial must not depend on the clock; `rltrain sweep --max-wall` stops a whole sweep",
@@ -73,6 +76,36 @@ def check_varied(draft: Draft, settings: SweepConfig, said: Mapping[str, Varied]
         ):
             rule = f"lies within {outer}, which is varied too and would set it anew; vary one of them"
             draft.fault(("space", key), rule)
+
+
+def check_typed(draft: Draft, typed: Sequence[str]) -> None:
+    """What is typed for the config alone would have no effect where the space varies it."""
+    block = draft.tree.get("space")
+    for override in typed:
+        key, _, value = override.partition("=")
+        varied = next((name for name in block or () if f"{key}.".startswith(f"{name}.")), None)
+        if varied is not None:
+            rule = f"has no effect, as space varies {shown(varied)}"
+            one = f"; to try this value alone: space.{key}=[{value}]" if varied == key else ""
+            raise InputError(f"command line: {shown(override)}: {rule}{shown(one)}")
+
+
+def check_models(draft: Draft, base: Experiment, said: Mapping[str, Varied]) -> None:
+    """A sweep keeps copies of the known models that it tries, side by side by their names."""
+    if "environment.id" not in said:
+        return
+    kept: dict[str, Path] = {}
+    tried = [base.replace(f"environment.id={flow(name)}") for name in tried_models(said["environment.id"])]
+    for path in (Path(each.environment.id) for each in (base, *tried) if each.environment.is_model):
+        if kept.setdefault(path.name, path.resolve()) != path.resolve():
+            rule = f"two models are called {path.name}, and a sweep keeps a copy of each; rename one"
+            draft.fault(("space", "environment.id"), shown(rule))
+
+
+def tried_models(varied: Varied) -> list[str]:
+    """Which of these ids are files of known models."""
+    ids = [value for value in varied.points if isinstance(value, str)] if isinstance(varied, OneOf) else []
+    return [name for name in ids if name.endswith(MODEL_SUFFIXES)]
 
 
 def try_values(draft: Draft, base: Experiment, key: str, varied: Varied) -> None:

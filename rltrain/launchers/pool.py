@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from rltrain.errors import DivergedError
+from rltrain.errors import DiskError, DivergedError
 from rltrain.launchers.contract import Launcher, Running
 from rltrain.launchers.job import RunJob, RunState
 from rltrain.plain_files import open_plain
@@ -187,4 +187,6 @@ def last_words(code: int | None, said: Sequence[str]) -> str:
             words.append(f"killed by {signal.Signals(-code).name}")
         if code == -signal.SIGKILL:
             words.append("perhaps because memory ran out; run fewer at once with --jobs")
+    if code == DiskError.exit_code and not words:
+        words.append("perhaps because the disk is full: it could not even write why")
     return in_one_line("; ".join(words[-4:]), 2_000) or "it said nothing"

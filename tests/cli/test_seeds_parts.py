@@ -327,6 +327,8 @@ def test_last_words_name_the_signal_that_killed():
     assert last_words(2, ["c.yaml: no such key"]) == "c.yaml: no such key"
     assert "killed by SIGKILL; perhaps because memory ran out" in last_words(-9, [])
     assert last_words(1, []) == "it said nothing"
+    assert last_words(7, []) == "perhaps because the disk is full: it could not even write why"
+    assert last_words(7, ["no space"]) == "no space"
 
 
 def test_until_the_first_evaluation_training_games_tell():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -15,7 +17,9 @@ from in_process import command
 from paper_launcher import PaperLauncher
 
 from rltrain.launchers.choose import LauncherChoice
+from rltrain.run.disk import disk_errors
 from rltrain.verbs.sweep import train
+from rltrain.verbs.sweep.journal import StudyJournal
 
 SMALL = """algorithm: qlearn
 environment: FrozenLake-v1
@@ -53,7 +57,7 @@ def test_a_sweep_says_each_trial_the_verdict_the_best_and_what_to_type_next(rltr
     assert lines[-2].startswith("best: t000")
     assert lines[-1] == "next: rltrain sweep show runs/lr, then rltrain sweep best runs/lr -o best.yaml"
     code, out, _ = rltrain("sweep", "resume", "lr")
-    assert code == 0 and "nothing to do: 6 of 6 trials" in out and "sweep.trials=12" in out
+    assert code == 0 and "nothing to do: 6 of 6 trials scored\n" in out and "sweep.trials=12" in out
     code, out, _ = rltrain("sweep", "resume", "lr", "sweep.trials=8", "-q")
     assert code == 0 and out.startswith("finished: 8 trials")
     assert "8 of 8" in rltrain("sweep", "show", "lr")[1]
@@ -67,6 +71,62 @@ def test_a_fault_is_named_and_gives_its_code(rltrain, on_paper):
     assert "when that is mended, go on with: rltrain sweep resume runs/lr" in out
     on_paper.append(PaperLauncher())
     assert rltrain("sweep", "resume", "lr")[0] == 0
+
+
+def test_how_far_a_sweep_came_is_one_number_wherever_it_is_said(rltrain, on_paper):
+    halving = "sweep.halving={counter: env_steps, from: 1000, to: 3000, factor: 3}"
+    steep = PaperLauncher(
+        diverges=lambda experiment: experiment.algorithm.model_dump()["learning_rate"] > 0.3,
+        fails=lambda job: 8 if (job.experiment.run.budget or {})["env_steps"] > 1_000 else 0,
+    )
+    on_paper.append(steep)
+    code, out, _ = rltrain("sweep", "s.yaml", halving, "--name", "lr")
+    assert code == 8 and "stopped after" in out and ": 6 of 6 trials scored\n" in out
+    assert "; interrupted, 6 of 6 trials scored\n" in rltrain("sweep", "show", "lr")[1]
+
+
+def test_of_many_seeds_the_score_is_the_mean_that_is_said_and_lies_in_the_middle_of_its_interval(rltrain, on_paper):
+    assert rltrain("sweep", "s.yaml", "sweep.seeds=5", "sweep.trials=1", "--name", "lr")[0] == 0
+    assert "score: the last evaluation, mean of 5 seeds\n" in rltrain("sweep", "show", "lr")[1]
+    (trial,) = json.loads(rltrain("sweep", "show", "lr", "--json")[1])["ranking"]
+    tell = next(line for line in Path("runs/lr/study.journal").read_text().splitlines() if '"seeds":[' in line)
+    assert trial["score"] == pytest.approx(statistics.fmean(json.loads(tell)["user_attr"]["seeds"]))
+    assert trial["score"] == pytest.approx(statistics.fmean(trial["ci95"]))
+
+
+def test_a_full_disk_is_one_error_and_how_to_go_on(rltrain, on_paper, monkeypatch):
+    add, room = StudyJournal.add, [0]
+
+    def filling(self, lines):
+        room[0] -= 1
+        with disk_errors("cannot write study.journal"):
+            if room[0] < 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        add(self, lines)
+
+    monkeypatch.setattr(StudyJournal, "add", filling)
+    fault = "cannot write study.journal: No space left on device; free some space"
+    code, _, err = rltrain("sweep", "s.yaml", "--name", "lr")
+    assert (code, err.splitlines(), Path("runs/lr").exists()) == (7, [fault], False)
+    again = "when the disk takes it again, go on with: rltrain sweep resume runs/lr"
+    for words in (["s.yaml", "--name", "lr"], ["resume", "lr"]):
+        room[0] = 2
+        code, _, err = rltrain("sweep", *words)
+        assert (code, err.splitlines()) == (7, [again, fault])
+    room[0] = 99
+    assert rltrain("sweep", "resume", "lr")[0] == 0
+
+
+def test_a_crash_names_the_command_that_goes_on_with_a_sweep(rltrain, on_paper, monkeypatch):
+    monkeypatch.setattr(StudyJournal, "add", lambda *_: 1 / 0)
+    code, _, err = rltrain("sweep", "s.yaml", "--name", "lr")
+    assert code == 1 and err.rstrip().endswith("rltrain sweep resume runs/lr")
+    assert Path("runs/lr/crash.txt").exists()
+
+
+def test_a_misspelt_verb_is_told_the_nearest(rltrain):
+    code, _, err = rltrain("sweep", "shwo", "lr")
+    assert (code, err) == (2, "shwo: no sweep file and no verb; did you mean 'rltrain sweep show'?\n")
 
 
 def test_a_dry_run_prints_a_complete_sweep_and_its_first_batch_and_makes_nothing(rltrain):

@@ -8,6 +8,7 @@ from in_process import command
 from swept import ROWS, swept
 
 from rltrain.experiment import config
+from rltrain.yaml_subset import flow
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def test_the_table_has_rank_score_interval_state_and_settings(rltrain, monkeypat
     code, out, err = rltrain("sweep", "show", "lr")
     lines = out.splitlines()
     assert (code, err) == (0, "")
-    assert lines[0] == "lr: reinforce on CartPole-v1, tpe; interrupted, 4 of 5 trials"
+    assert lines[0] == "lr: reinforce on CartPole-v1, tpe; interrupted, 4 of 5 trials scored"
     assert lines[1].split() == ["rank", "trial", "score", "95", "%", "interval", "state", "learning_rate", "hidden"]
     assert lines[2].split(maxsplit=8) == ["1", "t0001", "120.5", "100", "to", "141", "finished", "0.0100", "[128, 128]"]
     assert lines[-7:] == [
@@ -49,6 +50,20 @@ def test_where_luck_has_no_number_it_is_said_why(rltrain, seeds, said):
     assert f"the best of 2 is optimistic: luck chose it too, {said}\n" in out
 
 
+def test_a_trial_that_diverged_shows_no_score_though_it_was_told_the_worst(rltrain):
+    rows = [(n, ("finished", "diverged")[n], "", "", 1.5, 1 - n, "", "", 0.001, "[64]") for n in (0, 1)]
+    swept(Path("runs"), rows=rows)
+    lines = rltrain("sweep", "show", "lr")[1].splitlines()
+    assert [line.split()[:3] for line in lines[2:4]] == [["1", "t0000", "1.5"], ["-", "t0001", "-"]]
+
+
+def test_where_all_diverged_it_is_said_and_there_is_no_best(rltrain):
+    swept(Path("runs"), rows=[(n, "diverged", "", "", "", 0, "", "", 0.001, "[64]") for n in range(5)])
+    code, _, err = rltrain("sweep", "best", "lr")
+    assert (code, err.partition("; ")[0]) == (2, "runs/lr: no trial has a score yet, 5 trials diverged")
+    assert "finished, 5 of 5 trials scored" in rltrain("sweep", "show", "lr")[1]
+
+
 def test_few_rows_are_shown_unless_all_are_asked_for(rltrain):
     swept(Path("runs"))
     _, out, _ = rltrain("sweep", "show", "lr", "-n", "2")
@@ -56,10 +71,11 @@ def test_few_rows_are_shown_unless_all_are_asked_for(rltrain):
     assert "more; --all" not in rltrain("sweep", "show", "lr", "--all")[1]
 
 
-def test_json_has_all_trials(rltrain):
+def test_json_has_all_trials_with_their_settings_as_values(rltrain):
     swept(Path("runs"))
     code, out, _ = rltrain("sweep", "show", "lr", "--json")
     report = json.loads(out)
+    assert report["ranking"][0]["settings"] == {"algorithm.learning_rate": 0.01, "algorithm.hidden": [128, 128]}
     assert (code, len(report["ranking"]), report["ranking"][0]["ci95"]) == (0, 5, [100.0, 141.0])
     assert report["luck"]["candidates"] == 3
 
@@ -79,11 +95,11 @@ def test_texts_of_strangers_send_no_escapes(rltrain):
     (home / "sweep.yaml").write_text(
         'sweep: {config: base.yaml, trials: 1}\nspace: {"algorithm.\\e[2J": ["\\e]0;x"]}\n'
     )
-    (home / "trials.csv").write_bytes(
-        b"trial,state,rung,counter,score,seeds,ci95_low,ci95_high,algorithm.\x1b[2J\n0,finished,,1,2.0,1,,,\x1b]0;x\n"
-    )
-    code, out, err = rltrain("sweep", "show", "lr")
-    assert (code, "\x1b" in out + err, r"\x1b]0;x" in out) == (0, False, True)
+    head = "trial,state,rung,counter,score,seeds,ci95_low,ci95_high,algorithm.\x1b[2J\n0,finished,,1,2.0,1,,,"
+    for cell, code in [("\x1b]0;x", 3), (flow("\x1b]0;x").replace('"', '""').join('""'), 0)]:
+        (home / "trials.csv").write_text(f"{head}{cell}\n")
+        found, out, err = rltrain("sweep", "show", "lr")
+        assert (found, "\x1b" in out + err, "]0;x" in out + err) == (code, False, True)
 
 
 def test_best_writes_a_config_that_loads_and_replaces_no_file_unasked(rltrain):

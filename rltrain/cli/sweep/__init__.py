@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import typer
@@ -15,6 +16,8 @@ from rltrain.cli.sweep.best import best_command
 from rltrain.cli.sweep.plot import plot_command
 from rltrain.cli.sweep.run import resume_command, run_command
 from rltrain.cli.sweep.show import show_command
+from rltrain.errors import InputError
+from rltrain.spelling import nearest
 
 OWN_VIEW = ("run", "resume")  # verbs that show themselves what goes on
 
@@ -25,6 +28,10 @@ class SweepVerbs(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """The words after `rltrain sweep`, with the verb before them that was left out."""
         plain = not args or args[0] in self.commands or args[0] in ctx.help_option_names
+        if not (plain or ctx.resilient_parsing) and args[0].isalpha() and not os.path.exists(args[0]):
+            meant = nearest(args[0], self.commands)
+            if meant is not None:
+                raise InputError(f"{args[0]}: no sweep file and no verb; did you mean 'rltrain sweep {meant}'?")
         return super().parse_args(ctx, args if plain or "run" not in self.commands else ["run", *args])
 
 

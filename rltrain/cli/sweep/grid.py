@@ -42,7 +42,7 @@ def train_grid(
 
     limit = run.seconds_of(max_wall)
     at_once = room.jobs_for(sweep, jobs, where)
-    return run.begin(folder.create(sweep, runs_dir, name, command_line()), at_once, where, limit, quiet)
+    return run.drive(folder.create(sweep, runs_dir, name, command_line()), at_once, where, limit, quiet, new=True)
 
 
 def grid(experiment: Experiment, varied: Sequence[str], seeds: str | None) -> Sweep:

@@ -15,7 +15,7 @@ from rltrain.cli.errors import keeping_crashes
 from rltrain.cli.options import Imports, Jobs, LauncherName, MaxWall, Overrides, QuietFlag, RunsDir, Slurm, WithInput
 from rltrain.cli.output import Output, complain, say
 from rltrain.cli.sweep.show import SweepName
-from rltrain.errors import InputError, RltrainError
+from rltrain.errors import DiskError, InputError, RltrainError
 from rltrain.imports import typed
 from rltrain.launchers.choose import LauncherChoice, choose
 
@@ -61,12 +61,14 @@ def run_command(
         return describe(sweep)
     at_once = room.jobs_for(sweep, jobs, where, not fill)
     home = folder.create(sweep, runs_dir, name, command_line(), not fill)
-    raise typer.Exit(begin(home, at_once, where, limit, quiet))
+    raise typer.Exit(drive(home, at_once, where, limit, quiet, new=True))
 
 
 def resume_command(
     sweep: SweepName,
-    overrides: Overrides = None,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[sweep.trials=N]", help="For more trials; nothing else can change.")
+    ] = None,
     jobs: Jobs = None,
     launcher: LauncherName = None,
     slurm: Slurm = None,
@@ -114,43 +116,45 @@ def describe(sweep: Sweep) -> None:
     say(sweep.to_yaml().rstrip("\n"))
 
 
-def begin(home: SweepFolder, jobs: int, where: LauncherChoice, max_wall: int | None, quiet: bool) -> int:
-    """Drive a new sweep; of one that is refused before a run has begun no folder is left."""
-    from rltrain.run.lock import Lock
+def drive(
+    home: SweepFolder, jobs: int, where: LauncherChoice, max_wall: int | None, quiet: bool, new: bool = False
+) -> int:
+    """Bring a sweep to its end, or to the first signal or fault, and show it. Returns the exit code.
 
-    try:
-        return drive(home, jobs, where, max_wall, quiet)
-    except RltrainError:
-        with suppress(RltrainError), Lock(home.folder):
-            home.remove()
-        raise
-
-
-def drive(home: SweepFolder, jobs: int, where: LauncherChoice, max_wall: int | None, quiet: bool) -> int:
-    """Bring a sweep to its end, or to the first signal or fault, and show it. Returns the exit code."""
+    Of a `new` one that is refused before a run has begun no folder is left.
+    """
     from rltrain.cli.sweep.display import SweepDisplay, SweepFacts
     from rltrain.cli.views import QuietView, view
     from rltrain.run.lock import Lock
     from rltrain.verbs.sweep import room
     from rltrain.verbs.sweep.train import SweepTraining
 
-    facts = SweepFacts(title_of(home.sweep), str(home.folder), what_of(home.sweep, jobs), home.sweep.space)
-    launcher = where.launcher(home.folder, room.needs_of(home.sweep))
+    again = f"rltrain sweep resume {home.folder}{typed()}{where.typed()}"
     told, seconds = 0, 0.0
-    with keeping_crashes(home.folder), Lock(home.folder), closing(launcher):
-        training = SweepTraining(home, launcher, jobs, max_wall)
-        with closing(training), signals.stopping(training.request_stop) as signalled:
-            stream = Output(sys.stdout)
-            shown = QuietView(stream) if quiet else view(SweepDisplay(facts), stream)
-            try:
-                for moment in training.moments():
-                    told, seconds = told + len(moment.news), moment.seconds
-                    shown.show(moment)
-            finally:
-                shown.close()
+    facts = SweepFacts(title_of(home.sweep), str(home.folder), what_of(home.sweep, jobs), home.sweep.space)
+    try:
+        launcher = where.launcher(home.folder, room.needs_of(home.sweep))
+        with keeping_crashes(home.folder, "rltrain sweep resume"), Lock(home.folder), closing(launcher):
+            training = SweepTraining(home, launcher, jobs, max_wall)
+            with closing(training), signals.stopping(training.request_stop) as signalled:
+                stream = Output(sys.stdout)
+                shown = QuietView(stream) if quiet else view(SweepDisplay(facts), stream)
+                try:
+                    for moment in training.moments():
+                        told, seconds = told + len(moment.news), moment.seconds
+                        shown.show(moment)
+                finally:
+                    shown.close()
+    except RltrainError as error:
+        gone = False
+        with suppress(RltrainError), Lock(home.folder):
+            gone = new and home.remove()
+        if isinstance(error, DiskError) and not gone:
+            complain(f"when the disk takes it again, go on with: {again}")
+        raise
     if training.fault is not None:
         complain(f"{training.fault.run} failed (exit code {training.fault.code}): {training.fault.why}")
-    for line in ending(home, training, seconds, told, launcher, where.typed(), quiet):
+    for line in ending(home, training, seconds, told, launcher, again, quiet):
         say(line)
     return signalled.exit_code or (training.fault.code if training.fault is not None else 0)
 
@@ -161,7 +165,7 @@ def ending(
     seconds: float,
     told: int,
     launcher: Launcher,
-    there: str,
+    resume: str,
     quiet: bool,
 ) -> list[str]:
     """What is said last: how many trials were told, the best of them, and what to type next."""
@@ -172,8 +176,7 @@ def ending(
     study, trials = training.study, home.sweep.trials
     found = best_of(study)
     best = [] if found is None else [f"best: {trial_line(home.sweep.space, found)}"]
-    took, resume = words.spell(seconds), f"rltrain sweep resume {home.folder}{typed()}{there}"
-    done = f"{len(study.order):,} of {trials:,} trials"
+    took, done = words.spell(seconds), f"{len(study.order):,} of {trials:,} trials scored"
     if not training.finished:
         if training.fault is not None:
             head = f"stopped after {took} by a run that failed: {done}"
@@ -183,12 +186,12 @@ def ending(
         return [f"stopped by {why} after {took}{runs}: {done}", *best, f"go on with: {resume}", *launcher.parting()]
     if not told:
         more = f"{resume} sweep.trials={2 * trials}"
-        return [f"nothing to do: {done} have their score", *best, f"for more trials: {more}"]
+        return [f"nothing to do: {done}", *best, f"for more trials: {more}"]
     verdict = f"finished: {words.many(trials, 'trial')} in {took}, in {home.folder}"
     if quiet:
         return [verdict, *best]
-    show, keep = f"rltrain sweep show {home.folder}", f"rltrain sweep best {home.folder} -o best.yaml"
-    return [verdict, *best, f"next: {show}, then {keep}"]
+    keep = f", then rltrain sweep best {home.folder} -o best.yaml" if best else ""
+    return [verdict, *best, f"next: rltrain sweep show {home.folder}{keep}"]
 
 
 def title_of(sweep: Sweep) -> str:

@@ -12,6 +12,7 @@ from rltrain.cli import complete
 from rltrain.cli.options import JsonFlag, RunsDir
 from rltrain.cli.output import out, say, say_json
 from rltrain.spelling import brief, shown
+from rltrain.yaml_subset import flow
 
 if TYPE_CHECKING:
     from rltrain.verbs.sweep.ranking import RankedTrial, SweepReport
@@ -57,8 +58,8 @@ def show(report: SweepReport, most: int | None) -> None:
 def head(report: SweepReport) -> Iterator[str]:
     """Which sweep it is and how far."""
     what = f"{shown(report.algorithm or '?')} on {shown(report.environment or '?')}"
-    state = {"running": "running", "finished": "finished", "interrupted": "interrupted"}[report.state]
-    yield f"{shown(report.name)}: {what}, {report.search}; {state}, {report.ended:,} of {report.trials:,} trials"
+    far = f"{report.state}, {report.scored:,} of {report.trials:,} trials scored"
+    yield f"{shown(report.name)}: {what}, {report.search}; {far}"
     if not report.ranking:
         yield "no batch of trials has ended yet"
 
@@ -77,7 +78,7 @@ def _table(report: SweepReport, ranking: Sequence[RankedTrial]) -> None:
     made = [
         Column("rank", ["-" if row.rank is None else f"{row.rank:,}" for row in ranking]),
         Column("trial", [row.trial for row in ranking], words=True),
-        Column("score", [words.score(row.score) for row in ranking]),
+        Column("score", [words.score(None if row.rank is None else row.score) for row in ranking]),
         Column("95 % interval", [_interval(row) for row in ranking], 1),
         Column(
             "state",
@@ -88,7 +89,7 @@ def _table(report: SweepReport, ranking: Sequence[RankedTrial]) -> None:
     ]
     order = list(report.importances or settings)
     for key in settings:
-        cells = [brief(row.settings[key], WIDEST_VALUE) for row in ranking]
+        cells = [brief(flow(row.settings[key]), WIDEST_VALUE) for row in ranking]
         numeric = all(_is_number(cell) for cell in cells)
         cells = [words.number(float(cell)) if numeric and "." in cell else cell for cell in cells]
         made.append(
@@ -121,7 +122,7 @@ def _is_number(cell: str) -> bool:
 def counts(report: SweepReport) -> Iterator[str]:
     """What the score is, and how many trials have none that counts."""
     seeds = max((row.seeds for row in report.ranking), default=0)
-    over = "" if seeds < 2 else f", {'IQM' if seeds >= 4 else 'mean'} of {seeds} seeds"
+    over = "" if seeds < 2 else f", mean of {seeds} seeds"
     if report.ranking:
         farther = "; who came farther goes before who scored more" if report.halving else ""
         yield f"score: {SCORES[report.score]}{over}{farther}"

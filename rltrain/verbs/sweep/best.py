@@ -30,7 +30,10 @@ def best(name: str, runs_dir: Path, rank: int = 1) -> BestConfig:
     found = study.read(study.find(runs_dir, name))
     ranked = [row for row in ranking.in_order(found.rows) if ranking.is_ranked(row)]
     if not ranked:
-        raise InputError(f"{shown(str(found.folder))}: no trial has a score yet; rltrain sweep show says how far it is")
+        diverged = sum(row.state == "diverged" for row in found.rows)
+        why = f", {words.many(diverged, 'trial')} diverged" if diverged else ""
+        rule = f"no trial has a score yet{why}; rltrain sweep show says how far it is"
+        raise InputError(f"{shown(str(found.folder))}: {rule}")
     if rank > len(ranked):
         raise InputError(f"--rank {rank}: only {words.many(len(ranked), 'trial')} of {shown(name)} have a score")
     row = ranked[rank - 1]

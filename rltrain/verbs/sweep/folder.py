@@ -6,7 +6,7 @@ runs/NAME/sweep.json      the command that began it, and whether it can be repea
 runs/NAME/study.journal   what was tried and what came of it: `journal`
 runs/NAME/trials.csv      the same for people and spreadsheets: `table`
 runs/NAME/t0007/          trial 7, a group of runs like any other: `run.group`
-runs/NAME/model/          a copy of the known model that they learn from, if they do
+runs/NAME/model/          copies of the known models that they learn from, if they do
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ def create(sweep: Sweep, runs_dir: Path, name: str | None, command: str, exact: 
     folder = folders.create(runs_dir, name, stem)
     try:
         with folders.lock_new(folder):
-            keep_model(sweep.base, folder)
+            for each in sweep.models:
+                keep_model(each, folder)
             write_small(folder / BASE, sweep.base.to_yaml())
             write_small(folder / SWEEP, sweep.to_yaml(BASE))
             created = time.strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -40,7 +40,7 @@ CREATE_STUDY, STUDY_ATTRIBUTE, ASK, END, RUNG, TRIAL_ATTRIBUTE = 0, 3, 4, 6, 7, 
 MAXIMIZE = 2
 TrialState = Literal["running", "complete", "pruned", "fail"]
 STATES: dict[TrialState, int] = {"running": 0, "complete": 1, "pruned": 2, "fail": 3}  # `TrialState` of Optuna
-MOST_BYTES = 1 << 31
+MOST_LINE = 1 << 26  # bytes: an ask has the whole space, which sweep.yaml states in at most one megabyte
 
 
 class Tell(NamedTuple):
@@ -140,11 +140,14 @@ def read(path: Path, space: Space) -> tuple[JournaledStudy, int]:
     whole = size = 0
     try:
         with open_plain(path) as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n") or size + len(line) > MOST_BYTES:
-                    break  # torn
+            for number, line in enumerate(iter(lambda: file.readline(MOST_LINE), b""), 1):
+                torn = not line.endswith(b"\n")
+                if torn and len(line) < MOST_LINE:
+                    break
                 size += len(line)
                 try:
+                    if torn:
+                        raise ValueError(f"longer than {MOST_LINE:,} bytes")
                     reader.take(parse_json(line))
                 except (ValueError, TypeError, LookupError, OverflowError) as error:
                     why = shown(str(error)[:200])

@@ -22,7 +22,7 @@ from rltrain.run.across_seeds import student_quantile
 from rltrain.run.lock import is_locked
 from rltrain.verbs.sweep import study as studies
 from rltrain.verbs.sweep.importance import importances
-from rltrain.verbs.sweep.study import Study, TrialRow
+from rltrain.verbs.sweep.study import TrialRow
 
 FEWEST_FOR_IMPORTANCE = 10  # trials: below, the best tenth is one of them
 
@@ -39,7 +39,7 @@ class RankedTrial:
     score: float | None
     seeds: int  # that were scored
     ci95: tuple[float, float] | None  # Student's, over seeds
-    settings: Mapping[str, str]  # what it tried, as YAML
+    settings: Mapping[str, Any]  # what it tried
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class SweepReport:
     score: str  # what of a run's evaluations it is: eval, best or auc
     halving: Mapping[str, Any] | None
     trials: int  # that are to be tried
-    ended: int  # that have a score, diverged or failed
+    scored: int  # that have a first score; one that diverged has the worst
+    ended: int  # that have come to their end, or diverged or failed
     diverged: int
     failed: int
     ranking: Sequence[RankedTrial]
@@ -86,6 +87,7 @@ def show(name: str, runs_dir: Path) -> SweepReport:
     trials = study.settings.trials or len(study.rows)
     done = sum(row.state != "running" for row in study.rows)
     shares, why = _importances(study.space, ranked)
+    settings = _settings(study.space, ranked)
     halving = study.settings.halving
     return SweepReport(
         name=study.folder.name,
@@ -97,10 +99,11 @@ def show(name: str, runs_dir: Path) -> SweepReport:
         score=study.settings.score,
         halving=None if halving is None else halving.model_dump(mode="json", by_alias=True),
         trials=trials,
+        scored=sum(row.score is not None or row.state == "diverged" for row in study.rows),
         ended=done,
         diverged=sum(row.state == "diverged" for row in study.rows),
         failed=sum(row.state == "failed" for row in study.rows),
-        ranking=[_shown(study, row, rank) for rank, row in enumerate(ranked, 1)],
+        ranking=[_shown(row, rank, tried) for rank, (row, tried) in enumerate(zip(ranked, settings, strict=True), 1)],
         importances=shares,
         no_importances=why,
         luck=luck(ranked),
@@ -126,7 +129,17 @@ def is_ranked(row: TrialRow) -> bool:
     return row.score is not None and row.state != "diverged"
 
 
-def _shown(study: Study, row: TrialRow, rank: int) -> RankedTrial:
+def _settings(space: Mapping[str, Varied], rows: Sequence[TrialRow]) -> list[dict[str, Any]]:
+    """{setting: value} of each trial. CheckpointError for what the space does not have."""
+    found: list[dict[str, Any]] = [{} for _ in rows]
+    for (key, varied), cells in zip(space.items(), zip(*(row.cells for row in rows), strict=True), strict=False):
+        known = {cell: studies.value_of(varied, cell, f"{studies.TRIALS}: {key}") for cell in set(cells)}
+        for settings, cell in zip(found, cells, strict=True):
+            settings[key] = known[cell]
+    return found
+
+
+def _shown(row: TrialRow, rank: int, settings: Mapping[str, Any]) -> RankedTrial:
     return RankedTrial(
         rank=rank if is_ranked(row) else None,
         trial=row.name,
@@ -136,7 +149,7 @@ def _shown(study: Study, row: TrialRow, rank: int) -> RankedTrial:
         score=row.score,
         seeds=row.seeds,
         ci95=row.ci95,
-        settings=dict(zip(study.space, row.cells, strict=True)),
+        settings=settings,
     )
 
 

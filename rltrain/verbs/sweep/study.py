@@ -110,10 +110,9 @@ def value_of(varied: Varied, cell: str, place: str = "") -> Any:
 
 def index_of(varied: OneOf, cell: str, place: str = "") -> int:
     """Which of its values this cell of trials.csv stands for. CheckpointError, which begins with `place`."""
-    texts = list(map(flow, varied.values))
-    if cell not in texts:
+    if cell not in varied.index:
         raise CheckpointError(f"{shown(place)}: {described(cell)} is none of the values in {SWEEP}")
-    return texts.index(cell)
+    return varied.index[cell]
 
 
 def short(key: str, keys: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import urllib.request
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -185,6 +186,15 @@ def test_a_line_that_is_none_of_ours_is_named(tmp_path, line, why):
         file.write(line + "\n")
     with pytest.raises(CheckpointError, match=rf"j:\d+: no line of a sweep's journal: .*({why})"):
         read(tmp_path / "j", SPACE)
+
+
+def test_a_line_without_an_end_is_refused_before_it_fills_the_memory_and_nothing_is_cut_off(tmp_path):
+    written(tmp_path / "j")
+    size = (tmp_path / "j").stat().st_size
+    os.truncate(tmp_path / "j", size + (1 << 33))  # a hole, as a broken copy has
+    with pytest.raises(CheckpointError, match=r"j:\d+: no line of a sweep's journal: longer than 67,108,864 bytes"):
+        StudyJournal(tmp_path / "j", Told)
+    assert (tmp_path / "j").stat().st_size == size + (1 << 33)
 
 
 def test_choices_that_only_their_types_tell_apart_stay_apart():

@@ -29,7 +29,7 @@ def test_more_is_better_ties_go_to_the_lower_number_and_what_diverged_is_last(tm
     report = ranking.show("lr", tmp_path)
     assert order(report) == [(1, "t0001"), (2, "t0003"), (3, "t0000"), (None, "t0004"), (None, "t0002")]
     assert (report.state, report.ended, report.trials, report.diverged, report.failed) == ("interrupted", 4, 5, 1, 0)
-    assert report.ranking[0].settings == {"algorithm.learning_rate": "0.01", "algorithm.hidden": "[128, 128]"}
+    assert report.ranking[0].settings == {"algorithm.learning_rate": 0.01, "algorithm.hidden": [128, 128]}
     assert (report.algorithm, report.environment) == ("reinforce", "CartPole-v1")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from contextlib import closing
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 from paper_launcher import Killed, PaperLauncher
 
-from rltrain.errors import CheckpointError, InputError
+from rltrain.errors import CheckpointError, DiskError, InputError
 from rltrain.experiment import sweep as sweeps
+from rltrain.run.disk import RealDisk
 from rltrain.run.lock import Lock, hold
 from rltrain.verbs.sweep import folder as folders
 from rltrain.verbs.sweep import room, train
@@ -213,6 +215,55 @@ def test_async_trials_are_asked_as_others_end_and_the_order_is_kept(begin):
 def test_async_halving_comes_to_its_end(begin):
     home = begin("a", HALVING, trials=9, exact=False)
     assert advance(home, jobs=3).finished
+
+
+@pytest.mark.parametrize("settings", [(), (HALVING,)], ids=["plain", "halving"])
+def test_whenever_the_disk_is_full_it_is_one_error_and_the_sweep_goes_on_to_the_byte(begin, monkeypatch, settings):
+    whole = begin("whole", *settings)
+    launcher = PaperLauncher()
+    advance(whole, launcher)
+    write, room, ran = RealDisk.write, [0], []
+
+    def filling(disk, descriptor, data):
+        room[0] -= 1
+        if room[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(disk, descriptor, data[: max(1, len(data) // 2)] if room[0] == 0 else data)  # the last half of it
+
+    home, fulls = begin("full", *settings), 0
+    monkeypatch.setattr(RealDisk, "write", filling)
+    while True:
+        room[0] = fulls % 7 + 2
+        again = PaperLauncher(fulls)
+        try:
+            assert advance(folders.read(home.folder), again).finished
+            break
+        except DiskError as error:
+            assert "No space left on device; free some space" in str(error) and "\n" not in str(error)
+        finally:
+            ran += again.ran
+        fulls += 1
+    assert fulls > 9
+    assert left(home) == left(whole) and sorted(ran) == sorted(launcher.ran)
+
+
+def test_a_sweep_that_finds_no_room_to_begin_leaves_its_name_free(begin, monkeypatch):
+    write, room = RealDisk.write, [0]
+
+    def filling(disk, descriptor, data):
+        room[0] -= 1
+        if room[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(disk, descriptor, data)
+
+    monkeypatch.setattr(RealDisk, "write", filling)
+    for count in range(3):  # base.yaml, sweep.yaml, sweep.json
+        room[0] = count
+        with pytest.raises(DiskError, match="No space left on device"):
+            begin("a")
+        assert not Path("runs/a").exists()
+    room[0] = 3
+    assert begin("a").folder == Path("runs/a")
 
 
 def test_what_a_sweep_is_cannot_change_and_what_would_is_named(begin):
