@@ -22,10 +22,11 @@ from rltrain.spelling import in_one_line
 
 STORE_BYTES = 100_000_000  # of shared memory here, for messages: some frames, or an exit code
 REACH_SECONDS = 20  # for the head of a cluster to answer
-QUIET = {  # the second: no GPU is hidden from a task that asked for none
+SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # no GPU is hidden from a task that asked for none
     "RAY_DEDUP_LOGS": "0",
+    "RAY_kill_child_processes_on_worker_exit": "0",  # a run whose task is gone saves first
 }
 
 SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
@@ -33,7 +34,7 @@ SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITI
 
 def library(what: str) -> Any:
     """The module `ray`. MissingError, which says `what` needs it, where it is not installed."""
-    for name, value in QUIET.items():
+    for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     try:
         import ray

@@ -59,7 +59,8 @@ def bring(folder: str, seed: int, flags: Sequence[str], threads: str | None, cwd
             return ASKED
         env = {name: value for name, value in os.environ.items() if name != THREADS}
         env |= {} if threads is None else {THREADS: threads}
-        process = child.begin(job, flags, env=env, cwd=cwd if os.path.isdir(cwd) else None)
+        # Ray kills the group of a task that it ends; the child ends by its input, and saves before that.
+        process = child.begin(job, flags, own_group=True, env=env, cwd=cwd if os.path.isdir(cwd) else None)
     except RltrainError as error:
         with suppress(OSError):
             append(job.log, f"{error}\n")

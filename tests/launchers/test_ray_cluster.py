@@ -1,5 +1,6 @@
 """Runs as tasks of Ray: the same bytes as here, whatever becomes of a node or of the process that started them."""
 
+import json
 import os
 import platform
 import subprocess
@@ -97,6 +98,8 @@ def test_a_killed_process_leaves_nobody_behind_and_its_runs_go_on(rltrain, place
         controller.kill()
         controller.communicate()
     psutil.wait_procs(family)
+    states = [json.loads((group / f"s{seed}" / "status.json").read_text())["state"] for seed in range(2)]
+    assert states == ["interrupted"] * 2, "each saved before it ended"
     assert rltrain("resume", "a", "-q", *WORLD)[0] == 0
     same_as_here(rltrain, group, monkeypatch)
 
