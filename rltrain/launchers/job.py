@@ -35,6 +35,11 @@ class RunJob:
         return self.group.log(self.seed)
 
     @property
+    def finished(self) -> bool:
+        """Whether the run has come to the end that its configuration sets now."""
+        return self.group.finished(self.seed, self.experiment)
+
+    @property
     def queued(self) -> Path:
         """Which job of a queue was given this run, while it is not known how that ended."""
         return self.group.folder / f"{self.folder.name}.job"

@@ -32,6 +32,7 @@ class Member:
     said: list[str] = field(default_factory=list)  # lines of this session that are no warnings
     running: Running | None = None
     read: int = 0  # bytes of the log that were read
+    taken: bool = False  # over from an earlier process, and not begun here since
 
     @property
     def live(self) -> bool:
@@ -62,6 +63,8 @@ class Pool:
             warnings = self._listen(member)
             if member.code is not None:
                 member.state = state_after(member.code, member.job.folder)
+                if member.taken and member.state == "finished" and not member.job.finished:
+                    member.state, member.taken = "waiting", False  # it has more to do than it was begun with
             if warnings or not member.live:
                 news.append((member, warnings))
         if not (self.stopping or self.out_of_time):
@@ -125,7 +128,7 @@ class Pool:
         for member, running in zip(new, self.launcher.taken([member.job for member in new]), strict=True):
             if running is not None:
                 member.read = _size(member.job.log)
-                member.running, member.state = running, "running"
+                member.running, member.state, member.taken = running, "running", True
         self._known += len(new)
         return [member for member in new if member.live]
 

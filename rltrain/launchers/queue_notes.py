@@ -60,6 +60,13 @@ def check_none_queued(jobs: Sequence[RunJob]) -> None:
         raise BusyError(f"{what}: go on with --launcher slurm, or take them out with: scancel --name={names}")
 
 
+def forget_ended(job: RunJob) -> None:
+    """Remove what says that a job has this run, which has come to its end, where that job wrote down its own."""
+    key = given_to(job)
+    if key is not None and written(job, key) not in (None, *STOPPED):
+        forget(job)
+
+
 def given_to(job: RunJob) -> Key | None:
     """The job of a queue that was given this run, where it is not known how that ended. CheckpointError if damaged."""
     facts = _facts(job.queued)

@@ -67,6 +67,7 @@ class QueuedJob:
             return None
         with suppress(OSError):
             append(self._job.log, f"{self._launcher.epitaph(self.key, found)}\n")
+        self._launcher.kept.add(self.key[0])
         return self._over(CANCELLED if found is not None and found.state == "CANCELLED" else LOST)
 
     def stop(self) -> None:
@@ -95,6 +96,7 @@ class Slurm:
         self._states: Mapping[Key, QueueState] | None = None
         self._asked = -QUEUE_SECONDS
         self._live: dict[str, set[int]] = {}  # submissions, and which of their jobs have not ended
+        self.kept: set[str] = set()  # submissions whose files say what became of a job
 
     def start(self, jobs: Sequence[RunJob]) -> list[QueuedJob]:
         found: list[QueuedJob] = []
@@ -115,7 +117,7 @@ class Slurm:
             if not any(key[0] in ended and not state.over for key, state in states.items()):
                 break
             time.sleep(LOOK_SECONDS / 4)
-        for name in ended:
+        for name in ended - self.kept:
             self._remove(name)
 
     def states(self) -> Mapping[Key, QueueState] | None:

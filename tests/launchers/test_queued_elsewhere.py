@@ -1,5 +1,6 @@
 """Runs that wait in a queue are started nowhere else: who goes on by another launcher is told where they are."""
 
+import json
 from contextlib import closing
 
 import pytest
@@ -28,7 +29,9 @@ space: {algorithm.policy: [angle, random]}
 
 @pytest.fixture
 def queue(monkeypatch):
-    """The queue of this machine, of which `squeue` says what a test wants."""
+    """The queue of this machine, of which `squeue` says what a test wants; nobody waits between two looks."""
+    for name in ("LOOK_SECONDS", "QUEUE_SECONDS", "CLOSE_SECONDS"):
+        monkeypatch.setattr(slurm, name, 0.0)
     made = PaperQueue()
     monkeypatch.setattr(slurm_queue, "states", made.states)
     return made
@@ -36,6 +39,7 @@ def queue(monkeypatch):
 
 @pytest.fixture
 def rltrain(tmp_path, monkeypatch, capsys):
+    """The command, in this process."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "c.yaml").write_text(CONFIG)
     return command(capsys)
@@ -54,8 +58,9 @@ def test_a_group_of_which_a_run_is_queued_begins_no_run_here(state, rltrain, que
     group, (_, job) = submitted(queue, tmp_path / "runs")
     [(key, found)] = queue.now.items()
     queue.now = {key: found._replace(state=state)}
-    code, _, err = rltrain("resume", "g", "--jobs", "1")
-    assert code == 5
+    before = group.config.read_bytes()
+    code, _, err = rltrain("resume", "g", "run.budget.episodes=9", "--jobs", "1")
+    assert code == 5 and group.config.read_bytes() == before
     assert f"1 run of these in its queue, {job.folder.relative_to(tmp_path)} is {state}" in err
     assert f"go on with --launcher slurm, or take them out with: scancel --name={key[0]}" in err
     assert not group.member(3).exists() and job.queued.exists()
@@ -97,6 +102,33 @@ def test_a_sweep_of_which_runs_are_queued_begins_none_here(rltrain, queue, tmp_p
     code, _, err = rltrain("sweep", "resume", "s")
     assert code == 5 and "Slurm has 2 runs of these in its queue, runs/s/t0000/s0 is PENDING" in err
     assert not list(tmp_path.glob("runs/s/t*/s*/"))
+
+
+def test_a_run_that_was_queued_with_a_smaller_budget_is_queued_again_at_its_end(queue, tmp_path):
+    group, (_, job) = submitted(queue, tmp_path)
+    [key] = queue.now
+    more = RunJob(group, 4, group.experiment(["run.budget.episodes=9"]))
+    pool = Pool(slurm.Slurm(group.folder, queue), [more], 1)
+    pool.tend()
+    job.folder.mkdir()
+    (job.folder / "config.yaml").write_text(CONFIG)
+    (job.folder / "status.json").write_text('{"state": "finished"}')
+    job.ended.write_text(json.dumps({"job": key[0], "index": key[1], "code": 0}))
+    pool.tend()
+    assert pool.members[0].state == "running" and len(queue.submitted) == 2
+
+
+def test_notes_of_jobs_that_finished_meanwhile_are_gone_after_a_resume(rltrain, queue, tmp_path):
+    _, (_, job) = submitted(queue, tmp_path / "runs")
+    [key] = queue.now
+    note = job.queued.read_text()
+    job.queued.unlink()
+    assert rltrain("resume", "g", "-q")[0] == 0
+    job.queued.write_text(note)
+    job.ended.write_text(json.dumps({"job": key[0], "index": key[1], "code": 0}))
+    code, out, _ = rltrain("resume", "g", "--launcher", "slurm")
+    assert code == 0 and "nothing to do" in out
+    assert not job.queued.exists() and not job.ended.exists()
 
 
 @pytest.mark.slow

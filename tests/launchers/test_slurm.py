@@ -98,6 +98,8 @@ def test_a_job_that_ended_without_a_word_is_told_with_the_reason_of_the_queue(gr
     [member] = pool.members
     assert member.code == code
     assert said in member.said[-1]
+    pool.launcher.close()
+    assert (group.folder / ".slurm" / key[0]).is_dir(), "what a job said that did not write down its end"
 
 
 def test_whoever_comes_later_takes_over_what_waits_and_starts_what_is_gone(group):

@@ -15,6 +15,7 @@ from rltrain.launchers.choose import LauncherChoice
 from rltrain.launchers.contract import Launcher
 from rltrain.launchers.job import RunJob
 from rltrain.launchers.pool import Pool
+from rltrain.launchers.queue_notes import check_none_queued, forget_ended
 from rltrain.report import curve
 from rltrain.run import needs
 from rltrain.run.group import SeedGroup
@@ -159,8 +160,14 @@ def unfinished(
     with Lock(group.folder):  # a group that is in use is busy, however little memory it leaves
         group.check_members()
         group.check_start()
+        runs = [RunJob(group, seed, group.experiment()) for seed in group.seeds]
+        if where.name != "slurm":
+            check_none_queued(runs)  # before anything is changed for those that wait
         experiment = group.experiment(overrides)
         due = [seed for seed in group.seeds if not group.finished(seed, experiment)]
+        for run in runs:
+            if run.seed not in due:
+                forget_ended(run)
         return experiment, due, asked.jobs_for(experiment, len(due), jobs, True, where) if due else 1
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from rltrain.errors import CheckpointError
 from rltrain.experiment.config import Experiment, differences, is_safe
 from rltrain.launchers.job import RunJob
+from rltrain.launchers.queue_notes import forget_ended
 from rltrain.run import group as groups
 from rltrain.run import unverified
 from rltrain.run.folder import GROUP_MARKER
@@ -42,6 +43,8 @@ def jobs_of(home: SweepFolder, trials: Sequence[JournaledTrial], rung: int) -> l
             group.check_members()
             experiment = _as_asked(home, group, experiment)
             due = [seed for seed in group.seeds if not _is_over(group, seed, experiment)]
+            for seed in set(group.seeds) - set(due):
+                forget_ended(RunJob(group, seed, experiment))
         else:
             group = groups.create(experiment, home.sweep.seeds, home.folder, folder.name, home.command)
             due = list(group.seeds)
