@@ -20,6 +20,7 @@ from rltrain.experiment.space import OneOf, Varied
 from rltrain.run import unverified
 from rltrain.run.across_seeds import student_quantile
 from rltrain.run.lock import is_locked
+from rltrain.verbs.sweep import dimensions
 from rltrain.verbs.sweep import study as studies
 from rltrain.verbs.sweep.importance import importances
 from rltrain.verbs.sweep.study import TrialRow
@@ -86,8 +87,8 @@ def show(name: str, runs_dir: Path) -> SweepReport:
     ranked = in_order(study.rows)
     trials = study.settings.trials or len(study.rows)
     done = sum(row.state != "running" for row in study.rows)
-    shares, why = _importances(study.space, ranked)
-    settings = _settings(study.space, ranked)
+    columns = _columns(study.space, ranked)
+    shares, why = _importances(study.space, columns, sum(map(is_ranked, ranked)))
     halving = study.settings.halving
     return SweepReport(
         name=study.folder.name,
@@ -103,7 +104,10 @@ def show(name: str, runs_dir: Path) -> SweepReport:
         ended=done,
         diverged=sum(row.state == "diverged" for row in study.rows),
         failed=sum(row.state == "failed" for row in study.rows),
-        ranking=[_shown(row, rank, tried) for rank, (row, tried) in enumerate(zip(ranked, settings, strict=True), 1)],
+        ranking=[
+            _shown(row, rank, dimensions.values(study.space, dict(zip(columns, point, strict=True))))
+            for rank, (row, point) in enumerate(zip(ranked, zip(*columns.values(), strict=True), strict=True), 1)
+        ],
         importances=shares,
         no_importances=why,
         luck=luck(ranked),
@@ -129,14 +133,10 @@ def is_ranked(row: TrialRow) -> bool:
     return row.score is not None and row.state != "diverged"
 
 
-def _settings(space: Mapping[str, Varied], rows: Sequence[TrialRow]) -> list[dict[str, Any]]:
-    """{setting: value} of each trial. CheckpointError for what the space does not have."""
-    found: list[dict[str, Any]] = [{} for _ in rows]
-    for (key, varied), cells in zip(space.items(), zip(*(row.cells for row in rows), strict=True), strict=False):
-        known = {cell: studies.value_of(varied, cell, f"{studies.TRIALS}: {key}") for cell in set(cells)}
-        for settings, cell in zip(found, cells, strict=True):
-            settings[key] = known[cell]
-    return found
+def _columns(space: Mapping[str, Varied], rows: Sequence[TrialRow]) -> dict[str, list[float]]:
+    """{setting: its number in each trial}, as `column` has them. CheckpointError for what the space does not have."""
+    cells = list(zip(*(row.cells for row in rows), strict=True)) or [()] * len(space)
+    return {key: column(varied, key, tried) for (key, varied), tried in zip(space.items(), cells, strict=True)}
 
 
 def _shown(row: TrialRow, rank: int, settings: Mapping[str, Any]) -> RankedTrial:
@@ -189,17 +189,16 @@ def expected_maximum(n: int) -> float:
 # Importances
 
 
-def _importances(space: Mapping[str, Varied], ranked: Sequence[TrialRow]) -> tuple[dict[str, float] | None, str | None]:
-    """{setting: share}, the greatest first; or None and why."""
-    scored = [row for row in ranked if is_ranked(row)]
+def _importances(
+    space: Mapping[str, Varied], columns: Mapping[str, Sequence[float]], scored: int
+) -> tuple[dict[str, float] | None, str | None]:
+    """{setting: share} by the `scored` trials that come first in the columns, the greatest first; or None and why."""
     varied = [key for key, each in space.items() if not (isinstance(each, OneOf) and len(each.values) == 1)]
     if len(varied) < 2:
         return None, "one setting is varied"
-    if len(scored) < FEWEST_FOR_IMPORTANCE:
+    if scored < FEWEST_FOR_IMPORTANCE:
         return None, f"they need {FEWEST_FOR_IMPORTANCE} trials with a score"
-    columns = zip(*(row.cells for row in scored), strict=True)
-    found = {key: column(space[key], key, cells) for key, cells in zip(space, columns, strict=True)}
-    return importances(space, found), None
+    return importances(space, {key: column[:scored] for key, column in columns.items()}), None
 
 
 def column(varied: Varied, key: str, cells: Sequence[str]) -> list[float]:
