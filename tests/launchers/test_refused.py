@@ -5,6 +5,8 @@ import sys
 import pytest
 from in_process import command
 
+from rltrain.launchers.choose import LauncherChoice
+
 CONFIG = """\
 algorithm: {name: reinforce, games_per_update: 4}
 environment: {id: CartPole-v1, num_envs: 4}
@@ -70,6 +72,16 @@ def test_of_a_sweep_that_no_cluster_takes_nothing_is_left_and_its_name_is_free(r
     words = ("sweep", "s.yaml", "sweep.search=random", "--name", "s")
     code, _, err = rltrain(*words, *RAY)
     assert code == 2 and "RAY_ADDRESS=127.0.0.1:1: cannot be joined" in err
+    assert not list(tmp_path.glob("runs/*"))
+
+
+@pytest.mark.parametrize("words", [SEEDS, ("sweep", "s.yaml")])
+def test_ctrl_c_while_a_launcher_is_made_leaves_nothing(words, rltrain, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LauncherChoice, "launcher", interrupted)
+    assert rltrain(*words)[0] == 130
     assert not list(tmp_path.glob("runs/*"))
 
 

@@ -98,7 +98,7 @@ def drive(
 
     try:
         launcher = where.launcher(group.folder, asked.needs_of(experiment))
-    except RltrainError:
+    except BaseException:  # Ctrl-C too: no run has begun
         with Lock(group.folder):
             group.remove()
         raise

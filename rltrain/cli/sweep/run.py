@@ -121,7 +121,7 @@ def drive(
 ) -> int:
     """Bring a sweep to its end, or to the first signal or fault, and show it. Returns the exit code.
 
-    Of a `new` one that is refused before a run has begun no folder is left.
+    Of a `new` one that is refused, or interrupted, before a run has begun no folder is left.
     """
     from rltrain.cli.sweep.display import SweepDisplay, SweepFacts
     from rltrain.cli.views import QuietView, view
@@ -145,7 +145,7 @@ def drive(
                         shown.show(moment)
                 finally:
                     shown.close()
-    except RltrainError as error:
+    except BaseException as error:  # Ctrl-C too, before it is listened to
         gone = False
         with suppress(RltrainError), Lock(home.folder):
             gone = new and home.remove()
