@@ -18,7 +18,11 @@ import numpy as np
 from rltrain.core import Array
 from rltrain.mdp import thresholds
 from rltrain.mdp.checks import quoted
+from rltrain.mdp.mapped import check_room
 from rltrain.mdp.model import Model
+
+PIECE = 1 << 18  # states of a wave whose successors are looked at together
+COMPONENT_BYTES = 50  # a successor, while end components are found
 
 
 def ranges(first: Array, last: Array) -> Array:
@@ -52,10 +56,15 @@ def levels(first: Array, next: Array, roots: Array) -> Array:
     for depth in range(1, thresholds.WAVES):
         if not len(frontier):
             return level
-        found = next[ranges(first[frontier], first[frontier + 1])]
-        found = np.sort(found[level[found] < 0])
-        frontier = found[np.diff(found, prepend=-1) > 0]  # np.unique imports numpy.ma first: 12 ms of a short verb
-        level[frontier] = depth
+        waves = [np.zeros(0, dtype=np.int64)]
+        for begin in range(0, len(frontier), PIECE):  # no array as long as the edges
+            some = frontier[begin : begin + PIECE]
+            found = next[ranges(first[some], first[some + 1])]
+            found = np.sort(found[level[found] < 0])
+            found = found[np.diff(found, prepend=-1) > 0]  # np.unique imports numpy.ma first: 12 ms of a short verb
+            level[found] = depth
+            waves.append(found)
+        frontier = np.sort(np.concatenate(waves))
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import dijkstra
 
@@ -177,6 +186,7 @@ def ordered_components(rows: Sequence[Iterable[int]]) -> list[list[int]]:
 
 def end_components(model: Model, allowed: Array) -> tuple[Array, Array]:
     """Maximal end components of the `allowed` [P] bool pairs: each state's number or -1 [S], the pairs [P] bool."""
+    check_room(model.mapped, model.num_next, COMPONENT_BYTES, "the states that lead to each other")
     bounds = model.first_next[model.first_pair]
     source = np.repeat(np.arange(model.num_states, dtype=np.int32), np.diff(bounds))  # [N]
     pair = np.repeat(np.arange(model.num_pairs), np.diff(model.first_next))  # [N]

@@ -14,7 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from rltrain import words
 from rltrain.core import Array
+from rltrain.errors import OutOfMemoryError
+from rltrain.memory import available_bytes
 
 PIECE = 1 << 21  # successors that are looked at together
 _PAGE = mmap.PAGESIZE
@@ -76,3 +79,18 @@ def mapped_file(descriptor: int, offset: int, dtype: np.dtype[Any], count: int) 
     """The numbers after a file's header, read-only. The caller has held its size against the count. OSError."""
     memory = mmap.mmap(descriptor, os.fstat(descriptor).st_size, access=mmap.ACCESS_READ)
     return MappedFile(memory, offset, np.frombuffer(memory, dtype, count, offset))
+
+
+def check_room(mapped: Mapped | None, successors: float, size: int, what: str) -> None:
+    """OutOfMemoryError where `size` bytes of each of so many successors of a mapped model find no room in memory.
+
+    The system would kill a process that tries, and say nothing.
+    """
+    if mapped is None:
+        return
+    need, free = successors * size, available_bytes()
+    if need > free:
+        raise OutOfMemoryError(
+            f"{what} of a model that lies on the disk take about {words.size(need)} of memory, and {words.size(free)} "
+            "is free; value iteration below discount 1 takes V, Q and the policy: rltrain mdp solve"
+        )

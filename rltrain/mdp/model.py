@@ -100,7 +100,15 @@ class Model:
     name: str = ""  # what people call it: "book", "FrozenLake-v1"
     exact: Exact | None = None  # where the model was written as text
     objects: Objects | None = None  # what the names of states and actions stand for, where a program made the model
-    mapped: Mapped | None = None  # where its arrays lie in files, and only what is looked at in memory
+    mapped: Mapped | None = None  # where its rows lie in files, and only what is looked at in memory
+
+    def __post_init__(self) -> None:
+        """A model that is made of another's rows has its own in memory: nobody lets go of what is not in the files."""
+        if self.mapped is not None and any(
+            self.mapped.files[name].array is not rows
+            for name, rows in (("first_pair", self.first_pair), ("first_next", self.first_next), ("next", self.next))
+        ):
+            object.__setattr__(self, "mapped", None)
 
     @property
     def num_states(self) -> int:

@@ -72,11 +72,16 @@ def may_gain(model: Model) -> Array:
     return np.logical_or.reduceat(model.next_reward > 0, model.first_next[:-1])
 
 
-def absorbing(model: Model) -> Array:
-    """[S] bool: terminal, or every action stays here for ever: no other state matters."""
-    kept = np.ones(model.num_states, dtype=bool)
-    for begin in range(0, model.num_states, PIECE):  # no array as long as the pairs
-        end = min(model.num_states, begin + PIECE)
+def absorbing(model: Model, own: tuple[int, int] | None = None) -> Array:
+    """[S] bool: terminal, or every action stays here for ever: no other state matters.
+
+    Of some states alone where `own` says from where to where; False for the others, whose rows are not looked at.
+    """
+    first_own, last_own = own or (0, model.num_states)
+    kept = np.zeros(model.num_states, dtype=bool)
+    kept[first_own:last_own] = True
+    for begin in range(first_own, last_own, PIECE):  # no array as long as the pairs
+        end = min(last_own, begin + PIECE)
         first, last = int(model.first_pair[begin]), int(model.first_pair[end])
         states = np.repeat(np.arange(begin, end), np.diff(model.first_pair[begin : end + 1]))
         stays = np.diff(model.first_next[first : last + 1]) == 1

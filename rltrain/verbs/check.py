@@ -10,6 +10,7 @@ from typing import Any
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment import catalog
 from rltrain.experiment.config import Experiment, load
+from rltrain.memory import available_bytes
 from rltrain.run import edits, folder, sinks
 from rltrain.run.build import doubts
 from rltrain.run.checkpoint import Checkpoints
@@ -17,7 +18,7 @@ from rltrain.run.disk import REAL
 from rltrain.run.reading import read_manifest
 from rltrain.run.reserve import free_bytes
 from rltrain.spelling import nearest
-from rltrain.verbs.cost import available_bytes, memory_bytes, refuse_what_does_not_fit
+from rltrain.verbs.cost import memory_bytes, refuse_what_does_not_fit
 from rltrain.verbs.truth import discounts_apart
 from rltrain.verbs.worlds import EnvironmentReport, world_of
 

@@ -8,12 +8,10 @@ An algorithm's `AlgorithmPlugin.cost` may say "parameters", "replay_bytes" or "r
 from __future__ import annotations
 
 import bisect
-import resource
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from rltrain import envs, registry, words
@@ -21,6 +19,7 @@ from rltrain.core import Algorithm, EnvSpec, Hardware
 from rltrain.deep.fast import allocator
 from rltrain.errors import OutOfMemoryError
 from rltrain.experiment.config import Experiment
+from rltrain.memory import available_bytes
 from rltrain.progress import Progress
 from rltrain.rng import Streams
 from rltrain.run import build, machine
@@ -28,7 +27,6 @@ from rltrain.run import build, machine
 PROCESS_BYTES = 700_000_000  # Python, torch, emulators and batches of a run without its replay memory
 GPU_BYTES = 2_000_000_000  # libraries, networks and batches of a run there, without its replay memory
 NETWORK_COPIES = 6  # online, target, gradients, two moments, what acts; 4 bytes a parameter
-CGROUP = Path("/sys/fs/cgroup")
 # A probe must reach its first update soon and needs no long memory. Settings are called this in every algorithm that
 # has them, as in Stable-Baselines3.
 PROBE_SETTINGS = {"learning_starts": 500, "buffer_size": 20_000}
@@ -115,43 +113,6 @@ def memory_bytes(cost: Mapping[str, int]) -> int:
 def gpu_memory_bytes(cost: Mapping[str, int]) -> int:
     """What it will hold on the GPU: the frames of the replay memory, and the rest."""
     return GPU_BYTES + cost["gpu_bytes"]
-
-
-def available_bytes() -> int:
-    """Memory that this process may take: what the machine has free, what its control group and `ulimit -v` allow."""
-    import psutil
-
-    limits = [int(psutil.virtual_memory().available), *cgroup_limits(Path("/proc/self/cgroup"), CGROUP)]
-    space = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if space != resource.RLIM_INFINITY:  # of addresses, of which libraries take more than they ever use
-        here = psutil.Process().memory_info()
-        limits.append(max(0, space - here.vms + here.rss))
-    return min(limits)
-
-
-def cgroup_limits(membership: Path, root: Path) -> list[int]:
-    """memory.max of this process's control group and of those around it (version 1: memory.limit_in_bytes)."""
-    limits = []
-    try:
-        lines = membership.read_text().splitlines()
-    except OSError:
-        return []
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            home, name = root, "memory.max"
-        elif "memory" in controllers.split(","):
-            home, name = root / "memory", "memory.limit_in_bytes"
-        else:
-            continue
-        folder = home / path.lstrip("/")
-        for place in [folder, *folder.parents]:
-            if place == home or home in place.parents:
-                try:
-                    limits.append(int((place / name).read_text()))
-                except (OSError, ValueError):
-                    pass  # "max", or no such file: no limit here
-    return limits
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rltrain import words
 from rltrain.errors import RltrainError
+from rltrain.memory import available_bytes
 from rltrain.run import machine, reserve
-from rltrain.verbs.cost import available_bytes
 from rltrain.version import __version__
 
 NEEDED = {  # distribution -> module

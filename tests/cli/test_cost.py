@@ -7,7 +7,8 @@ import pytest
 from rltrain.deep import device
 from rltrain.errors import MissingError, OutOfMemoryError
 from rltrain.experiment import config
-from rltrain.verbs.cost import PROCESS_BYTES, cgroup_limits, check_memory, memory_bytes, refuse_what_does_not_fit
+from rltrain.memory import cgroup_limits
+from rltrain.verbs.cost import PROCESS_BYTES, check_memory, memory_bytes, refuse_what_does_not_fit
 
 
 def experiment(buffer_size):

@@ -18,8 +18,12 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.mdp import graph, pairs, thresholds
+from rltrain.mdp.mapped import check_room
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.solvers.bellman import UNIT
+
+CHAIN_BYTES = 40  # a transition, while a chain is made and solved
+POLICY_ROWS = "the transitions of a policy"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +103,7 @@ def of_pairs(model: Model, policy: Array) -> Chain:
     """The chain of a policy [P], a transition for each successor of each pair. Pairs never taken cost nothing."""
     taken = np.flatnonzero(policy > 0)
     states = model.pair_state[taken]
+    check_room(model.mapped, float(np.diff(model.first_next)[taken].sum()), CHAIN_BYTES, POLICY_ROWS)
     where, length = pairs.entries(model, taken)
     first = np.zeros(model.num_states + 1, dtype=np.int64)
     np.cumsum(np.bincount(states, weights=length, minlength=model.num_states), out=first[1:])

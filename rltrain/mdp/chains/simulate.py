@@ -17,12 +17,15 @@ from typing import NamedTuple
 import numpy as np
 
 from rltrain.core import Array
+from rltrain.mdp.chains import chain
+from rltrain.mdp.mapped import check_room
 from rltrain.mdp.model import Model
 from rltrain.mdp.splitmix import GOLDEN, S11, mix
 from rltrain.progress import Progress
 from rltrain.rng import derive
 
 UNIT = 2.0**-53
+TABLE_BYTES = 48  # a transition, while `Tables` are made
 DRAWS = 2  # a step: of the action, of the successor
 PORTION = 1 << 14  # episodes that move at once
 UNINTERRUPTED = 1 << 24  # steps of the compiled way that Ctrl-C waits for, unless one episode is longer
@@ -202,6 +205,7 @@ def tabulate(model: Model, policy: Array, start: Array | None = None) -> Tables:
     first_pair = np.concatenate(([0], np.cumsum(count)))
     length = np.diff(model.first_next)[taken]
     first_next = np.concatenate(([0], np.cumsum(length)))
+    check_room(model.mapped, float(first_next[-1]), TABLE_BYTES, chain.POLICY_ROWS)
     if len(taken) == model.num_pairs:
         following, prob, where = model.next, model.prob, None
     else:

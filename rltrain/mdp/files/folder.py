@@ -261,7 +261,6 @@ def part_of(model: Model, begin: int, end: int) -> Model:
         next_reward=None if model.next_reward is None else model.next_reward[start:stop],
         start=None,
         exact=None,
-        mapped=None,
     )
 
 

@@ -24,6 +24,7 @@ from numba import njit
 from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.mdp import splitmix
+from rltrain.mdp.mapped import check_room
 from rltrain.mdp.model import Model
 from rltrain.mdp.splitmix import GOLDEN, S32
 
@@ -133,9 +134,11 @@ def vose(first: Any, prob: Any, bits: Any, threshold: Any, alias: Any) -> None:
 
 
 def make(model: Model) -> Sampler:
-    """The tables of a model. 20 bytes a successor besides the model's own."""
+    """The tables of a model, 20 bytes a successor, or 12 where the model itself has a reward of each."""
     longest = max(int(np.diff(model.first_next).max(initial=1)), model.num_states)
     bits = min(53, 64 - longest.bit_length())
+    size = 20 if model.next_reward is None else 12
+    check_room(model.mapped, model.num_next, size, "tables to draw from")
     threshold = np.empty(model.num_next, np.uint64)
     alias = np.empty(model.num_next, np.int32)
     vose(model.first_next, model.prob, bits, threshold, alias)

@@ -16,18 +16,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltrain.core import Array
-from rltrain.mdp.mapped import PIECE
 from rltrain.mdp.model import Model
+from rltrain.mdp.pairs import PIECE
 
 UNIT = np.finfo(np.float64).eps / 2  # the greatest relative error of one rounding
 
 
 def backup(model: Model, value: Array, discount: float) -> Array:
     """Q [P] from V [S]."""
-    if model.num_pairs == 0:
-        return np.zeros(0)
-    expected = np.add.reduceat(model.prob * value[model.next], model.first_next[:-1])
-    return np.asarray(model.reward + discount * expected)
+    q = np.zeros(model.num_pairs)
+    for begin in range(0, model.num_states, PIECE):  # no array as long as the successors
+        end = min(model.num_states, begin + PIECE)
+        first, last = int(model.first_pair[begin]), int(model.first_pair[end])
+        if first == last:
+            continue
+        rows = model.first_next[first : last + 1]
+        start, stop = int(rows[0]), int(rows[-1])
+        expected = np.add.reduceat(model.prob[start:stop] * value[model.next[start:stop]], rows[:-1] - start)
+        q[first:last] = model.reward[first:last] + discount * expected
+        if model.mapped is not None:
+            model.mapped.let_go(begin, end)
+    return q
 
 
 def best(model: Model, q: Array) -> Array:
@@ -71,16 +80,21 @@ class Rounding:
         return float(share * (self.reward + discount * size(value)))
 
 
-def rounding_of(model: Model) -> Rounding:
-    """What rounding does to the backups of a model."""
-    reward = max(size(model.reward), 0.0 if model.next_reward is None else size(model.next_reward))
-    return Rounding(most_successors(model), reward)
-
-
-def most_successors(model: Model) -> int:
-    """The greatest number of successors of a pair, without an array as long as the pairs."""
-    pieces = (model.first_next[first : first + PIECE + 1] for first in range(0, model.num_pairs, PIECE))
-    return max((int(np.diff(piece).max()) for piece in pieces), default=0)
+def rounding_of(model: Model, own: tuple[int, int] | None = None) -> Rounding:
+    """What rounding does to the backups of a model, or of some of its states, where `own` says from where to where."""
+    first_own, last_own = own or (0, model.num_states)
+    widest, reward = 0, 0.0
+    for begin in range(first_own, last_own, PIECE):  # no array as long as the pairs
+        end = min(last_own, begin + PIECE)
+        first, last = int(model.first_pair[begin]), int(model.first_pair[end])
+        rows = model.first_next[first : last + 1]
+        widest = max(widest, int(np.diff(rows).max(initial=0)))
+        reward = max(reward, size(model.reward[first:last]))
+        if model.next_reward is not None:
+            reward = max(reward, size(model.next_reward[int(rows[0]) : int(rows[-1])]))
+        if model.mapped is not None:
+            model.mapped.let_go(begin, end)
+    return Rounding(widest, reward)
 
 
 def size(numbers: Array) -> float:

@@ -17,7 +17,7 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.mdp import thresholds
-from rltrain.mdp.mapped import PIECE
+from rltrain.mdp.mapped import PIECE, check_room
 from rltrain.mdp.model import Model
 from rltrain.mdp.solvers import kernels
 
@@ -53,9 +53,16 @@ class Compiled:
         if self._pool is not None:
             self._pool.shutdown()
 
-    def each(self, work: Callable[[int, int], Any]) -> list[Any]:
-        """`work(begin, end)` for every range, or every block of it, side by side; what they return, in order."""
-        parts = (self._pool.map if self._pool else map)(lambda edge: list(self._blocks(work, *edge)), self.ranges)
+    def each(self, work: Callable[[int, int], Any], reads_rows: bool = True) -> list[Any]:
+        """`work(begin, end)` for every range, or every block of it, side by side; what they return, in order.
+
+        `reads_rows`: it looks at the model's own successors, so a mapped one is gone through in blocks.
+        """
+
+        def blocks(edge: tuple[int, int]) -> list[Any]:
+            return list(self._blocks(work, *edge)) if reads_rows else [work(*edge)]
+
+        parts = (self._pool.map if self._pool else map)(blocks, self.ranges)
         return [found for part in parts for found in part]
 
     def _blocks(self, work: Callable[[int, int], Any], begin: int, end: int, backwards: bool = False) -> Iterator[Any]:
@@ -75,8 +82,10 @@ class Compiled:
 
     def sweep(self, value: Array, backed_up: Array, choice: Array, rows: Rows | None = None) -> tuple[float, float]:
         """One Bellman backup, of the whole model or of some `rows` of it: the least and the greatest change."""
-        rows = rows or self.rows
-        return _ends(self.each(lambda *edge: kernels.sweep(*rows, self.discount, value, backed_up, choice, *edge)))
+        of = rows or self.rows
+        return _ends(
+            self.each(lambda *edge: kernels.sweep(*of, self.discount, value, backed_up, choice, *edge), rows is None)
+        )
 
     def improve(self, value: Array, choice: Array, backwards: bool) -> float:
         """One Gauss-Seidel sweep, in place: the greatest change."""
@@ -92,9 +101,10 @@ class Compiled:
         first_pair, first_next = self.rows[:2]
         pairs, successors = np.zeros(self.states + 1, np.int64), np.zeros(self.states + 1, np.int64)
         counts = (pairs[1:], successors[1:])
-        self.each(lambda *edge: kernels.count_near_best(first_pair, first_next, q, value, width, *counts, *edge))
+        self.each(lambda *edge: kernels.count_near_best(first_pair, first_next, q, value, width, *counts, *edge), False)
         np.cumsum(pairs, out=pairs)
         np.cumsum(successors, out=successors)
+        check_room(self.model.mapped, float(successors[-1]), 12, "the best rows")
         part = (
             pairs,
             np.zeros(pairs[-1] + 1, np.int64),
@@ -114,7 +124,7 @@ class Compiled:
     def greedy(self, q: Array) -> tuple[Array, Array]:
         """V [S] and the first best pair [S] of Q [P]."""
         value, choice = np.empty(self.states), np.empty(self.states, np.int64)
-        self.each(lambda *edge: kernels.greedy(self.rows[0], q, value, choice, *edge))
+        self.each(lambda *edge: kernels.greedy(self.rows[0], q, value, choice, *edge), False)
         return value, choice
 
 

@@ -18,16 +18,20 @@ import numpy as np
 from rltrain.core import Array
 from rltrain.errors import UncertifiedError
 from rltrain.mdp import thresholds
+from rltrain.mdp.mapped import check_room
 from rltrain.mdp.model import Model
 from rltrain.mdp.pairs import entries
 
 Solve = Callable[[Array], Array]  # b [n] -> x [n]
+EQUATION_BYTES = 60  # of an entry, before anything is factorised
 SINGULAR = "the policy's equations are singular in floating point"
 
 
 def of_choice(model: Model, choice: Array) -> tuple[Array, Array, Array]:
     """T of the policy choice [S], -1 where terminal, as (row [m], column [m], entry [m])."""
     acting = np.flatnonzero(choice >= 0)
+    counts = np.diff(model.first_next)[choice[acting]] if model.mapped is not None else choice[:0]
+    check_room(model.mapped, float(counts.sum()), EQUATION_BYTES, "the equations of a policy")
     where, length = entries(model, choice[acting])
     return np.repeat(acting, length), model.next[where], model.prob[where]
 

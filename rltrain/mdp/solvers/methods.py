@@ -20,6 +20,7 @@ import numpy as np
 
 from rltrain.core import Array
 from rltrain.mdp import thresholds
+from rltrain.mdp.mapped import check_room
 from rltrain.mdp.model import Model
 from rltrain.mdp.pairs import absorbing
 from rltrain.mdp.solvers import bellman, linear
@@ -266,6 +267,7 @@ def least_values(model: Model, discount: float, idle: Array | None = None) -> Ar
 
     if not model.num_pairs:
         return np.zeros(model.num_states)
+    check_room(model.mapped, model.num_next, linear.EQUATION_BYTES, "the rows of a linear program")
     shape, pairs = (model.num_pairs, model.num_states), np.arange(model.num_pairs)
     stays = sparse.csr_matrix((np.ones(len(pairs)), (pairs, model.pair_state)), shape=shape)
     moves = sparse.csr_matrix((model.prob, model.next, model.first_next), shape=shape)

@@ -73,24 +73,11 @@ class RankSweeps:
 
     def facts(self) -> tuple[Rounding, bool]:
         """What rounding does to a backup of the whole model, and whether any state of it is absorbing."""
-        begin, end = self._begin, self._end
-        first, last = int(self.model.first_pair[begin]), int(self.model.first_pair[end])
-        start, stop = int(self.model.first_next[first]), int(self.model.first_next[last])
-        own = replace(
-            self.model,
-            first_pair=self.model.first_pair[begin : end + 1] - first,
-            action=self.model.action[first:last],
-            first_next=self.model.first_next[first : last + 1] - start,
-            next=self.model.next[start:stop] - begin,  # so that who stays where he is does so here
-            prob=self.model.prob[start:stop],
-            reward=self.model.reward[first:last],
-            next_reward=None if self.model.next_reward is None else self.model.next_reward[start:stop],
-        )
-        mine = rounding_of(own)
-        widest, reward, pinned = zip(
-            *self.ranks.world.allgather((mine.widest, mine.reward, bool(absorbing(own).any()))), strict=True
-        )
-        return Rounding(max(widest), max(reward)), any(pinned)
+        own = self._begin, self._end
+        mine = rounding_of(self.model, own)
+        pinned = bool(absorbing(self.model, own).any())
+        widest, reward, all_pinned = zip(*self.ranks.world.allgather((mine.widest, mine.reward, pinned)), strict=True)
+        return Rounding(max(widest), max(reward)), any(all_pinned)
 
     def agreed(self, flag: bool) -> bool:
         """What rank 0 says, whose clock counts."""

@@ -103,12 +103,12 @@ def _found(task: SolverTask, method: str) -> Iterator[tuple[Array, str]]:
         yield methods.gauss_seidel(task), "gs"
     elif method == "lp":
         yield methods.linear_program(task), "lp"
+    elif method == "auto" and task.model.mapped is not None and not is_small(task.model):
+        yield methods.value_iteration(task), "vi"
     elif task.shared is not None:
         yield methods.modified_policy_iteration(task, WIDTH)[0], "mpi"
     elif method == "pi" or is_small(task.model):
         yield methods.policy_iteration(task), "pi"
-    elif task.model.mapped is not None:
-        yield methods.value_iteration(task), "vi"
     else:
         value, done = methods.modified_policy_iteration(task, WIDTH, PATIENCE)
         if done:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from rltrain.core import Array
+from rltrain.errors import OutOfMemoryError
 from rltrain.mdp import checks, fates, graph
+from rltrain.mdp.mapped import check_room
 from rltrain.mdp.model import Model
 from rltrain.verbs.mdp.models import Source, model_of
 
 NAMES = 1000  # that a list of names has at most
+GRAPH_BYTES = 24  # a successor, while it is found what leads where
 
 
 @dataclass(frozen=True)
@@ -61,17 +65,29 @@ class ModelFacts:
     reward: RewardRange | None  # None: there is no transition
     reward_depends_on_next: bool
     start: StartStates
-    reachable: int  # states, from the start
-    unreachable: int
-    unreachable_names: list[str]
-    classes: int  # sets of states that can reach each other
-    closed_classes: int  # which no action leaves
-    cannot_end: int  # states from which no terminal one can be reached
-    may_not_end: int  # states from which some choice goes on for ever
+    reachable: int | None  # states, from the start; None: there was no memory to look at what leads where
+    unreachable: int | None
+    unreachable_names: list[str] | None
+    classes: int | None  # sets of states that can reach each other
+    closed_classes: int | None  # which no action leaves
+    cannot_end: int | None  # states from which no terminal one can be reached
+    may_not_end: int | None  # states from which some choice goes on for ever
     discount: float | None
     written_exactly: bool  # its numbers are known as they were written
     bytes: int
     warnings: list[str]
+
+
+class LeadsTo(NamedTuple):
+    """What of `ModelFacts` depends on which state leads where; None where there was no memory to find it."""
+
+    reachable: int | None = None
+    unreachable: int | None = None
+    unreachable_names: list[str] | None = None
+    classes: int | None = None
+    closed_classes: int | None = None
+    cannot_end: int | None = None
+    may_not_end: int | None = None
 
 
 def describe(model: Source = None, warnings: Sequence[str] = ()) -> ModelFacts:
@@ -80,8 +96,12 @@ def describe(model: Source = None, warnings: Sequence[str] = ()) -> ModelFacts:
     counts, branches = np.diff(model.first_pair), np.diff(model.first_next)
     rewards = model.reward if model.next_reward is None else model.next_reward
     start = np.flatnonzero(model.start_distribution())
-    reached = graph.reachable(model)
-    classes, closed = _classes(model)
+    leads, found = LeadsTo(), list(warnings)
+    try:
+        leads = _leads_to(model)
+        found += fates.endings(model) if model.discount == 1 else ()
+    except OutOfMemoryError as error:
+        found.append(f"left out: {error}")
     arrays = (model.first_pair, model.action, model.first_next, model.next, model.prob, model.reward, model.next_reward)
     return ModelFacts(
         name=model.name,
@@ -100,17 +120,26 @@ def describe(model: Source = None, warnings: Sequence[str] = ()) -> ModelFacts:
         reward=RewardRange(float(rewards.min()), float(rewards.max())) if len(rewards) else None,
         reward_depends_on_next=model.next_reward is not None,
         start=StartStates(model.start is not None, len(start), _names(model.states, start[:NAMES].tolist())),
-        reachable=int(reached.sum()),
-        unreachable=int((~reached).sum()),
-        unreachable_names=_names(model.states, np.flatnonzero(~reached)[:NAMES].tolist()),
-        classes=classes,
-        closed_classes=closed,
-        cannot_end=int(graph.cannot_end(model).sum()),
-        may_not_end=int(graph.may_not_end(model).sum()),
+        **leads._asdict(),
         discount=model.discount,
         written_exactly=model.exact is not None,
         bytes=sum(array.nbytes for array in arrays if array is not None),
-        warnings=[*warnings, *(fates.endings(model) if model.discount == 1 else ())],
+        warnings=found,
+    )
+
+
+def _leads_to(model: Model) -> LeadsTo:
+    """OutOfMemoryError for a model on the disk whose graph finds no room in memory."""
+    check_room(model.mapped, model.num_next, GRAPH_BYTES, "reachable states, classes and endings")
+    reached = graph.reachable(model)
+    lost = np.flatnonzero(~reached)
+    return LeadsTo(
+        int(reached.sum()),
+        len(lost),
+        _names(model.states, lost[:NAMES].tolist()),
+        *_classes(model),
+        int(graph.cannot_end(model).sum()),
+        int(graph.may_not_end(model).sum()),
     )
 
 

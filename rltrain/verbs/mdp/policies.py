@@ -10,8 +10,10 @@ import numpy as np
 from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.mdp import pairs
+from rltrain.mdp.chains.chain import CHAIN_BYTES, POLICY_ROWS
 from rltrain.mdp.exact.rational import distribution
 from rltrain.mdp.files import policy_files
+from rltrain.mdp.mapped import check_room
 from rltrain.mdp.model import Model
 from rltrain.progress import Progress
 from rltrain.spelling import described, did_you_mean
@@ -32,6 +34,8 @@ def policy_of(model: Model, policy: GivenPolicy, discount: float = 0.0, progress
     if text == RANDOM:
         return pairs.uniform(model)
     if text == OPTIMAL:
+        taken = model.num_next / max(1, model.num_pairs) * model.num_states  # known before it takes hours to solve
+        check_room(model.mapped, taken, CHAIN_BYTES, POLICY_ROWS)
         return pairs.of_choice(model, solve(model, discount, progress=progress).choice)
     path = Path(text)
     if path.suffix.lower() in policy_files.SUFFIXES:

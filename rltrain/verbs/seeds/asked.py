@@ -14,9 +14,10 @@ from rltrain.errors import InputError, OutOfMemoryError
 from rltrain.experiment.config import Experiment
 from rltrain.launchers.choose import LOCAL, LauncherChoice
 from rltrain.launchers.needs import Needs
+from rltrain.memory import available_bytes
 from rltrain.run import machine
 from rltrain.run.group import MOST_SEEDS
-from rltrain.verbs.cost import available_bytes, costs, memory_bytes, refuse_what_does_not_fit
+from rltrain.verbs.cost import costs, memory_bytes, refuse_what_does_not_fit
 
 RULE = "write how many (5), which (3,7,9), or from where to where (0-4)"
 

@@ -36,9 +36,7 @@ def _text(found: ModelFacts) -> Iterator[Part]:
         ("chance", _chance(found)),
         ("reward", _reward(found)),
         ("start", _listed(start.names, start.states, "state") + ("" if start.stated else " (not stated)")),
-        ("reachable", _reachable(found)),
-        ("classes", _classes(found)),
-        ("episodes", _endings(found)),
+        *_leads_to(found),
         ("discount", "not stated" if found.discount is None else f"{found.discount:g}"),
         ("memory", words.size(found.bytes) + (", and every number as it was written" * found.written_exactly)),
     ]
@@ -77,29 +75,33 @@ def _reward(found: ModelFacts) -> str:
     return text + (", depending on the next state" if found.reward_depends_on_next else "")
 
 
-def _reachable(found: ModelFacts) -> str:
-    if not found.unreachable:
-        return "every state"
-    rest = _listed(found.unreachable_names, found.unreachable, "state")
-    return f"{words.count(found.reachable)} states; not {rest}"
+def _leads_to(found: ModelFacts) -> Iterator[tuple[str, str]]:
+    """What is known of which state leads where; nothing where a warning says that it was left out."""
+    if found.unreachable is not None and found.unreachable_names is not None:
+        rest = _listed(found.unreachable_names, found.unreachable, "state")
+        reached = f"{words.count(found.states - found.unreachable)} states; not {rest}"
+        yield "reachable", reached if found.unreachable else "every state"
+    if found.classes is not None and found.closed_classes is not None:
+        yield "classes", _classes(found.classes, found.closed_classes)
+    if found.cannot_end is not None and found.may_not_end is not None:
+        yield "episodes", _endings(found.states, found.cannot_end, found.may_not_end)
 
 
-def _classes(found: ModelFacts) -> str:
-    if found.classes == 1:
+def _classes(classes: int, closed: int) -> str:
+    if classes == 1:
         return "1: every state can be reached from every other"
-    closed = found.closed_classes
     return (
-        f"{words.count(found.classes)} sets of states that can reach each other, "
+        f"{words.count(classes)} sets of states that can reach each other, "
         f"{words.count(closed)} of {'which' if closed == 1 else 'them'} without a way out"
     )
 
 
-def _endings(found: ModelFacts) -> str:
-    if found.cannot_end == found.states:
+def _endings(states: int, cannot_end: int, may_not_end: int) -> str:
+    if cannot_end == states:
         return "never end"
     parts = []
-    if found.cannot_end:
-        parts.append(f"cannot end from {words.count(found.cannot_end)} states")
-    if found.may_not_end > found.cannot_end:
-        parts.append(f"may go on for ever, by choice, from {words.count(found.may_not_end)} states")
+    if cannot_end:
+        parts.append(f"cannot end from {words.count(cannot_end)} states")
+    if may_not_end > cannot_end:
+        parts.append(f"may go on for ever, by choice, from {words.count(may_not_end)} states")
     return "; ".join(parts) or "always end, whatever is done"
