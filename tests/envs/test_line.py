@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from rltrain.envs.remote.crew import PlayerLost
-from rltrain.envs.remote.line import Line, serve
+from rltrain.envs.remote.line import PlayerLine, serve
 
 KEY = b"known to two"
 
@@ -47,7 +47,7 @@ def unheard_of(_: float) -> None:
 
 def test_answers_come_in_order_and_are_taken_in_any() -> None:
     with served(lambda number, by: number * by) as address:
-        line = Line(address, KEY, unheard_of)
+        line = PlayerLine(address, KEY, unheard_of)
         first, second, third = (line.ask(number, 10) for number in (1, 2, 3))
         assert line.answer(second) == 20
         assert line.ready(first) and line.answer(first) == 10
@@ -59,7 +59,7 @@ def test_both_sides_send_more_than_a_connection_holds() -> None:
     """Two messages are under way while the answer to the first waits to be read."""
     large = np.arange(8_000_000, dtype=np.float32)
     with served(lambda array: array + 1) as address:
-        line = Line(address, KEY, unheard_of)
+        line = PlayerLine(address, KEY, unheard_of)
         numbers = [line.ask(large), line.ask(large + 1)]
         for number, more in zip(numbers, (1, 2), strict=True):
             found = line.answer(number)
@@ -72,7 +72,7 @@ def test_who_has_not_the_key_is_not_answered() -> None:
         with pytest.raises(AuthenticationError):
             Client(address, authkey=b"guessed")
         socket.create_connection(address).close()
-        line = Line(address, KEY, unheard_of)
+        line = PlayerLine(address, KEY, unheard_of)
         assert line.answer(line.ask(-3)) == 3
         line.close()
 
@@ -86,7 +86,7 @@ def test_what_ended_with_the_player_is_lost_and_the_check_says_why() -> None:
 
     for known, said in ((check, "its machine is gone"), (unheard_of, "its connection ended")):
         with served(do) as address:
-            line = Line(address, KEY, known)
+            line = PlayerLine(address, KEY, known)
             number = line.ask(1)
             with pytest.raises(PlayerLost, match=said):
                 line.answer(number)
@@ -107,7 +107,7 @@ def test_a_player_of_whom_nothing_is_heard_any_more_is_lost_when_the_check_says_
             raise PlayerLost("its node is gone")
 
     with served(lambda: over.wait()) as address:
-        line = Line(address, KEY, check)
+        line = PlayerLine(address, KEY, check)
         with pytest.raises(PlayerLost, match="its node is gone"):
             line.answer(line.ask())
         assert asked == [0, 0, 0]
@@ -119,7 +119,7 @@ def test_nobody_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = server.getsockname()[1]
     with pytest.raises(PlayerLost, match=f"127.0.0.1:{free}: "):
-        Line(("127.0.0.1", free), KEY, unheard_of)
+        PlayerLine(("127.0.0.1", free), KEY, unheard_of)
 
 
 def test_ctrl_c_within_a_message_ends_the_connection() -> None:
@@ -132,7 +132,7 @@ def test_ctrl_c_within_a_message_ends_the_connection() -> None:
             return os.kill, (os.getpid(), signal.SIGINT)
 
     with served(lambda: Interrupting()) as address:
-        line = Line(address, KEY, unheard_of)
+        line = PlayerLine(address, KEY, unheard_of)
         with pytest.raises(KeyboardInterrupt):
             line.answer(line.ask())
         with pytest.raises(PlayerLost, match="its connection ended"):

@@ -58,7 +58,7 @@ def _accepted(listener: Listener) -> Connection:
 
 
 def _prompt(line: Any) -> Connection:
-    """The same connection; small messages do not wait for others to go with them."""
+    """A connection whose small messages do not wait for others to go with them: this one from now on."""
     with _socket(line) as end:
         end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return line  # type: ignore[no-any-return]  # of which class depends on the system
@@ -68,7 +68,7 @@ def _socket(line: Connection) -> socket.socket:
     return socket.socket(fileno=socket.dup(line.fileno()))
 
 
-class Line:
+class PlayerLine:
     """The end of who asks."""
 
     def __init__(self, address: Address, key: bytes, check: Callable[[float], None]) -> None:

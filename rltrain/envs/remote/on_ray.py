@@ -14,12 +14,13 @@ from multiprocessing.connection import Listener
 from typing import Any
 
 from rltrain.envs.remote.crew import Notice, PlayerLost
-from rltrain.envs.remote.line import Address, Line, serve
+from rltrain.envs.remote.line import Address, PlayerLine, serve
 from rltrain.envs.remote.player import Call, Player, Raised, home
 from rltrain.errors import InputError
-from rltrain.ray_cluster import RayConnection
+from rltrain.ray_cluster import RayConnection, library
 from rltrain.spelling import in_one_line
 
+WHAT = "run.distribute.actors"  # for errors: what needs Ray
 START_SECONDS = 300  # until an actor must have begun: Python, numpy and an emulator, from a busy disk
 
 
@@ -34,7 +35,7 @@ class _Shared:
     def open(self, actors: int, cores: int) -> RayConnection:
         with self._lock:
             if self._connection is None:
-                connection = RayConnection("run.distribute.actors")
+                connection = RayConnection(WHAT)
                 connection.open(max(actors, cores), gpus=0, deaf=True)
                 self._connection = connection
             self._crews += 1
@@ -56,9 +57,7 @@ class RayPlayer(Player):
 
     def listen(self, key: bytes) -> Address:
         """Where `serve` will answer who has this key."""
-        import ray
-
-        here: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        here: str = library(WHAT).util.get_node_ip_address()
         self._listener = Listener((here, 0), authkey=key)
         address: Any = self._listener.address  # a name, of other kinds of listeners
         return here, address[1]
@@ -71,7 +70,7 @@ class RayPlayer(Player):
 class RayReply:
     """See `crew.Reply`."""
 
-    def __init__(self, line: Line | str, number: int) -> None:
+    def __init__(self, line: PlayerLine | str, number: int) -> None:
         """The answer of this number; or, in place of a line, why there is none."""
         self._line, self._number = line, number
 
@@ -95,7 +94,7 @@ class RayCrew:
         self._ray = connection.ray
         self._starts = [0] * actors
         self._actors: list[Any] = []
-        self._lines: list[Line | str] = ["it has not begun"] * actors
+        self._lines: list[PlayerLine | str] = ["it has not begun"] * actors
         self._key = os.urandom(32)  # who has it may ask
         try:
             has = int(self._ray.cluster_resources().get("CPU", 0))
@@ -115,7 +114,7 @@ class RayCrew:
 
     def ask(self, number: int, key: str, calls: Sequence[Call]) -> RayReply:
         line = self._lines[number]
-        return RayReply(line, line.ask(key, calls) if isinstance(line, Line) else 0)
+        return RayReply(line, line.ask(key, calls) if isinstance(line, PlayerLine) else 0)
 
     def restart(self, number: int, start: int) -> None:
         if self._starts[number] == start:
@@ -131,7 +130,7 @@ class RayCrew:
 
     def _end(self, number: int) -> None:
         line = self._lines[number]
-        if isinstance(line, Line):
+        if isinstance(line, PlayerLine):
             line.close()
         with contextlib.suppress(self._ray.exceptions.RayError, RuntimeError):  # it is gone, or so is Ray
             self._ray.kill(self._actors[number])
@@ -163,10 +162,10 @@ class RayCrew:
             except (PlayerLost, self._ray.exceptions.RayError) as error:
                 self._lines[number] = in_one_line(str(error), 120)
 
-    def _line(self, number: int, address: Address, check: Callable[[float], None]) -> Line:
+    def _line(self, number: int, address: Address, check: Callable[[float], None]) -> PlayerLine:
         """To this actor. PlayerLost; InputError if it is there and nothing reaches it."""
         try:
-            return Line(address, self._key, check)
+            return PlayerLine(address, self._key, check)
         except PlayerLost as error:
             check(START_SECONDS / 10)
             raise InputError(
@@ -175,7 +174,7 @@ class RayCrew:
             ) from error
 
     def _gone(self, ends: Any) -> Callable[[float], None]:
-        """What a `Line` checks, of the actor whose `serve` this is the end of."""
+        """What a `PlayerLine` checks, of the actor whose `serve` this is the end of."""
         ray = self._ray
 
         def check(seconds: float) -> None:
