@@ -15,6 +15,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command sets it: th
 import pytest
 from hypothesis import settings
 
+# Else each of some hundred processes compiles all that it imports of rltrain: a quarter of its start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 gc.disable()  # until all tests are collected
 settings.register_profile("rltrain", deadline=None)
 settings.load_profile("rltrain")
