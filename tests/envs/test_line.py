@@ -115,6 +115,23 @@ def test_a_player_of_whom_nothing_is_heard_any_more_is_lost_when_the_check_says_
         line.close()
 
 
+def test_a_call_that_cannot_be_read_ends_the_connection() -> None:
+    """It does not wait for ever for an answer."""
+
+    class Unreadable:
+        def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
+            return failing, ("as it was read",)
+
+    with served(abs) as address:
+        line = PlayerLine(address, KEY, unheard_of)
+        with pytest.raises(PlayerLost, match="its connection ended"):
+            line.answer(line.ask(Unreadable()))
+
+
+def failing(why: str) -> None:
+    raise Bug(why)
+
+
 def test_nobody_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = server.getsockname()[1]

@@ -1,13 +1,13 @@
 """Lines: a connection from a process to each of its players, over which calls go out and answers come back in order.
 
 What starts players, ends them and knows that one is lost (Ray) takes a millisecond for a call and its answer; a
-connection of one's own takes a tenth of it.
+connection of one's own takes a tenth of it. Messages are Python objects, as Ray's are: both ends are one run, and only
+who proves that he has its key is answered, which Ray brought to the player.
 """
 
 from __future__ import annotations
 
 import contextlib
-import pickle
 import queue
 import socket
 import threading
@@ -19,29 +19,32 @@ from typing import Any
 from rltrain.envs.remote.crew import PlayerLost
 
 Address = tuple[str, int]
-PROTOCOL = 5  # of pickle
 PATIENCE = 1.0  # seconds without an answer, after which it is asked whether the player is still there
 
 
 def serve(listener: Listener, do: Callable[..., Any]) -> None:
     """For the one who connects with the listener's key: do what is called for, until the connection ends."""
     line = _accepted(listener)
-    asked = queue.SimpleQueue[bytes | None]()
+    asked = queue.SimpleQueue[tuple[Any, ...] | Exception | None]()
 
     def listen() -> None:
         # By a thread, so that who asks can always finish, even while an answer waits for him to read it.
         try:
             while True:
-                asked.put(line.recv_bytes())
+                asked.put(line.recv())
         except (EOFError, OSError):
             asked.put(None)
+        except Exception as error:  # a call that cannot be read, such as one of a class that is not here
+            asked.put(error)
 
     threading.Thread(target=listen, name="listen", daemon=True).start()
     try:
-        while (message := asked.get()) is not None:
-            answer = pickle.dumps(do(*pickle.loads(message)), PROTOCOL)
+        while (call := asked.get()) is not None:
+            if isinstance(call, Exception):
+                raise call
+            answer = do(*call)
             with contextlib.suppress(OSError):  # who asked is gone: the thread finds it too
-                line.send_bytes(answer)
+                line.send(answer)
     finally:
         with _socket(line) as end, contextlib.suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)
@@ -88,7 +91,7 @@ class PlayerLine:
         """Ask for this. Returns the number of the answer."""
         if self._line is not None:
             try:
-                self._line.send_bytes(pickle.dumps(call, PROTOCOL))
+                self._line.send(call)
             except OSError:
                 self.close()
         self._asked += 1
@@ -125,7 +128,7 @@ class PlayerLine:
     def _receive(self) -> None:
         assert self._line is not None
         try:
-            self._answers[self._answered] = pickle.loads(self._line.recv_bytes())
+            self._answers[self._answered] = self._line.recv()
             self._answered += 1
         except (EOFError, OSError):
             self.close()
