@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal
@@ -27,6 +27,11 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
     if found is not None:
         return f"; did you mean '{found}'?"
     return f"; one of {', '.join(names)}" if 0 < len(names) <= 40 else ""
+
+
+def last_of(names: Sequence[str]) -> str:
+    """The last three names of some, and how many more there are: `b, g, h and 7 more`."""
+    return ", ".join(names[-3:]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def shown(text: str) -> str:

@@ -8,6 +8,8 @@ which nobody but the user can write to and which only the jobs themselves read.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shlex
 import shutil
 import subprocess
@@ -98,7 +100,7 @@ class SlurmQueue:
             additional_parameters={**words, "requeue": True},
         )
         try:
-            with executor.batch():
+            with contextlib.redirect_stderr(io.StringIO()), executor.batch():  # where submitit prints what it raises
                 for run in runs:
                     executor.submit(run)
         except (self._submitit.core.utils.FailedJobError, OSError) as error:

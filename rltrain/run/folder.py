@@ -16,7 +16,7 @@ from rltrain.errors import CheckpointError, InputError, RltrainError
 from rltrain.run.disk import REAL, Disk, disk_errors, remove_tree
 from rltrain.run.lock import Lock
 from rltrain.run.own_files import own_file, own_folder
-from rltrain.spelling import shown
+from rltrain.spelling import last_of, shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 TRIAL = re.compile(NAME.pattern + r"/t[0-9]{4,6}")  # a group among the trials of a sweep
@@ -168,7 +168,7 @@ def find(runs_dir: Path, run: str | Path) -> Path:
     if near:
         hint = f"did you mean {' or '.join(near)}?"
     elif known:
-        hint = f"it has {', '.join(known[-3:])}" + (f" and {len(known) - 3} more" if len(known) > 3 else "")
+        hint = f"it has {last_of(known)}"
     else:
         hint = "there are none yet"
     raise InputError(f"no run {given[:200]!r} in {runs_dir}; {shown(hint)}")

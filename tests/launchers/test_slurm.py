@@ -1,6 +1,7 @@
 """Jobs of a queue: handed in, found again, told apart from others, and how they ended. No Slurm is needed."""
 
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -187,6 +188,21 @@ def test_the_time_of_a_job_has_to_be_said(group):
         slurm.Slurm(group.folder, queue).start(jobs_of(group))
     assert not any(job.queued.exists() for job in jobs_of(group))
     assert not (group.folder / ".slurm").exists()
+
+
+def test_what_sbatch_refuses_is_said_once(group, tmp_path, monkeypatch, capfd):
+    pytest.importorskip("submitit")
+    for name in ("sbatch", "squeue", "srun"):
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text("#!/bin/sh\necho 'sbatch: error: invalid partition specified: nowhere' >&2\nexit 1\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    needs = Needs(cores=1, memory=1_000_000, gpus=0)
+    queue = slurm_queue.SlurmQueue(parsed("time=1h,partition=nowhere"), needs)
+    with pytest.raises(InputError, match=r"sbatch refuses: invalid partition specified: nowhere$"):
+        slurm.Slurm(group.folder, queue).start(jobs_of(group))
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.slow

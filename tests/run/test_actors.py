@@ -108,6 +108,8 @@ def test_twenty_kills_change_nothing(text: str, tmp_path: Path) -> None:
         events = trained(run)
     told = [event.text for event in events if event.kind == "warning" and "was lost" in event.text]
     assert len(killed) == KILLS and told, (len(killed), told)
+    assert any("was lost (its worker process has died): " in text for text in told), told
+    assert not any("class_name" in text for text in told), "Ray's ids are nothing to a person"
     assert left(tmp_path / "alone") == left(tmp_path / "killed")
     assert json.loads((tmp_path / "killed" / "run.json").read_text())["exact"] is True
     assert actors(os.getpid()) == []

@@ -160,7 +160,7 @@ class RayCrew:
             except self._ray.exceptions.RayTaskError:
                 raise
             except (PlayerLost, self._ray.exceptions.RayError) as error:
-                self._lines[number] = in_one_line(str(error), 120)
+                self._lines[number] = _why(error)
 
     def _line(self, number: int, address: Address, check: Callable[[float], None]) -> PlayerLine:
         """To this actor. PlayerLost; InputError if it is there and nothing reaches it."""
@@ -185,6 +185,12 @@ class RayCrew:
             except ray.exceptions.RayTaskError:
                 raise  # a bug: its traceback is that of the actor
             except ray.exceptions.RayError as error:
-                raise PlayerLost(in_one_line(str(error), 120)) from error
+                raise PlayerLost(_why(error)) from error
 
         return check
+
+
+def _why(error: Exception) -> str:
+    """Why Ray lost an actor, in Ray's first words: ids, and all that a lost process can have died of, are left out."""
+    _, found, cause = str(error).partition("The actor is dead because ")
+    return in_one_line((cause if found else str(error)).partition("\n")[0].partition(". ")[0].removesuffix("."), 120)

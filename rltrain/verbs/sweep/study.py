@@ -24,7 +24,7 @@ from rltrain.experiment.space import OneOf, Varied
 from rltrain.experiment.sweep import SweepConfig, outline
 from rltrain.plain_files import LARGEST, read_plain, reason
 from rltrain.run import folder as folders
-from rltrain.spelling import brief, described, nearest, shown
+from rltrain.spelling import brief, described, last_of, nearest, shown
 from rltrain.yaml_subset import flow, resolve
 
 SWEEP, BASE, TRIALS = "sweep.yaml", "base.yaml", "trials.csv"
@@ -87,7 +87,7 @@ def find(runs_dir: Path, given: str) -> Path:
         is_run = any(os.path.isfile(places[0] / marker) for marker in (folders.MARKER, folders.GROUP_MARKER))
         what = "a run, no sweep" if is_run else f"no sweep: it holds no {folders.SWEEP_MARKER}"
         raise InputError(f"{shown(str(places[0]))} is {what}")
-    hint = f"did you mean {near}?" if near else f"it has {', '.join(known[-3:])}" if known else "there are none yet"
+    hint = f"did you mean {near}?" if near else f"it has {last_of(known)}" if known else "there are none yet"
     raise InputError(f"no sweep '{brief(given, 200)}' in {shown(str(runs_dir))}; {shown(hint)}")
 
 

@@ -165,6 +165,10 @@ def test_a_name_that_is_no_sweep_gets_the_nearest_or_what_it_is(tmp_path):
     swept(tmp_path, "lr-cartpole")
     with pytest.raises(InputError, match=r"no sweep 'lr-cartpol' in .*; did you mean lr-cartpole\?"):
         ranking.show("lr-cartpol", tmp_path)
+    for name in ("a", "b", "c"):
+        swept(tmp_path, name)
+    with pytest.raises(InputError, match=r"no sweep 'taxi' in .*; it has b, c, lr-cartpole and 1 more$"):
+        ranking.show("taxi", tmp_path)
     (tmp_path / "dqn").mkdir()
     (tmp_path / "dqn/config.yaml").write_text("")
     with pytest.raises(InputError, match=r"dqn is a run, no sweep"):
