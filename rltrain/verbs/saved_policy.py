@@ -56,7 +56,9 @@ def read(checkpoint: str | Path, runs_dir: Path, last: bool = False) -> SavedRun
     experiment = experiment_of(path, loaded)
     envs.check(experiment.environment)
     warnings += [*loaded.warnings, *needs.changes(home, experiment.environment.id)]
-    warnings += [f"config.yaml was edited since {loaded.name}: {edit}" for edit in edits.since(loaded.meta, experiment)]
+    # What a resume takes, such as a larger budget, is no edit of the policy: an older checkpoint was made before it.
+    edited = [edit for edit in edits.since(loaded.meta, experiment) if edit.refused]
+    warnings += [f"config.yaml was edited since {loaded.name}: {edit}" for edit in edited]
     place = path if path.name == loaded.name else path / "checkpoints" / loaded.name
     return SavedRun(place, chosen, loaded, experiment, tuple(warnings))
 

@@ -105,6 +105,12 @@ def test_check_and_eval_tell_an_edit(run, capsys):
     assert "was edited since" in capsys.readouterr().err
 
 
+def test_eval_of_a_checkpoint_from_before_a_larger_budget_tells_no_edit(run, capsys):
+    edit(run / "config.yaml", "    episodes: 40", "    episodes: 50")
+    eval_command(str(run), episodes=1)
+    assert capsys.readouterr().err == ""
+
+
 def test_an_edit_of_what_may_change_is_told(run):
     edit(run / "config.yaml", "    episodes: 40", "    episodes: 50")
     assert end(run) == ["config.yaml was edited: run.budget.episodes: 40 -> 50"]
