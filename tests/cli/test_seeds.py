@@ -216,7 +216,7 @@ def test_a_dry_run_names_the_seeds_and_is_still_a_config(rltrain, place):
         (["train", "c.yaml", "--seeds", "x"], "--seeds x: 'x' is neither a seed nor a range"),
         (["train", "c.yaml", "--seeds", "1,2", "--seed", "3"], "leave out --seed 3"),
         (["train", "c.yaml", "--seeds", "1,9223372036854775808"], "run.seed"),
-        (["train", "c.yaml", "--jobs", "2"], "it needs --seeds"),
+        (["train", "c.yaml", "--jobs", "2"], "add --seeds N"),
         (["train", "--resume", "g", "--seeds", "2"], "leave out --seeds"),
         (["train", "c.yaml", "--seeds", "2", "algorithm.policy=angel"], "did you mean 'angle'?"),
         (["train", "c.yaml", "--seeds", "2", "--name", "a/b"], "a run's name is letters"),

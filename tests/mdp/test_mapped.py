@@ -66,7 +66,7 @@ WHAT_COPIES_ROWS = {
 def test_what_copies_rows_that_do_not_fit_says_so_before_it_does(mapped, full, what):
     with pytest.raises(OutOfMemoryError, match=f"^{what} of a model that lies on the disk take about .* is free"):
         WHAT_COPIES_ROWS[what](mapped["garnet"])
-    WHAT_COPIES_ROWS[what](GARNET)  # which is in memory
+    WHAT_COPIES_ROWS[what](problems.garnet(100, 3, 4, 5, 0.9))  # which is in memory
 
 
 @pytest.mark.parametrize("policy", ["random", "0", "optimal"])
