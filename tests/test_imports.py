@@ -74,6 +74,7 @@ DOORS = {
         "algos/_dqn_machine.py",
         "algos/_dqn_round.py",
         "algos/pqn.py",
+        "algos/_ppo_pictures.py",
         "rng.py",
         "verbs/doctor.py",
         "verbs/sweep/search.py",

@@ -289,9 +289,13 @@ def _policy(config: ReinforceConfig, spec: EnvSpec, learned: list[Array], seed: 
     distribution, read = distribution_of(config, spec), inputs.reader(spec)
     count = 2 * (len(config.hidden) + 1)
     weights, free = learned[:count], learned[count:]
+
+    def network(obs: Array) -> Array:
+        return mlp.forward(weights, read(obs), config.activation)
+
     if isinstance(distribution, Categorical):
-        return SoftmaxPolicy(weights, config.activation, distribution, read, stream)
-    return DistributionPolicy(weights, free, config.activation, distribution, read, stream)
+        return SoftmaxPolicy(network, distribution, stream)
+    return DistributionPolicy(network, free, distribution, stream)
 
 
 PLUGIN = AlgorithmPlugin(

@@ -5,12 +5,12 @@ How a gradient step is computed is the engine's (`deep.engine`); what it is, `de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rltrain.core import Array, EnvSpec, Metrics, State
 from rltrain.deep.losses import Loss
@@ -100,15 +100,7 @@ class Learner:
 
         InputError if no layer fits, CheckpointError for what are no weights.
         """
-        there = {name: weights.any_shape(name, "float32") for name in weights}
-        here = dict(self.master.named_parameters())
-        shapes = {name: tuple(parameter.shape) for name, parameter in here.items()}
-        found = fitting(_layers(shapes), _layers({name: values.shape for name, values in there.items()}), HEADS)
-        taken = found.of("network")
-        with torch.no_grad():
-            for name, parameter in here.items():
-                if _layer(name) in found.layers:
-                    parameter.copy_(torch.from_numpy(there[name]))
+        taken = take_over(self.master, weights, HEADS)
         copy_weights(self.master, self.working)
         return taken
 
@@ -123,12 +115,29 @@ class Learner:
         copy_weights(self.master, self.working)
 
 
-def arrays(network: QNetwork) -> dict[str, Array]:
+def take_over(network: nn.Module, weights: Saved, heads: Collection[str]) -> Taken:
+    """Write the layers of saved weights that fit over those of a network, whose `heads` stand side by side at its end.
+
+    InputError if no layer fits, CheckpointError for what are no weights.
+    """
+    there = {name: weights.any_shape(name, "float32") for name in weights}
+    here = dict(network.named_parameters())
+    shapes = {name: tuple(parameter.shape) for name, parameter in here.items()}
+    found = fitting(_layers(shapes), _layers({name: values.shape for name, values in there.items()}), heads)
+    taken = found.of("network")
+    with torch.no_grad():
+        for name, parameter in here.items():
+            if _layer(name) in found.layers:
+                parameter.copy_(torch.from_numpy(there[name]))
+    return taken
+
+
+def arrays(network: nn.Module) -> dict[str, Array]:
     """A network's parameters by name, float32, copied."""
     return {name: np.array(p.detach().float().cpu().numpy(), order="C") for name, p in network.named_parameters()}
 
 
-def set_arrays(network: QNetwork, state: Mapping[str, Any]) -> None:
+def set_arrays(network: nn.Module, state: Mapping[str, Any]) -> None:
     """The inverse of `arrays`. CheckpointError for an array that is not of the parameter's shape."""
     saved = Saved.of(state)
     with torch.no_grad():

@@ -23,11 +23,13 @@ MOMENTS = {  # what an optimiser keeps of each parameter, besides its number of 
     "adam": (("exp_avg", False), ("exp_avg_sq", True)),
     "radam": (("exp_avg", False), ("exp_avg_sq", True)),
     "rmsprop": (("square_avg", True), ("grad_avg", False)),
+    "rmsprop_plain": (("square_avg", True),),
 }
 
 
 class Optimiser:
-    """Adam (Kingma and Ba 2015), RAdam (Liu et al. 2020), or RMSProp as Mnih et al. 2015 used it: centred, decay 0.95.
+    """Adam (Kingma and Ba 2015), RAdam (Liu et al. 2020), or RMSProp as Mnih et al. 2015 used it: centred, decay 0.95;
+    "rmsprop_plain" is that of A3C (Mnih et al. 2016): not centred, decay 0.99.
 
     It may have no parameters; then it does nothing. `working`: copies of the parameters in lower precision, which
     follow every step; none where the parameters themselves are differentiated.
@@ -83,13 +85,14 @@ class Optimiser:
         return {"step": steps, **moments}
 
     def _move(self, learning_rate: float | Tensor) -> None:
-        steps, first, second = self._state.values()
+        steps, first, *rest = self._state.values()
         on_gpu = self.parameters[0].is_cuda  # there a step may be recorded: nothing of it may look at a number
         given: dict[str, Any] = {"lr": learning_rate, "eps": self._eps, "weight_decay": 0.0, "capturable": on_gpu}
-        if self._name == "rmsprop":
-            given |= {"alpha": 0.95, "momentum": 0.0, "centered": True}
-            rmsprop(self.parameters, self.gradients, first, second, [], steps, **given)
+        if self._name.startswith("rmsprop"):
+            given |= {"alpha": 0.95 if rest else 0.99, "momentum": 0.0, "centered": bool(rest)}
+            rmsprop(self.parameters, self.gradients, first, rest[0] if rest else [], [], steps, **given)
             return
+        (second,) = rest
         given |= {"beta1": 0.9, "beta2": 0.999}
         if self._name == "radam":
             radam(self.parameters, self.gradients, first, second, steps, foreach=True, **given)

@@ -40,6 +40,7 @@ class Distribution(Protocol):
     def draw(self, out: Array, free: list[Array], mask: Array | None, stream: np.random.Generator) -> Array: ...
     def mode(self, out: Array, mask: Array | None) -> Array: ...  # the likeliest: actions [rows, *action]
     def taken(self, drawn: Array) -> Array: ...  # what was drawn, as the environment takes it
+    def log_prob(self, out: Array, free: list[Array], drawn: Array, mask: Array | None) -> Array: ...  # [rows]
     def slopes(
         self, out: Array, free: list[Array], drawn: Array, score: Array, mask: Array | None, ent_coef: float
     ) -> Slopes: ...  # of what was drawn, with its score [rows]
@@ -66,6 +67,9 @@ class Categorical:
 
     def taken(self, drawn: Array) -> Array:
         return drawn
+
+    def log_prob(self, out: Array, free: list[Array], drawn: Array, mask: Array | None) -> Array:
+        return of_row(log_policy(masked(self.logits(out), mask)), drawn)
 
     def slopes(
         self, out: Array, free: list[Array], drawn: Array, score: Array, mask: Array | None, ent_coef: float
@@ -97,6 +101,10 @@ class Categoricals:
     def taken(self, drawn: Array) -> Array:
         return drawn
 
+    def log_prob(self, out: Array, free: list[Array], drawn: Array, mask: Array | None) -> Array:
+        each = [of_row(log_policy(z), drawn[:, k]) for k, z in enumerate(self._each(out, mask))]
+        return np.asarray(np.sum(each, axis=0))
+
     def slopes(
         self, out: Array, free: list[Array], drawn: Array, score: Array, mask: Array | None, ent_coef: float
     ) -> Slopes:
@@ -106,10 +114,15 @@ class Categoricals:
 
 
 class Gaussian:
-    """K numbers, drawn independently: `free` is their log deviations [K]. What is drawn is clipped to the bounds."""
+    """K numbers, drawn independently: `free` is their log deviations [K].
 
-    def __init__(self, space: Continuous, log_std_init: float) -> None:
-        self.outputs, self._log_std_init = len(space.low), log_std_init
+    What is drawn is clipped to the bounds; or squashed between them by tanh, where the density is that of the number
+    before: the derivative of tanh divides out of every ratio of two densities of one number, and the entropy is that of
+    the Gaussian.
+    """
+
+    def __init__(self, space: Continuous, log_std_init: float, squash: bool = False) -> None:
+        self.outputs, self._log_std_init, self._squash = len(space.low), log_std_init, squash
         self._low, self._high = np.array(space.low), np.array(space.high)
         self._middle, self._half = middle_and_half(space)
 
@@ -123,7 +136,13 @@ class Gaussian:
         return self.taken(out)
 
     def taken(self, drawn: Array) -> Array:
+        drawn = np.tanh(drawn) if self._squash else drawn
         return np.asarray(np.clip(self._middle + self._half * drawn, self._low, self._high).astype(np.float32))
+
+    def log_prob(self, out: Array, free: list[Array], drawn: Array, mask: Array | None) -> Array:
+        (log_std,) = free
+        apart = (drawn - out) / np.exp(log_std)
+        return np.asarray(-(apart**2 / 2 + log_std + math.log(2 * math.pi) / 2).sum(axis=1))
 
     def slopes(
         self, out: Array, free: list[Array], drawn: Array, score: Array, mask: Array | None, ent_coef: float
@@ -136,7 +155,7 @@ class Gaussian:
         return Slopes(d_out, [d_log_std], entropy)
 
 
-def of(space: Actions, log_std_init: float = 0.0, single_output: bool = False) -> Distribution:
+def of(space: Actions, log_std_init: float = 0.0, single_output: bool = False, squash: bool = False) -> Distribution:
     """The distribution over the actions of a space; `single_output`: of two actions, one output."""
     match space:
         case Discrete():
@@ -144,7 +163,7 @@ def of(space: Actions, log_std_init: float = 0.0, single_output: bool = False) -
         case MultiDiscrete():
             return Categoricals(space)
         case Continuous():
-            return Gaussian(space, log_std_init)
+            return Gaussian(space, log_std_init, squash)
 
 
 def middle_and_half(space: Continuous) -> tuple[Array, Array]:
@@ -167,6 +186,11 @@ def log_policy(z: Array) -> Array:
     """Logarithm of the softmax of logits z [rows, A]."""
     z = z - z.max(axis=1, keepdims=True)
     return np.asarray(z - np.log(np.exp(z).sum(axis=1, keepdims=True)))
+
+
+def of_row(values: Array, action: Array) -> Array:
+    """The value [rows] of each row's action, of values [rows, A]."""
+    return np.asarray(values[np.arange(len(values)), action])
 
 
 def weights(z: Array) -> Array:

@@ -38,6 +38,25 @@ def initial(
     return weights
 
 
+def orthogonal(sizes: Sequence[int], stream: np.random.Generator, gain: float, output_gain: float) -> Weights:
+    """Weights for layers of these sizes: orthogonal, times `gain`, of the last layer `output_gain`; biases 0.
+
+    Source: Saxe et al. 2014, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks".
+    """
+    weights: Weights = []
+    for number, (inputs, outputs) in enumerate(itertools.pairwise(sizes), start=2):
+        weights += [orthogonal_matrix(stream, inputs, outputs) * (output_gain if number == len(sizes) else gain)]
+        weights += [np.zeros(outputs)]
+    return weights
+
+
+def orthogonal_matrix(stream: np.random.Generator, rows: int, columns: int) -> Array:
+    """A random [rows, columns] matrix whose rows or columns, whichever are fewer, are orthonormal; all as likely."""
+    q, r = np.linalg.qr(stream.normal(size=(max(rows, columns), min(rows, columns))))
+    q *= np.sign(np.diag(r))
+    return np.ascontiguousarray(q if rows >= columns else q.T)
+
+
 def shapes(sizes: Sequence[int]) -> list[tuple[int, ...]]:
     """Shapes of the weights of layers of these sizes: W_1, b_1, W_2, ..."""
     return [shape for inputs, outputs in itertools.pairwise(sizes) for shape in ((inputs, outputs), (outputs,))]
@@ -74,7 +93,7 @@ def start_from(own: Weights, state: Saved, key: str, what: str) -> Taken:
     `what` the weights are, for the lines. InputError if no layer fits, CheckpointError for what are no weights.
     """
     listed = state.listed(key)
-    saved = [listed.any_shape(str(number), "float64") for number in range(len(listed) // 2 * 2)]
+    saved = [listed.any_shape(str(number), own[0].dtype.name) for number in range(len(listed) // 2 * 2)]
     if not saved:
         state.refuse(key, f"a list of {len(listed)}; must be weights and biases, layer by layer")
     here, there = _layers(own), _layers(saved)

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from rltrain.core import Array
-from rltrain.policies import mlp
 from rltrain.policies.distributions import Categorical, Distribution, draw, log_policy, masked
-from rltrain.policies.inputs import Read
+
+Network = Callable[[Array], Array]  # obs [N, *obs] -> outputs [N, K] float64
 
 
 @dataclass(frozen=True)
 class DistributionPolicy:
     """A `Policy` that plays the likeliest action; with a stream, one that is drawn."""
 
-    weights: mlp.Weights  # of the network
+    network: Network
     free: list[Array]  # parameters of the distribution that no observation changes
-    activation: mlp.Activation
     distribution: Distribution
-    read: Read
     stream: np.random.Generator | None
 
     def act(self, obs: Array, mask: Array | None = None) -> Array:
         """Actions [N, *action] at obs [N, *obs]."""
-        out = mlp.forward(self.weights, self.read(obs), self.activation)
+        out = self.network(obs)
         if self.stream is None:
             return self.distribution.mode(out, mask)
         return self.distribution.taken(self.distribution.draw(out, self.free, mask, self.stream))
@@ -35,10 +34,8 @@ class DistributionPolicy:
 class SoftmaxPolicy:
     """A `Scoring` policy, which chooses one of some actions: the likeliest; with a stream, one that is drawn."""
 
-    weights: mlp.Weights  # of the network
-    activation: mlp.Activation
+    network: Network
     distribution: Categorical
-    read: Read
     stream: np.random.Generator | None
 
     score_name = "probability"
@@ -53,4 +50,4 @@ class SoftmaxPolicy:
         return np.asarray(z.argmax(axis=1)) if self.stream is None else draw(np.exp(log_policy(z)), self.stream)
 
     def _logits(self, obs: Array) -> Array:
-        return self.distribution.logits(mlp.forward(self.weights, self.read(obs), self.activation))
+        return self.distribution.logits(self.network(obs))

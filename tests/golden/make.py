@@ -42,6 +42,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {  # a
     ),
     "genetic": ({"name": "genetic", "population": 6, "survivors": 2, "games": 1}, CARTPOLE, {"generations": 3}),
     "openai_es": ({"name": "openai_es", "population": 6, "games": 1}, CARTPOLE, {"generations": 3}),
+    "ppo": ({"name": "ppo", "n_steps": 16, "n_epochs": 2, "batch_size": 16, **TINY}, CARTPOLE, {"updates": 80}),
     "pqn": ({"name": "pqn", "rollout_steps": 16, "epochs": 2, "batch_size": 16, **TINY}, CARTPOLE, {"env_steps": 640}),
     "qiter": ({"name": "qiter", "epsilon": None}, BOOK, {"sweeps": 30}),
     "qlearn": ({"name": "qlearn", "report_every": 1_000}, BOOK, {"env_steps": 4_000}),

@@ -63,6 +63,7 @@ BRED = (
 )
 VACUUM = ("environment.max_episode_steps=120",)
 SMALL: dict[str, tuple[str, ...]] = {  # config -> what makes it a matter of a second
+    "a2c_cartpole": ("run.budget={env_steps: 3000}", "run.evaluate={every: {env_steps: 1000}, episodes: 3}"),
     "basic_cartpole": ("run.budget.episodes=40",),
     "book/dqn_pacman": (
         *ATARI,
@@ -112,6 +113,7 @@ SMALL: dict[str, tuple[str, ...]] = {  # config -> what makes it a matter of a s
     "genetic_cartpole": (*BRED, "algorithm.survivors=2", "algorithm.children=3"),
     "genetic_vacuum": (*BRED, *VACUUM, "algorithm.survivors=2", "algorithm.children=3", "algorithm.recheck=5"),
     "openai_es_cartpole": (*BRED,),
+    "ppo_cartpole": ("run.budget={env_steps: 3000}", "run.evaluate={every: {env_steps: 1000}, episodes: 3}"),
     "pqn_cartpole": (
         "algorithm.exploration_steps=2000",
         "run.budget={env_steps: 8192}",

@@ -135,7 +135,7 @@ def test_every_space_has_its_distribution():
 
 def test_scores_of_a_softmax_are_the_chances_of_what_it_draws():
     out = np.tile([0.3, 1.2, -0.5], (3, 1))
-    policy = SoftmaxPolicy([np.eye(3), np.zeros(3)], "tanh", Categorical(3), lambda obs: obs, np.random.default_rng(0))
+    policy = SoftmaxPolicy(lambda obs: obs, Categorical(3), np.random.default_rng(0))
     mask = np.array([[True, False, True], [True, True, True], [False, False, False]])
     found, free = policy.scores(out, mask), policy.scores(out)
     assert found[0].tolist() == pytest.approx([free[0, 0] / (1 - free[0, 1]), 0, free[0, 2] / (1 - free[0, 1])])

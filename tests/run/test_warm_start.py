@@ -30,6 +30,7 @@ DEEP = "hidden: [8], learning_starts: 64, train_freq: 32, buffer_size: 400, batc
 ALGORITHMS = {  # every algorithm that has the hook
     "dqn": f"{{name: dqn, {DEEP}}}",
     "pqn": "{name: pqn, hidden: [8], rollout_steps: 8, layer_norm: false}",
+    "ppo": "{name: ppo, hidden: [4], n_steps: 8, n_epochs: 2}",
     "reinforce": "{name: reinforce, hidden: [4], games_per_update: 2, baseline: value}",
     "genetic": f"{{name: genetic, population: 6, survivors: 2, {SEARCH}}}",
     "cmaes": f"{{name: cmaes, population: 6, {SEARCH}}}",

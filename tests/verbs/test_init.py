@@ -15,8 +15,8 @@ from rltrain.verbs.check import check_config
 
 ROOT = Path(__file__).parents[2]
 WORLDS = {  # a world of each kind, and the algorithms that can do something in it with their defaults
-    "CartPole-v1": ["basic", "cmaes", "dqn", "genetic", "openai_es", "pqn", "reinforce", "search"],
-    "RobotVacuum-v0": ["basic", "cmaes", "dqn", "genetic", "openai_es", "pqn", "reinforce", "search"],
+    "CartPole-v1": ["basic", "cmaes", "dqn", "genetic", "openai_es", "ppo", "pqn", "reinforce", "search"],
+    "RobotVacuum-v0": ["basic", "cmaes", "dqn", "genetic", "openai_es", "ppo", "pqn", "reinforce", "search"],
     "FrozenLake-v1": ["qlearn", "td"],
     "mdp/book.yaml": ["qiter", "viter", "qlearn", "td"],
 }
@@ -49,7 +49,7 @@ def test_what_is_written_for_an_algorithm_is_equal_to_its_defaults_and_passes_th
 
 
 PAIRS = [(world, name) for world in WORLDS for name in WORLDS[world]]
-GAMES = [pytest.param("ALE/Pong-v5", name, marks=pytest.mark.slow) for name in ("dqn", "pqn")]
+GAMES = [pytest.param("ALE/Pong-v5", name, marks=pytest.mark.slow) for name in ("dqn", "ppo", "pqn")]
 
 
 @pytest.mark.parametrize(("world", "algorithm"), [*PAIRS, *GAMES])

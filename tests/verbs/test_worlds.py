@@ -54,7 +54,7 @@ def test_an_environment_is_described_in_words(capsys: pytest.CaptureFixture[str]
     assert exit_code_of(lambda: app(["check", "--env", "Mixed-v0", "--probe", "0", "--json"])) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["masked"] and found["differs"] and found["parts"]["arm"] == "2 float32"
-    assert {"dqn", "pqn"} <= set(found["learned_by"])
+    assert {"dqn", "ppo", "pqn"} <= set(found["learned_by"])
     assert "reinforce" not in found["learned_by"], "it learns from vectors alone"
 
 
@@ -97,8 +97,8 @@ def test_a_config_is_told_what_its_settings_leave_to_the_program(
     [
         ("FrozenLake-v1", {"dqn", "qlearn", "td", "viter", "qiter", "reinforce"}, set()),
         ("Blackjack-v1", {"dqn", "qlearn", "td"}, {"viter", "qiter"}),
-        ("CartPole-v1", {"dqn", "pqn", "reinforce", "cmaes"}, {"qlearn", "viter"}),
-        ("Pendulum-v1", {"reinforce", "cmaes"}, {"dqn", "pqn", "qlearn"}),
+        ("CartPole-v1", {"dqn", "ppo", "pqn", "reinforce", "cmaes"}, {"qlearn", "viter"}),
+        ("Pendulum-v1", {"ppo", "reinforce", "cmaes"}, {"dqn", "pqn", "qlearn"}),
     ],
 )
 def test_what_can_learn_on_an_environment(name: str, some: set[str], none: set[str]) -> None:
@@ -108,7 +108,7 @@ def test_what_can_learn_on_an_environment(name: str, some: set[str], none: set[s
 
 def test_rewards_that_are_normalised_are_learned_by_those_that_take_them() -> None:
     found = learned_by(kinds.typed("CartPole-v1", wrappers=("NormalizeReward",)))
-    assert found == ["dqn", "pqn", "reinforce"]  # the searches and tables refuse it
+    assert found == ["dqn", "ppo", "pqn", "reinforce"]  # the searches and tables refuse it
 
 
 def test_the_speed_of_a_bare_environment_counts_steps_alone() -> None:

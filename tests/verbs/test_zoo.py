@@ -255,7 +255,7 @@ def bomb() -> str:
 @pytest.mark.parametrize(
     ("name", "text", "environment", "message"),
     [
-        ("ppo.yml", "{}", "CartPole-v1", "ppo.yml: hyperparameters of ppo, which rltrain has not; of the Zoo's"),
+        ("trpo.yml", "{}", "CartPole-v1", "trpo.yml: hyperparameters of trpo, which rltrain has not; of the Zoo's"),
         (
             "reinforce.yml",
             "{}",
