@@ -38,9 +38,9 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.fixture(autouse=True)
 def _registers_nothing_for_others() -> Iterator[None]:
-    """Take out of Gymnasium's registry what a test put there: `list environments` in a later test would name it.
+    """Take out of Gymnasium's registry what a test made itself: `list environments` in a later test would name it.
 
-    A package's own ids stay (a package registers once in a process), and so do those of longer-lived fixtures.
+    What an imported module registered stays, as the module does: it registers once in a process.
     """
     gymnasium = sys.modules.get("gymnasium")
     before = None if gymnasium is None else set(gymnasium.registry)
@@ -48,5 +48,6 @@ def _registers_nothing_for_others() -> Iterator[None]:
     if before is None or gymnasium is None:
         return
     for id, spec in list(gymnasium.registry.items()):
-        if id not in before and not isinstance(spec.entry_point, str):
+        module = getattr(spec.entry_point, "__module__", "")
+        if id not in before and module.rpartition(".")[2].startswith("test_"):
             del gymnasium.registry[id]
