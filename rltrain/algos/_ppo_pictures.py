@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rltrain.algos._ppo_config import PpoConfig
 from rltrain.core import Array, EnvSpec, Hardware, State
 from rltrain.deep.device import resolve
 from rltrain.deep.learner import arrays, set_arrays, take_over
@@ -30,33 +30,16 @@ HIDDEN = (512,)
 POLICY_GAIN, VALUE_GAIN = 0.01, 1.0  # of the heads' first weights
 
 
-class PictureSettings(Protocol):
-    """The settings of such a network and of its optimiser."""
-
-    @property
-    def convolutions(self) -> Sequence[tuple[int, int, int]] | None: ...
-    @property
-    def padding(self) -> str: ...
-    @property
-    def hidden(self) -> Sequence[int] | None: ...
-    @property
-    def optimizer(self) -> str: ...
-    @property
-    def optimizer_eps(self) -> float: ...
-    @property
-    def max_grad_norm(self) -> float | None: ...
-
-
 class PictureNetwork(nn.Module):
     """obs [M, *obs] -> out [M, outputs] and value [M], float32."""
 
-    def __init__(self, settings: PictureSettings, spec: EnvSpec, outputs: int) -> None:
+    def __init__(self, config: PpoConfig, spec: EnvSpec, outputs: int) -> None:
         super().__init__()
-        convolutions = None if settings.convolutions is None else [Conv(*conv) for conv in settings.convolutions]
-        self.trunk = trunk_of(spec, Looking(convolutions, settings.padding), torch.float32)
+        convolutions = None if config.convolutions is None else [Conv(*conv) for conv in config.convolutions]
+        self.trunk = trunk_of(spec, Looking(convolutions, config.padding), torch.float32)
         layers: list[nn.Module] = []
         width = self.trunk.features
-        for units in HIDDEN if settings.hidden is None else settings.hidden:
+        for units in HIDDEN if config.hidden is None else config.hidden:
             layers += [nn.Linear(width, units), nn.ReLU()]
             width = units
         self.rest = nn.Sequential(*layers)
@@ -82,14 +65,12 @@ class PictureNetwork(nn.Module):
 class PictureActorCritic:
     """It is a `policies.actor_critic.ActorCritic`."""
 
-    def __init__(
-        self, settings: PictureSettings, network: PictureNetwork, free: list[Array], device: torch.device
-    ) -> None:
+    def __init__(self, config: PpoConfig, network: PictureNetwork, free: list[Array], device: torch.device) -> None:
         self.network, self.free, self.device = network.to(device), free, device
-        self._max_grad_norm = settings.max_grad_norm
-        name = {"rmsprop": "rmsprop_plain"}.get(settings.optimizer, settings.optimizer)
-        self._optimiser = Optimiser(name, list(network.parameters()), settings.optimizer_eps)
-        self._free_optimiser = optimiser_of(settings.optimizer, free, settings.optimizer_eps)
+        self._max_grad_norm = config.max_grad_norm
+        name = {"rmsprop": "rmsprop_plain"}.get(config.optimizer, config.optimizer)
+        self._optimiser = Optimiser(name, list(network.parameters()), config.optimizer_eps)
+        self._free_optimiser = optimiser_of(config.optimizer, free, config.optimizer_eps)
 
     def see(self, obs: Array) -> tuple[Array, Array]:
         with torch.inference_mode():
@@ -144,7 +125,7 @@ class PictureActorCritic:
 
 
 def of(
-    settings: PictureSettings,
+    config: PpoConfig,
     spec: EnvSpec,
     distribution: Distribution,
     stream: np.random.Generator,
@@ -152,13 +133,13 @@ def of(
 ) -> PictureActorCritic:
     """A network at its beginning, whose weights are drawn from the stream."""
     torch.set_num_threads(hardware.threads)
-    network = PictureNetwork(settings, spec, distribution.outputs)
+    network = PictureNetwork(config, spec, distribution.outputs)
     network.initialise(stream)
-    return PictureActorCritic(settings, network, distribution.initial(), resolve(hardware.device))
+    return PictureActorCritic(config, network, distribution.initial(), resolve(hardware.device))
 
 
-def parameter_count(settings: PictureSettings, spec: EnvSpec, outputs: int) -> int:
-    return sum(parameter.numel() for parameter in PictureNetwork(settings, spec, outputs).parameters())
+def parameter_count(config: PpoConfig, spec: EnvSpec, outputs: int) -> int:
+    return sum(parameter.numel() for parameter in PictureNetwork(config, spec, outputs).parameters())
 
 
 def _numbers(values: Tensor) -> Array:

@@ -63,7 +63,16 @@ class PolicyBatch(NamedTuple):
     target: Array  # [M], what the value should have been
 
     def take(self, rows: Array) -> PolicyBatch:
-        return PolicyBatch(*(None if column is None else column[rows] for column in self))  # type: ignore[arg-type]
+        mask = None if self.mask is None else self.mask[rows]
+        return PolicyBatch(
+            out=self.out[rows],
+            drawn=self.drawn[rows],
+            log_prob=self.log_prob[rows],
+            mask=mask,
+            value=self.value[rows],
+            score=self.score[rows],
+            target=self.target[rows],
+        )
 
 
 # What an update tells of itself, for the metrics: losses; the gradient's norm before clipping; the mean entropy; the KL
