@@ -48,6 +48,7 @@ evaluation = load("evaluation")
         "peers/sb3_dqn.py",
         "cartpole.py",
         "average.py",
+        "ppo_equal.py",
         "qlearn.py",
         "reliability.py",
         "peers/sb3_cartpole.py",
