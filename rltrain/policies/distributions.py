@@ -137,7 +137,8 @@ class Gaussian:
 
     def taken(self, drawn: Array) -> Array:
         drawn = np.tanh(drawn) if self._squash else drawn
-        return np.asarray(np.clip(self._middle + self._half * drawn, self._low, self._high).astype(np.float32))
+        numbers = np.maximum(self._middle + self._half * drawn, self._low)
+        return np.asarray(np.minimum(numbers, self._high).astype(np.float32))
 
     def log_prob(self, out: Array, free: list[Array], drawn: Array, mask: Array | None) -> Array:
         (log_std,) = free

@@ -68,7 +68,7 @@ def normalizing(policy: Policy, statistics: State) -> Policy:
 
 def cut(values: Array, clip: float | None) -> Array:
     """Cut to -clip..clip; None: not at all."""
-    return values if clip is None else np.clip(values, -clip, clip)
+    return values if clip is None else np.minimum(np.maximum(values, -clip), clip)
 
 
 def _saved(saved: Saved) -> Normalization | None:
