@@ -121,9 +121,7 @@ class DqnConfig(BaseModel):
     padding: shared.Padding = "valid"
     hidden: shared.Hidden = None
     layer_norm: bool = Field(False, description="Layer normalisation before each hidden layer's ReLU.")
-    precision: Literal["float32", "bfloat16", "auto"] = Field(
-        "float32", description="Arithmetic of the network; weights stay float32. auto: tried at the start, then kept."
-    )
+    precision: shared.Precision = "float32"
     overlap: bool | None = Field(None, description="Collect on one core while the other learns. None: for images only.")
     collect_steps: int | None = Field(
         None,

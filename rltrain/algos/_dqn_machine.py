@@ -9,7 +9,7 @@ from rltrain.core import EnvSpec, Hardware, Policy, State
 from rltrain.deep.fast import precision
 from rltrain.deep.greedy import greedy_of_saved
 from rltrain.deep.histogram import Bins
-from rltrain.deep.networks import NetworkShape, QNetwork, parameter_count, shape_of
+from rltrain.deep.networks import NetworkShape, QNetwork, initialise, parameter_count, shape_of
 from rltrain.deep.replay import Replay
 from rltrain.deep.replay_size import frame_bytes, replay_bytes
 from rltrain.errors import CheckpointError
@@ -52,14 +52,15 @@ def arithmetic(config: DqnConfig, spec: EnvSpec, device: torch.device) -> tuple[
     """float32 or bfloat16, and how that was found if the settings leave it to the machine."""
     if config.precision != "auto":
         return config.precision, None
-    return precision.choose(spec, network_shape(config, spec), device, config.batch_size)
+    shape = network_shape(config, spec)
+    full, half = QNetwork(spec, shape), QNetwork(spec, shape, torch.bfloat16)
+    initialise(full, torch.Generator().manual_seed(0))
+    return precision.choose(spec, full, half, device, config.batch_size)
 
 
 def arithmetic_of_saved(config: DqnConfig, saved: str, own: str, device: torch.device) -> tuple[str, str]:
     """That of a run which was saved with one and resumed with its `own`, and why."""
-    if saved == "bfloat16" and config.precision == "auto" and not precision.has_bfloat16(device):
-        return own, "the processor has no instructions for the run's bfloat16"
-    return saved, "as the run began"
+    return precision.of_saved(saved, config.precision, own, device)
 
 
 def check_features(spec: EnvSpec, state: State) -> None:

@@ -63,6 +63,7 @@ class PpoConfig(BaseModel):
     activation: mlp.Activation = Field("tanh", description="Of hidden units; after pictures it is relu.")
     convolutions: shared.Convolutions = None
     padding: shared.Padding = "valid"
+    precision: shared.Precision = "float32"
     log_std_init: float = Field(
         0.0,
         ge=-10,

@@ -16,6 +16,7 @@ from rltrain.policies.trained import DistributionPolicy, SoftmaxPolicy
 from rltrain.saved import Saved
 from rltrain.warm_start import Taken, WarmSource
 
+MANY_CORES = 1024  # torch takes as many as `run.threads` allows
 POLICY_GAIN, VALUE_GAIN = 0.01, 1.0  # of the last layers' first weights: nearly uniform actions at first
 
 
@@ -92,5 +93,5 @@ def cost(config: PpoConfig, spec: EnvSpec) -> dict[str, int]:
         "parameters": parameters,
         "rollout_bytes": config.n_steps * spec.num_envs * (obs_bytes + 8 * (2 * outputs + 8)),
         "checkpoint_bytes": 3 * parameters * (4 if spec.has_image else 8),
-        "cores": 1,
+        "cores": MANY_CORES if spec.has_image else 1,
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,9 +18,11 @@ from torch import Tensor, nn
 from rltrain.algos._ppo_config import PpoConfig
 from rltrain.core import Array, EnvSpec, Hardware, State
 from rltrain.deep.device import resolve
+from rltrain.deep.fast import precision
 from rltrain.deep.learner import arrays, set_arrays, take_over
+from rltrain.deep.networks import copy_weights
 from rltrain.deep.optimiser import Optimiser, clip_scale
-from rltrain.deep.trunks import Conv, Looking, trunk_of
+from rltrain.deep.trunks import Conv, Looking, chosen_convolutions, trunk_of
 from rltrain.policies.actor_critic import Loss, optimiser_of, spread_from
 from rltrain.policies.distributions import Distribution
 from rltrain.policies.mlp import orthogonal_matrix
@@ -31,24 +34,28 @@ POLICY_GAIN, VALUE_GAIN = 0.01, 1.0  # of the heads' first weights
 
 
 class PictureNetwork(nn.Module):
-    """obs [M, *obs] -> out [M, outputs] and value [M], float32."""
+    """obs [M, *obs] -> [M, outputs + 1] float32, the last column being the value.
 
-    def __init__(self, config: PpoConfig, spec: EnvSpec, outputs: int) -> None:
+    `dtype` is the arithmetic of convolutions and hidden layers; the last ones stay float32.
+    """
+
+    def __init__(self, config: PpoConfig, spec: EnvSpec, outputs: int, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
+        self.dtype = dtype
         convolutions = None if config.convolutions is None else [Conv(*conv) for conv in config.convolutions]
-        self.trunk = trunk_of(spec, Looking(convolutions, config.padding), torch.float32)
+        self.trunk = trunk_of(spec, Looking(convolutions, config.padding), dtype)
         layers: list[nn.Module] = []
         width = self.trunk.features
         for units in HIDDEN if config.hidden is None else config.hidden:
             layers += [nn.Linear(width, units), nn.ReLU()]
             width = units
-        self.rest = nn.Sequential(*layers)
+        self.rest = nn.Sequential(*layers).to(dtype)
         self.out, self.value = nn.Linear(width, outputs), nn.Linear(width, 1)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on a CPU
 
-    def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.rest(self.trunk(self.trunk.prepare(obs)))
-        return self.out(x), self.value(x).squeeze(1)
+    def forward(self, obs: Tensor) -> Tensor:
+        x = self.rest(self.trunk(self.trunk.prepare(obs))).float()
+        return torch.cat([self.out(x), self.value(x)], dim=1)
 
     def initialise(self, stream: np.random.Generator) -> None:
         """Orthogonal weights, biases 0 (Saxe et al. 2014; the gains are those of Huang et al. 2022, detail 2)."""
@@ -63,33 +70,61 @@ class PictureNetwork(nn.Module):
 
 
 class PictureActorCritic:
-    """It is a `policies.actor_critic.ActorCritic`."""
+    """It is a `policies.actor_critic.ActorCritic`.
 
-    def __init__(self, config: PpoConfig, network: PictureNetwork, free: list[Array], device: torch.device) -> None:
-        self.network, self.free, self.device = network.to(device), free, device
-        self._max_grad_norm = config.max_grad_norm
-        name = {"rmsprop": "rmsprop_plain"}.get(config.optimizer, config.optimizer)
-        self._optimiser = Optimiser(name, list(network.parameters()), config.optimizer_eps)
-        self._free_optimiser = optimiser_of(config.optimizer, free, config.optimizer_eps)
+    network   the weights, float32, which the optimiser moves
+    working   the network that acts and is differentiated: the same, or a copy in lower precision that follows
+    """
+
+    def __init__(
+        self, config: PpoConfig, spec: EnvSpec, distribution: Distribution, stream: np.random.Generator, device: str
+    ) -> None:
+        """At its beginning, its weights drawn from the stream."""
+        self.free, self.device = distribution.initial(), resolve(device)
+        self._config, self._make = config, partial(PictureNetwork, config, spec, distribution.outputs)
+        self._free_optimiser = optimiser_of(config.optimizer, self.free, config.optimizer_eps)
+        self.network = self._make().to(self.device)
+        self.network.initialise(stream)
+        self._precision: str = config.precision
+        self.chosen = chosen_convolutions(spec, config.convolutions)
+        if config.precision == "auto":
+            half = self._make(torch.bfloat16).to(self.device)
+            self._choose(precision.choose(spec, self.network, half, self.device, config.batch_size))
+        self._build()
+
+    def _choose(self, choice: precision.Choice) -> None:
+        self._precision = choice.name
+        self.chosen["precision"] = f"{choice.name}: {choice.why}"
+
+    def _build(self) -> None:
+        """The working network, and the optimiser that moves both."""
+        lower = self._make(torch.bfloat16).to(self.device) if self._precision == "bfloat16" else None
+        self.working = self.network if lower is None else lower
+        self._optimiser = Optimiser(
+            {"rmsprop": "rmsprop_plain"}.get(self._config.optimizer, self._config.optimizer),
+            list(self.network.parameters()),
+            self._config.optimizer_eps,
+            None if lower is None else list(lower.parameters()),
+        )
+        copy_weights(self.network, self.working)
 
     def see(self, obs: Array) -> tuple[Array, Array]:
         with torch.inference_mode():
-            out, value = self.network(torch.from_numpy(obs).to(self.device))
-        return _numbers(out), _numbers(value)
+            return _split(_numbers(self.working(torch.from_numpy(obs).to(self.device))))
 
     def inputs(self, obs: Array) -> Tensor:
-        return torch.from_numpy(obs)
+        return torch.from_numpy(obs).to(self.device)
 
     def learn(self, inputs: Tensor, rows: Array, loss: Loss, learning_rate: float) -> float | None:
-        out, value = self.network(inputs[torch.from_numpy(rows)].to(self.device))
-        d = loss(_numbers(out.detach()), _numbers(value.detach()))
+        given = self.working(inputs[torch.from_numpy(rows).to(self.device)])
+        d = loss(*_split(_numbers(given.detach())))
         if d is None:
             return None
-        heads = [torch.from_numpy(part.astype(np.float32)).to(self.device) for part in (d.out, d.value)]
-        norm = self._optimiser.take(torch.autograd.grad([out, value], self._optimiser.parameters, heads))
+        slope = torch.from_numpy(np.column_stack([d.out, d.value]).astype(np.float32)).to(self.device)
+        norm = self._optimiser.take(torch.autograd.grad(given, self._optimiser.working, slope))
         free_norm = math.sqrt(sum(float(np.vdot(part, part)) for part in d.free))
         norm = torch.hypot(norm, torch.tensor(free_norm, device=self.device))
-        scale = clip_scale(norm, self._max_grad_norm)
+        scale = clip_scale(norm, self._config.max_grad_norm)
         if math.isfinite(length := float(norm)):
             self._optimiser.step(learning_rate, scale)
             if self.free:
@@ -97,19 +132,22 @@ class PictureActorCritic:
         return length
 
     def start_from(self, saved: Saved) -> Taken:
-        return take_over(self.network, saved.part("weights"), ("out", "value")).and_also(spread_from(self.free, saved))
+        taken = take_over(self.network, saved.part("weights"), ("out", "value"))
+        copy_weights(self.network, self.working)
+        return taken.and_also(spread_from(self.free, saved))
 
     def acting(self) -> Callable[[Array], Array]:
         network, device = copy.deepcopy(self.network), self.device
 
         def outputs(obs: Array) -> Array:
             with torch.inference_mode():
-                return _numbers(network(torch.from_numpy(obs).to(device))[0])
+                return _split(_numbers(network(torch.from_numpy(obs).to(device))))[0]
 
         return outputs
 
     def save(self) -> State:
         return {
+            "precision": self._precision,
             "weights": arrays(self.network),
             "free": [part.copy() for part in self.free],
             "optimizer": self._optimiser.save(),
@@ -118,7 +156,12 @@ class PictureActorCritic:
 
     def load(self, state: State) -> None:
         saved = Saved.of(state)
+        name = saved.text("precision", among=("float32", "bfloat16"))
+        if name != self._precision:
+            self._choose(precision.of_saved(name, self._config.precision, self._precision, self.device))
+            self._build()
         set_arrays(self.network, saved.part("weights"))
+        copy_weights(self.network, self.working)
         saved.fill_list("free", self.free)
         self._optimiser.load(saved.part("optimizer"))
         self._free_optimiser.load(saved.part("free_optimizer"))
@@ -133,13 +176,16 @@ def of(
 ) -> PictureActorCritic:
     """A network at its beginning, whose weights are drawn from the stream."""
     torch.set_num_threads(hardware.threads)
-    network = PictureNetwork(config, spec, distribution.outputs)
-    network.initialise(stream)
-    return PictureActorCritic(config, network, distribution.initial(), resolve(hardware.device))
+    return PictureActorCritic(config, spec, distribution, stream, hardware.device)
 
 
 def parameter_count(config: PpoConfig, spec: EnvSpec, outputs: int) -> int:
     return sum(parameter.numel() for parameter in PictureNetwork(config, spec, outputs).parameters())
+
+
+def _split(given: Array) -> tuple[Array, Array]:
+    """Out [M, outputs] and value [M] of what the network gave."""
+    return given[:, :-1], given[:, -1]
 
 
 def _numbers(values: Tensor) -> Array:

@@ -46,6 +46,7 @@ PLUGIN = AlgorithmPlugin(
     scaled_rewards=True,
     doubts=PpoConfig.doubts,
     cost=_cost,
+    chosen=lambda algorithm: algorithm.network.chosen,
     load_policy=_load_policy,
     warm_start=_warm_start,
 )

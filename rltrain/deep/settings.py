@@ -72,6 +72,12 @@ Convolutions = Annotated[
     tuple[tuple[Width, Width, Width], ...] | None,
     Field(description="Images only: [channels, kernel, stride] of each convolution. None: by the image's size."),
 ]
+Precision = Annotated[
+    Literal["float32", "bfloat16", "auto"],
+    Field(
+        description="Arithmetic of the network; weights stay float32. auto: tried at the start, then kept.",
+    ),
+]
 Padding = Annotated[Literal["valid", "same"], Field(description="Images only: whether convolutions pad their input.")]
 Hidden = Annotated[
     tuple[Width, ...] | None, Field(description="Widths of hidden layers. None: [512] for images, [64, 64] else.")

@@ -36,6 +36,7 @@ class ActorCritic(Protocol):
     """Outputs of a policy, the value of a state, and `free` parameters of the policy's distribution."""
 
     free: list[Array]
+    chosen: dict[str, str]  # {setting: choice} for each that was left to the machine
 
     def see(self, obs: Array) -> tuple[Array, Array]:
         """Out [M, outputs] and value [M], float64, of obs [M, *obs]."""
@@ -90,6 +91,7 @@ class MlpActorCritic:
             parts[len(policy) : len(policy) + len(value)],
             parts[len(policy) + len(value) :],
         )
+        self.chosen: dict[str, str] = {}
         self._activation, self._read, self._max_grad_norm = activation, read, max_grad_norm
         self._optimiser = optimiser_of(optimizer, [self._all], optimizer_eps)
 

@@ -87,7 +87,8 @@ def check_memory(
     if on_gpu:
         raise OutOfMemoryError(f"{message}: free some, or use run.device=cpu")
     if cost.get("rollout_bytes", 0) > needed / 2:
-        raise OutOfMemoryError(f"{message}: lower algorithm.rollout_steps or environment.num_envs")
+        length = "n_steps" if "n_steps" in experiment.algorithm.model_dump() else "rollout_steps"
+        raise OutOfMemoryError(f"{message}: lower algorithm.{length} or environment.num_envs")
     raise OutOfMemoryError(f"{message}: free some, or use a smaller network")
 
 

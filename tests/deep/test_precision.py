@@ -7,13 +7,19 @@ import torch
 
 from rltrain.core import EnvSpec
 from rltrain.deep.fast import precision
-from rltrain.deep.networks import Conv, NetworkShape
+from rltrain.deep.networks import Conv, NetworkShape, QNetwork, initialise
 from rltrain.spaces import Discrete
 
 IMAGE = EnvSpec("Probe", (2, 12, 12), "uint8", 2, Discrete(3, ("a", "b", "c")), 1, 1, None, None)
 VECTOR = EnvSpec("Probe", (2,), "float32", 1, Discrete(2, ("a", "b")), 1, 1, None, None)
 SHAPE = NetworkShape([Conv(4, 4, 2)], "valid", (8,), False, False)
 CPU = torch.device("cpu")
+
+
+def choose(spec: EnvSpec) -> precision.Choice:
+    full, half = QNetwork(spec, SHAPE), QNetwork(spec, SHAPE, torch.bfloat16)
+    initialise(full, torch.Generator().manual_seed(0))
+    return precision.choose(spec, full, half, CPU, 8)
 
 
 @pytest.mark.parametrize(
@@ -35,8 +41,8 @@ def test_bfloat16_must_be_fast_and_right(float32: float, bfloat16: float, apart:
 def test_a_processor_without_the_instructions_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     monkeypatch.setattr(precision, "_train_once", lambda *_: pytest.fail("tried"))
-    assert precision.choose(IMAGE, SHAPE, CPU, 8) == ("float32", "the processor has no instructions for bfloat16")
-    assert precision.choose(VECTOR, SHAPE, CPU, 8).name == "float32"
+    assert choose(IMAGE) == ("float32", "the processor has no instructions for bfloat16")
+    assert choose(VECTOR).name == "float32"
 
 
 def test_both_are_tried_where_they_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,6 +50,6 @@ def test_both_are_tried_where_they_can_be(monkeypatch: pytest.MonkeyPatch) -> No
     tried: list[torch.dtype] = []
     monkeypatch.setattr(precision, "_train_once", lambda network, _: tried.append(network.dtype))
     monkeypatch.setattr(precision, "_seconds", lambda *_: 1.0 if tried[-1] == torch.float32 else 0.5)
-    choice = precision.choose(IMAGE, SHAPE, CPU, 8)
+    choice = choose(IMAGE)
     assert choice.name == "bfloat16"
     assert choice.why.startswith("500.0 ms a pass in bfloat16, 1000.0 in float32, values")

@@ -12,10 +12,11 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
+from torch import nn
 
 from rltrain.core import EnvSpec
 from rltrain.deep.fast.cuda import PLAIN_CALLS, Recorded
-from rltrain.deep.networks import NetworkShape, QNetwork, copy_weights, initialise
+from rltrain.deep.networks import copy_weights
 
 MIN_SPEEDUP = 1.15
 MAX_DISAGREEMENT = 0.05  # of the largest value; bfloat16 keeps 8 bits, about 0.4 % a product
@@ -28,15 +29,16 @@ class Choice(NamedTuple):
     why: str
 
 
-def choose(spec: EnvSpec, shape: NetworkShape, device: torch.device, batch_size: int) -> Choice:
-    """The faster arithmetic at training this network, if both give the same values."""
+def choose(spec: EnvSpec, full: nn.Module, half: nn.Module, device: torch.device, batch_size: int) -> Choice:
+    """The faster arithmetic at training a network, if both give the same values [M, outputs] for obs [M, *obs].
+
+    `full` is one in float32 at its beginning, `half` another of its shape in bfloat16, which takes its weights.
+    """
     if not spec.is_image:
         return Choice("float32", "images among other parts" if spec.has_image else "no images")
     if not has_bfloat16(device):
         return Choice("float32", "the processor has no instructions for bfloat16")
     generator = torch.Generator().manual_seed(0)
-    full, half = QNetwork(spec, shape), QNetwork(spec, shape, torch.bfloat16)
-    initialise(full, generator)
     copy_weights(full, half)
     pixels = torch.randint(0, 256, (batch_size, *spec.obs_shape), dtype=torch.uint8, generator=generator).to(device)
     obs = pixels if spec.obs_dtype == "uint8" else pixels / 255
@@ -56,6 +58,13 @@ def has_bfloat16(device: torch.device) -> bool:
     return device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
 
 
+def of_saved(saved: str, wanted: str, own: str, device: torch.device) -> Choice:
+    """The arithmetic of a run that was saved with one, and whose settings want this one or "auto", here its `own`."""
+    if saved == "bfloat16" and wanted == "auto" and not has_bfloat16(device):
+        return Choice(own, "the processor has no instructions for the run's bfloat16")
+    return Choice(saved, "as the run began")
+
+
 def judge(float32_seconds: float, bfloat16_seconds: float, disagreement: float) -> Choice:
     """From seconds of a pass forward and back, and the largest difference of values as a share of the largest value."""
     measured = f"{1e3 * bfloat16_seconds:.1f} ms a pass in bfloat16, {1e3 * float32_seconds:.1f} in float32"
@@ -65,7 +74,7 @@ def judge(float32_seconds: float, bfloat16_seconds: float, disagreement: float) 
     return Choice("bfloat16" if right and fast else "float32", measured)
 
 
-def _train_once(network: QNetwork, obs: torch.Tensor) -> None:
+def _train_once(network: nn.Module, obs: torch.Tensor) -> None:
     """One forward and backward pass."""
     torch.autograd.grad(network(obs).square().mean(), list(network.parameters()))
 
