@@ -28,8 +28,8 @@ Act = Annotated[Activation, Field(description="of the policy mlp: what its hidde
 Ranges = Annotated[
     dict[str, tuple[float, float]],
     Field(
-        description="where parameters are looked for, such as {p: [0.5, 1], r: [0, 90]} or {w2: [-5, 5]}; weights may"
-        " leave theirs later on; {}: the policy's own ranges"
+        description="where parameters are looked for, such as {p: [0.5, 1], r: [0, 90]}, {w2: [-5, 5]} or {all: [-0.1,"
+        " 0.1]} for those without one of their own; weights may leave theirs later on; {}: the policy's own ranges"
     ),
 ]
 

@@ -16,6 +16,8 @@ from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.spelling import did_you_mean
 
+ALL = "all"  # the name of a range that all parameters have
+
 
 @dataclass(frozen=True)
 class Parameters:
@@ -83,10 +85,14 @@ class Fixed:
 
 
 def with_ranges(parameters: Parameters, ranges: Mapping[str, tuple[float, float]]) -> Parameters:
-    """A copy of the parameters with other ranges. InputError for an unknown name, or a range that cannot be."""
+    """A copy of the parameters with other ranges. InputError for an unknown name, or a range that cannot be.
+
+    A range named `all` is that of every parameter that has none of its own.
+    """
     low, high = parameters.low.copy(), parameters.high.copy()
-    for name, (least, most) in ranges.items():
-        place = f"algorithm.ranges.{name}"
+    common = dict.fromkeys(parameters.names, ranges[ALL]) if ALL in ranges else {}
+    for name, (least, most) in {**common, **{name: own for name, own in ranges.items() if name != ALL}}.items():
+        place = f"algorithm.ranges.{name if name in ranges else ALL}"
         if name not in parameters.names:
             raise InputError(f"{place}: unknown parameter{did_you_mean(name, parameters.names)}")
         index = parameters.names.index(name)

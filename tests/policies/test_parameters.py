@@ -38,12 +38,18 @@ def test_ranges_are_named():
     assert PARAMETERS.low.tolist() == [0, -1]  # as it was
 
 
+def test_a_range_of_all_is_that_of_those_without_one_of_their_own():
+    changed = with_ranges(PARAMETERS, {"w": (-9, 3), "all": (0.25, 0.5)})
+    assert changed.low.tolist() == [0.25, -9] and changed.high.tolist() == [0.5, 3]
+
+
 @pytest.mark.parametrize(
     ("ranges", "words"),
     [
         ({"q": (0, 1)}, r"algorithm\.ranges\.q: unknown parameter; (did you mean 'p'|one of p, w)"),
         ({"w": (1, 1)}, r"algorithm\.ranges\.w: \[1, 1\] is empty"),
         ({"w": (2, 1)}, "the lower end comes first"),
+        ({"all": (0, 1.5)}, r"algorithm\.ranges\.all: \[0, 1\.5\] reaches beyond \[0, 1\]"),
         ({"p": (0, 1.5)}, r"algorithm\.ranges\.p: \[0, 1\.5\] reaches beyond \[0, 1\]"),
     ],
 )
