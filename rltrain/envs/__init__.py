@@ -154,7 +154,7 @@ def _kind(settings: EnvironmentConfig, options: EnvOptions) -> EnvironmentKind[A
     if not isinstance(settings, kind.settings):
         raise TypeError(f"{settings.id} needs {kind.settings.__name__}, not {type(settings).__name__}: kinds.typed")
     if settings.wrappers and not kind.takes_wrappers:
-        raise InputError(f"environment.wrappers: for Gymnasium's ids only; {settings.id} is of another kind")
+        raise InputError(f"environment.wrappers: for Gymnasium's ids and Atari only; {settings.id} is of another kind")
     if options.task not in kind.tasks:
         raise InputError(
             f"environment.id: the observations of {settings.id} have no numbers; a table needs finitely many, such as "

@@ -143,6 +143,8 @@ class Normalized:
         if not isinstance(self._env, Reopening):
             return step
         found = self._env.go_on_from(step)
+        if self.statistics.normalization() is None:
+            return found
         opened = found.first & (found.obs != step.obs).any(axis=1)
         return found._replace(obs=np.where(opened[:, None], self._shown(found.obs), found.obs))
 

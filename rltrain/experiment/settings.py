@@ -84,7 +84,8 @@ class EnvironmentConfig(BaseModel):
     wrappers: tuple[Wrapper, ...] = Field(
         default=(),
         description="Gymnasium's wrappers by name, the innermost first, such as [FlattenObservation, {name:"
-        " FrameStackObservation, stack_size: 4}]; for Gymnasium ids",
+        " FrameStackObservation, stack_size: 4}]; for Gymnasium ids, of Atari"
+        " NormalizeReward and ClipReward",
     )
 
     @field_validator("needs")

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 
 from rltrain import envs, kinds
-from rltrain.core import Scoring
+from rltrain.core import EnvSpec, Scoring, Step
 from rltrain.envs.normalized import FIRST_COUNT, Moments, Normalized
 from rltrain.errors import CheckpointError, InputError
+from rltrain.experiment.wrappers import ClipReward
 from rltrain.policies.normalizing import normalizing
+from rltrain.spaces import Discrete
 from rltrain.steps import Normalizing, held, reward_to_learn
 
 OBS, REWARD = "NormalizeObservation", "NormalizeReward"
@@ -22,6 +24,19 @@ def world(*listed, n=3, name="CartPole-v1", **keys):
 
 def raw(n=3, name="CartPole-v1", **keys):
     return envs.make(kinds.typed(name, **keys), num_envs=n)
+
+
+class Opens:
+    """Two environments that opened other episodes at a load."""
+
+    spec = EnvSpec("Opens", (1, 4, 4), "uint8", 1, Discrete(2), 2, 1, None, None)
+
+    def __init__(self, opened):
+        self._opened = opened
+        self.reset = self.step = self.save = self.load = self.close = lambda *_: None
+
+    def go_on_from(self, step):
+        return self._opened
 
 
 def both(env, plain, steps, seed=0):
@@ -95,6 +110,33 @@ def test_rewards_go_through_the_list_in_its_order():
     alone = world({"name": "ClipReward", "min_reward": -3}, n=1, name="Pendulum-v1")
     for shown, plain in both(alone, raw(1, "Pendulum-v1"), 30):
         np.testing.assert_array_equal(reward_to_learn(shown), np.maximum(plain.reward, -3))
+
+
+@pytest.mark.parametrize("preprocessing", ["nature", "book"])
+def test_rewards_of_a_game_are_cut_for_the_learner_and_its_pictures_stay(preprocessing):
+    keys = {"n": 2, "name": "ALE/MsPacman-v5", "preprocessing": preprocessing}
+    env, seen = world({"name": "ClipReward", "min_reward": -1, "max_reward": 1}, **keys), []
+    for shown, plain in both(env, raw(**keys), 100):
+        np.testing.assert_array_equal(reward_to_learn(shown), np.sign(plain.reward))
+        np.testing.assert_array_equal(shown.reward, plain.reward)
+        np.testing.assert_array_equal(shown.obs, plain.obs)
+        seen.append(plain.reward)
+    assert env.spec.scaled and np.max(seen) > 1
+    settings = kinds.typed("ALE/MsPacman-v5", wrappers=("ClipReward",), preprocessing=preprocessing)
+    assert not isinstance(envs.make(settings, num_envs=2, training=False), Normalizing)
+
+
+def test_many_games_whose_rewards_are_changed_are_not_played_in_halves():
+    settings = kinds.typed("ALE/Pong-v5", wrappers=("NormalizeReward",))
+    assert isinstance(envs.make(settings, num_envs=32, threads=4, in_parts=True), Normalized)
+
+
+def test_of_an_episode_that_is_left_behind_pictures_stay_as_they_are():
+    pictures = np.zeros((2, 1, 4, 4), np.uint8)
+    step = Step(pictures, *(np.zeros(2, kind) for kind in ("float32", "float32", "bool", "bool")))
+    opened = step._replace(obs=pictures + 1, first=np.array([True, False]))
+    env = Normalized(Opens(opened), [ClipReward(name="ClipReward")])
+    assert env.go_on_from(step) is opened
 
 
 def test_statistics_and_environments_are_saved_apart_and_go_on_to_the_bit():

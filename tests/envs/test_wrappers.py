@@ -253,10 +253,13 @@ def test_a_wrong_list_is_one_error_that_says_what_is_right(listed, said):
     assert len(str(error.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", ["ALE/Pong-v5", "RobotVacuum-v0"])
-def test_they_are_for_gymnasiums_ids(name):
-    with pytest.raises(InputError, match=r"environment.wrappers: for Gymnasium ids .* only, and the id is"):
-        read("[FlattenObservation]", name)
+def test_they_are_for_gymnasiums_ids_and_of_games_for_rewards():
+    with pytest.raises(InputError, match=r"environment.wrappers: for Atari ids .* and Gymnasium ids .* only, and the"):
+        read("[FlattenObservation]", "RobotVacuum-v0")
+    for name in ("FlattenObservation", "NormalizeObservation"):
+        with pytest.raises(InputError, match=rf"NormalizeReward and ClipReward alone; .* settings, got {name}"):
+            read(f"[{name}, NormalizeReward]", "ALE/Pong-v5")
+    assert [each.name for each in read("[ClipReward]", "ALE/Pong-v5").environment.wrappers] == ["ClipReward"]
 
 
 def test_a_config_that_is_written_back_says_all_their_settings():

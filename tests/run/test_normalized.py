@@ -21,16 +21,19 @@ from rltrain.run.scores import games_at
 from rltrain.verbs import saved_policy
 
 BOTH = "environment.wrappers=[{name: NormalizeObservation, clip: 10}, {name: NormalizeReward, gamma: 0.9}]"
+GAME = "environment={id: ALE/Pong-v5, num_envs: 3, max_episode_steps: 60, wrappers: [NormalizeReward, ClipReward]}"
 SIGHT = "environment.wrappers=[NormalizeObservation]"
 HEADS = {
     "dqn": "{name: dqn, learning_starts: 60, buffer_size: 100, batch_size: 8, hidden: [8]}",
     "pqn": "{name: pqn, rollout_steps: 8, batch_size: 8, hidden: [8]}",
+    "ppo": "{name: ppo, n_steps: 10, batch_size: 16, n_epochs: 1, convolutions: [[4, 8, 8]], hidden: [8]}",
     "reinforce": "{name: reinforce, games_per_update: 4, hidden: [8]}",
     "genetic": "{name: genetic, population: 4, survivors: 2, games: 1, recheck: 1, same_starts: true}",
 }
 COUNTERS = {
     "dqn": ("env_steps", 240),
     "pqn": ("env_steps", 240),
+    "ppo": ("env_steps", 120),
     "reinforce": ("updates", 12),
     "genetic": ("generations", 4),
 }
@@ -43,7 +46,7 @@ algorithm: {HEADS[algorithm]}
 environment: {{id: CartPole-v1, num_envs: {num_envs}, max_episode_steps: 60}}
 run:
   budget: {{{counter}: {limit}}}
-  evaluate: {{every: {{{counter}: {limit // 3}}}, episodes: 2}}
+  evaluate: {{every: {{{counter}: {limit // 3}}}, episodes: 2, protocol: training}}
   save: {{every: {{{counter}: {limit // 4}}}, keep: 100}}
   threads: 1
 """
@@ -68,6 +71,7 @@ def finish(run: Run) -> dict[str, bytes]:
         ("reinforce", BOTH, 1),
         ("reinforce", BOTH, 3),
         ("genetic", SIGHT, 3),
+        ("ppo", GAME, 3),
         pytest.param("dqn", BOTH, 1, marks=pytest.mark.slow),
         pytest.param("pqn", BOTH, 1, marks=pytest.mark.slow),
         pytest.param("pqn", BOTH, 3, marks=pytest.mark.slow),

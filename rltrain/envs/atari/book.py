@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from rltrain.core import Array, EnvSpec
+from rltrain.envs import normalized
 from rltrain.envs.atari import roms, vector
 from rltrain.envs.atari.settings import MAX_FRAMES, AtariConfig
 from rltrain.envs.serial import Serial
@@ -119,4 +120,5 @@ def _spec(settings: AtariConfig, num_envs: int, names: tuple[str, ...]) -> EnvSp
         frames_per_step=3,
         max_episode_steps=settings.max_episode_steps or MAX_STEPS,
         reward_threshold=None,
+        scaled=normalized.scales(settings.wrappers),
     )

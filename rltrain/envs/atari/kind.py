@@ -52,6 +52,13 @@ def _describe(settings: AtariConfig, options: EnvOptions) -> EnvSpec:
 
 
 def _make(settings: AtariConfig, options: EnvOptions) -> Env:
+    from rltrain.envs import normalized
+
+    made = _games(settings, options)
+    return normalized.around(made, settings.wrappers) if options.training and options.first_index is None else made
+
+
+def _games(settings: AtariConfig, options: EnvOptions) -> Env:
     from rltrain.envs.atari import book
     from rltrain.envs.atari.halves import LEAST_ENVS, Halves
     from rltrain.envs.atari.vector import Atari
@@ -59,7 +66,8 @@ def _make(settings: AtariConfig, options: EnvOptions) -> Env:
     count, threads, training, first = options.num_envs, options.threads, options.training, options.first_index or 0
     if _is_book(settings):
         return book.make(settings, count, training, first)
-    if training and options.in_parts and threads > 2 and count % 2 == 0 and count >= LEAST_ENVS:
+    in_parts = options.in_parts and not settings.wrappers  # which look at all games together
+    if training and in_parts and threads > 2 and count % 2 == 0 and count >= LEAST_ENVS:
         return Halves(settings, count, threads)
     return Atari(settings, count, threads, training, first_index=first, apart=not training)
 
@@ -112,6 +120,7 @@ KIND = EnvironmentKind(
     form="ALE/…",
     settings=AtariConfig,
     takes_kwargs=False,
+    takes_wrappers=True,
     replays=True,
     handles=_handles,
     ids=_ids,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from rltrain.experiment.settings import EnvironmentConfig
+from rltrain.experiment.wrappers import ClipReward, NormalizeReward, Wrapper
 
 MAX_FRAMES = 18_000  # five minutes of play at 60 frames a second
 
@@ -35,3 +36,12 @@ class AtariConfig(EnvironmentConfig):
         le=10**9,
         description="Atari: agent steps after which the next episode starts from a new seed; bounds the time to resume",
     )
+
+    @field_validator("wrappers")
+    @classmethod
+    def _are_of_rewards(cls, value: tuple[Wrapper, ...]) -> tuple[Wrapper, ...]:
+        for each in value:
+            if not isinstance(each, NormalizeReward | ClipReward):
+                rule = "around a game stand NormalizeReward and ClipReward alone; what is seen and done has settings"
+                raise ValueError(f"{rule}, got {each.name}")
+        return value

@@ -27,6 +27,7 @@ from ale_py import ALEInterface, LoggerMode
 from ale_py.vector_env import AtariVectorEnv
 
 from rltrain.core import Array, EnvSpec, State, Step
+from rltrain.envs import normalized
 from rltrain.envs.atari import roms
 from rltrain.envs.atari.emulators import Apart, Emulators, Together
 from rltrain.envs.atari.settings import MAX_FRAMES, AtariConfig
@@ -230,4 +231,5 @@ def _spec(settings: AtariConfig, num_envs: int, names: tuple[str, ...]) -> EnvSp
         frames_per_step=settings.frame_skip,
         max_episode_steps=max_steps(settings),
         reward_threshold=None,
+        scaled=normalized.scales(settings.wrappers),
     )
