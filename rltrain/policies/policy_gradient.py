@@ -35,11 +35,11 @@ def returns_to_go(reward: Array, last: Array, gamma: float) -> Array:
 def advantages(reward: Array, discount: Array, last: Array, value: Array, gamma: float, gae_lambda: float) -> Array:
     """Generalised advantage estimates [T, N] of reward, discount, last [T, N] and the states' values [T + 1, N].
 
-    A game that ended is worth nothing more (discount 0); one that a time limit cut, what its last state is worth.
-    (Schulman et al. 2016, eq. 16.)
+    A game that ended is worth nothing more (discount 0), nor is one after a lost life, though it goes on; one that a
+    time limit cut is worth what its last state is. (Schulman et al. 2016, eq. 16.)
     """
     error = reward + gamma * discount * value[1:] - value[:-1]
-    return returns_to_go(error, last, gamma * gae_lambda)
+    return returns_to_go(error, last | (discount == 0), gamma * gae_lambda)
 
 
 def normalized(score: Array) -> Array:

@@ -69,6 +69,13 @@ def test_advantages_by_hand() -> None:
     assert found[:, 0] == pytest.approx([1.85 + 0.45 * 0.5, 0.5, 10.0])
 
 
+def test_what_follows_a_lost_life_adds_nothing_to_what_was_before_though_the_game_goes_on() -> None:
+    reward, value = np.array([[1.0], [2.0], [3.0]]), np.array([[0.5], [1.5], [2.0], [10.0]])
+    last, discount = np.array([[False], [False], [True]]), np.array([[1.0], [0.0], [1.0]])  # lost in the second step
+    found = policy_gradient.advantages(reward, discount, last, value, 0.9, 0.5)
+    assert found[:, 0] == pytest.approx([1.85 + 0.45 * 0.5, 0.5, 10.0])
+
+
 def test_lambda_1_is_the_return_minus_the_baseline() -> None:
     stream = np.random.default_rng(0)
     reward, last = stream.normal(size=(6, 2)), np.zeros((6, 2), bool)
