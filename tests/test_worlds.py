@@ -20,20 +20,28 @@ WORLDS = Path(__file__).parent.parent / "configs" / "worlds"
 DQN = ("algorithm.learning_starts=150", "algorithm.buffer_size=600", "algorithm.hidden=[16]")
 GAMES = ("algorithm.games_per_update=2", "environment.num_envs=2")
 BRED = ("algorithm.population=4", "algorithm.games=1", "algorithm.recheck=2", "environment.num_envs=4")
+PPO = ("algorithm.n_steps=50", "environment.num_envs=4", "environment.max_episode_steps=100")
 SHORT: dict[str, tuple[str, ...]] = {  # config -> what makes it a matter of seconds; the counter of its budget first
     "carracing": ("env_steps", "240", *DQN, "environment.num_envs=2", "environment.max_episode_steps=30"),
     "ferry": ("env_steps", "3000", *GAMES),
     "flappybird": ("env_steps", "1200", *DQN),
     "halfcheetah_cmaes": ("generations", "6", *BRED, "environment.max_episode_steps=100"),
+    "halfcheetah_ppo": ("env_steps", "3000", *PPO),
     "halfcheetah_reinforce": ("env_steps", "3000", *GAMES, "environment.max_episode_steps=100"),
     "highway": ("env_steps", "240", *DQN, "environment.max_episode_steps=20"),
+    "hopper_ppo": ("env_steps", "3000", *PPO),
     "minatar": ("env_steps", "1200", *DQN),
     "minigrid": ("env_steps", "1200", *DQN),
     "minigrid_picture": ("env_steps", "1200", *DQN),
+    "minigrid_ppo": ("env_steps", "1200", *PPO),
     "orchard": ("env_steps", "1200", *DQN),
+    "walker2d_ppo": ("env_steps", "3000", *PPO),
     "workshop": ("env_steps", "3000", *GAMES),
 }
-LACKS = {"highway": "highway_env", "carracing": "Box2D"} | {name: "mujoco" for name in SHORT if "cheetah" in name}
+MUJOCO = ("halfcheetah", "hopper", "walker2d")
+LACKS = {"highway": "highway_env", "carracing": "Box2D"} | {
+    name: "mujoco" for name in SHORT if name.partition("_")[0] in MUJOCO
+}
 
 
 def brought(name: str) -> list[str]:

@@ -176,7 +176,8 @@ def of(
 ) -> PictureActorCritic:
     """A network at its beginning, whose weights are drawn from the stream."""
     torch.set_num_threads(hardware.threads)
-    return PictureActorCritic(config, spec, distribution, stream, hardware.device)
+    device = "cpu" if hardware.device == "auto" else hardware.device  # a GPU is taken where it is named
+    return PictureActorCritic(config, spec, distribution, stream, device)
 
 
 def parameter_count(config: PpoConfig, spec: EnvSpec, outputs: int) -> int:

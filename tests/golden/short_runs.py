@@ -61,6 +61,22 @@ BRED = (
     "run.evaluate={every: {generations: 2}, episodes: 4}",
     "environment.num_envs=8",
 )
+PPO = (
+    "environment.num_envs=4",
+    "algorithm.n_steps=100",
+    "run.budget={env_steps: 1200}",
+    "run.evaluate={every: {env_steps: 800}, episodes: 2}",
+)
+ATARI_PPO = (
+    *ATARI,
+    "environment.noop_max=4",
+    "algorithm.n_steps=32",
+    "algorithm.batch_size=64",
+    "algorithm.hidden=[32]",
+    "algorithm.precision=float32",
+    "run.budget={env_steps: 512}",
+    "run.evaluate.every={env_steps: 256}",
+)
 VACUUM = ("environment.max_episode_steps=120",)
 SMALL: dict[str, tuple[str, ...]] = {  # config -> what makes it a matter of a second
     "a2c_cartpole": ("run.budget={env_steps: 3000}", "run.evaluate={every: {env_steps: 1000}, episodes: 3}"),
@@ -113,7 +129,15 @@ SMALL: dict[str, tuple[str, ...]] = {  # config -> what makes it a matter of a s
     "genetic_cartpole": (*BRED, "algorithm.survivors=2", "algorithm.children=3"),
     "genetic_vacuum": (*BRED, *VACUUM, "algorithm.survivors=2", "algorithm.children=3", "algorithm.recheck=5"),
     "openai_es_cartpole": (*BRED,),
+    "ppo_acrobot": PPO,
+    "ppo_bipedalwalker": PPO,
+    "ppo_breakout": ATARI_PPO,
     "ppo_cartpole": ("run.budget={env_steps: 3000}", "run.evaluate={every: {env_steps: 1000}, episodes: 3}"),
+    "ppo_lunarlander": PPO,
+    "ppo_lunarlander_continuous": PPO,
+    "ppo_pacman": ATARI_PPO,
+    "ppo_pendulum": PPO,
+    "ppo_pong": ATARI_PPO,
     "pqn_cartpole": (
         "algorithm.exploration_steps=2000",
         "run.budget={env_steps: 8192}",
