@@ -20,19 +20,33 @@ import shlex
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from measuring import LOADED, machine, machine_seconds, own_seconds, spread
+import sides
+from measuring import LOADED, machine, spread
+from sides import PEER_PYTHON, ROOT, run_side
 
-ROOT = Path(__file__).resolve().parent.parent
-PEER_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 RESULT = ROOT / "bench" / "results" / "cartpole.json"
 OURS = {"reinforce": "configs/reinforce_cartpole.yaml", "genetic": "configs/genetic_cartpole.yaml"}
 PEERS = ("sb3-a2c", "sb3-ppo", "cleanrl-ppo")
+ZOO: dict[str, dict[str, Any]] = {  # settings and budgets of RL Baselines3 Zoo for this environment
+    "sb3-a2c": {"steps": 500_000, "kwargs": {"ent_coef": 0.0}},
+    "sb3-ppo": {
+        "steps": 100_000,
+        "kwargs": {
+            "n_steps": 32,
+            "batch_size": 256,
+            "gae_lambda": 0.8,
+            "gamma": 0.98,
+            "n_epochs": 20,
+            "ent_coef": 0.0,
+        },
+        "lines": {"learning_rate": [1e-3, 0.0, 100_000], "clip_range": [0.2, 0.0, 100_000]},
+    },
+}
 SPEED_STEPS = 1_000_000
 SPEED_LANES = (32, 128)  # of the config, and many
 
@@ -57,7 +71,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return given
 
 
-def sides(given: argparse.Namespace) -> list[str]:
+def wanted_sides(given: argparse.Namespace) -> list[str]:
     """Which sides run, in turn."""
     wanted = given.side or [*OURS, *PEERS]
     return [side for side in wanted if side != "cleanrl-ppo" or given.cleanrl is not None]
@@ -68,44 +82,17 @@ def command(side: str, seed: int, given: argparse.Namespace, folder: Path) -> li
     if side in OURS:
         words: list[Any] = [sys.executable, "-m", "rltrain", "train", ROOT / OURS[side], "--seed", seed]
         words += ["--quiet", "--runs-dir", folder, "--name", f"{side}-{seed}"]
-    elif side == "cleanrl-ppo":
-        words = [
-            PEER_PYTHON,
-            ROOT / "bench/peers/cleanrl_cartpole.py",
-            "--checkout",
-            given.cleanrl.resolve(),
-            "--seed",
-            seed,
-        ]
+        return [str(word) for word in words]
+    check = {"every": 5_000, "first": 10, "games": 100, "score": 475.0}
+    spec: dict[str, Any] = {"what": "solve", "env_id": "CartPole-v1", "env_kwargs": {}, "seed": seed, "check": check}
+    spec["threads"] = 1  # more are slower for networks this small
+    if side == "cleanrl-ppo":  # its own settings
+        spec |= {"checkout": str(given.cleanrl.resolve()), "script": "ppo.py", "flags": [], "n_steps": 128}
+        spec["steps"] = 500_000
     else:
-        words = [PEER_PYTHON, ROOT / "bench/peers/sb3_cartpole.py", "--algo", side.removeprefix("sb3-"), "--seed", seed]
-    return [str(word) for word in words]
-
-
-def run_side(words: Sequence[str], timeout: float, folder: Path) -> dict[str, Any]:
-    """One run in a fresh process: seconds to the line that says "solved", None if it never came; and that line."""
-    solved, said = None, ""
-    with tempfile.TemporaryFile("w+") as errors:
-        busy, own, start = machine_seconds(), own_seconds(), time.perf_counter()
-        process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=errors, text=True)
-        assert process.stdout is not None
-        alarm = threading.Timer(timeout, process.kill)
-        alarm.start()
-        try:
-            for line in process.stdout:
-                if line.startswith("solved"):
-                    solved, said = time.perf_counter() - start, line.split(", in /")[0].strip()
-                    alarm.cancel()
-            code = process.wait()
-        finally:
-            alarm.cancel()
-            process.kill()
-        if code and not (code == -9 and solved is None):
-            errors.seek(0)
-            raise SystemExit(f"failed with {code}: {shlex.join(words)}\n{errors.read()[-2000:]}")
-    wall = time.perf_counter() - start
-    other = max(0.0, (machine_seconds() - busy) - (own_seconds() - own)) / wall
-    return {"seconds": solved and round(solved, 3), "said": said, "other_cpu": round(other, 2)}
+        spec |= {"algo": side.removeprefix("sb3-"), "vec": "dummy", "num_envs": 8, **ZOO[side]}
+    script = "cleanrl_ppo.py" if side == "cleanrl-ppo" else "sb3_policy.py"
+    return [str(PEER_PYTHON), str(ROOT / "bench/peers" / script), json.dumps(spec)]
 
 
 def fresh_mean(run: Path) -> float:
@@ -206,7 +193,7 @@ def show(figures: Mapping[str, Any], speeds: Mapping[str, Mapping[str, float]]) 
 def main(argv: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if argv is None else argv)
     given = arguments(words)
-    names = sides(given)
+    names = wanted_sides(given)
     if any(name in PEERS for name in names) and not PEER_PYTHON.exists():
         print("error: no .venv-peers here: the peers are installed by `make bench-peers`", file=sys.stderr)
         raise SystemExit(4)
@@ -255,19 +242,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def versions(names: Sequence[str], cleanrl: Path | None) -> dict[str, str]:
     """Of what was measured; of CleanRL, the commit."""
-    import importlib.metadata
-
-    ours = {name: importlib.metadata.version(name) for name in ("rltrain", "numpy", "gymnasium")}
-    if not any(name in PEERS for name in names):
-        return ours
-    names_there = ("stable-baselines3", "torch")
-    text = f"import importlib.metadata as m, json; print(json.dumps({{n: m.version(n) for n in {names_there}}}))"
-    done = subprocess.run([PEER_PYTHON, "-c", text], capture_output=True, text=True, check=True)
-    found = {**ours, **json.loads(done.stdout)}
-    if cleanrl is not None:
-        head = ["git", "-C", str(cleanrl), "rev-parse", "--short", "HEAD"]
-        found["cleanrl"] = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
-    return found
+    theirs = ("stable-baselines3", "torch") if any(name in PEERS for name in names) else ()
+    return sides.versions(("rltrain", "numpy", "gymnasium"), theirs, cleanrl if theirs else None)
 
 
 if __name__ == "__main__":

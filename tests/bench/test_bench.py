@@ -51,8 +51,9 @@ evaluation = load("evaluation")
         "ppo_equal.py",
         "qlearn.py",
         "reliability.py",
-        "peers/sb3_cartpole.py",
-        "peers/cleanrl_cartpole.py",
+        "ppo.py",
+        "peers/sb3_policy.py",
+        "peers/cleanrl_ppo.py",
     ],
 )
 def test_help_works_without_the_peers(script: str) -> None:
