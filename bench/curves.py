@@ -15,6 +15,7 @@ import argparse
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import time
@@ -43,6 +44,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1, help="run.threads of every run [1]")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="an override of every run")
     parser.add_argument("--as", dest="name", help="what a config with overrides is called [the config's name]")
+    parser.add_argument("--quiet", action="store_true", help="no picture and no table")
     parser.add_argument("--out", required=True, type=Path, help="a folder, such as bench/results/ppo")
     parser.add_argument("--runs-dir", type=Path, default=ROOT / "runs", help="where the runs are kept [runs]")
     given = parser.parse_args(argv)
@@ -53,7 +55,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def trained(config: str, name: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
     """The curve of one run, trained if it is not yet, and what others kept busy meanwhile."""
-    run = f"{name}-{seed}"
+    run = f"{re.sub(r'[^a-zA-Z0-9]+', '_', name)}-{seed}"
     folder = given.runs_dir / run
     words = [f"run.threads={given.threads}", *given.set, *brought(config)]
     command = ["train", config, "--seed", str(seed), "--name", run, *words]
@@ -116,6 +118,7 @@ def summary(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "mean": round(mean, 2),
         "half_width": None if math.isnan(half) else round(half, 2),
         "worst": round(min(run["fresh"]["mean"] for run in runs), 2),
+        "average": round(float(np.mean([np.mean(run["eval"]["mean"]) for run in runs])), 2),
         "steps": round(float(np.median([run["steps"] for run in runs]))),
         "seconds": {"median": float(np.median(seconds)), "low": min(seconds), "high": max(seconds)},
         "other_cpu": float(np.median([run["other_cpu"] for run in runs])),
@@ -176,8 +179,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             runs.append(trained(config, name, seed, given))
             last = runs[-1]
             print(f"{name} {seed}: {last['fresh']['mean']:.5g}, {last['wall_seconds']:.4g} s", flush=True)
-        told = {"config": config, "summary": summary(runs), "host": machine(), "runs": runs}
-        (given.out / f"{name}.json").write_text(json.dumps(told, allow_nan=False) + "\n")
+        told = {"name": name, "config": config, "summary": summary(runs), "host": machine(), "runs": runs}
+        (given.out / f"{re.sub(r'[^a-zA-Z0-9]+', '_', name)}.json").write_text(json.dumps(told, allow_nan=False) + "\n")
+    if given.quiet:
+        return
     found = {path.stem: json.loads(path.read_text()) for path in sorted(given.out.glob("*.json"))}
     found = {name: one for name, one in found.items() if "summary" in one and "runs" in one}
     if found:
