@@ -39,7 +39,9 @@ def init_command(
     ] = None,
     from_zoo: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Hyperparameters of RL Baselines3 Zoo for --env, such as dqn.yml."),
+        typer.Option(
+            metavar="FILE", help="Hyperparameters of RL Baselines3 Zoo for --env: its dqn.yml, ppo.yml or a2c.yml."
+        ),
     ] = None,
     imports: Imports = None,
 ) -> None:
@@ -53,7 +55,7 @@ def init_command(
     if from_zoo is not None:
         if env is None:
             raise InputError(f"--from-zoo {from_zoo}: for which environment? --env CartPole-v1")
-        made = init.from_zoo(from_zoo, algo, env, words)
+        made = init.from_zoo(from_zoo, algo, env, [*words, *init.needed(imports or ())])
     elif source is not None:
         if words:
             raise InputError(f"{source} is copied as it is: leave out {words[0]}, and change the copy")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ MOST_VALUES = 10_000  # of a block, merged in
 LONGEST_CODE = 2_000  # characters
 DEFAULTS = ("default", "defaults")  # what newer files call the block for every other environment
 ATARI = "atari"
+NO_ARGUMENTS = "it is Python, which is never run, and no dict(...)"
 
 Block = dict[str, Any]
 
@@ -53,7 +55,7 @@ def block_for(path: Path, environment: str, is_atari: bool) -> tuple[str, Block]
 def arguments(value: object) -> Mapping[str, Any]:
     """The arguments in `dict(net_arch=[64, 64], activation_fn=nn.ReLU)` or `{'norm_obs': False}`, or of a mapping.
 
-    Literals are values; all else is a `Code`. ValueError for what is no such text.
+    Literals, and lists and dict(...) of them, are values; all else is a `Code`. ValueError for what is no such text.
     """
     if isinstance(value, dict):
         return value
@@ -63,24 +65,31 @@ def arguments(value: object) -> Mapping[str, Any]:
         tree = ast.parse(value.strip(), mode="eval").body
     except (SyntaxError, RecursionError, MemoryError) as error:
         raise ValueError("no dict(...)") from error
-    match tree:
-        case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
-            return {keyword.arg: _literal(keyword.value) for keyword in keywords if keyword.arg is not None}
-        case ast.Dict(keys=keys, values=values):
-            pairs = zip(keys, values, strict=True)
-            return {str(key.value): _literal(item) for key, item in pairs if isinstance(key, ast.Constant)}
-    raise ValueError("no dict(...)")
+    found = _value(tree)
+    if not isinstance(found, dict):
+        raise ValueError("no dict(...)")
+    return found
 
 
 class Code(str):
     """Python of a hyperparameter file that is no literal, as it was written; it is never run."""
 
 
-def _literal(node: ast.expr) -> Any:
-    try:
+def _value(node: ast.expr) -> Any:
+    match node:
+        case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
+            return {keyword.arg: _value(keyword.value) for keyword in keywords if keyword.arg is not None}
+        case ast.Dict(keys=keys, values=values):
+            pairs = zip(keys, values, strict=True)
+            return {str(key.value): _value(item) for key, item in pairs if isinstance(key, ast.Constant)}
+        case ast.List(elts=items):
+            return [_value(item) for item in items]
+    with suppress(ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+    try:
         return Code(brief(ast.unparse(node), 200))
+    except RecursionError:
+        return Code("...")
 
 
 def _composed(path: Path, place: str) -> Any:

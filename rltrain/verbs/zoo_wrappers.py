@@ -24,12 +24,19 @@ ATARI_DEFAULTS: Mapping[str, Any] = {
     "clip_reward": True,
     "action_repeat_probability": 0.0,
 }
+FIRE = "it presses FIRE where a life begins, in games that have it"
 GYMNASIUM = ("gym", "gymnasium")  # packages whose wrappers of the same name do the same
 ALIKE = [model.__name__ for model in get_args(Single)]
 NEARLY = {  # wrappers of other packages that are like one of Gymnasium's: what is another
     "TimeFeatureWrapper": "it shows the share of the time that is left; TimeAwareObservation shows what has passed",
-    "FlatObsWrapper": "it encodes the letters of the mission too; FlattenObservation does not",
 }
+RENAMED = {  # the Zoo's own that do what one of Gymnasium's does: its name, and what its arguments are called there
+    "rl_zoo3.wrappers.FrameSkip": ("RepeatAction", {"skip": "num_repeats"}),
+    "rl_zoo3.wrappers.YAMLCompatResizeObservation": ("ResizeObservation", {"shape": "shape"}),
+}
+FLAT_GRID = "minigrid.wrappers.FlatObsWrapper"
+PICTURE_ALONE = ({"name": "FilterObservation", "filter_keys": ["image"]}, {"name": "FlattenObservation"})
+NO_MISSION = "it shows the letters of the mission too; here the picture alone is seen, as one vector"
 VEC_NORMALIZE: Mapping[str, Any] = {  # Stable-Baselines3's defaults
     "norm_obs": True,
     "norm_reward": True,
@@ -50,8 +57,11 @@ def classes(value: Any) -> list[tuple[str, Mapping[str, Any]]]:
     return found
 
 
-def of_atari(wrappers: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
-    """The settings that do what the wrapper of all games does; none where there are others."""
+def of_atari(wrappers: Sequence[tuple[str, Mapping[str, Any]]], signs: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that do what the wrapper of all games does; none where there are others.
+
+    signs   those by which the signs of rewards are learned from
+    """
     known = [
         given for path, given in wrappers if path.rpartition(".")[2] == ATARI and set(given) <= set(ATARI_DEFAULTS)
     ]
@@ -61,7 +71,7 @@ def of_atari(wrappers: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any
     sticky, clipped = given.pop("action_repeat_probability"), given.pop("clip_reward")
     settings = {f"environment.{key}": value for key, value in given.items()}
     settings |= {"environment.repeat_action_probability": sticky} if sticky else {}
-    return settings | ({"algorithm.reward_clip": 1.0} if clipped else {})
+    return settings | (dict(signs) if clipped else {})
 
 
 def entry(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,14 +86,19 @@ def entry(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def of_gymnasium(path: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """A class `gymnasium.wrappers.Class` with its arguments, as a config has it. ValueError, which says why not."""
+def of_class(path: str, given: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    """A class with its arguments, as a config has it, and what it does besides. ValueError, which says why not."""
     name = path.rpartition(".")[2]
+    if path == FLAT_GRID and not given:
+        return [*PICTURE_ALONE], NO_MISSION
+    if path in RENAMED and set(given) == set(RENAMED[path][1]):
+        other, arguments = RENAMED[path]
+        return [entry(other, {arguments[key]: value for key, value in given.items()})], ""
     if path.partition(".")[0] not in GYMNASIUM:
         raise ValueError(NEARLY.get(name, NO_CLASSES))
     if name not in ALIKE:
         raise ValueError(REFUSED.get(name, "it is not among Gymnasium's wrappers that a config may name"))
-    return entry(name, given)
+    return [entry(name, given)], ""
 
 
 def normalizing(given: Mapping[str, Any], gamma: Any) -> list[dict[str, Any]]:

@@ -46,6 +46,12 @@ FILES = {  # models, policies and configs of strangers, right and wrong
         "  train_freq: 256\n  gradient_steps: -1\n  exploration_fraction: 0.16\n  normalize: true\n"
         "  policy_kwargs: 'dict(net_arch=[256, 256], n_quantiles=10)'\n"
     ),
+    "a2c.yml": "LunarLander-v3: {}\nCartPole-v1:\n  n_envs: 8\n  n_timesteps: !!float 5e5\n  learning_rate: lin_7e-4\n",
+    "ppo.yml": (
+        "Pendulum-v1:\n  n_envs: 4\n  n_timesteps: !!float 1e5\n  gamma: 0.9\n  learning_rate: lin_1e-3\n"
+        "  n_steps: 1024\n  clip_range: lin_0.2\n  normalize: true\n  use_sde: True\n  sde_sample_freq: 4\n"
+        "  policy_kwargs: 'dict(net_arch=dict(pi=[64], vf=[64]), activation_fn=nn.ReLU, ortho_init=False)'\n"
+    ),
     "code.yaml": "algorithm: !!python/object/apply:os.system [ls]\n",
 }
 
@@ -206,7 +212,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "init pole --from-zoo dqn.yml --env CartPole-v1",
         "init pong --from-zoo dqn.yml --env PongNoFrameskip-v4",
         "init --from-zoo dqn.yml --env Acrobot-v1",
-        "init --from-zoo ppo.yml --env CartPole-v1",
+        "init swing --from-zoo ppo.yml --env Pendulum-v1",
+        "init other --from-zoo a2c.yml --env CartPole-v1",
+        "init --from-zoo sac.yml --env CartPole-v1",
     ),
     "run": (
         BASIC,

@@ -175,7 +175,6 @@ def test_what_is_put_around_an_environment_is_put_around_it_here(place, block, w
         ("frame_stack: 100", "stack_size: must be at most 64, got 100"),
         ("frame_stack: many", "'many' has no counterpart here"),
         ("env_wrapper: sb3_contrib.common.wrappers.TimeFeatureWrapper", "TimeFeatureWrapper, it shows the share of"),
-        ("env_wrapper: minigrid.wrappers.FlatObsWrapper", "FlatObsWrapper, it encodes the letters of the mission"),
         ("env_wrapper: my.FlattenObservation", "FlattenObservation, a config names no classes"),
         ("env_wrapper: gym.wrappers.GrayScaleObservation", "GrayScaleObservation, it is not among Gymnasium's"),
         ("env_wrapper: gymnasium.wrappers.RecordVideo", "RecordVideo, to look at games there are `rltrain watch`"),
@@ -228,7 +227,9 @@ def test_a_file_of_the_zoo_trains(rltrain):
         ("dict(net_arch=[64, 64])", {"net_arch": [64, 64]}),
         ("{'norm_obs': False, 'norm_reward': True}", {"norm_obs": False, "norm_reward": True}),
         ("dict(log_std_init=-2, activation_fn=nn.ReLU)", {"log_std_init": -2, "activation_fn": "nn.ReLU"}),
-        ("dict(net_arch=[dict(pi=[8], vf=[8])])", {"net_arch": "[dict(pi=[8], vf=[8])]"}),
+        ("dict(net_arch=[dict(pi=[8], vf=[8])])", {"net_arch": [{"pi": [8], "vf": [8]}]}),
+        ("dict(a=[f(1), dict(b={'c': 2})])", {"a": ["f(1)", {"b": {"c": 2}}]}),
+        (f"dict(a={'-' * 1500}1)", {"a": "..."}),
         ("dict(a=__import__('os').mkdir('owned'))", {"a": "__import__('os').mkdir('owned')"}),
     ],
 )
