@@ -26,6 +26,8 @@ SHORT: dict[str, tuple[str, ...]] = {  # config -> what makes it a matter of sec
     "ferry": ("env_steps", "3000", *GAMES),
     "flappybird": ("env_steps", "1200", *DQN),
     "halfcheetah_cmaes": ("generations", "6", *BRED, "environment.max_episode_steps=100"),
+    "halfcheetah_genetic": ("generations", "6", *BRED, "algorithm.survivors=2", "environment.max_episode_steps=100"),
+    "halfcheetah_openai_es": ("generations", "6", *BRED, "environment.max_episode_steps=100"),
     "halfcheetah_ppo": ("env_steps", "3000", *PPO),
     "halfcheetah_reinforce": ("env_steps", "3000", *GAMES, "environment.max_episode_steps=100"),
     "highway": ("env_steps", "240", *DQN, "environment.max_episode_steps=20"),

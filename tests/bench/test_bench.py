@@ -34,6 +34,7 @@ throughput = load("dqn_throughput")
 curve = load("learning_curve")
 points = load("pacman_points")
 evaluation = load("evaluation")
+chapter = load("chapter_methods")
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,7 @@ evaluation = load("evaluation")
         "pacman_hour.py",
         "pacman_points.py",
         "evaluation.py",
+        "chapter_methods.py",
         "peers/sb3_dqn.py",
         "cartpole.py",
         "average.py",
@@ -76,6 +78,33 @@ def test_help_works_without_the_peers(script: str) -> None:
 )
 def test_a_reward_of_pacman_is_taken_apart(reward: float, parts: dict[str, int]) -> None:
     assert points.parts(reward) == parts
+
+
+def test_a_point_of_a_curve_is_the_newest_checkpoint_that_was_there_by_then(tmp_path: Path) -> None:
+    def saved(steps: int) -> None:
+        (tmp_path / f"run/checkpoints/ckpt-{steps:012}").mkdir(parents=True)
+        (tmp_path / f"run/checkpoints/ckpt-{steps:012}/MANIFEST.json").touch()
+
+    clock = chapter.Clock(tmp_path / "run")
+    for steps, seconds in ((100, 5.0), (900, 7.0), (1_000, 12.0)):
+        saved(steps)
+        clock.look(seconds)
+        clock.look(seconds + 1.0)  # nothing new: it was there before
+    again = chapter.Clock(tmp_path / "run")  # an interrupted command goes on
+    assert again.latest == 12.0
+    assert again.newest_by(4.9) is None
+    assert [again.newest_by(at).name[-4:] for at in (5.0, 11.9, 12.0)] == ["0100", "0900", "1000"]
+
+
+def test_a_curve_is_the_mean_of_seeds_where_all_of_them_are_known() -> None:
+    def run(seed: int, points: dict[float, float]) -> dict[str, Any]:
+        rows = [{"minutes": minutes, "mean": mean} for minutes, mean in points.items()]
+        return {"environment": "Pendulum-v1", "method": "ppo", "seed": seed, "points": rows}
+
+    runs = [run(1, {0.1: -900.0, 0.2: -600.0}), run(2, {0.2: -400.0}), run(3, {0.2: -200.0})]
+    (row,) = chapter.summary(runs)
+    assert (row["minutes"], row["seeds"], row["mean"]) == (0.2, 3, -400.0)
+    assert row["ci95"] == [-896.8, 96.8], "4.303 times 200 divided by the root of 3"
 
 
 def test_the_speed_of_an_evaluation_is_compared_pair_by_pair() -> None:
