@@ -250,8 +250,7 @@ class Algorithm(Stateful, Protocol):
 class Pausing(Protocol):
     """An algorithm whose `step` may end early: at the environments' next step once a counter reaches its limit.
 
-    So budgets and cadences need not wait for the end of a step. The next `step` goes on from there, also after `save`
-    and `load`, and comes to the same as if it had not paused.
+    Budgets and cadences need not wait for its end. The next one goes on as if there was no pause, after a `load` too.
     """
 
     @property
@@ -275,6 +274,7 @@ class AlgorithmPlugin:
     budget: Mapping[str, int]  # where a config sets none: a counter and its limit
     num_envs: int = 1  # environments side by side, where a config does not say
     task: Literal["env", "tabular", "mdp"] = "env"  # the world: any `Env`, one of numbered states, a `mdp.model.Model`
+    or_env: bool = False  # of task "tabular": where no model is known its world is any `Env`
     actions: tuple[Form, ...] = ("discrete",)  # spaces of actions that it can learn to choose from
     images: bool = True  # it learns from pictures too, not from vectors of numbers alone
     scaled_rewards: bool = False  # it learns from `steps.reward_to_learn`, and reports the raw rewards

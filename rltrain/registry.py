@@ -199,7 +199,12 @@ def _checked(found: Any, what: str) -> AlgorithmPlugin:
         raise InputError(f"{what}: num_envs must be a whole number from 1 to {MAX_ENVS}, is {found.num_envs!r}")
     if not isinstance(found.actions, tuple) or not found.actions or not set(found.actions) <= set(FORMS):
         raise InputError(f"{what}: actions must be some of {', '.join(FORMS)}, are {found.actions!r}")
-    flags = {"on_gpu": found.on_gpu, "images": found.images, "scaled_rewards": found.scaled_rewards}
+    flags = {
+        "or_env": found.or_env,
+        "on_gpu": found.on_gpu,
+        "images": found.images,
+        "scaled_rewards": found.scaled_rewards,
+    }
     for name, value in flags.items():
         if type(value) is not bool:
             raise InputError(f"{what}: {name} must be True or False, is {value!r}")

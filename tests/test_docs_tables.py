@@ -91,7 +91,9 @@ def test_what_each_algorithm_can_learn_is_as_its_plugin_says() -> None:
         seen = {"mdp": "a known model", "tabular": "numbers of states"}.get(plugin.task, pictures)
         words = {"discrete": "one of some", "multi_discrete": "several choices", "continuous": "numbers"}
         acts = [words[form] for form in plugin.actions]
-        if combined(plugin, pair) is not None or plugin.task == "tabular":  # `envs.gym.numbered` numbers them
+        if plugin.or_env:
+            seen = "a known model, or what repeats itself"
+        elif combined(plugin, pair) is not None or plugin.task == "tabular":  # `envs.gym.numbered` numbers them
             acts.append("several choices by combination")
         assert found[name] == [seen, ", ".join(acts)], name
     assert set(found) == set(registry.names())

@@ -251,6 +251,8 @@ def meaning(metrics: Mapping[str, float]) -> str:
         return "error: greatest distance from the truth; right: optimal actions"
     if POPULATION in metrics:
         return "mean: of the champion's own games; best, median, spread: of those tried"
+    if "error/root" in metrics:
+        return "V(root): found by search; exact: the truth; error: their distance; right: optimal moves"
     return "mean, min, max: raw scores of the last 100 games"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,7 +76,15 @@ class Experiment:
     environment: EnvironmentConfig
     run: RunConfig
     source: str = field(default="", compare=False)  # the file that it came from
-    task: str = field(default="env", compare=False)  # what the algorithm learns from: `registry.TASKS`
+    own_task: str = field(default="env", compare=False)  # what the algorithm learns from: `registry.TASKS`
+    or_env: bool = field(default=False, compare=False)  # where no model is known it is any environment
+
+    @cached_property
+    def task(self) -> str:
+        """What the algorithm learns from here, of `registry.TASKS`. MissingError or InputError of an environment."""
+        if not self.or_env or kinds.check(self.environment).model(self.environment) is not None:
+            return self.own_task
+        return "env"
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """The three blocks with every setting that applies, as JSON has them."""
@@ -157,7 +166,7 @@ def loads(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
         environment = environment.model_copy(update={"needs": needs})
     if draft.faults or not (plugin and algorithm and environment and run):
         draft.raise_faults()
-    return _filled_in(Experiment(name, algorithm, environment, run, source, plugin.task), plugin)
+    return _filled_in(Experiment(name, algorithm, environment, run, source, plugin.task, plugin.or_env), plugin)
 
 
 def _with_own_discount(draft: Draft, algorithm: Model, block: Mapping[str, Any], model_file: str) -> Model:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from rltrain.core import Array, Policy, Scoring
+from typing import Protocol, runtime_checkable
+
+from rltrain.core import Array, Env, Policy, Scoring, Step
+
+
+@runtime_checkable
+class Planning(Policy, Protocol):
+    """A policy that tries out what would follow, in environments that it is given, before it acts. `act` may refuse."""
+
+    # What it does where `env` stands at this `step`, [N, *spec.actions.shape], anything where `last`. It may play there
+    # and sets `env` back.
+    def plan(self, env: Env, step: Step) -> Array: ...
 
 
 def chosen(policy: Policy, obs: Array, mask: Array | None) -> Array:

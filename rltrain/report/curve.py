@@ -7,6 +7,7 @@ as ours are:
     the metric population/best     generations: best, median and spread              (genetic and its relatives)
     the metric bound               sweeps: error and proven bound                    (viter, qiter)
     a known error/max              tables of values against the truth                (qlearn, td)
+    a known error/root             search for each move against the truth            (uct)
     nothing is learned             the histogram of the returns                      (basic)
     all else                       returns of training games, and evaluations        (dqn, reinforce, ...)
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rltrain.report import canvas, generations, histogram, reading, returns, tables, trials
+from rltrain.report import canvas, generations, histogram, reading, returns, searches, tables, trials
 from rltrain.report.reading import Record, finite
 
 NAME = "curve.png"
@@ -40,6 +41,8 @@ def figure(run: Record) -> Any:
         return generations.draw(run)
     if "bound" in run.training or finite(run.training.get("error/max", [])):
         return tables.draw(run)
+    if finite(run.training.get("error/root", [])):
+        return searches.draw(run)
     if run.algorithm == "basic":
         return histogram.draw(run)
     return returns.draw(run)

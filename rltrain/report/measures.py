@@ -21,7 +21,7 @@ from rltrain.report.reading import Record, finite
 from rltrain.spelling import did_you_mean
 
 SCORES = ("eval", "return", "population/best")  # without --y the first that all runs have is drawn
-OTHERS = ("error/max", "bound", "value/start")  # of tabular algorithms, for want of a score
+OTHERS = ("error/max", "bound", "value/start", "error/root")  # of tabular algorithms, for want of a score
 DECREASING = ("error", "bound", "change", "regret")  # first parts of metrics that learning makes small
 TABLES = {"train": "metrics.jsonl", "eval": "eval.jsonl"}
 

@@ -19,7 +19,7 @@ from rltrain.core import Array, Policy, Retiring, RowByRow, Step
 from rltrain.envs.remote.crew import Crew
 from rltrain.errors import InputError
 from rltrain.experiment.settings import EnvironmentConfig
-from rltrain.policies.asking import chosen
+from rltrain.policies.asking import Planning, chosen
 from rltrain.rng import derive
 from rltrain.run import protocols
 from rltrain.spaces import Actions
@@ -133,12 +133,16 @@ class OngoingEvaluation:
         lanes, actions = self._env.spec.num_envs, self._env.spec.actions
         total, length = np.zeros(lanes), np.zeros(lanes, dtype=np.int64)
         # Asked once: to hold an object against a protocol takes longer than a step of a small game.
-        retiring = self._env if isinstance(self._env, Retiring) else None
+        planning = self._policy if isinstance(self._policy, Planning) else None
+        retiring = self._env if planning is None and isinstance(self._env, Retiring) else None
         row_block = self._policy.row_block if isinstance(self._policy, RowByRow) else None
         step = self._env.reset(derive(self.seed, "games"))
         while self._due.any():
             playing = self._due > 0
-            action = _asked(self._policy, step, actions, playing, row_block)
+            if planning is None:
+                action = _asked(self._policy, step, actions, playing, row_block)
+            else:
+                action = planning.plan(self._env, step._replace(last=step.last | ~playing))
             if self._epsilon > 0:  # drawn for all lanes: what one draws does not depend on who still plays
                 random = self._stream.random(lanes) < self._epsilon
                 random = random.reshape(lanes, *(1 for _ in actions.shape))

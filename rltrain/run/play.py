@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rltrain.core import Array, Filmed, Policy, Scoring
-from rltrain.policies.asking import chosen, thought
+from rltrain.core import Array, Env, Filmed, Policy, Scoring
+from rltrain.policies.asking import Planning, chosen, thought
 from rltrain.rng import derive
 from rltrain.spaces import possible
 
@@ -39,18 +39,29 @@ def plain(action: Array) -> int | Array:
     return int(action[0]) if action.ndim == 1 else np.asarray(action[0])
 
 
-def play(policy: Policy, env: Filmed, episodes: int, epsilon: float, seed: int) -> Iterator[Moment]:
-    """Whole games, one after the other. Nothing is played ahead of what was asked for."""
+def play(
+    policy: Policy, env: Filmed, episodes: int, epsilon: float, seed: int, twin: Env | None = None
+) -> Iterator[Moment]:
+    """Whole games, one after the other. Nothing is played ahead of what was asked for.
+
+    twin   of a `Planning` policy: one environment of the kind that is filmed, where it may try out what follows
+    """
     stream = np.random.default_rng(derive(seed, "explore"))
     thinking = policy if isinstance(policy, Scoring) else None
+    planning = policy if isinstance(policy, Planning) else None
+    assert planning is None or twin is not None
     step = env.reset(derive(seed, "games"))
+    beside = None if twin is None else twin.reset(derive(seed, "games"))
     game, count, total = 1, 0, 0.0
     while True:
         last = bool(step.last[0])
         explored = not last and bool(stream.random(1)[0] < epsilon)
         action = env.spec.actions.sample(stream, 1, step.mask)  # [1, *action]; the step after `last` ignores it
         if not last:
-            wanted = np.asarray(chosen(policy, step.obs, step.mask))
+            if planning is not None and twin is not None and beside is not None:
+                wanted = planning.plan(twin, beside)
+            else:
+                wanted = np.asarray(chosen(policy, step.obs, step.mask))
             action = action if explored else wanted
         yield Moment(
             frame=env.frame(),
@@ -69,6 +80,7 @@ def play(policy: Policy, env: Filmed, episodes: int, epsilon: float, seed: int) 
         if last and game == episodes:
             return
         step = env.step(action)
+        beside = None if twin is None else twin.step(action)
         if last:
             game, count, total = game + 1, 0, 0.0
         else:

@@ -116,7 +116,13 @@ def _specs(kind: Kind, settings: EnvironmentConfig) -> dict[str, EnvSpec]:
 
 
 def _able(plugins: Mapping[str, AlgorithmPlugin], specs: Mapping[str, EnvSpec]) -> list[str]:
-    return [name for name, plugin in plugins.items() if plugin.task in specs and _fits(plugin, specs[plugin.task])]
+    return [name for name, plugin in plugins.items() if (spec := _seen_by(plugin, specs)) and _fits(plugin, spec)]
+
+
+def _seen_by(plugin: AlgorithmPlugin, specs: Mapping[str, EnvSpec]) -> EnvSpec | None:
+    """The environment as it is to an algorithm; None: it is not for its task."""
+    unknown = plugin.or_env and "mdp" not in specs  # no model of it is known
+    return specs.get("env" if unknown else plugin.task)
 
 
 def _fits(plugin: AlgorithmPlugin, spec: EnvSpec) -> bool:

@@ -13,6 +13,9 @@ COLUMNS: dict[
     str, tuple[str, Form]
 ] = {  # metric -> heading and format; other metrics follow as far as the width allows
     "return/mean": ("mean", words.score),
+    "root/value": ("V(root)", words.number),
+    "root/exact": ("exact", words.number),
+    "error/root": ("error", words.number),
     "return/min": ("min", words.score),
     "return/max": ("max", words.score),
     "population/best": ("best", words.score),

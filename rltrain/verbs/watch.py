@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
 from rltrain import envs
 from rltrain.core import Scoring
+from rltrain.policies.asking import Planning
 from rltrain.run import protocols
 from rltrain.run.play import Moment, play
 from rltrain.spaces import Actions, Continuous, MultiDiscrete
@@ -46,8 +47,12 @@ def at_play(
     protocol, world, epsilon = protocols.conditions(
         settings, protocol or experiment.run.evaluate.protocol, epsilon, experiment.task
     )
-    with closing(envs.film(world, experiment.task)) as env:
+    with ExitStack() as opened:
+        env = opened.enter_context(closing(envs.film(world, experiment.task)))
         policy = policy_of(experiment, saved.loaded, device, 1)  # one observation at a time needs no more
+        twin = None
+        if isinstance(policy, Planning):
+            twin = opened.enter_context(closing(envs.make(world, task=experiment.task, num_envs=1, training=False)))
         bounds = bounds_of(env.spec.actions)
         yield AtPlay(
             title=f"{experiment.algorithm_name} on {settings.name}",
@@ -57,7 +62,7 @@ def at_play(
             actions=env.spec.action_names or tuple(map(str, range(len(bounds)))),
             bounds=bounds,
             score_name=policy.score_name if isinstance(policy, Scoring) else "",
-            moments=play(policy, env, games, epsilon, seed),
+            moments=play(policy, env, games, epsilon, seed, twin),
         )
 
 

@@ -18,6 +18,7 @@ from out_of_tree import PLUGINS
 from rltrain.core import Blob, Hardware
 from rltrain.errors import CheckpointError, DivergedError
 from rltrain.experiment import config
+from rltrain.policies.asking import Planning
 from rltrain.rng import Streams
 from rltrain.run import build
 from rltrain.saved import Saved
@@ -38,6 +39,7 @@ SMALL = {  # what makes a step short; settings that an algorithm does not have a
     "train_freq": 64,
     "games_per_update": 2,
     "rollout_steps": 4,
+    "simulations": 20,
 }
 DQN = "learning_starts: 64, train_freq: 64, buffer_size: 320, batch_size: 32, hidden: [4]"
 OTHERS = {  # options and worlds that the algorithms above do not meet
@@ -55,6 +57,8 @@ OTHERS = {  # options and worlds that the algorithms above do not meet
         f"{{name: dqn, {DQN}, prioritized: true, optimizer: rmsprop, dueling: true}}",
         "{id: CartPole-v1, num_envs: 32}",
     ),
+    "one search": ("{name: uct, play: false, report_every: 50}", f"{{id: {BOOK}}}"),
+    "games set back": ("{name: uct, simulations: 5, depth: 9, report_every: 4}", "{id: CartPole-v1, num_envs: 2}"),
     "lanes": ("{name: basic, policy: angle}", "{id: CartPole-v1, num_envs: 16}"),
     "vacuum": ("{name: basic, policy: bounce}", "{id: RobotVacuum-v0, num_envs: 2, max_episode_steps: 40}"),
     "atari": (
@@ -107,7 +111,9 @@ class Subject:
         hardware = Hardware("cpu", 1)
         self.algorithm = build.algorithm(self.experiment, self.experiment.algorithm, self.env, self.rng, hardware)
         load_policy = PLUGINS[self.experiment.algorithm_name].load_policy
-        self._policy = lambda state: load_policy(self.experiment.algorithm, self.env.spec, state, hardware)
+        self._load_policy = load_policy and (
+            lambda state: load_policy(self.experiment.algorithm, self.env.spec, state, hardware)
+        )
         states = np.arange(self.env.spec.num_states or 0)[:, None]
         spec = self.env.spec
         self.obs = states if spec.num_states else np.ones((4, *spec.obs_shape), spec.obs_dtype)
@@ -122,7 +128,11 @@ class Subject:
 
     def acts(self, state: Mapping[str, Any]) -> list[int]:
         """What the policy does, which must be possible."""
-        actions = self._policy(Saved.of(state).part("algorithm")).act(self.obs)
+        load = self._load_policy or (lambda _: self.algorithm.policy())
+        policy = load(Saved.of(state).part("algorithm"))
+        if isinstance(policy, Planning) and self.env.spec.num_states is None:
+            return []  # it acts by what environments are at that moment, not by a state
+        actions = policy.act(self.obs)
         assert ((actions >= 0) & (actions < self.env.spec.num_actions)).all()
         return list(actions.tolist())
 

@@ -40,7 +40,7 @@ def test_the_only_action_is_taken(name: str, chain: Path) -> None:
     for _ in range(2):
         algorithm.step()
     obs = np.eye(3, dtype=np.float32)[:2] if experiment.task == "env" else np.arange(2)[:, None]
-    load = PLUGINS[name].load_policy
+    load = PLUGINS[name].load_policy or (lambda *_: algorithm.policy())
     for policy in (algorithm.policy(), load(experiment.algorithm, env.spec, algorithm.save(), Hardware("cpu", 1))):
         assert policy.act(obs).tolist() == [0, 0]
         if isinstance(policy, Scoring):

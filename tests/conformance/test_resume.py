@@ -29,6 +29,7 @@ SHORT = {
     "algorithm.batch": "20",
     "algorithm.games": "1",
     "algorithm.recheck": "3",
+    "algorithm.simulations": "20",
 }
 BUDGETS = {
     "trials": 60,

@@ -50,6 +50,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {  # a
     "reinforce": ({"name": "reinforce", "games_per_update": 2, **TINY}, CARTPOLE, {"episodes": 8}),
     "search": ({"name": "search", "batch": 6, "recheck": 2, "games": 1}, CARTPOLE, {"policies": 18}),
     "td": ({"name": "td", "report_every": 1_000, "trace_decay": 0.5}, BOOK, {"env_steps": 4_000}),
+    "uct": ({"name": "uct", "simulations": 50, "depth": 20, "report_every": 51}, BOOK, {"simulations": 5_000}),
     "viter": ({"name": "viter", "epsilon": None}, BOOK, {"sweeps": 30}),
 }
 DROPPED = (".lock", ".ballast", "curve.png", "events", "timings.jsonl")

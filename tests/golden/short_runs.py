@@ -182,6 +182,11 @@ SMALL: dict[str, tuple[str, ...]] = {  # config -> what makes it a matter of a s
         "run.budget={policies: 16}",
     ),
     "td_book": ("run.budget={env_steps: 20000}",),
+    "uct_book": ("run.budget={simulations: 20000}",),
+    "uct_cartpole": ("algorithm.simulations=3", "run.budget={env_steps: 200}"),
+    "uct_frozenlake": ("algorithm.simulations=200", "run.budget={env_steps: 400}"),
+    "uct_grid": ("algorithm.simulations=100", "run.budget={env_steps: 100}"),
+    "uct_taxi": ("algorithm.simulations=100", "run.budget={env_steps: 200}"),
 }
 
 

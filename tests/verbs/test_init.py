@@ -15,10 +15,10 @@ from rltrain.verbs.check import check_config
 
 ROOT = Path(__file__).parents[2]
 WORLDS = {  # a world of each kind, and the algorithms that can do something in it with their defaults
-    "CartPole-v1": ["basic", "cmaes", "dqn", "genetic", "openai_es", "ppo", "pqn", "reinforce", "search"],
+    "CartPole-v1": ["basic", "cmaes", "dqn", "genetic", "openai_es", "ppo", "pqn", "reinforce", "search", "uct"],
     "RobotVacuum-v0": ["basic", "cmaes", "dqn", "genetic", "openai_es", "ppo", "pqn", "reinforce", "search"],
-    "FrozenLake-v1": ["qlearn", "td"],
-    "mdp/book.yaml": ["qiter", "viter", "qlearn", "td"],
+    "FrozenLake-v1": ["qlearn", "td", "uct"],
+    "mdp/book.yaml": ["qiter", "viter", "qlearn", "td", "uct"],
 }
 
 
