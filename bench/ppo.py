@@ -28,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -183,10 +184,11 @@ class Comparison:
 
 
 def second_half(run: Path) -> dict[str, Any]:
-    """Environment steps a second of the second half of a run."""
+    """Environment steps a second of the second half of a run, in whole rollouts with their updates."""
     rows = [json.loads(line) for line in (run / "timings.jsonl").read_text().splitlines()]
-    last = rows[-1]
-    first = next(row for row in rows if 2 * row["env_steps"] >= last["env_steps"])
+    whole = [row for before, row in pairwise([{"updates": 0}, *rows]) if row["updates"] > before["updates"]]
+    last = whole[-1]
+    first = min(whole[:-1], key=lambda row: abs(2 * row["env_steps"] - last["env_steps"]))
     steps, seconds = last["env_steps"] - first["env_steps"], last["elapsed_seconds"] - first["elapsed_seconds"]
     return {"figure": steps / seconds, "steps": steps, "seconds": seconds}
 

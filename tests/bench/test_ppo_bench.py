@@ -176,9 +176,11 @@ def test_a_run_for_the_speed_is_two_equal_halves_of_whole_rollouts() -> None:
 
 
 def test_the_speed_of_ours_is_that_of_the_second_half(tmp_path: Path) -> None:
-    rows = [(0, 0.0), (100, 10.0), (200, 11.0), (300, 12.0), (400, 13.0)]
-    text = "".join(json.dumps({"env_steps": steps, "elapsed_seconds": seconds}) + "\n" for steps, seconds in rows)
+    rows = [(0, 0, 0.0), (99, 4, 10.0), (197, 8, 11.0), (296, 12, 12.0), (397, 16, 13.0), (400, 16, 20.0)]
+    names = ("env_steps", "updates", "elapsed_seconds")
+    text = "".join(json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in rows)
     (tmp_path / "timings.jsonl").write_text(text)
+    # From 197 to 397: where the run ends in the midst of a rollout, nothing is learned from its last steps.
     assert ppo.second_half(tmp_path) == {"figure": 100.0, "steps": 200, "seconds": 2.0}
 
 
