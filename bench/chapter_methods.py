@@ -2,8 +2,8 @@
 
 Each run is a process of its own with one thread, one after the other. Minutes are processor time, from the start of the
 process, so that a busy machine takes from nobody. At tenths of the time the newest checkpoint by then plays games of
-the greedy policy, which are apart from training: their seed is no run's, and they count for no minute. A point is the
-mean over seeds, its band the 95 % interval of that mean (Student's t).
+the greedy policy, which are apart from training: their seed is no run's, and they count for no minute. The picture has
+each seed thin, the mean over seeds thick, and at the right the 95 % interval of the last mean (Student's t).
 
 Settings are those of the configs. An interrupted command goes on where it was: what is complete is not done again, and
 with more minutes than before, runs are taken further. The result file is written after every run.
@@ -28,7 +28,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 from measuring import children_seconds, machine, machine_seconds, own_seconds, seconds_of
 from pacman_hour import NO_BUDGET, from_here, settings_of
 
@@ -253,7 +252,7 @@ def write(path: Path, runs: Sequence[Mapping[str, Any]], baselines: Mapping[str,
 
 
 def draw(result: Mapping[str, Any], path: Path) -> None:
-    """Return over minutes, a panel for each environment that was measured."""
+    """Return over minutes, a panel for each environment: each seed, their mean, and at the end its interval."""
     from rltrain.report import canvas
 
     measured = [name for name in TASKS if any(row["environment"] == name for row in result["summary"])]
@@ -261,27 +260,26 @@ def draw(result: Mapping[str, Any], path: Path) -> None:
     figure.delaxes(only)
     panels = list(figure.subplots(1, len(measured), squeeze=False)[0])
     for panel, environment in zip(panels, measured, strict=True):
-        baseline = result["baselines"][environment]["random"]
         own = [run for run in result["runs"] if run["environment"] == environment]
-        seen = np.array([baseline, *(point["mean"] for run in own for point in run["points"])])
+        end = max(run["minutes"] for run in own)
         for number, method in enumerate(METHODS):
+            colour, _ = canvas.colour(number)
+            for points in (run["points"] for run in own if run["method"] == method):
+                seed = [point["minutes"] for point in points], [point["mean"] for point in points]
+                panel.plot(*seed, color=colour, linewidth=0.8, alpha=0.4)
             rows = [row for row in result["summary"] if (row["environment"], row["method"]) == (environment, method)]
-            if not rows:
-                continue
-            colour, dashes = canvas.colour(number)
-            x = [row["minutes"] for row in rows]
-            canvas.line(panel, x, [row["mean"] for row in rows], colour, method, dashes)
-            if all(row["ci95"] for row in rows):
-                low, high = zip(*(row["ci95"] for row in rows), strict=True)
-                panel.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
-        panel.axhline(baseline, color=canvas.GREY, linestyle=":", linewidth=1.4, label="random play")
-        room = 0.06 * np.ptp(seen)
-        panel.set_ylim(seen.min() - room, seen.max() + room)  # intervals of few seeds may reach beyond
+            canvas.line(panel, [row["minutes"] for row in rows], [row["mean"] for row in rows], colour, method)
+            if rows and rows[-1]["ci95"]:
+                (low, high), place = rows[-1]["ci95"], end * (1.04 + 0.03 * number)
+                half = (high - low) / 2
+                panel.errorbar(place, low + half, half, color=colour, fmt="o", markersize=4, capsize=3)
+        random = result["baselines"][environment]["random"]
+        panel.axhline(random, color=canvas.GREY, linestyle=":", linewidth=1.4, label="random play")
         panel.set_xlim(0, None)
+        panel.set_xticks([round(end * fifth / 5, 4) for fifth in range(6)])
         panel.set_xlabel("minutes of one core")
         panel.yaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
-        seeds = len({run["seed"] for run in own})
-        panel.set_title(f"{environment}, {seeds} seeds", loc="left", fontweight="bold")
+        panel.set_title(f"{environment}, {len({run['seed'] for run in own})} seeds", loc="left", fontweight="bold")
     panels[0].set_ylabel("mean return of the greedy policy")
     titles = [panel.get_title(loc="left") for panel in panels]
     canvas.finish(figure, panels, titles[0], below=True)
