@@ -72,7 +72,7 @@ def test_a_path_to_a_file_that_is_not_there_is_never_replaced_by_another(elsewhe
 
 
 def test_a_misspelt_name_gets_the_nearest_everywhere(elsewhere):
-    like = {"dqn_cartpol": "dqn_cartpole", "book/qlearm": "book/qlearn", "TAXI": "qlearn_taxi"}
+    like = {"dqn_cartpol": "dqn_cartpole", "book/qlearm": "book/qlearn", "TAXI": "uct_taxi"}
     like["reinforce_cartpol"] = "reinforce_cartpole"  # and not the book's, of the same name
     for name, near in like.items():
         with pytest.raises(InputError, match=f"{name}: no such file or config; did you mean '{near}'"):

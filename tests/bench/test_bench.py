@@ -52,6 +52,7 @@ chapter = load("chapter_methods")
         "average.py",
         "ppo_equal.py",
         "qlearn.py",
+        "uct.py",
         "reliability.py",
         "ppo.py",
         "peers/sb3_policy.py",
