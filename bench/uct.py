@@ -45,6 +45,7 @@ ROOTS = 6
 MOST = {"uct_taxi": 100_000, "uct_grid": 100_000}  # simulations; with more their trees hardly change
 MODELS = ("uct_book", "uct_frozenlake", "uct_taxi", "uct_grid")
 GAMES = {"uct_taxi": 100, "uct_frozenlake": 100, "uct_grid": 30, "uct_cartpole": 16}
+BLACKJACK = "{algorithm: {name: uct, simulations: 50, depth: 20, gamma: 1}, environment: Blackjack-v1}"
 SEEDS, NEW_SEEDS = (0, 1, 2), (10, 11, 12)
 SIDE, NEAR = 100, 10  # of the grid: cells, and how far from the goal games begin, in either direction
 
@@ -120,6 +121,13 @@ def games(experiment: Experiment, count: int) -> dict[str, Any]:
     return found
 
 
+def foresight() -> dict[str, Any]:
+    """Games of Blackjack, in which simulations see the cards that will be drawn: see docs/algorithms.md."""
+    experiment = config.loads(BLACKJACK, "bench/uct.py")
+    score = evaluate(build.build(experiment).algorithm.policy(), experiment.environment, None, 600, 0)
+    return {"config": BLACKJACK, "games": 600, "mean": score.mean, "ci95": score.ci95}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--most", type=int, default=SIMULATIONS[-1], help="simulations of a root, at most")
@@ -146,6 +154,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         result["games"][name] = games(config.load(ROOT / "configs" / f"{name}.yaml"), count)
         if given.save:
             RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    result["foresight"] = foresight()
+    if given.save:
+        RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))
 
 
