@@ -86,6 +86,23 @@ def test_names_of_lines_that_would_touch_stand_together(run_folder: Any) -> None
     assert "random policy 22, angle policy 23" in written(drawn(run_folder("a", GAMES, baselines=known)))
 
 
+def searched(step: int, played: bool) -> dict[str, Any]:
+    games = {"env_steps": step, "return/mean": 5.0 + step} if played else {"q/0": 1.0, "q/1": 2.0}
+    return {"simulations": 100 * step, "root/value": 2 - 1 / step, "root/exact": 2.0, "error/root": 1 / step, **games}
+
+
+def test_a_search_has_the_value_of_its_root_the_truth_and_their_distance(run_folder: Any) -> None:
+    played = drawn(run_folder("games", [searched(step, played=True) for step in range(1, 9)]))
+    assert labels(played) == ["value of the root", "exact", "mean of the last 100 games"]
+    endless = drawn(
+        run_folder("one", [searched(step, played=False) for step in range(1, 9)], budget={"simulations": 9})
+    )
+    values, errors = endless.axes
+    assert labels(endless) == ["value of the root", "exact"]
+    assert len(values.lines) == 4  # with those of the root's two actions
+    assert (errors.get_xscale(), errors.get_yscale()) == ("log", "log")
+
+
 def test_a_learner_that_finished_no_game_says_so(run_folder: Any) -> None:
     rows = [{"env_steps": 1, "episodes": 0, "return/mean": None, "return/last": None}]
     assert "no game has ended yet" in written(drawn(run_folder("a", rows, baselines=KNOWN)))
