@@ -143,11 +143,12 @@ def table(found: dict[str, dict[str, Any]]) -> str:
 
 
 def draw(found: dict[str, dict[str, Any]], path: Path) -> None:
-    """Every config's evaluations over steps: each seed thin, their mean thick where all have one."""
+    """Every config's evaluations over steps: each seed thin, their mean thick; one that ended stays where it was."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import EngFormatter, MaxNLocator
 
     rows = -(-len(found) // COLUMNS)
     figure, axes = pyplot.subplots(
@@ -158,9 +159,11 @@ def draw(found: dict[str, dict[str, Any]], path: Path) -> None:
     for axis, (name, one) in zip(axes.flat, found.items(), strict=False):
         for run in one["runs"]:
             axis.plot(run["eval"]["env_steps"], run["eval"]["mean"], color="C0", alpha=0.35, linewidth=1)
-        shortest = min((run["eval"]["mean"] for run in one["runs"]), key=len)
-        means = np.mean([run["eval"]["mean"][: len(shortest)] for run in one["runs"]], axis=0)
-        axis.plot(one["runs"][0]["eval"]["env_steps"][: len(means)], means, color="C0", linewidth=2)
+        steps = max((run["eval"]["env_steps"] for run in one["runs"]), key=len)
+        each = [np.interp(steps, run["eval"]["env_steps"], run["eval"]["mean"]) for run in one["runs"]]
+        axis.plot(steps, np.mean(each, axis=0), color="C0", linewidth=2)
+        axis.xaxis.set_major_locator(MaxNLocator(4))
+        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
         axis.set_title(name, fontsize="small")
         axis.tick_params(labelsize="x-small")
         axis.grid(alpha=0.3)
