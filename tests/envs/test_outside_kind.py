@@ -82,7 +82,7 @@ def test_its_keys_stand_in_the_environment_block_and_survive_the_round_trip() ->
         (
             "{id: ALE/Pong-v5, kwargs: {}}",
             "environment.kwargs: for robot vacuum ids (RobotVacuum-v0) and Gymnasium ids (such as CartPole-v1) only, "
-            "and the id is 'ALE/Pong-v5'; Atari ids take id, num_envs, max_episode_steps, reseed_every, preprocessing",
+            "and the id is 'ALE/Pong-v5'; Atari ids take id, num_envs, max_episode_steps, reseed_every, wrappers",
         ),
     ],
 )
