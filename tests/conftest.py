@@ -1,6 +1,7 @@
-"""For all tests: one thread each, since they run side by side; no time limit that a busy machine could break; a cache
-folder and settings of their own, which the processes that they start inherit; what a test registers goes with it; no
-search for garbage among what was imported and collected, which takes a third of the time of a collection."""
+"""For all tests: one thread each, since they run side by side, and none that turns round while it waits; no time limit
+that a busy machine could break; a cache folder and settings of their own, which the processes that they start inherit;
+what a test registers goes with it; no search for garbage among what was imported and collected, which takes a third of
+the time of a collection."""
 
 import atexit
 import gc
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Generator, Iterator
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported, which is after this
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # of a run with two: each would wait for a core that both need
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command sets it: the bits of a sum depend on it
 
 import pytest

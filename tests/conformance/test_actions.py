@@ -29,6 +29,8 @@ SMALL = {
     "buffer_size": 400,
     "batch_size": 8,
     "rollout_steps": 8,
+    "n_steps": 8,
+    "n_epochs": 2,
     "convolutions": "[[2, 3, 1]]",
     "policy": "mlp",
 }
