@@ -13,13 +13,27 @@ from rltrain import errors
 from rltrain.version import __version__
 
 if TYPE_CHECKING:
-    from rltrain.api import check, evaluate, load, model, read, resume, save_model, solve, stream, train, write_model
+    from rltrain.api import (
+        check,
+        evaluate,
+        export,
+        load,
+        model,
+        read,
+        resume,
+        save_model,
+        solve,
+        stream,
+        train,
+        write_model,
+    )
 
 __all__ = [
     "__version__",
     "check",
     "errors",
     "evaluate",
+    "export",
     "load",
     "model",
     "read",

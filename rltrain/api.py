@@ -28,11 +28,13 @@ from rltrain.run.loop import Event
 from rltrain.spelling import shown
 from rltrain.verbs import check as checks
 from rltrain.verbs import evaluate as evaluations
+from rltrain.verbs import export as exports
 from rltrain.verbs import read as columns
 from rltrain.verbs import saved_policy
 from rltrain.verbs import train as training
 from rltrain.verbs.check import ConfigReport, RunReport
 from rltrain.verbs.evaluate import PolicyScore
+from rltrain.verbs.export import Exported
 from rltrain.verbs.given import Overrides, plain, settings_of, text_of, whole, written
 from rltrain.verbs.mdp.from_function import model as model
 from rltrain.verbs.mdp.from_function import save_model as save_model
@@ -182,6 +184,25 @@ def load(
     """
     with one_thread():
         return LoadedPolicy(_saved(run, runs_dir, last, environment), device)
+
+
+def export(
+    run: Place,
+    path: Place,
+    *,
+    environment: Environment | None = None,
+    last: bool = False,
+    overwrite: bool = False,
+    runs_dir: Place = "runs",
+) -> Exported:
+    """Write a run's policy to a file that needs no rltrain: `policy.onnx`, or `policy.py`; `run` as of `load`.
+
+    It is held against the checkpoint on 1,000 observations: `equal`, `ties`. InputError, and no file, where it would
+    act otherwise; MissingError without onnx and onnxruntime, CheckpointError, DiskError.
+    """
+    with one_thread():
+        saved = _saved(run, runs_dir, last, environment)
+        return exports.export(saved, Path(path), overwrite=overwrite)
 
 
 def read(

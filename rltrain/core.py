@@ -99,9 +99,8 @@ class EnvSpec:
     @property
     def action_names(self) -> tuple[str, ...]:
         """Of a `Discrete` space, whose names may be numbers; of others nothing."""
-        if not isinstance(self.actions, Discrete):
-            return ()
-        return self.actions.names or tuple(map(str, range(self.actions.n)))
+        own = self.actions
+        return (own.names or tuple(map(str, range(own.n)))) if isinstance(own, Discrete) else ()
 
 
 class Env(Stateful, Protocol):
@@ -293,6 +292,8 @@ class AlgorithmPlugin:
     # Of a saved state, without making the algorithm: its policy (None: the algorithm is made and loaded for that); CSV
     # tables beside the curves, table -> column -> [n]; lines for a person at the end of a run.
     load_policy: Callable[[Any, EnvSpec, State, Hardware], Policy] | None = None
+    # What that policy computes of a `computation.Seen`, a `computation.Computation`; InputError says why it cannot be.
+    computation: Callable[[Any, EnvSpec, State, Any], Any] | None = None
     tables: Callable[[Any, EnvSpec, State], Mapping[str, Mapping[str, Array]]] = lambda *_: {}
     summary_lines: Callable[[Any, EnvSpec, State], Sequence[str]] = lambda *_: ()
 
@@ -315,6 +316,5 @@ class Sink(Stateful, Protocol):
 
     def flush(self) -> None:
         """Bring all rows to the disk: a checkpoint that holds `save()` is written next. DiskError."""
-        ...
 
     def close(self) -> None: ...

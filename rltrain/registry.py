@@ -27,6 +27,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from rltrain import distributions, guard
+from rltrain.computation import Computation
 from rltrain.core import AlgorithmPlugin, Metrics, Sink, State, Table
 from rltrain.errors import DiskError, InputError, MissingError
 from rltrain.spelling import did_you_mean, in_one_line
@@ -219,7 +220,11 @@ def _checked(found: Any, what: str) -> AlgorithmPlugin:
     }
     hooks |= {
         name: hook
-        for name, hook in (("load_policy", found.load_policy), ("warm_start", found.warm_start))
+        for name, hook in (
+            ("load_policy", found.load_policy),
+            ("computation", found.computation),
+            ("warm_start", found.warm_start),
+        )
         if hook is not None
     }
     check_functions(what, hooks)
@@ -253,8 +258,13 @@ def _guarded(found: AlgorithmPlugin, what: str) -> AlgorithmPlugin:
         warnings=of("warnings", found.warnings, "a list of lines", guard.lines),
         tables=of("tables", found.tables, "a dict of tables, each of columns [n]; names [a-z0-9_-]", _are_tables),
         summary_lines=of("summary_lines", found.summary_lines, "a list of lines", guard.lines),
+        computation=found.computation and of("computation", found.computation, "a Computation", _is_computation),
         warm_start=found.warm_start and of("warm_start", found.warm_start, "a warm_start.Taken of lines", _is_taken),
     )
+
+
+def _is_computation(answer: Any) -> bool:
+    return isinstance(answer, Computation)
 
 
 def _is_taken(answer: Any) -> bool:

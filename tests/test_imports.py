@@ -11,6 +11,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
     {
         "cells",
         "words",
+        "computation",
         "core",
         "distributions",
         "spaces",
@@ -43,7 +44,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
     {"envs"},  # a known model may be sampled: the one door between the two rooms
     {"algos"},
     {"run"},
-    {"launchers", "report"},
+    {"launchers", "portable", "report"},
     {"verbs"},
     {"api", "cli"},
     {"__main__"},
@@ -87,6 +88,8 @@ DOORS = {
     "matplotlib": {"report", "mdp", "cli", "lettering.py"},
     "flint": {"mdp/exact/linear.py", "mdp/exact/rational.py"},
     "ray": {"ray_cluster.py"},
+    "onnx": {"portable/onnx_file.py"},
+    "onnxruntime": {"portable/replay.py"},
     "av": {"cli/show/recording.py"},
     "pygame": {"cli/show/picture.py", "cli/show/window.py"},
 }

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 
 from rltrain.algos._dqn_config import DqnConfig
+from rltrain.computation import Computation, Seen
 from rltrain.core import EnvSpec, Hardware, Policy, State
 from rltrain.deep.fast import precision
-from rltrain.deep.greedy import greedy_of_saved
+from rltrain.deep.greedy import computation_of_saved, greedy_of_saved
 from rltrain.deep.histogram import Bins
 from rltrain.deep.networks import NetworkShape, QNetwork, initialise, parameter_count, shape_of
 from rltrain.deep.replay import Replay
@@ -74,6 +75,13 @@ def load_policy(config: DqnConfig, spec: EnvSpec, state: State, hardware: Hardwa
     saved = Saved.of(state)
     check_features(spec, saved)
     return greedy_of_saved(saved, spec, network_shape(config, spec), hardware)
+
+
+def computation(config: DqnConfig, spec: EnvSpec, state: State, seen: Seen) -> Computation:
+    """What the policy of a saved state computes."""
+    saved = Saved.of(state)
+    check_features(spec, saved)
+    return computation_of_saved(saved, spec, network_shape(config, spec), seen)
 
 
 def cost(config: DqnConfig, spec: EnvSpec) -> dict[str, int]:

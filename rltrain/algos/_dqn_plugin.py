@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rltrain.algos._dqn_config import DqnConfig
+from rltrain.computation import Computation, Seen
 from rltrain.core import Algorithm, AlgorithmPlugin, Env, EnvSpec, Hardware, Policy, State
 from rltrain.rng import Streams
 from rltrain.warm_start import Taken, WarmSource
@@ -31,6 +32,12 @@ def _load_policy(config: DqnConfig, spec: EnvSpec, state: State, hardware: Hardw
     return _dqn_machine.load_policy(config, spec, state, hardware)
 
 
+def _computation(config: DqnConfig, spec: EnvSpec, state: State, seen: Seen) -> Computation:
+    from rltrain.algos import _dqn_machine
+
+    return _dqn_machine.computation(config, spec, state, seen)
+
+
 def _warm_start(algorithm: DQN, source: WarmSource) -> Taken:
     from rltrain.algos import _q_network_start
 
@@ -49,5 +56,6 @@ PLUGIN = AlgorithmPlugin(
     cost=_cost,
     chosen=lambda algorithm: algorithm.chosen,
     load_policy=_load_policy,
+    computation=_computation,
     warm_start=_warm_start,
 )

@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from rltrain.algos._ppo_config import PpoConfig
+from rltrain.computation import Computation, Seen
 from rltrain.core import EnvSpec, Hardware, Policy, State
 from rltrain.errors import InputError
-from rltrain.policies import distributions, inputs, mlp
+from rltrain.policies import as_computation, distributions, inputs, mlp
 from rltrain.policies.actor_critic import ActorCritic, MlpActorCritic
 from rltrain.policies.distributions import Categorical, Distribution
 from rltrain.policies.trained import DistributionPolicy, SoftmaxPolicy
@@ -64,6 +65,21 @@ def load_policy(config: PpoConfig, spec: EnvSpec, state: State, hardware: Hardwa
     network = network_of(config, spec, np.random.default_rng(0), hardware)
     network.load(Saved.of(state).part("network"))
     return policy_of(config, spec, network, seed=0)
+
+
+def computation(config: PpoConfig, spec: EnvSpec, state: State, seen: Seen) -> Computation:
+    """What the policy of a saved state computes. CheckpointError for weights of another network."""
+    network = network_of(config, spec, np.random.default_rng(0), Hardware("cpu", 1))
+    network.load(Saved.of(state).part("network"))
+    draws = config.act == "sample"
+    if isinstance(network, MlpActorCritic):
+        x = as_computation.read(spec, seen)
+        own = (network.policy, network.free, x, seen, config.activation, draws, config.squash)
+        return as_computation.of_distribution(spec.actions, *own)
+    from rltrain.algos import _ppo_pictures
+
+    out = _ppo_pictures.outputs(network, spec, seen)
+    return as_computation.of_outputs(spec.actions, out, network.free, seen, draws, config.squash)
 
 
 def warm_start(config: PpoConfig, spec: EnvSpec, network: ActorCritic, source: WarmSource) -> Taken:

@@ -16,14 +16,16 @@ import torch
 from torch import Tensor, nn
 
 from rltrain.algos._ppo_config import PpoConfig
+from rltrain.computation import Seen, Value
 from rltrain.core import Array, EnvSpec, Hardware, State
+from rltrain.deep import as_computation
 from rltrain.deep.device import resolve
 from rltrain.deep.fast import precision
 from rltrain.deep.learner import arrays, set_arrays, take_over
 from rltrain.deep.networks import copy_weights
 from rltrain.deep.optimiser import Optimiser, clip_scale
 from rltrain.deep.trunks import Conv, Looking, chosen_convolutions, trunk_of
-from rltrain.policies.actor_critic import Loss, optimiser_of, spread_from
+from rltrain.policies.actor_critic import ActorCritic, Loss, optimiser_of, spread_from
 from rltrain.policies.distributions import Distribution
 from rltrain.policies.mlp import orthogonal_matrix
 from rltrain.saved import Saved
@@ -178,6 +180,14 @@ def of(
     torch.set_num_threads(hardware.threads)
     device = "cpu" if hardware.device == "auto" else hardware.device  # a GPU is taken where it is named
     return PictureActorCritic(config, spec, distribution, stream, device)
+
+
+def outputs(network: ActorCritic, spec: EnvSpec, seen: Seen) -> Value:
+    """What the policy's outputs [N, outputs] are computed by."""
+    assert isinstance(network, PictureActorCritic)
+    own = network.network
+    features = as_computation.seen_by_trunk(own.trunk, spec, seen)
+    return as_computation.linear(own.out, as_computation.through(own.rest, features))
 
 
 def parameter_count(config: PpoConfig, spec: EnvSpec, outputs: int) -> int:

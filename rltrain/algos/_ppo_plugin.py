@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rltrain.algos._ppo_config import PpoConfig
+from rltrain.computation import Computation, Seen
 from rltrain.core import Algorithm, AlgorithmPlugin, Env, EnvSpec, Hardware, Policy, State
 from rltrain.rng import Streams
 from rltrain.warm_start import Taken, WarmSource
@@ -31,6 +32,12 @@ def _load_policy(config: PpoConfig, spec: EnvSpec, state: State, hardware: Hardw
     return _ppo_network.load_policy(config, spec, state, hardware)
 
 
+def _computation(config: PpoConfig, spec: EnvSpec, state: State, seen: Seen) -> Computation:
+    from rltrain.algos import _ppo_network
+
+    return _ppo_network.computation(config, spec, state, seen)
+
+
 def _warm_start(algorithm: PPO, source: WarmSource) -> Taken:
     from rltrain.algos import _ppo_network
 
@@ -48,5 +55,6 @@ PLUGIN = AlgorithmPlugin(
     cost=_cost,
     chosen=lambda algorithm: algorithm.network.chosen,
     load_policy=_load_policy,
+    computation=_computation,
     warm_start=_warm_start,
 )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rltrain.algos._qlearn_config import QlearnConfig
+from rltrain.computation import Computation, Seen
 from rltrain.core import Algorithm, AlgorithmPlugin, EnvSpec, Hardware, Policy, State
-from rltrain.mdp.learn.table_policy import believed, restored
+from rltrain.mdp.learn.as_computation import of_table
+from rltrain.mdp.learn.table_policy import TablePolicy, believed, restored
 from rltrain.rng import Streams
 from rltrain.saved import Saved
 from rltrain.warm_start import Taken, WarmSource
@@ -24,6 +26,15 @@ def _make(config: QlearnConfig, env: TabularEnv, rng: Streams, hardware: Hardwar
 
 def load_policy(config: QlearnConfig, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
     """The greedy policy of the first learner of a saved state."""
+    return _restored(config, spec, state)
+
+
+def computation(config: QlearnConfig, spec: EnvSpec, state: State, seen: Seen) -> Computation:
+    """What the greedy policy of the first learner of a saved state computes."""
+    return of_table(_restored(config, spec, state), seen)
+
+
+def _restored(config: QlearnConfig, spec: EnvSpec, state: State) -> TablePolicy:
     saved = Saved.of(state)
     agent, learners = saved.part("agent"), len(config.rates) * config.learners
     q = agent.array("q", "float64", (learners, None))
@@ -44,5 +55,6 @@ PLUGIN = AlgorithmPlugin(
     task="tabular",
     warnings=lambda algorithm: algorithm.warnings,
     load_policy=load_policy,
+    computation=computation,
     warm_start=_warm_start,
 )

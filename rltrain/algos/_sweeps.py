@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from rltrain.computation import Computation, Seen
 from rltrain.core import EnvSpec, Hardware, Metrics, Policy, State
+from rltrain.mdp.learn.as_computation import of_table
 from rltrain.mdp.learn.sweeping import Sweeping
 from rltrain.mdp.learn.table_policy import TablePolicy, greedy, restored
 from rltrain.saved import Saved
@@ -53,5 +55,14 @@ class TableSweeps:
 
 def load_policy(config: object, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The greedy policy of a saved state."""
+    return _restored(spec, state)
+
+
+def computation(config: object, spec: EnvSpec, state: State, seen: Seen) -> Computation:
+    """What the greedy policy of a saved state computes."""
+    return of_table(_restored(spec, state), seen)
+
+
+def _restored(spec: EnvSpec, state: State) -> TablePolicy:
     saved = Saved.of(state)
     return restored(saved.part("policy"), saved.part("table").array("q", "float64", (None,)), spec)

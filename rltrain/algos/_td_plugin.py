@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rltrain.algos._td_config import TdConfig
+from rltrain.computation import Computation, Seen
 from rltrain.core import Algorithm, AlgorithmPlugin, EnvSpec, Hardware, Policy, State
+from rltrain.mdp.learn.as_computation import of_probabilities
 from rltrain.mdp.learn.stochastic_policy import restored
 from rltrain.rng import Streams
 from rltrain.saved import Saved
@@ -27,6 +29,11 @@ def load_policy(config: TdConfig, spec: EnvSpec, state: State, hardware: Hardwar
     return restored(Saved.of(state).part("policy"), spec)
 
 
+def computation(config: TdConfig, spec: EnvSpec, state: State, seen: Seen) -> Computation:
+    """What the policy that was valued computes."""
+    return of_probabilities(restored(Saved.of(state).part("policy"), spec), seen)
+
+
 def _warm_start(algorithm: Learners, source: WarmSource) -> Taken:
     from rltrain.algos import td
 
@@ -40,5 +47,6 @@ PLUGIN = AlgorithmPlugin(
     task="tabular",
     warnings=lambda algorithm: algorithm.warnings,
     load_policy=load_policy,
+    computation=computation,
     warm_start=_warm_start,
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from rltrain.algos._uct_config import UctConfig
-from rltrain.core import Algorithm, AlgorithmPlugin, Env, Hardware
+from rltrain.computation import Computation, Seen
+from rltrain.core import Algorithm, AlgorithmPlugin, Env, EnvSpec, Hardware, State
+from rltrain.errors import InputError
 from rltrain.rng import Streams
 
 
@@ -11,6 +13,13 @@ def _make(config: UctConfig, env: Env, rng: Streams, hardware: Hardware) -> Algo
     from rltrain.algos import uct
 
     return uct.UCT(config, env, rng, hardware)
+
+
+def _computation(config: UctConfig, spec: EnvSpec, state: State, seen: Seen) -> Computation:
+    raise InputError(
+        "uct plans while it plays: it tries out in the environment itself what would follow, so nothing that it learned"
+        " gives an action; take qlearn, viter or dqn for a policy that can be written down"
+    )
 
 
 PLUGIN = AlgorithmPlugin(
@@ -21,4 +30,5 @@ PLUGIN = AlgorithmPlugin(
     or_env=True,
     doubts=UctConfig.doubts,
     warnings=lambda algorithm: algorithm.warnings,
+    computation=_computation,
 )

@@ -18,7 +18,7 @@ from rltrain.core import AlgorithmPlugin, Env, EnvSpec, Hardware, Metrics, Polic
 from rltrain.counters import reached
 from rltrain.envs.episodes import Episodes
 from rltrain.experiment.settings import STRICT
-from rltrain.policies import rules
+from rltrain.policies import rule_computations, rules
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved, resumed, step_state
 
@@ -149,4 +149,5 @@ PLUGIN = AlgorithmPlugin(
     budget={"episodes": 500},
     actions=("discrete", "multi_discrete", "continuous"),
     load_policy=load_policy,
+    computation=lambda config, spec, _, seen: rule_computations.of_rule(config.policy, spec, seen, config.action),
 )

@@ -23,7 +23,7 @@ from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics
 from rltrain.errors import InputError
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, generations, trials, whole_games
-from rltrain.policies.generations import Generations, family_for, load_policy, summary_lines, warm_start
+from rltrain.policies.generations import Generations, computation, family_for, load_policy, summary_lines, warm_start
 from rltrain.policies.parameters import Parameters
 from rltrain.rng import Streams
 from rltrain.saved import Saved
@@ -223,6 +223,7 @@ PLUGIN = AlgorithmPlugin(
     cost=cost,
     doubts=whole_games.doubts,
     load_policy=load_policy,
+    computation=computation,
     warm_start=warm_start,
     summary_lines=summary_lines,
 )

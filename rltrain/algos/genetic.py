@@ -15,7 +15,15 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from rltrain.core import AlgorithmPlugin, Array, Env, Hardware, Metrics, State
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, trials, whole_games
-from rltrain.policies.generations import Generations, cost, family_for, load_policy, summary_lines, warm_start
+from rltrain.policies.generations import (
+    Generations,
+    computation,
+    cost,
+    family_for,
+    load_policy,
+    summary_lines,
+    warm_start,
+)
 from rltrain.policies.parameters import Parameters
 from rltrain.rng import Streams
 from rltrain.saved import Saved
@@ -145,6 +153,7 @@ PLUGIN = AlgorithmPlugin(
     cost=cost,
     doubts=whole_games.doubts,
     load_policy=load_policy,
+    computation=computation,
     warm_start=warm_start,
     summary_lines=summary_lines,
 )

@@ -16,7 +16,15 @@ from rltrain.core import AlgorithmPlugin, Array, Env, Hardware, Metrics, State
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, trials, whole_games
 from rltrain.policies.adam import Adam
-from rltrain.policies.generations import Generations, cost, family_for, load_policy, summary_lines, warm_start
+from rltrain.policies.generations import (
+    Generations,
+    computation,
+    cost,
+    family_for,
+    load_policy,
+    summary_lines,
+    warm_start,
+)
 from rltrain.policies.parameters import Parameters
 from rltrain.rng import Streams
 from rltrain.saved import Saved
@@ -115,6 +123,7 @@ PLUGIN = AlgorithmPlugin(
     cost=cost,
     doubts=whole_games.doubts,
     load_policy=load_policy,
+    computation=computation,
     warm_start=warm_start,
     summary_lines=summary_lines,
 )

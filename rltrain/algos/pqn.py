@@ -20,13 +20,14 @@ import torch
 from torch import Tensor
 
 from rltrain.algos._pqn_config import PqnConfig
+from rltrain.computation import Computation, Seen
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Step
 from rltrain.counters import reached
 from rltrain.deep import losses
 from rltrain.deep.actor import Exploration
 from rltrain.deep.device import resolve
 from rltrain.deep.engine import engine
-from rltrain.deep.greedy import greedy_copy, greedy_of_saved
+from rltrain.deep.greedy import computation_of_saved, greedy_copy, greedy_of_saved
 from rltrain.deep.learner import Learner, Samples, UpdateStats, summary
 from rltrain.deep.masks import masked
 from rltrain.deep.networks import PIXEL, QNetwork, high_of, parameter_count, shape_of
@@ -280,6 +281,11 @@ def _line(first: float, last: float, over: int, steps: int) -> float:
 def load_policy(config: PqnConfig, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:
     """The policy of a saved state, without its environments."""
     return greedy_of_saved(Saved.of(state), spec, shape_of(config, spec), hardware)
+
+
+def computation(config: PqnConfig, spec: EnvSpec, state: State, seen: Seen) -> Computation:
+    """What the policy of a saved state computes."""
+    return computation_of_saved(Saved.of(state), spec, shape_of(config, spec), seen)
 
 
 def cost(config: PqnConfig, spec: EnvSpec) -> dict[str, int]:

@@ -37,5 +37,10 @@ def make(config: QiterConfig, model: Model, rng: Streams, hardware: Hardware) ->
 
 
 PLUGIN = AlgorithmPlugin(
-    config=QiterConfig, make=make, budget={"sweeps": 1_000_000}, task="mdp", load_policy=_sweeps.load_policy
+    config=QiterConfig,
+    make=make,
+    budget={"sweeps": 1_000_000},
+    task="mdp",
+    load_policy=_sweeps.load_policy,
+    computation=_sweeps.computation,
 )

@@ -19,7 +19,15 @@ from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Hardware, Metrics
 from rltrain.experiment.settings import STRICT
 from rltrain.policies import choosing, designs, trials, whole_games
 from rltrain.policies.champion import spread
-from rltrain.policies.generations import Generations, cost, family_for, load_policy, summary_lines, warm_start
+from rltrain.policies.generations import (
+    Generations,
+    computation,
+    cost,
+    family_for,
+    load_policy,
+    summary_lines,
+    warm_start,
+)
 from rltrain.policies.parameters import Parameters
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved
@@ -122,6 +130,7 @@ PLUGIN = AlgorithmPlugin(
     cost=cost,
     doubts=whole_games.doubts,
     load_policy=load_policy,
+    computation=computation,
     warm_start=warm_start,
     tables=tables,
     summary_lines=summary_lines,

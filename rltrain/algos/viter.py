@@ -37,5 +37,10 @@ def make(config: ViterConfig, model: Model, rng: Streams, hardware: Hardware) ->
 
 
 PLUGIN = AlgorithmPlugin(
-    config=ViterConfig, make=make, budget={"sweeps": 1_000_000}, task="mdp", load_policy=_sweeps.load_policy
+    config=ViterConfig,
+    make=make,
+    budget={"sweeps": 1_000_000},
+    task="mdp",
+    load_policy=_sweeps.load_policy,
+    computation=_sweeps.computation,
 )

@@ -7,7 +7,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from rltrain.computation import Computation, Seen
 from rltrain.core import Array, EnvSpec, Hardware
+from rltrain.deep import as_computation
 from rltrain.deep.device import resolve
 from rltrain.deep.learner import set_arrays
 from rltrain.deep.masks import masked, possible
@@ -29,9 +31,18 @@ def greedy_of_saved(saved: Saved, spec: EnvSpec, shape: NetworkShape, hardware: 
     """The policy of an algorithm's saved state. CheckpointError."""
     torch.set_num_threads(hardware.threads)
     device = resolve(hardware.device)
+    return Greedy(_network_of(saved, spec, shape).to(device), device)
+
+
+def computation_of_saved(saved: Saved, spec: EnvSpec, shape: NetworkShape, seen: Seen) -> Computation:
+    """What the policy of an algorithm's saved state computes. CheckpointError."""
+    return as_computation.of_values(_network_of(saved, spec, shape), spec, seen)
+
+
+def _network_of(saved: Saved, spec: EnvSpec, shape: NetworkShape) -> QNetwork:
     network = QNetwork(replace(spec, obs_high=high_of(saved, spec)), shape)
     set_arrays(network, saved.part("learner").part("weights"))
-    return Greedy(network.to(device), device)
+    return network
 
 
 class Greedy:

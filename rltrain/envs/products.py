@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from rltrain.computation import Above, Columns, Computation, Dense, Joined, Lookup, Possible, Seen
 from rltrain.core import AlgorithmPlugin, Array, Env, EnvSpec, Policy, Reopening, RowByRow, Scoring, State, Step
 from rltrain.envs.serial import SeededGame
 from rltrain.policies.asking import chosen, thought
@@ -134,3 +135,20 @@ class ScoredChoices:
 
     def scores(self, obs: Array, mask: Array | None = None) -> Array:
         return thought(self._policy, obs, None if mask is None else mask_of_combinations(mask, self._space))
+
+
+def seen_as_one_choice(seen: Seen, space: MultiDiscrete) -> Seen:
+    """What a policy over combinations sees: see `mask_of_combinations`."""
+    if seen.mask is None:
+        return seen
+    each = tuple(Possible(Columns(seen.mask, own.start, own.stop)) for own in space.columns)
+    has = np.concatenate(
+        [np.arange(size)[:, None] == chosen for size, chosen in zip(space.sizes, combinations(space).T, strict=True)]
+    )  # [sum of sizes, products]
+    able = Above(Dense(Joined(each), has.astype(np.float64), np.zeros(space.products)), len(space.sizes) - 0.5)
+    return replace(seen, mask=able)
+
+
+def computation_of_choices(computation: Computation, space: MultiDiscrete) -> Computation:
+    """What is computed over combinations, with the choices [N, K] as its action."""
+    return replace(computation, action=Lookup(computation.action, combinations(space)))

@@ -16,6 +16,13 @@ class Planning(Policy, Protocol):
     def plan(self, env: Env, step: Step) -> Array: ...
 
 
+@runtime_checkable
+class Drawing(Policy, Protocol):
+    """A policy that may draw its actions, and says which are the likeliest, [N, *action] at obs [N, *obs]."""
+
+    def likeliest(self, obs: Array, mask: Array | None = None) -> Array: ...
+
+
 def chosen(policy: Policy, obs: Array, mask: Array | None) -> Array:
     """Actions [N, *action] of a policy at obs [N, *obs]; mask [N, mask_width], None: nothing is masked."""
     return policy.act(obs) if mask is None else policy.act(obs, mask)

@@ -88,7 +88,12 @@ def champion_of(family: Family, state: State) -> Fixed:
 
 def fixed(family: Family, candidate: Array, seed: int) -> Fixed:
     """A candidate [P] as a policy; where it is NaN, the middle of the ranges."""
-    return Fixed(family, np.where(np.isnan(candidate), family.parameters.middle, candidate), derive(seed, "policy"))
+    return Fixed(family, filled(family, candidate), derive(seed, "policy"))
+
+
+def filled(family: Family, candidate: Array) -> Array:
+    """A candidate [P], the middle of the ranges where it is NaN."""
+    return np.where(np.isnan(candidate), family.parameters.middle, candidate)
 
 
 def described(family: Family, saved: State) -> list[str]:

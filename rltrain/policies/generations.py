@@ -13,10 +13,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from rltrain.computation import Computation, Seen
 from rltrain.core import Array, Env, EnvSpec, Hardware, Metrics, Policy, State, Stateful
 from rltrain.errors import InputError
-from rltrain.policies import choosing, trials
-from rltrain.policies.champion import Champion, candidate_of, champion_of, described, spread
+from rltrain.policies import choosing, rule_computations, trials
+from rltrain.policies.champion import Champion, candidate_of, champion_of, described, filled, spread
 from rltrain.policies.parameters import Family
 from rltrain.rng import derive
 from rltrain.saved import Saved
@@ -125,6 +126,13 @@ def warm_start(algorithm: Generations, source: WarmSource) -> Taken:
 def load_policy(settings: choosing.Settings, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The champion of an algorithm's saved state, as a policy."""
     return champion_of(choosing.make(settings, spec), state)
+
+
+def computation(settings: choosing.Settings, spec: EnvSpec, state: Mapping[str, Any], seen: Seen) -> Computation:
+    """What the champion of an algorithm's saved state computes. InputError for a family that draws; CheckpointError."""
+    family = choosing.make(settings, spec)
+    candidate = filled(family, candidate_of(family, Saved.of(state).part("champion")))
+    return rule_computations.of_family(settings, spec, family, candidate, seen)
 
 
 def summary_lines(settings: choosing.Settings, spec: EnvSpec, state: Mapping[str, Any]) -> list[str]:

@@ -60,7 +60,7 @@ def normalizing(policy: Policy, statistics: State) -> Policy:
 
     CheckpointError for statistics that cannot be read.
     """
-    found = _saved(Saved.of(statistics))
+    found = of_saved(statistics)
     if found is None:
         return policy
     return NormalizingScorer(policy, found) if isinstance(policy, Scoring) else NormalizingPolicy(policy, found)
@@ -71,7 +71,9 @@ def cut(values: Array, clip: float | None) -> Array:
     return values if clip is None else np.minimum(np.maximum(values, -clip), clip)
 
 
-def _saved(saved: Saved) -> Normalization | None:
+def of_saved(statistics: State) -> Normalization | None:
+    """How observations are normalised by statistics that were saved; None: they count rewards. CheckpointError."""
+    saved = Saved.of(statistics)
     if not saved.given("obs"):
         return None
     obs = saved.part("obs")

@@ -24,10 +24,14 @@ class DistributionPolicy:
 
     def act(self, obs: Array, mask: Array | None = None) -> Array:
         """Actions [N, *action] at obs [N, *obs]."""
-        out = self.network(obs)
         if self.stream is None:
-            return self.distribution.mode(out, mask)
+            return self.likeliest(obs, mask)
+        out = self.network(obs)
         return self.distribution.taken(self.distribution.draw(out, self.free, mask, self.stream))
+
+    def likeliest(self, obs: Array, mask: Array | None = None) -> Array:
+        """The likeliest actions [N, *action] at obs [N, *obs], whether or not they are drawn: `asking.Drawing`."""
+        return self.distribution.mode(self.network(obs), mask)
 
 
 @dataclass(frozen=True)

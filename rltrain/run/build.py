@@ -10,9 +10,17 @@ from typing import NamedTuple
 from pydantic import BaseModel
 
 from rltrain import envs, registry
-from rltrain.core import Algorithm, Env, EnvSpec, Hardware, Policy
+from rltrain.computation import Computation, Seen
+from rltrain.core import Algorithm, Env, EnvSpec, Hardware, Policy, State
 from rltrain.deep.fast import allocator
-from rltrain.envs.products import Products, as_one_choice, combined, of_choices
+from rltrain.envs.products import (
+    Products,
+    as_one_choice,
+    combined,
+    computation_of_choices,
+    of_choices,
+    seen_as_one_choice,
+)
 from rltrain.envs.remote.crew import Crew
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment import config
@@ -157,7 +165,7 @@ def algorithm(experiment: Experiment, settings: BaseModel, env: Env, rng: Stream
     if experiment.task == "mdp":
         model = envs.known_model(experiment.environment, experiment.algorithm_name)
         return plugin.make(settings, model, rng, hardware)
-    choices = _combined(experiment.algorithm_name, env.spec)
+    choices = combined_choices(experiment.algorithm_name, env.spec)
     if choices is not None and experiment.run.distribute and experiment.run.distribute.mode == "async":
         raise InputError(
             f"run.distribute.mode: async is for one choice at a time; an action of {env.spec.id} is"
@@ -171,17 +179,34 @@ def seen_by(algorithm_name: str, spec: EnvSpec) -> EnvSpec:
 
     InputError if it cannot choose among the actions.
     """
-    choices = _combined(algorithm_name, spec)
+    choices = combined_choices(algorithm_name, spec)
     return spec if choices is None else as_one_choice(spec, choices)
 
 
 def in_the_world(algorithm_name: str, spec: EnvSpec, policy: Policy) -> Policy:
     """A policy of the algorithm as one of the environment of this spec, whose own actions it gives."""
-    choices = _combined(algorithm_name, spec)
+    choices = combined_choices(algorithm_name, spec)
     return policy if choices is None else of_choices(policy, choices)
 
 
-def _combined(algorithm_name: str, spec: EnvSpec) -> MultiDiscrete | None:
+def computation(algorithm_name: str, settings: BaseModel, spec: EnvSpec, state: State, seen: Seen) -> Computation:
+    """What the policy of an algorithm's saved state computes, of the environment of this spec.
+
+    InputError for an algorithm that does not say, or says why it cannot. CheckpointError.
+    """
+    hook = registry.plugin(algorithm_name).computation
+    if hook is None:
+        rule = "its package does not say what its policy computes: AlgorithmPlugin.computation of rltrain.core"
+        raise InputError(f"{algorithm_name} cannot be exported: {rule}")
+    choices = combined_choices(algorithm_name, spec)
+    if choices is None:
+        found: Computation = hook(settings, spec, state, seen)
+        return found
+    found = hook(settings, as_one_choice(spec, choices), state, seen_as_one_choice(seen, choices))
+    return computation_of_choices(found, choices)
+
+
+def combined_choices(algorithm_name: str, spec: EnvSpec) -> MultiDiscrete | None:
     """The choices whose combinations are single actions for the algorithm; None if it takes the actions as they are.
 
     InputError if it cannot choose among them.

@@ -117,12 +117,15 @@ def experiment_of(path: Path, loaded: Loaded) -> Experiment:
 
 def policy_of(experiment: Experiment, loaded: Loaded, device: str | None, threads: int) -> Policy:
     """The policy in a checkpoint, for observations as its environments give them. CheckpointError."""
-    learned = _learned(experiment, loaded, device, threads)
-    return normalizing(learned, loaded.state.part("world")) if "world" in loaded.state else learned
+    found = learned(experiment, loaded, device, threads)
+    return normalizing(found, loaded.state.part("world")) if "world" in loaded.state else found
 
 
-def _learned(experiment: Experiment, loaded: Loaded, device: str | None, threads: int) -> Policy:
-    """A plugin's `load_policy` builds it alone; without one, the algorithm is restored."""
+def learned(experiment: Experiment, loaded: Loaded, device: str | None, threads: int) -> Policy:
+    """The policy in a checkpoint, for observations as the algorithm was shown them. CheckpointError.
+
+    A plugin's `load_policy` builds it alone; without one, the algorithm is restored.
+    """
     name = experiment.algorithm_name
     load_policy = registry.plugin(name).load_policy
     hardware = Hardware(device or experiment.run.device, threads)

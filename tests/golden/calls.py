@@ -247,6 +247,17 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "cat runs/deep/eval.csv",
         "ls runs/deep",
     ),
+    "export": (
+        BASIC,
+        "export cart -o policy.py",
+        "export cart -o policy.py --last",
+        "export cart -o policy.onnx --last --json",
+        "cat policy.py",
+        "export cart -o policy.pt",
+        "export absent -o policy.onnx",
+        "train tiny.yaml --name chance -q algorithm.policy=random run.threads=1",
+        "export chance -o chance.py",
+    ),
     "run_seeds": (
         "train tiny.yaml --seeds 2 --jobs 1 --name several -q run.threads=1",
         "list runs",

@@ -48,6 +48,10 @@ STEADY = (  # what depends on the moment or the machine, and the word that stand
     (r" +age$", " age"),
     (r'"value": "[^"]*", "state": "\w+", "mend": (null|"[^"]*")', '"value": VALUE'),  # of the doctor
     (r"^rltrain \d\S*$", "rltrain VERSION"),
+    (r"(onnxruntime|Python) \d[\d.]*\d", r"\1 VERSION"),
+    (r"(policy: \S+), [\d.]+ k?B", r"\1, SIZE"),
+    (r'("bytes": )\d+(?=, "algorithm")', r"\1NUMBER"),
+    (r'(sha256"?\'?: )["\'][0-9a-f]{64}["\']', r"\1HASH"),  # of a checkpoint: it holds versions
 )
 
 
