@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rltrain.api import (
         check,
         evaluate,
+        explain,
         export,
         load,
         model,
@@ -33,6 +34,7 @@ __all__ = [
     "check",
     "errors",
     "evaluate",
+    "explain",
     "export",
     "load",
     "model",

@@ -34,6 +34,7 @@ from rltrain.verbs import saved_policy
 from rltrain.verbs import train as training
 from rltrain.verbs.check import ConfigReport, RunReport
 from rltrain.verbs.evaluate import PolicyScore
+from rltrain.verbs.explain.door import explain as explain
 from rltrain.verbs.export import Exported
 from rltrain.verbs.given import Overrides, plain, settings_of, text_of, whole, written
 from rltrain.verbs.mdp.from_function import model as model

@@ -56,8 +56,8 @@ def policy_of(config: PpoConfig, spec: EnvSpec, network: ActorCritic, seed: int)
     stream = np.random.default_rng(seed) if config.act == "sample" else None
     distribution, free = distribution_of(config, spec), [part.copy() for part in network.free]
     if isinstance(distribution, Categorical):
-        return SoftmaxPolicy(network.acting(), distribution, stream)
-    return DistributionPolicy(network.acting(), free, distribution, stream)
+        return SoftmaxPolicy(network.acting(), distribution, stream, network.valuing())
+    return DistributionPolicy(network.acting(), free, distribution, stream, network.valuing())
 
 
 def load_policy(config: PpoConfig, spec: EnvSpec, state: State, hardware: Hardware) -> Policy:

@@ -139,13 +139,22 @@ class PictureActorCritic:
         return taken.and_also(spread_from(self.free, saved))
 
     def acting(self) -> Callable[[Array], Array]:
+        see = self._seeing()
+        return lambda obs: see(obs)[0]
+
+    def valuing(self) -> Callable[[Array], Array]:
+        see = self._seeing()
+        return lambda obs: see(obs)[1]
+
+    def _seeing(self) -> Callable[[Array], tuple[Array, Array]]:
+        """What `see` gives, by a copy of the network as it is now."""
         network, device = copy.deepcopy(self.network), self.device
 
-        def outputs(obs: Array) -> Array:
+        def see(obs: Array) -> tuple[Array, Array]:
             with torch.inference_mode():
-                return _split(_numbers(network(torch.from_numpy(obs).to(device))))[0]
+                return _split(_numbers(network(torch.from_numpy(obs).to(device))))
 
-        return outputs
+        return see
 
     def save(self) -> State:
         return {

@@ -148,7 +148,8 @@ class Reinforce:
     # What it has learned
 
     def policy(self) -> Policy:
-        return _policy(self.config, self.spec, [part.copy() for part in self._learned], derive(self._seed, "policy"))
+        learned, value = ([part.copy() for part in parts] for parts in (self._learned, self.value))
+        return _policy(self.config, self.spec, learned, value, derive(self._seed, "policy"))
 
     def save(self) -> State:
         return {
@@ -174,7 +175,10 @@ class Reinforce:
 
 def load_policy(config: ReinforceConfig, spec: EnvSpec, state: Mapping[str, Any], hardware: Hardware) -> Policy:
     """The policy of a saved state. CheckpointError for weights of another network."""
-    return _policy(config, spec, _saved(config, spec, state), seed=0)
+    value = [np.zeros(shape) for shape in mlp.shapes([inputs.size(spec), *config.hidden, 1])]
+    if config.baseline == "value":
+        Saved.of(state).fill_list("value", value)
+    return _policy(config, spec, _saved(config, spec, state), value, seed=0)
 
 
 def computation(config: ReinforceConfig, spec: EnvSpec, state: State, seen: Seen) -> Computation:
@@ -248,8 +252,8 @@ def distribution_of(config: ReinforceConfig, spec: EnvSpec) -> Distribution:
     return distributions.of(spec.actions, config.log_std_init, config.output == "sigmoid")
 
 
-def _policy(config: ReinforceConfig, spec: EnvSpec, learned: list[Array], seed: int) -> Policy:
-    """What was learned, the network's weights first."""
+def _policy(config: ReinforceConfig, spec: EnvSpec, learned: list[Array], value: list[Array], seed: int) -> Policy:
+    """What was learned, the network's weights first, and the baseline."""
     stream = np.random.default_rng(seed) if config.act == "sample" else None
     distribution, read = distribution_of(config, spec), inputs.reader(spec)
     count = 2 * (len(config.hidden) + 1)
@@ -258,9 +262,10 @@ def _policy(config: ReinforceConfig, spec: EnvSpec, learned: list[Array], seed: 
     def network(obs: Array) -> Array:
         return mlp.forward(weights, read(obs), config.activation)
 
+    worth = None if config.baseline == "none" else lambda obs: mlp.forward(value, read(obs), config.activation)[:, 0]
     if isinstance(distribution, Categorical):
-        return SoftmaxPolicy(network, distribution, stream)
-    return DistributionPolicy(network, free, distribution, stream)
+        return SoftmaxPolicy(network, distribution, stream, worth)
+    return DistributionPolicy(network, free, distribution, stream, worth)
 
 
 PLUGIN = AlgorithmPlugin(

@@ -13,6 +13,7 @@ from rltrain.cli.check import check_command
 from rltrain.cli.doctor import doctor_command
 from rltrain.cli.errors import exit_code_of
 from rltrain.cli.evaluate import eval_command
+from rltrain.cli.explain import explain_command
 from rltrain.cli.export import export_command
 from rltrain.cli.init import init_command
 from rltrain.cli.listing import list_command
@@ -47,6 +48,7 @@ app.command("resume")(resume_command)
 app.command("eval")(eval_command)
 app.command("watch")(watch_command)
 app.command("enjoy", hidden=True)(watch_command)  # as RL Baselines3 Zoo calls it
+app.command("explain")(explain_command)
 app.command("plot")(plot_command)
 app.command("export")(export_command)
 app.command("check")(check_command)

@@ -64,6 +64,10 @@ class ActorCritic(Protocol):
         """obs [M, *obs] -> out [M, outputs] of the policy as it is now, whatever is learned from then on."""
         ...
 
+    def valuing(self) -> Callable[[Array], Array]:
+        """obs [M, *obs] -> value [M] of states as it is now, whatever is learned from then on."""
+        ...
+
     def save(self) -> State: ...
     def load(self, state: State) -> None: ...
 
@@ -131,6 +135,10 @@ class MlpActorCritic:
     def acting(self) -> Callable[[Array], Array]:
         weights = [part.copy() for part in self.policy]
         return lambda obs: mlp.forward(weights, self.inputs(obs), self._activation).astype(np.float64)
+
+    def valuing(self) -> Callable[[Array], Array]:
+        weights = [part.copy() for part in self.value]
+        return lambda obs: mlp.forward(weights, self.inputs(obs), self._activation)[:, 0].astype(np.float64)
 
     def save(self) -> State:
         return {

@@ -20,6 +20,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from rltrain.core import Array
+from rltrain.policies.asking import ActionSpread
 from rltrain.spaces import Actions, Continuous, Discrete, MultiDiscrete, possible
 
 
@@ -41,6 +42,7 @@ class Distribution(Protocol):
     def mode(self, out: Array, mask: Array | None) -> Array: ...  # the likeliest: actions [rows, *action]
     def taken(self, drawn: Array) -> Array: ...  # what was drawn, as the environment takes it
     def log_prob(self, out: Array, free: list[Array], drawn: Array, mask: Array | None) -> Array: ...  # [rows]
+    def spread(self, out: Array, free: list[Array], mask: Array | None) -> ActionSpread | None: ...  # None: see scores
     def slopes(
         self, out: Array, free: list[Array], drawn: Array, score: Array, mask: Array | None, ent_coef: float
     ) -> Slopes: ...  # of what was drawn, with its score [rows]
@@ -70,6 +72,9 @@ class Categorical:
 
     def log_prob(self, out: Array, free: list[Array], drawn: Array, mask: Array | None) -> Array:
         return of_row(log_policy(masked(self.logits(out), mask)), drawn)
+
+    def spread(self, out: Array, free: list[Array], mask: Array | None) -> None:
+        """One of some has a probability for each, which is its score."""
 
     def slopes(
         self, out: Array, free: list[Array], drawn: Array, score: Array, mask: Array | None, ent_coef: float
@@ -104,6 +109,9 @@ class Categoricals:
     def log_prob(self, out: Array, free: list[Array], drawn: Array, mask: Array | None) -> Array:
         each = [of_row(log_policy(z), drawn[:, k]) for k, z in enumerate(self._each(out, mask))]
         return np.asarray(np.sum(each, axis=0))
+
+    def spread(self, out: Array, free: list[Array], mask: Array | None) -> ActionSpread:
+        return ActionSpread(probability=np.concatenate([np.exp(log_policy(z)) for z in self._each(out, mask)], axis=1))
 
     def slopes(
         self, out: Array, free: list[Array], drawn: Array, score: Array, mask: Array | None, ent_coef: float
@@ -144,6 +152,10 @@ class Gaussian:
         (log_std,) = free
         apart = (drawn - out) / np.exp(log_std)
         return np.asarray(-(apart**2 / 2 + log_std + math.log(2 * math.pi) / 2).sum(axis=1))
+
+    def spread(self, out: Array, free: list[Array], mask: Array | None) -> ActionSpread:
+        deviation = self._half * np.exp(free[0])
+        return ActionSpread(self.taken(out).astype(np.float64), np.broadcast_to(deviation, out.shape).copy())
 
     def slopes(
         self, out: Array, free: list[Array], drawn: Array, score: Array, mask: Array | None, ent_coef: float

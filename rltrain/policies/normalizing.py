@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rltrain.core import Array, Policy, Scoring, State
-from rltrain.policies.asking import chosen, thought
+from rltrain.policies.asking import ActionSpread, chosen, spread_of, thought, worth
 from rltrain.saved import Saved
 
 
@@ -40,6 +40,14 @@ class NormalizingPolicy:
     def act(self, obs: Array, mask: Array | None = None) -> Array:
         return chosen(self._policy, self._normalization(obs), mask)
 
+    def values(self, obs: Array) -> Array | None:
+        """See `policies.asking.Valuing`."""
+        return worth(self._policy, self._normalization(obs))
+
+    def spread(self, obs: Array, mask: Array | None = None) -> ActionSpread | None:
+        """See `policies.asking.Spreading`."""
+        return spread_of(self._policy, self._normalization(obs), mask)
+
 
 class NormalizingScorer:
     """A policy behind a normalisation that can say what it thinks of every action: `core.Scoring`."""
@@ -53,6 +61,10 @@ class NormalizingScorer:
 
     def scores(self, obs: Array, mask: Array | None = None) -> Array:
         return thought(self._policy, self._normalization(obs), mask)
+
+    def values(self, obs: Array) -> Array | None:
+        """See `policies.asking.Valuing`."""
+        return worth(self._policy, self._normalization(obs))
 
 
 def normalizing(policy: Policy, statistics: State) -> Policy:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltrain.core import Array
+from rltrain.policies.asking import ActionSpread
 from rltrain.policies.distributions import Categorical, Distribution, draw, log_policy, masked
 
 Network = Callable[[Array], Array]  # obs [N, *obs] -> outputs [N, K] float64
@@ -21,6 +22,15 @@ class DistributionPolicy:
     free: list[Array]  # parameters of the distribution that no observation changes
     distribution: Distribution
     stream: np.random.Generator | None
+    value: Network | None = None  # obs [N, *obs] -> [N], what a state is worth; None: nobody learned it
+
+    def values(self, obs: Array) -> Array | None:
+        """See `policies.asking.Valuing`."""
+        return None if self.value is None else self.value(obs)
+
+    def spread(self, obs: Array, mask: Array | None = None) -> ActionSpread | None:
+        """See `policies.asking.Spreading`."""
+        return self.distribution.spread(self.network(obs), self.free, mask)
 
     def act(self, obs: Array, mask: Array | None = None) -> Array:
         """Actions [N, *action] at obs [N, *obs]."""
@@ -41,8 +51,13 @@ class SoftmaxPolicy:
     network: Network
     distribution: Categorical
     stream: np.random.Generator | None
+    value: Network | None = None  # obs [N, *obs] -> [N], what a state is worth; None: nobody learned it
 
     score_name = "probability"
+
+    def values(self, obs: Array) -> Array | None:
+        """See `policies.asking.Valuing`."""
+        return None if self.value is None else self.value(obs)
 
     def scores(self, obs: Array, mask: Array | None = None) -> Array:
         """The probability of every action [N, A] at obs [N, *obs]; 0 of what is impossible."""

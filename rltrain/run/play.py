@@ -32,6 +32,8 @@ class Moment(NamedTuple):
     explored: bool  # drawn at random, whatever the policy wanted
     last: bool
     cut: bool  # stopped by the time limit
+    obs: Array | None = None  # [*obs] what the policy sees; of a moment that was played it is there
+    mask: Array | None = None  # [mask_width] bool, what can be done; None: everything
 
 
 def plain(action: Array) -> int | Array:
@@ -76,6 +78,8 @@ def play(
             explored=explored,
             last=last,
             cut=last and bool(step.discount[0] > 0),
+            obs=step.obs[0].copy(),  # environments may write over theirs
+            mask=None if step.mask is None else step.mask[0].copy(),
         )
         if last and game == episodes:
             return

@@ -53,7 +53,7 @@ def against_truth(experiment: Experiment, policy: Policy) -> ExactScore | None:
     discount = discount if discount is not None else None if model is None else model.discount
     if model is None or discount is None or model.num_states > MOST_STATES:
         return None
-    taken = _taken(model, policy)
+    taken = taken_by(model, policy)
     if taken is None:
         return None  # it would take what is impossible
     try:
@@ -77,7 +77,7 @@ def against_truth(experiment: Experiment, policy: Policy) -> ExactScore | None:
     )
 
 
-def _taken(model: Model, policy: Policy) -> Array | None:
+def taken_by(model: Model, policy: Policy) -> Array | None:
     """[P] the probability of each pair; None where the policy takes an action that is impossible."""
     from rltrain.mdp import pairs
 

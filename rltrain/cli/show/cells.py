@@ -85,11 +85,11 @@ def painted(now: Array, before: Array | None, row: int, column: int, depth: Dept
         for begin, end in zip(begins, ends, strict=True):
             first, last = int(spots[begin]), int(spots[end])
             parts.append(f"\x1b[{row + line};{column + first}H")
-            parts.append(_run(now[line, first : last + 1].tolist(), depth))
+            parts.append(blocks(now[line, first : last + 1].tolist(), depth))
     return "".join(parts)
 
 
-def _run(run: list[list[int]], depth: Depth) -> str:
+def blocks(run: list[list[int]], depth: Depth) -> str:
     """Neighbouring cells. A colour is named where it changes."""
     if depth == "grey":
         return "".join(SHADES[upper] for upper, _ in run)

@@ -21,6 +21,7 @@ from rltrain.spaces import Discrete
 FRAME_SKIPS = (2, 4)  # both included
 START_STEPS = 90
 PACMAN_COLOUR = 210 + 164 + 74  # as a sum over red, green and blue
+WINDOW = (slice(1, 176, 2), slice(None, None, 2))  # rows and columns of the screen that are seen
 MAX_STEPS = MAX_FRAMES // 3  # 3 frames a step on average
 
 
@@ -90,7 +91,7 @@ def describe(settings: AtariConfig, num_envs: int) -> EnvSpec:
 
 def grey(screen: Array) -> Array:
     """[210, 160, 3] uint8 -> [1, 88, 80] uint8."""
-    total = screen[1:176:2, ::2].sum(axis=2, dtype=np.int32)
+    total = screen[WINDOW].sum(axis=2, dtype=np.int32)
     return np.where(total == PACMAN_COLOUR, 0, total // 3).astype(np.uint8)[None]
 
 

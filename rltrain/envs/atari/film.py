@@ -26,6 +26,7 @@ class FilmedAtari:
         self._shown = Atari(settings.model_copy(update={"frame_stack": 1}), 1, training=False, colour=True)
         self.spec = self._seen.spec
         self.fps = FRAMES_A_SECOND / settings.frame_skip
+        self.window = (slice(None), slice(None))  # the whole screen, made smaller: see `filmed_game.Windowed`
         self._frame = np.zeros(self._shown.spec.obs_shape[1:], np.uint8)
 
     def reset(self, seed: int) -> Step:
@@ -54,4 +55,6 @@ class FilmedAtari:
 def book(settings: AtariConfig) -> Filmed:
     """A game as the book prepares it."""
     game = book_game.Book(settings, training=False)
-    return FilmedGame(book_game.describe(settings, 1), game, FRAMES_A_SECOND / BOOK_FRAME_SKIP, game.screen)
+    return FilmedGame(
+        book_game.describe(settings, 1), game, FRAMES_A_SECOND / BOOK_FRAME_SKIP, game.screen, book_game.WINDOW
+    )

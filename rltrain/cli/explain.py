@@ -1,0 +1,129 @@
+"""`rltrain explain`: one game of a saved policy, step by step, and why it did what it did."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rltrain.cli import complete
+from rltrain.cli.options import Device, Epsilon, Imports, JsonFlag, Protocol, RunsDir
+from rltrain.cli.output import complain, say, say_json
+from rltrain.cli.progress import STOPPED, line
+from rltrain.errors import InputError
+from rltrain.spelling import shown
+
+if TYPE_CHECKING:
+    from rltrain.verbs.explain.explain import Explanation
+
+FILM = (".mp4", ".gif")
+
+
+def explain_command(
+    given: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="A run or a checkpoint folder.", autocompletion=complete.runs),
+    ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option("-c", "--checkpoint", metavar="PATH|RUN", help="The same as RUN.", autocompletion=complete.runs),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option("--game", "--seed", metavar="SEED", min=0, help="Which game: that of an evaluation of this seed."),
+    ] = 0,
+    step: Annotated[
+        int | None, typer.Option("--step", metavar="N", min=0, help="This step in full, counted from 0.")
+    ] = None,
+    when: Annotated[
+        str | None,
+        typer.Option(metavar="EXPR", help="Steps where it holds: 'gap < 0.1 and not explored', 'chosen == left'."),
+    ] = None,
+    worst: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="The N steps of the greatest TD errors, up or down.")
+    ] = None,
+    why: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="What each other action at step N leads to, by playing the game again."),
+    ] = None,
+    horizon: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Of --why: so many steps each; else to the end.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write a film of it: FILE.mp4 or FILE.gif."),
+    ] = None,
+    protocol: Protocol = None,
+    epsilon: Epsilon = None,
+    last: Annotated[
+        bool, typer.Option("--last/--best", help="Of a run, the newest checkpoint or the best (the default).")
+    ] = False,
+    device: Device = None,
+    runs_dir: RunsDir = Path("runs"),
+    imports: Imports = None,
+    json: JsonFlag = False,
+) -> None:
+    """Why a policy does what it does: one game, with values, gaps and TD errors of every step.
+
+    Columns of --when are step, chosen, best, explored, gap, value, td, reward, return and total; operators < <= > >= ==
+    !=, and, or, not, brackets.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported: see `rltrain eval`
+    checkpoint = checkpoint or given
+    if checkpoint is None:
+        raise InputError("which run or checkpoint? For example: rltrain explain runs/dqn-CartPole-v1-1")
+    _check(output)
+    from rltrain.verbs.explain.explain import Question, explain
+
+    asked = step is not None or when is not None or worst is not None
+    found = explain(
+        checkpoint,
+        Question(step, when, worst, why, horizon),
+        seed=seed,
+        protocol=protocol,
+        epsilon=epsilon,
+        last=last,
+        device=device,
+        runs_dir=runs_dir,
+        pictures=output is not None or (step is not None and not json),
+        progress=line,
+    )
+    for warning in found.warnings:
+        complain(f"warning: {warning}")
+    if json:
+        say_json(found.json())
+    else:
+        from rltrain.cli.show import explained
+
+        explained.show(found, whole=not asked and why is None)
+    partial = found.partial
+    if output is not None:
+        partial |= _write(found, output, json)
+    if partial:
+        line.said()
+        complain(f"{STOPPED}: what was found is partial")
+        raise typer.Exit(130)
+
+
+def _check(output: Path | None) -> None:
+    """Raise before anything is played: InputError for another kind of file, MissingError, DiskError."""
+    if output is None:
+        return
+    suffix = output.suffix.lower()
+    if suffix in FILM:
+        from rltrain.cli.show import recording
+
+        recording.check(output)
+    else:
+        raise InputError(f"--output {output}: the name ends in {' or '.join(FILM)}")
+
+
+def _write(found: Explanation, output: Path, quiet: bool) -> bool:
+    """Write the film. Returns whether Ctrl-C left it shorter."""
+    from rltrain.cli.show import explained_film
+
+    said, stopped = explained_film.record(found, output, line)
+    (complain if quiet else say)(shown(said))
+    return stopped

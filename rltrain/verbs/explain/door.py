@@ -1,0 +1,48 @@
+"""Explain a saved policy's game, for a program: `rltrain.explain`."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from rltrain.run.blas import one_thread
+from rltrain.verbs.explain import explain as verb
+from rltrain.verbs.explain.explain import Explanation, Question
+from rltrain.verbs.given import text_of, whole
+from rltrain.verbs.saved_policy import hand_over, locate, read
+
+
+def explain(
+    run: str | os.PathLike[str],
+    game: int = 0,
+    *,
+    step: int | None = None,
+    when: str | None = None,
+    worst: int | None = None,
+    why: int | None = None,
+    environment: Callable[..., Any] | None = None,
+    protocol: Literal["nature", "sticky", "training"] | None = None,
+    epsilon: float | None = None,
+    last: bool = False,
+    runs_dir: str | os.PathLike[str] = "runs",
+) -> Explanation:
+    """Play the game of seed `game` with a run's policy, and say why it did what it did.
+
+    `.game` has a column of its T steps for each of `gap`, `value`, `td`, `returns`, `reward`, `chosen`, `explored`, and
+    `scores` [T, A].
+    `step` is looked at closer: `.details[0].inputs` or `.saliency`. `.picked` are the steps where `when` holds, such as
+    "gap < 0.1 and not explored", or the `worst` so many TD errors. `.outcomes` says what each action at step `why` led
+    to. The other arguments are those of `rltrain.evaluate`. After Ctrl-C `partial`
+    is true. CheckpointError, InputError.
+    """
+    with one_thread():
+        given, folder = text_of("run", run), Path(runs_dir)
+        hand_over(locate(given, folder, last)[0], environment)
+        saved = read(given, folder, last)
+        for warning in saved.warnings:
+            warnings.warn(warning, stacklevel=2)
+        question = Question(step, when, worst, why)
+        return verb.explain(saved, question, seed=whole("game", game, 0), protocol=protocol, epsilon=epsilon)

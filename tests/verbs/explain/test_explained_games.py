@@ -1,0 +1,136 @@
+"""Explained games whose every number is known beforehand."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_runs
+
+from rltrain.errors import InputError
+from rltrain.verbs.explain.explain import Explanation, Question, explain
+
+FORK = """
+name: fork
+discount: 0.5
+start: a
+states:
+  a: {go: b, quit: end reward 1}
+  b: {go: end reward 10, back: a}
+  end: terminal
+"""
+Asked = Callable[..., Explanation]
+
+
+@pytest.fixture(scope="module")
+def fork(tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    """Value iteration on two states: go, go earns 0 and 10; quit earns 1."""
+    place = tmp_path_factory.mktemp("fork")
+    (place / "fork.yaml").write_text(FORK)
+    text = f"algorithm: {{name: viter}}\nenvironment: {{id: {place / 'fork.yaml'}, max_episode_steps: 6}}\n"
+    small_runs.run_to(place / "run", text, {"sweeps": 50})
+    return lambda *question, **options: explain(place / "run", Question(*question), **options)
+
+
+def test_every_column_of_a_game_that_is_known(fork: Asked) -> None:
+    game = fork().game
+    assert game.state == ("a", "b")
+    assert [game.named(step) for step in range(2)] == ["go", "go"]
+    names = game.actions
+    values = {(s, name): game.scores[s, number] for s in range(2) for number, name in enumerate(names)}
+    assert values[0, "go"] == pytest.approx(5)
+    assert values[0, "quit"] == pytest.approx(1)
+    assert values[1, "go"] == pytest.approx(10)
+    assert values[1, "back"] == pytest.approx(2.5)
+    assert np.isnan(values[0, "back"])  # it cannot be done there
+    assert game.gap == pytest.approx([4, 7.5])
+    assert game.value == pytest.approx([5, 10])
+    assert game.td == pytest.approx([0, 0])
+    assert game.returns == pytest.approx([5, 10])
+    assert game.reward.tolist() == [0, 10]
+    assert game.end == "over"
+    assert (game.gamma, game.value_name, game.total_return) == (0.5, "best Q", 10)
+
+
+def test_every_other_action_is_played_to_the_end_from_there(fork: Asked) -> None:
+    outcomes = fork(None, None, None, 0).outcomes
+    found = {one.name: one for one in outcomes}
+    assert {name: (one.returns, one.length, one.taken, one.end) for name, one in found.items()} == {
+        "go": (5, 2, True, "over"),
+        "quit": (1, 1, False, "over"),
+    }
+    assert found["quit"].score == pytest.approx(1)
+    found = {one.name: one for one in fork(None, None, None, 1).outcomes}
+    assert found["back"].returns == pytest.approx(0.5 * 0.5 * 10)  # back to a, go, go
+    assert (found["back"].length, found["back"].total) == (3, 10)
+
+
+def test_what_an_action_led_to_is_left_at_the_horizon(fork: Asked) -> None:
+    found = {one.name: one for one in fork(None, None, None, 0, 1).outcomes}
+    assert (found["go"].length, found["go"].end, found["go"].returns) == (1, "left", 0)
+
+
+def test_the_table_is_right_beside_the_exact_answer(fork: Asked) -> None:
+    table = fork().table
+    assert table is not None
+    assert table.wrong is not None
+    assert not table.wrong.any()
+    assert table.exact == pytest.approx([5, 10, 0])
+    assert table.value[:2] == pytest.approx([5, 10])
+
+
+def test_a_step_beyond_the_game_is_refused(fork: Asked) -> None:
+    for question in (Question(step=2), Question(why=2)):
+        with pytest.raises(InputError, match="the game has 2 steps, 0 to 1"):
+            fork(question.step, None, None, question.why)
+
+
+def test_steps_are_picked_by_a_condition_and_by_their_errors(tmp_path: Path) -> None:
+    text = small_runs.text_of("dqn", "", "CartPole-v1")
+    small_runs.run_to(tmp_path / "run", text, {"env_steps": 300})
+    found = explain(tmp_path / "run", Question(worst=3, when="step > 0"), epsilon=0.5, seed=4)
+    game = found.game
+    assert game.explored.any()
+    assert not game.explored.all()
+    largest = sorted(np.abs(game.td[1:]), reverse=True)[:3]
+    assert np.abs(game.td[list(found.picked)]) == pytest.approx(largest)
+    assert 0 not in found.picked
+    again = explain(tmp_path / "run", epsilon=0.5, seed=4).game
+    np.testing.assert_array_equal(again.td, game.td)  # the same game
+    values = np.nanmax(game.scores, axis=1)
+    np.testing.assert_allclose(game.td[:-1], game.reward[:-1] + game.gamma * values[1:] - values[:-1])
+
+
+def test_inputs_are_named_and_contribute_by_what_is_lost_without_them(tmp_path: Path) -> None:
+    text = small_runs.text_of("dqn", "", "CartPole-v1")
+    small_runs.run_to(tmp_path / "run", text, {"env_steps": 300})
+    found = explain(tmp_path / "run", Question(step=2))
+    inputs = found.details[0].inputs
+    assert inputs is not None
+    assert inputs.names == ("cart position", "cart velocity", "pole angle", "pole angular velocity")
+    seen = np.stack([found.recording.seen[step] for step in range(len(found.recording.seen))])
+    chosen = int(found.game.chosen[2])
+    for number in range(4):
+        other = seen[2].copy()
+        other[number] = seen[:, number].mean()
+        q = found.recording.policy.scores(np.stack([seen[2], other]))  # type: ignore[attr-defined]
+        assert inputs.contribution[number] == pytest.approx(q[0, chosen] - q[1, chosen], abs=1e-5)
+
+
+def test_td_errors_count_rewards_as_they_were_learned(tmp_path: Path) -> None:
+    text = small_runs.text_of("dqn", "reward_clip: 0.5, reward_scale: 3", "CartPole-v1")
+    small_runs.run_to(tmp_path / "run", text, {"env_steps": 200})
+    game = explain(tmp_path / "run").game
+    values = np.nanmax(game.scores, axis=1)
+    assert game.reward.tolist() == [1.0] * len(game)
+    np.testing.assert_allclose(game.td[:-1], 1.5 + game.gamma * values[1:] - values[:-1])
+    assert game.rewards_learned == "cut to -0.5..0.5, times 3"
+
+
+def test_a_value_network_says_what_states_are_worth(tmp_path: Path) -> None:
+    for name, settings in (("ppo", ""), ("reinforce", "baseline: value")):
+        small_runs.run_to(tmp_path / name, small_runs.text_of(name, settings, "CartPole-v1"), {"env_steps": 300})
+        game = explain(tmp_path / name).game
+        assert game.value_name == "value network"
+        assert np.isfinite(game.td).all()
+        assert game.value.std() > 0
