@@ -12,9 +12,10 @@ import math
 
 import numpy as np
 
-from rltrain.core import Array, Env, Metrics, State
+from rltrain.core import Array, Env, Metrics, Policy, State
 from rltrain.policies.parameters import Family, Fixed
 from rltrain.policies.trials import Trials, play
+from rltrain.policies.walk_and_turn import WalkAndTurn, Wandering
 from rltrain.rng import derive
 from rltrain.saved import Saved
 
@@ -61,7 +62,7 @@ class Champion:
             **(named if len(names) <= MOST_NAMED else {}),
         }
 
-    def policy(self) -> Fixed:
+    def policy(self) -> Policy:
         return fixed(self._family, self.candidate, self._seed)
 
     def save(self) -> State:
@@ -81,14 +82,15 @@ def candidate_of(family: Family, saved: Saved) -> Array:
     return candidate
 
 
-def champion_of(family: Family, state: State) -> Fixed:
+def champion_of(family: Family, state: State) -> Policy:
     """The champion of a saved algorithm, as a policy."""
     return fixed(family, candidate_of(family, Saved.of(state).part("champion")), seed=0)
 
 
-def fixed(family: Family, candidate: Array, seed: int) -> Fixed:
+def fixed(family: Family, candidate: Array, seed: int) -> Policy:
     """A candidate [P] as a policy; where it is NaN, the middle of the ranges."""
-    return Fixed(family, filled(family, candidate), derive(seed, "policy"))
+    known, seed = filled(family, candidate), derive(seed, "policy")
+    return Wandering(family, known, seed) if isinstance(family, WalkAndTurn) else Fixed(family, known, seed)
 
 
 def filled(family: Family, candidate: Array) -> Array:

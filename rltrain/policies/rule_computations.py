@@ -24,17 +24,19 @@ from rltrain.computation import (
     Possible,
     Seen,
     Selected,
+    Shares,
     Stacked,
     Value,
 )
 from rltrain.core import Array, EnvSpec
 from rltrain.errors import InputError
 from rltrain.policies import choosing, rules
-from rltrain.policies.as_computation import each_greatest, greatest, network, of_two, read
+from rltrain.policies.as_computation import DRAWN, each_greatest, greatest, network, of_two, read
 from rltrain.policies.distributions import middle_and_half
 from rltrain.policies.mlp import Weights
 from rltrain.policies.network import Network
 from rltrain.policies.parameters import Family
+from rltrain.policies.walk_and_turn import WalkAndTurn
 from rltrain.spaces import Continuous, Discrete, MultiDiscrete
 
 DRAWS = "draws its actions and says no probabilities, so there is nothing to hold an export against"
@@ -44,12 +46,17 @@ DRAWS = "draws its actions and says no probabilities, so there is nothing to hol
 
 
 def of_rule(name: rules.Name, spec: EnvSpec, seen: Seen, action: rules.Constant) -> Computation:
-    """The rule of this name, see `rules.make`. InputError for one that draws."""
-    if name in ("random", "bounce"):
-        raise InputError(f"algorithm.policy: '{name}' {DRAWS}")
+    """The rule of this name, see `rules.make`. InputError for several choices or numbers at random."""
+    if name == "bounce":
+        return _by_chance(Lookup(Above(Columns(Numbers(seen.array), 0, 1), 0.0), rules.bounces(spec.num_actions)))
+    if name == "random":
+        if not isinstance(spec.actions, Discrete):
+            raise InputError(f"algorithm.policy: '{name}' {DRAWS}")
+        chances = _always(np.full(spec.num_actions, 1 / spec.num_actions), seen)
+        return _by_chance(chances if seen.mask is None else Shares(chances, Possible(seen.mask)))
     if name == "constant":
         always = rules.constant(spec, action)
-        value: Value = Lookup(Above(_any_column(seen), 0.0), np.repeat(always, 2, axis=0))
+        value = _always(always[0], seen)
         return Computation(value if seen.mask is None else _possible(value, spec, seen))
     value = COMPUTED[name, spec.id](Numbers(seen.array))
     return Computation(value if seen.mask is None else _possible(value, spec, seen))
@@ -89,6 +96,16 @@ COMPUTED: dict[tuple[str, str], Callable[[Value], Value]] = {  # (name, environm
 }
 
 
+def _by_chance(chances: Value) -> Computation:
+    """An action drawn with these probabilities [N, A]."""
+    return Computation(ArgMax(chances), chances, (chances,), DRAWN["discrete"])
+
+
+def _always(row: Array, seen: Seen) -> Value:
+    """One row [...] for every observation: [N, ...]."""
+    return Lookup(Above(_any_column(seen), 0.0), np.repeat(np.asarray(row)[None], 2, axis=0))
+
+
 def _any_column(seen: Seen) -> Value:
     """One number of each observation, [N, 1]: what is constant needs no other."""
     x = seen.obs if seen.obs is not None else next(iter(seen.parts.values()))
@@ -124,7 +141,9 @@ def _of(mask: Value, columns: slice) -> Value:
 
 
 def of_family(settings: choosing.Settings, spec: EnvSpec, family: Family, candidate: Array, seen: Seen) -> Computation:
-    """A candidate [P] of a family, see `parameters.Fixed`. InputError for one that draws."""
+    """A candidate [P] of a family, see `champion.fixed`. InputError for one that draws and says no probabilities."""
+    if isinstance(family, WalkAndTurn):
+        return _by_chance(_always(family.chances(candidate), seen))
     if not isinstance(family, Network):
         raise InputError(f"algorithm.policy: '{choosing.rule(settings, spec)}' {DRAWS}")
     weights = _layers(candidate, family.sizes)

@@ -19,7 +19,7 @@ import numpy as np
 
 from rltrain.core import Array, EnvSpec, Policy
 from rltrain.errors import InputError
-from rltrain.spaces import Actions, Discrete, MultiDiscrete
+from rltrain.spaces import Actions, Discrete, MultiDiscrete, possible
 
 Constant = int | float | tuple[float, ...]  # an action, as it is written in a config
 Name = Literal["angle", "angle_velocity", "energy", "bounce", "constant", "random"]
@@ -49,15 +49,39 @@ def _first_possible(choice: Array, mask: Array) -> Array:
 
 
 class BouncePolicy:
-    """RobotVacuum, obs [N, 16], the first whether it bumped -> [N]: 0 forward, or a turn into the room."""
+    """RobotVacuum, obs [N, 16], the first whether it bumped -> [N]: 0 forward, or a turn into the room.
+
+    It is `core.Scoring`, by probabilities.
+    """
+
+    score_name = "probability"
 
     def __init__(self, num_actions: int, stream: np.random.Generator) -> None:
-        self._turns, self._stream = num_actions - 1, stream
+        self._turns, self._stream, self._chances = num_actions - 1, stream, bounces(num_actions)
 
     def act(self, obs: Array, mask: Array | None = None) -> Array:
         steps = np.rint(self._stream.uniform(90, 270, len(obs)) * self._turns / 360).astype(np.int64)
-        turn = (steps + self._turns // 2 - 1) % self._turns + 1  # as `envs.vacuum` numbers its turns
-        return np.where(obs[:, 0] > 0, turn, 0)
+        return np.where(obs[:, 0] > 0, _turned(steps, self._turns), 0)
+
+    def scores(self, obs: Array, mask: Array | None = None) -> Array:
+        """Probabilities [N, A] at obs [N, 16]."""
+        return self._chances[(obs[:, 0] > 0).astype(np.int64)]
+
+
+def bounces(num_actions: int) -> Array:
+    """The probabilities [2, A] of the rule `bounce`: where it did not bump, and where it did."""
+    turns = num_actions - 1
+    steps = np.arange(-1, turns + 1)
+    ends = (np.stack([steps - 0.5, steps + 0.5]) * 360 / turns).clip(90, 270)  # [2, steps]
+    found = np.zeros((2, num_actions))
+    found[0, 0] = 1.0
+    np.add.at(found[1], _turned(steps, turns), (ends[1] - ends[0]) / 180)
+    return found
+
+
+def _turned(steps: Array, turns: int) -> Array:
+    """The actions that turn by so many of `turns` equal parts of a circle, as `envs.vacuum` numbers them."""
+    return np.asarray((steps + turns // 2 - 1) % turns + 1)
 
 
 class RandomPolicy:
@@ -68,6 +92,23 @@ class RandomPolicy:
 
     def act(self, obs: Array, mask: Array | None = None) -> Array:
         return self._actions.sample(self._stream, len(obs), mask)
+
+
+class UniformPolicy:
+    """A `RandomPolicy` that chooses one of some, and says how probable each is: `core.Scoring`."""
+
+    score_name = "probability"
+
+    def __init__(self, actions: Discrete, stream: np.random.Generator) -> None:
+        self._count, self._drawn = actions.n, RandomPolicy(actions, stream)
+
+    def act(self, obs: Array, mask: Array | None = None) -> Array:
+        return self._drawn.act(obs, mask)
+
+    def scores(self, obs: Array, mask: Array | None = None) -> Array:
+        """Probabilities [N, A], of what the mask [N, A] leaves."""
+        able = np.ones((len(obs), self._count)) if mask is None else possible(mask).astype(np.float64)
+        return np.asarray(able / able.sum(axis=1, keepdims=True))
 
 
 def angle(obs: Array) -> Array:
@@ -131,6 +172,8 @@ def names_for(env_id: str) -> list[Name]:
 def make(name: Name, spec: EnvSpec, stream: np.random.Generator, action: Constant = 0) -> Policy:
     """The rule of this name, `action` being what `constant` plays. InputError if it is not for this environment."""
     if name == "random":
+        if isinstance(spec.actions, Discrete):
+            return UniformPolicy(spec.actions, stream)
         return RandomPolicy(spec.actions, stream)
     if name == "constant":
         always = constant(spec, action)

@@ -12,7 +12,7 @@ import numpy as np
 
 from rltrain.core import Array, EnvSpec
 from rltrain.errors import InputError
-from rltrain.policies.parameters import Parameters
+from rltrain.policies.parameters import Fixed, Parameters
 
 FORWARD = "forward"
 TURN = re.compile(r"turn ([+-]?\d+(?:\.\d+)?)°?")
@@ -37,7 +37,7 @@ class WalkAndTurn:
             )
         self.draws = 2
         self.parameters = Parameters(("p", "r"), np.array([0.0, 0.0]), np.array([1.0, 180.0]), np.ones(2, bool))
-        self._forward = spec.action_names.index(FORWARD)
+        self._forward, self._count = spec.action_names.index(FORWARD), spec.num_actions
         self._turns, self._borders = _nearest(angles)
 
     def act(self, candidates: Array, obs: Array, uniform: Array, mask: Array | None = None) -> Array:
@@ -45,6 +45,34 @@ class WalkAndTurn:
         angle = r * (2 * uniform[:, 1] - 1)
         turn = self._turns[np.searchsorted(self._borders, angle)]
         return np.where(uniform[:, 0] < p, self._forward, turn)
+
+    def chances(self, candidate: Array) -> Array:
+        """The probability [A] of each action of a candidate [2], whatever is seen."""
+        p, r = candidate
+        if r > 0:
+            drawn = np.diff(np.clip([-np.inf, *self._borders, np.inf], -r, r)) / (2 * r)
+        else:
+            drawn = np.arange(len(self._turns)) == np.searchsorted(self._borders, 0.0)
+        found = np.zeros(self._count)
+        np.add.at(found, self._turns, (1 - p) * drawn)
+        found[self._forward] += p
+        return found
+
+
+class Wandering:
+    """A candidate [2] of `WalkAndTurn` as a policy, which says how probable each action is: `core.Scoring`."""
+
+    score_name = "probability"
+
+    def __init__(self, family: WalkAndTurn, candidate: Array, seed: int) -> None:
+        self._fixed, self._chances = Fixed(family, candidate, seed), family.chances(candidate)
+
+    def act(self, obs: Array, mask: Array | None = None) -> Array:
+        return self._fixed.act(obs, mask)
+
+    def scores(self, obs: Array, mask: Array | None = None) -> Array:
+        """Probabilities [N, A] at obs [N, *obs]."""
+        return np.repeat(self._chances[None], len(obs), axis=0)
 
 
 def _nearest(angles: dict[int, float]) -> tuple[Array, Array]:

@@ -34,6 +34,25 @@ def test_bounce_goes_straight_on_until_it_bumps_then_turns_as_the_vacuum_numbers
     assert (actions[1::2] == turn_actions(angles)[1::2]).all()
 
 
+@pytest.mark.parametrize("num_actions", [5, 37, 73, 74])
+def test_the_probabilities_of_bounce_are_those_of_what_it_draws(num_actions):
+    policy = rules.BouncePolicy(num_actions, np.random.default_rng(5))
+    straight, turning = policy.scores(np.array([[0.0], [1.0]]))
+    assert straight.tolist() == [1.0] + [0.0] * (num_actions - 1)
+    drawn = np.bincount(policy.act(np.ones((200_000, 1))), minlength=num_actions) / 200_000
+    assert turning.sum() == pytest.approx(1)
+    assert (drawn[turning == 0] == 0).all()
+    assert np.abs(drawn - turning).max() < 5 * np.sqrt(0.25 / 200_000)
+
+
+def test_random_play_says_that_all_which_is_possible_is_as_probable():
+    policy = rules.UniformPolicy(Discrete(4), np.random.default_rng(0))
+    mask = np.array([[True, False, True, False], [False] * 4])
+    assert policy.scores(np.zeros((1, 2))).tolist() == [[0.25] * 4]
+    assert policy.scores(np.zeros((2, 2)), mask).tolist() == [[0.5, 0, 0.5, 0], [0.25] * 4]
+    assert set(policy.act(np.zeros((50, 2)), np.repeat(mask[:1], 50, axis=0)).tolist()) == {0, 2}
+
+
 @pytest.mark.parametrize(
     ("env_id", "random", "least"), [("Pendulum-v1", -900, -250), ("MountainCarContinuous-v0", 0, 88)]
 )

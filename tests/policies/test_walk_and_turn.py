@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rltrain.core import EnvSpec
+from rltrain.core import EnvSpec, Scoring
 from rltrain.errors import InputError
 from rltrain.policies import choosing
-from rltrain.policies.walk_and_turn import WalkAndTurn
+from rltrain.policies.parameters import Fixed
+from rltrain.policies.walk_and_turn import WalkAndTurn, Wandering
 from rltrain.spaces import Discrete
 
 ANGLES = [-180 + 360 * k / 72 for k in range(1, 73)]  # -175 to 180 in steps of 5
@@ -88,3 +89,21 @@ def test_other_environments_are_refused():
 def test_it_says_that_it_knows_no_masks():
     with pytest.raises(InputError, match="masks actions"):
         WalkAndTurn(replace(SPEC, masked=True))
+
+
+@pytest.mark.parametrize(("p", "r"), [(0.7, 90), (0.2, 42.5), (0.0, 180), (1.0, 30), (0.5, 0.0), (0.5, 1.0)])
+def test_its_probabilities_are_those_of_what_it_draws(p, r):
+    chances = WalkAndTurn(SPEC).chances(np.array([p, r]))
+    drawn = np.bincount(play(p, r, draws=200_000), minlength=73) / 200_000
+    assert chances.sum() == pytest.approx(1)
+    assert (drawn[chances == 0] == 0).all()
+    assert np.abs(drawn - chances).max() < 5 * np.sqrt(0.25 / 200_000)
+
+
+def test_as_a_policy_it_says_them_for_every_observation():
+    family = WalkAndTurn(SPEC)
+    policy = Wandering(family, np.array([0.7, 90.0]), seed=1)
+    assert isinstance(policy, Scoring)
+    assert policy.scores(np.zeros((3, 4))).tolist() == [family.chances(np.array([0.7, 90.0])).tolist()] * 3
+    fixed = Fixed(family, np.array([0.7, 90.0]), seed=1)
+    assert policy.act(np.zeros((50, 4))).tolist() == fixed.act(np.zeros((50, 4))).tolist()

@@ -190,6 +190,15 @@ def test_damaged_weights_leave_no_file(
     assert [path.read_text() for path in tmp_path.iterdir()] == ["what was there"]
 
 
+def test_an_algorithm_that_does_not_say_what_its_policy_computes_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reinforce, "PLUGIN", replace(reinforce.PLUGIN, computation=None))
+    with pytest.raises(InputError, match=r"reinforce cannot be exported: .*AlgorithmPlugin.computation"):
+        export(folder / "cart", tmp_path / "policy.py")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_is_not_replaced_unasked(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "policy.py").write_text("mine")
     with pytest.raises(InputError, match=r"policy.py: exists; --overwrite replaces it"):
