@@ -15,6 +15,7 @@ from rltrain.version import __version__
 if TYPE_CHECKING:
     from rltrain.api import (
         check,
+        compare,
         evaluate,
         explain,
         export,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "__version__",
     "check",
+    "compare",
     "errors",
     "evaluate",
     "explain",

@@ -1,4 +1,4 @@
-"""rltrain from Python: train, watch, resume, evaluate, load, read, check, solve. What the commands do, for programs.
+"""rltrain from Python: train, watch, resume, evaluate, load, read, compare, check, solve, as the commands do.
 
 Errors are those of `rltrain.errors`, in the words of the command line. Nothing is printed, no signal handler is
 installed, no random generator of the process is touched. What a function does to its process while it works: numpy's
@@ -9,8 +9,7 @@ how many threads to take, and the C library to keep freed memory, as long as the
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
@@ -18,36 +17,32 @@ from typing import Any, Literal
 
 from rltrain.core import Array
 from rltrain.errors import InputError
-from rltrain.experiment.config import Experiment, loads
-from rltrain.experiment.config import load as load_config
-from rltrain.imports import hand_over
 from rltrain.mdp.model import Model
-from rltrain.run import folder, group
+from rltrain.run import folder
 from rltrain.run.blas import one_thread
 from rltrain.run.loop import Event
 from rltrain.spelling import shown
 from rltrain.verbs import check as checks
+from rltrain.verbs import compare as comparisons
 from rltrain.verbs import evaluate as evaluations
 from rltrain.verbs import export as exports
 from rltrain.verbs import read as columns
 from rltrain.verbs import saved_policy
 from rltrain.verbs import train as training
 from rltrain.verbs.check import ConfigReport, RunReport
+from rltrain.verbs.compare import ComparedSides
 from rltrain.verbs.evaluate import PolicyScore
 from rltrain.verbs.explain.door import explain as explain
 from rltrain.verbs.export import Exported
-from rltrain.verbs.given import Overrides, plain, settings_of, text_of, whole, written
+from rltrain.verbs.given import Overrides, plain, settings_of, text_of, whole
 from rltrain.verbs.mdp.from_function import model as model
 from rltrain.verbs.mdp.from_function import save_model as save_model
 from rltrain.verbs.mdp.write import write_model as write_model
+from rltrain.verbs.meant import Config, Environment, Place, alone, is_config, saved_run, start_of
+from rltrain.verbs.meant import experiment_of as experiment_of
 from rltrain.verbs.model_solution import ModelSolution, solved
-from rltrain.verbs.saved_policy import LoadedPolicy, SavedRun
+from rltrain.verbs.saved_policy import LoadedPolicy
 from rltrain.verbs.session import RunResult, driven, watched
-from rltrain.yaml_subset import write
-
-Place = str | os.PathLike[str]  # a path; `RunResult` is one too
-Config = Place | Mapping[str, Any] | Experiment
-Environment = Callable[..., Any]  # a class, or a function that makes one
 
 
 def train(
@@ -80,7 +75,7 @@ def train(
     """
     experiment = experiment_of(config, overrides, seed, max_wall, environment)
     with one_thread() as sure:
-        start = _start(start_from, runs_dir)
+        start = start_of(start_from, runs_dir)
         command = f"rltrain.train({experiment.source!r})"
         run = training.begin(experiment, Path(runs_dir).absolute(), name, command, start)
         return driven(run, sure, picture)
@@ -107,7 +102,7 @@ def stream(
 
     def events() -> Iterator[Event]:
         with one_thread() as sure:
-            start = _start(start_from, runs_dir)
+            start = start_of(start_from, runs_dir)
             command = f"rltrain.stream({experiment.source!r})"
             run = training.begin(experiment, Path(runs_dir).absolute(), name, command, start)
             with closing(watched(run, sure, picture)) as found:
@@ -134,7 +129,7 @@ def resume(
     BusyError while another process works in the folder, CheckpointError where no checkpoint is whole. The episodes that
     were under way are played again, or left behind if you ask for `new_episodes`; NotReplayedError says when to.
     """
-    place = folder.find(Path(runs_dir), _alone(run, runs_dir)).absolute()
+    place = folder.find(Path(runs_dir), alone(run, runs_dir)).absolute()
     saved_policy.hand_over(place, environment)
     with one_thread() as sure:
         settings = settings_of(overrides, max_wall=max_wall)
@@ -162,7 +157,7 @@ def evaluate(
     """
     games, seed = whole("games", games, 1), whole("seed", seed, 0)
     with one_thread():
-        saved = _saved(run, runs_dir, last, environment)
+        saved = saved_run(run, runs_dir, last, environment)
         found = evaluations.evaluate(saved, games, protocol, epsilon, seed, device=device)
     if found.partial:
         raise KeyboardInterrupt(f"after {len(found.returns)} of {games} games, the short ones; nothing is kept")
@@ -184,7 +179,7 @@ def load(
     CheckpointError, InputError.
     """
     with one_thread():
-        return LoadedPolicy(_saved(run, runs_dir, last, environment), device)
+        return LoadedPolicy(saved_run(run, runs_dir, last, environment), device)
 
 
 def export(
@@ -202,7 +197,7 @@ def export(
     act otherwise; MissingError without onnx and onnxruntime, CheckpointError, DiskError.
     """
     with one_thread():
-        saved = _saved(run, runs_dir, last, environment)
+        saved = saved_run(run, runs_dir, last, environment)
         return exports.export(saved, Path(path), overwrite=overwrite)
 
 
@@ -219,6 +214,26 @@ def read(
     return columns.read(runs, table, Path(runs_dir))
 
 
+def compare(
+    *runs: Place,
+    on: Literal["final", "best", "auc"] = "final",
+    by: Literal["environment"] | None = None,
+    picture: Place | None = None,
+    runs_dir: Place = "runs",
+) -> ComparedSides:
+    """Which runs are better, and how sure that is: `verdict`, a sentence; `sides`, what each scored; `duels`, pairs.
+
+    runs     patterns, "dqn-*", "ppo-*", or folders of several seeds, each a side; or runs, sorted by their configs
+    on       a run's score: its final or best evaluation, or auc, the mean of its evaluations over steps
+    by       "environment": over several, as shares of what there is to win
+    picture  a file to draw it to: .png, .svg or .pdf
+
+    `rltrain.report.inference` has the formulas. InputError for what cannot be compared.
+    """
+    output = None if picture is None else Path(picture)
+    return comparisons.compare([text_of("runs", run) for run in runs], output, on=on, by=by, runs_dir=Path(runs_dir))
+
+
 def check(
     target: Config,
     overrides: Overrides = (),
@@ -232,11 +247,11 @@ def check(
     A run's has `ok`, and the faults of each checkpoint. InputError for what is neither, OutOfMemoryError for what will
     not fit.
     """
-    if not isinstance(target, str | os.PathLike) or _is_config(target, Path(runs_dir)):
+    if not isinstance(target, str | os.PathLike) or is_config(target, Path(runs_dir)):
         return checks.check_config(experiment_of(target, overrides, environment=environment), Path(runs_dir))
     if overrides:
         raise InputError(f"{shown(str(target))} is a run: its settings cannot be overridden in a check")
-    return checks.check_run(_alone(target, runs_dir), Path(runs_dir))
+    return checks.check_run(alone(target, runs_dir), Path(runs_dir))
 
 
 def solve(
@@ -267,54 +282,3 @@ def solve(
         horizon = whole("horizon", horizon, 1)
     with one_thread():
         return solved(model, plain(settings or {}), discount, method, epsilon, exact, average, horizon)
-
-
-def experiment_of(
-    config: Config,
-    overrides: Overrides = (),
-    seed: int | None = None,
-    max_wall: str | int | None = None,
-    environment: Environment | None = None,
-) -> Experiment:
-    """The experiment that is meant, with these settings before its own. InputError holds every error, one a line."""
-    changes = settings_of(overrides, seed, max_wall)
-    if environment is not None:
-        changes.append(f"environment.id={hand_over(environment)}")
-    if isinstance(config, Experiment):
-        return config.replace(*changes)
-    if isinstance(config, Mapping):
-        return loads(written("config", write, config), "config", changes)
-    text = text_of("config", config)
-    if "\n" in text or text.lstrip().startswith("{") or (": " in text and not os.path.exists(text)):
-        return loads(text, "config", changes)
-    return load_config(text, changes)
-
-
-def _is_config(target: Place, runs_dir: Path) -> bool:
-    text = os.fspath(target)
-    return "\n" in text or text.lstrip().startswith("{") or ": " in text or checks.is_config(text, runs_dir)
-
-
-def _alone(run: Place, runs_dir: Place) -> str:
-    """The run that is meant. InputError for the folder of several seeds."""
-    text = text_of("run", run)
-    several = group.find(Path(runs_dir), text)
-    if several is not None:
-        raise InputError(
-            f"{shown(text)}: the runs of several seeds; name one, such as {several.member(several.seeds[0])}"
-        )
-    return text
-
-
-def _start(run: Place | None, runs_dir: Place) -> SavedRun | None:
-    """The checkpoint that a new run starts from; its warnings become those of the new run."""
-    return None if run is None else saved_policy.read(_alone(run, runs_dir), Path(runs_dir), last=False)
-
-
-def _saved(run: Place, runs_dir: Place, last: bool, environment: Environment | None) -> SavedRun:
-    given = _alone(run, runs_dir)
-    saved_policy.hand_over(saved_policy.locate(given, Path(runs_dir), last)[0], environment)
-    saved = saved_policy.read(given, Path(runs_dir), last)
-    for warning in saved.warnings:
-        warnings.warn(warning, stacklevel=3)
-    return saved

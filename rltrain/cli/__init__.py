@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from rltrain.cli.check import check_command
+from rltrain.cli.compare import compare_command
+from rltrain.cli.diff import diff_command
 from rltrain.cli.doctor import doctor_command
 from rltrain.cli.errors import exit_code_of
 from rltrain.cli.evaluate import eval_command
@@ -21,6 +23,7 @@ from rltrain.cli.mdp import app as mdp_app
 from rltrain.cli.output import open_missing_streams
 from rltrain.cli.plot import plot_command
 from rltrain.cli.progress import line
+from rltrain.cli.rerun import rerun_command
 from rltrain.cli.resume import resume_command
 from rltrain.cli.schema import schema_command
 from rltrain.cli.sweep import app as sweep_app
@@ -50,6 +53,9 @@ app.command("watch")(watch_command)
 app.command("enjoy", hidden=True)(watch_command)  # as RL Baselines3 Zoo calls it
 app.command("explain")(explain_command)
 app.command("plot")(plot_command)
+app.command("compare")(compare_command)
+app.command("diff")(diff_command)
+app.command("rerun")(rerun_command)
 app.command("export")(export_command)
 app.command("check")(check_command)
 app.command("list")(list_command)
@@ -66,7 +72,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-OWN_VIEW = ("train", "resume", "watch", "enjoy", "sweep")  # verbs that show themselves what goes on
+OWN_VIEW = ("train", "resume", "rerun", "watch", "enjoy", "sweep")  # verbs that show themselves what goes on
 
 
 @app.callback()

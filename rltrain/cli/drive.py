@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from rltrain.cli.errors import keeping_crashes
@@ -22,9 +23,25 @@ def command_line() -> str:
 
 
 def drive(run: Run, quiet: bool) -> int:
-    """Advance a run to its end or to the first signal, show it, and free its folder."""
-    from rltrain.cli.signals import stopping
+    """Advance a run to its end or to the first signal, show it, and free its folder. Returns the exit code."""
     from rltrain.run.tables import summary_lines
+
+    asked, steps = advance(run, lambda: view_of(run, quiet), run.advance())
+    verdict, *advice = ending(run, asked, steps, quiet)
+    say(verdict)
+    if run.finished and not quiet:
+        for line in summary_lines(run.experiment, run.spec, run.algorithm):
+            say(line)
+    if steps and not quiet:  # the verdict does not wait for the picture
+        say(picture(run))
+    for line in advice:
+        say(line)
+    return asked.exit_code
+
+
+def advance(run: Run, view: Callable[[], View[Event]], events: Iterable[Event]) -> tuple[Asked, int]:
+    """Go through the events of a run, show them, and free its folder. Returns who asked it to stop, and its steps."""
+    from rltrain.cli.signals import stopping
     from rltrain.verbs.train import state_after
 
     state: str | None = "crashed"
@@ -32,9 +49,9 @@ def drive(run: Run, quiet: bool) -> int:
     with keeping_crashes(run.folder):
         try:
             with stopping(run.request_stop) as asked:
-                shown = view_of(run, quiet)
+                shown = view()
                 try:
-                    for event in run.advance():
+                    for event in events:
                         steps += event.kind == "step"
                         shown.show(event)
                 finally:
@@ -48,16 +65,7 @@ def drive(run: Run, quiet: bool) -> int:
             raise
         finally:
             run.close(state)
-    verdict, *advice = ending(run, asked, steps, quiet)
-    say(verdict)
-    if run.finished and not quiet:
-        for line in summary_lines(run.experiment, run.spec, run.algorithm):
-            say(line)
-    if steps and not quiet:  # the verdict does not wait for the picture
-        say(picture(run))
-    for line in advice:
-        say(line)
-    return asked.exit_code
+    return asked, steps
 
 
 def view_of(run: Run, quiet: bool) -> View[Event]:

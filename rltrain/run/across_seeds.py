@@ -57,8 +57,8 @@ def interquartile_mean(scores: Sequence[float]) -> float:
     return statistics.fmean(sorted(scores)[cut : len(scores) - cut])
 
 
-def student_quantile(degrees: int, central: float = 0.95) -> float:
-    """t such that Student's distribution of `degrees` >= 1 degrees of freedom has the share `central` in -t..t."""
+def student_quantile(degrees: float, central: float = 0.95) -> float:
+    """t such that Student's distribution of `degrees` > 0 degrees of freedom has the share `central` in -t..t."""
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees, (1 + central) / 2))

@@ -45,7 +45,7 @@ def offered(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("line", "names"),
     [
-        ("rltrain re", ["resume"]),
+        ("rltrain re", ["resume", "rerun"]),
         ("rltrain train dqn_", OF_DQN),
         ("rltrain train book/v", ["book/viter"]),
         ("rltrain train mine/", ["mine/a.yaml"]),
@@ -58,6 +58,9 @@ def offered(tmp_path, monkeypatch, capsys):
         ("rltrain eval --checkpoint c", ["cart"]),
         ("rltrain watch c", ["cart"]),
         ("rltrain plot deep-1 d", ["deep-1", "deep-2"]),
+        ("rltrain compare deep-1 d", ["deep-1", "deep-2"]),
+        ("rltrain diff deep-1 c", ["cart"]),
+        ("rltrain rerun c", ["cart"]),
         ("rltrain train --resume c", ["cart"]),
         ("rltrain resume -f elsewhere ", []),
         ("rltrain check cmaes_c", ["cmaes_cartpole"]),

@@ -5,6 +5,11 @@ A line is the words after `rltrain`, or `cat FILE` or `ls FOLDER` for what a cal
 
 from short_runs import CONFIGS, ROOT
 
+DUEL = (  # a run of `rltrain compare`
+    "algorithm: {{name: {name}, gamma: 0.99}}\nenvironment: {{id: CartPole-v1}}\n"
+    "run: {{seed: {seed}, budget: {{env_steps: 200}}, evaluate: {{every: {{env_steps: 100}}, protocol: training}}}}\n"
+)
+DUELS = {"a": ("dqn", (90.0, 120.0, 130.0, 110.0)), "b": ("ppo", (180.0, 140.0, 125.0, 190.0)), "c": ("pqn", (500.0,))}
 FILES = {  # models, policies and configs of strangers, right and wrong
     "two_rates.yaml": (
         "sweep: {config: dqn_cartpole, search: grid, at_once: 3}\n"
@@ -53,7 +58,16 @@ FILES = {  # models, policies and configs of strangers, right and wrong
         "  policy_kwargs: 'dict(net_arch=dict(pi=[64], vf=[64]), activation_fn=nn.ReLU, ortho_init=False)'\n"
     ),
     "code.yaml": "algorithm: !!python/object/apply:os.system [ls]\n",
+    "duels/notes.txt": "runs, by a person\n",
 }
+for side, (name, scores) in DUELS.items():
+    for seed, score in enumerate(scores):
+        counted = f'"env_steps": 100, "mean": {score / 2}}}\n{{"env_steps": 200, "mean": {score}'
+        FILES |= {
+            f"duels/{side}-{seed}/config.yaml": DUEL.format(name=name, seed=seed),
+            f"duels/{side}-{seed}/metrics.jsonl": '{"env_steps": 200, "return/mean": 20.0}\n',
+            f"duels/{side}-{seed}/eval.jsonl": f"{{{counted}}}\n",
+        }
 
 BASIC = "train tiny.yaml --name cart run.threads=1"
 LEARNER = (
@@ -295,6 +309,27 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "list runs",
         "list algorithms --json",
         "list runs --json",
+    ),
+    "compare": (
+        "compare 'a-*' 'b-*' -f duels",
+        "compare 'a-*' 'b-*' -f duels --json",
+        "compare '*' -f duels --on auc",
+        "compare a-0 a-1 b-0 b-1 -f duels --on best",
+        "compare 'a-*' -f duels",
+        "compare 'a-*' 'd-*' -f duels",
+        "compare 'a-*' 'b-*' -f duels --on mean",
+        "diff a-0 a-1 -f duels",
+        "diff a-0 b-0 -f duels --json",
+        "diff a-0 z -f duels",
+    ),
+    "rerun": (
+        f"{BASIC} -q",
+        "rerun cart",
+        "rerun cart --json",
+        "diff cart cart-rerun",
+        "rerun cart --name cart",
+        "rerun absent",
+        "ls runs",
     ),
     "sweep_run": (
         "sweep run configs/sweeps/cartpole.yaml --dry-run sweep.search=random",
