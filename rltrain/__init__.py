@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         stream,
         train,
         write_model,
+        write_report,
     )
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "stream",
     "train",
     "write_model",
+    "write_report",
 ]
 
 

@@ -41,6 +41,7 @@ from rltrain.verbs.mdp.write import write_model as write_model
 from rltrain.verbs.meant import Config, Environment, Place, alone, is_config, saved_run, start_of
 from rltrain.verbs.meant import experiment_of as experiment_of
 from rltrain.verbs.model_solution import ModelSolution, solved
+from rltrain.verbs.report import write_report as write_report
 from rltrain.verbs.saved_policy import LoadedPolicy
 from rltrain.verbs.session import RunResult, driven, watched
 

@@ -95,7 +95,8 @@ def test_every_option_exists(page: Page) -> None:
     verbs = root.commands
     inner = [command for name in ("mdp", "sweep") for command in verbs[name].commands.values()]
     commands = [root, *verbs.values(), *inner]
-    options = {name for command in commands for parameter in command.params for name in parameter.opts}
+    flags = [(parameter.opts, parameter.secondary_opts) for command in commands for parameter in command.params]
+    options = {name for opts, opposites in flags for name in (*opts, *opposites)}
     text = SCRIPTS.sub("", page.text)
     mentioned = set(re.findall(r"(?<![\w|-])--[a-z][a-z-]*", text))
     assert mentioned <= options | FOREIGN_OPTIONS

@@ -44,7 +44,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
     {"envs"},  # a known model may be sampled: the one door between the two rooms
     {"algos"},
     {"run"},
-    {"launchers", "portable", "report"},
+    {"launchers", "portable", "report", "film"},
     {"verbs"},
     {"api", "cli"},
     {"__main__"},
@@ -85,13 +85,14 @@ DOORS = {
     "numba": {"mdp", "envs", "deep/sum_tree.py", "deep/fast/tiling.py"},
     "scipy.sparse.linalg": {"mdp/solvers/linear.py"},
     "scipy": {"mdp", "envs/vacuum/room.py", "run/across_seeds.py", "verbs/sweep/search.py"},
+    "jinja2": {"report/html_page.py"},
     "matplotlib": {"report", "mdp", "cli", "lettering.py"},
     "flint": {"mdp/exact/linear.py", "mdp/exact/rational.py"},
     "ray": {"ray_cluster.py"},
     "onnx": {"portable/onnx_file.py"},
     "onnxruntime": {"portable/replay.py"},
-    "av": {"cli/show/recording.py"},
-    "pygame": {"cli/show/picture.py", "cli/show/window.py"},
+    "av": {"film/recording.py"},
+    "pygame": {"film/picture.py", "cli/show/window.py"},
 }
 REFLECTION = {"eval", "exec", "hasattr", "vars", "torch.load", "torch.save", "np.load", "np.save"}
 OWN_GENERATORS = {"default_rng", "SeedSequence", "generate_state"}

@@ -23,6 +23,7 @@ from rltrain.cli.mdp import app as mdp_app
 from rltrain.cli.output import open_missing_streams
 from rltrain.cli.plot import plot_command
 from rltrain.cli.progress import line
+from rltrain.cli.report import report_command
 from rltrain.cli.rerun import rerun_command
 from rltrain.cli.resume import resume_command
 from rltrain.cli.schema import schema_command
@@ -57,6 +58,7 @@ app.command("compare")(compare_command)
 app.command("diff")(diff_command)
 app.command("rerun")(rerun_command)
 app.command("export")(export_command)
+app.command("report")(report_command)
 app.command("check")(check_command)
 app.command("list")(list_command)
 app.command("trust")(trust_command)

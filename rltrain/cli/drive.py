@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from rltrain.cli.diagnosed import diagnosed
 from rltrain.cli.errors import keeping_crashes
 from rltrain.cli.output import Output, complain, say
 from rltrain.errors import DivergedError, EnvironmentFault, RltrainError
@@ -34,6 +35,8 @@ def drive(run: Run, quiet: bool) -> int:
             say(line)
     if steps and not quiet:  # the verdict does not wait for the picture
         say(picture(run))
+        for line in diagnosed({"": run.folder}):
+            say(line)
     for line in advice:
         say(line)
     return asked.exit_code

@@ -113,7 +113,7 @@ def _check(output: Path | None) -> None:
         return
     suffix = output.suffix.lower()
     if suffix in FILM:
-        from rltrain.cli.show import recording
+        from rltrain.film import recording
 
         recording.check(output)
     else:

@@ -20,10 +20,10 @@ from rltrain.errors import InputError
 from rltrain.spelling import shown
 
 if TYPE_CHECKING:
-    from rltrain.cli.show.caption import Subject
-    from rltrain.cli.show.film import Film
     from rltrain.cli.show.pace import Pace, Viewer
     from rltrain.experiment.settings import EnvironmentConfig
+    from rltrain.film.caption import Subject
+    from rltrain.film.film import Film
     from rltrain.run.play import Moment
 
 Way = Literal["words", "window", "terminal", "file"]
@@ -116,8 +116,8 @@ def watch(
 ) -> int:
     """Play, show, and say how each game ended. Returns the exit code: 0, or that of a signal."""
     from rltrain.cli import signals
-    from rltrain.cli.show import recording
-    from rltrain.cli.show.caption import Subject
+    from rltrain.film import recording
+    from rltrain.film.caption import Subject
     from rltrain.verbs import saved_policy
     from rltrain.verbs.watch import at_play
 
@@ -169,8 +169,8 @@ def show(
     moments: Iterator[Moment], wish: Wish, subject: Subject, fps: float, way: Way, stopped: Callable[[], bool]
 ) -> list[WatchedGame]:
     """Show every moment in the ways that were wished for; returns the games as they ended."""
-    from rltrain.cli.show.film import Film
     from rltrain.cli.show.pace import Pace
+    from rltrain.film.film import Film
 
     film = None
     if wish.record is not None:

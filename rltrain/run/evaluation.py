@@ -22,7 +22,7 @@ from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.policies.asking import Planning, chosen
 from rltrain.rng import derive
 from rltrain.run import protocols
-from rltrain.spaces import Actions
+from rltrain.spaces import Actions, Discrete
 
 RESAMPLES = 10_000  # of the bootstrap
 
@@ -44,6 +44,7 @@ class Evaluation:
     returns: tuple[float, ...]
     lengths: tuple[int, ...]  # agent steps
     truncated: tuple[bool, ...]  # stopped by the time limit
+    chosen: tuple[int, ...] = ()  # how often the policy chose each action, in all games; (): it chooses no one of some
 
     @property
     def mean(self) -> float:
@@ -124,6 +125,8 @@ class OngoingEvaluation:
 
         self._env = envs.make(played, task=task, num_envs=lanes, threads=threads, training=False, crew=crew)
         self._stream = np.random.default_rng(derive(seed, "explore"))
+        actions = self._env.spec.actions
+        self._chosen = np.zeros(actions.n if isinstance(actions, Discrete) else 0, np.int64)  # what the policy wants
         self._games: list[list[Game]] = [[] for _ in range(lanes)]
         self.env_steps = 0  # of games that count
         self.protocol = protocols.fields(protocol, played, self._env.spec, self._epsilon, episodes)
@@ -143,6 +146,8 @@ class OngoingEvaluation:
                 action = _asked(self._policy, step, actions, playing, row_block)
             else:
                 action = planning.plan(self._env, step._replace(last=step.last | ~playing))
+            if len(self._chosen):
+                self._chosen += np.bincount(action[playing & ~step.last], minlength=len(self._chosen))
             if self._epsilon > 0:  # drawn for all lanes: what one draws does not depend on who still plays
                 random = self._stream.random(lanes) < self._epsilon
                 random = random.reshape(lanes, *(1 for _ in actions.shape))
@@ -171,7 +176,7 @@ class OngoingEvaluation:
         if not games:
             raise InputError(f"none of {self.episodes} games was played to its end, so there is nothing to say")
         returns, lengths, truncated = zip(*games, strict=True)
-        return Evaluation(self.protocol, self.seed, returns, lengths, truncated)
+        return Evaluation(self.protocol, self.seed, returns, lengths, truncated, tuple(self._chosen.tolist()))
 
     def close(self) -> None:
         self._env.close()

@@ -57,6 +57,9 @@ class RunScores:
         """Take in an evaluation that was made at `step`, the count of the primary counter. Returns its metrics."""
         metrics = {"mean": result.mean, "sd": result.sd, "min": result.min, "max": result.max, "median": result.median}
         metrics |= {"ci95/low": result.ci95[0], "ci95/high": result.ci95[1], "episodes": float(len(result.returns))}
+        if result.chosen:  # the action that is chosen most, by its number, and how often: a policy may be stuck in one
+            most = max(range(len(result.chosen)), key=result.chosen.__getitem__)
+            metrics |= {"action/most": float(most), "action/share": result.chosen[most] / max(1, sum(result.chosen))}
         self.last, self.due = metrics, False
         if self.best is None or result.mean > self.best["score"]:
             self.best = {"score": result.mean, "step": step}

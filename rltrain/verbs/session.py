@@ -31,6 +31,7 @@ from rltrain.errors import RltrainError
 from rltrain.report import curve, reading
 from rltrain.run import blas, facts
 from rltrain.run.loop import Event, Run
+from rltrain.verbs.diagnosis import LearningFault, diagnose
 from rltrain.verbs.train import draw, state_after
 
 TOLD = ("return/mean", "error/max", "bound", "loss/td")  # metrics that the text of a result names, where there are any
@@ -67,6 +68,11 @@ class RunResult:
     def evaluations(self) -> dict[str, Array]:
         """eval.jsonl as columns, one entry an evaluation of all sessions: mean, sd, ci95/low, ...; {} without any."""
         return _columns(self.folder / "eval.jsonl")
+
+    @property
+    def diagnosis(self) -> tuple[LearningFault, ...]:
+        """The faults of learning that the run's numbers show, each with `rule`, `text` and `advice`."""
+        return diagnose(self.folder)
 
     def picture(self) -> Path:
         """The PNG of the run's curve, drawn now where it is not there. InputError without numbers, MissingError."""

@@ -241,6 +241,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "check cart",
         "check cart --json",
         "plot cart --json",
+        "report cart --no-film",
+        "report cart --no-film --json",
         "watch cart --record cart.gif --steps 20",
         "explain cart --when 'step < 3'",
         "explain cart --why 20 --horizon 9",

@@ -14,6 +14,7 @@ from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.policies import rules
 from rltrain.run.evaluation import Evaluation, OngoingEvaluation, bootstrap, evaluate
 from rltrain.run.protocols import default_protocol
+from rltrain.run.scores import RunScores
 from rltrain.spaces import Discrete
 
 CARTPOLE = EnvironmentConfig(id="CartPole-v1")
@@ -111,17 +112,19 @@ def test_cartpole_games_by_hand():
     from rltrain.rng import derive
 
     result = evaluate(rules.RulePolicy(rules.angle, Discrete(2)), CARTPOLE, None, episodes=3, seed=5)
-    expected = []
+    expected, chosen = [], [0, 0]
     for lane in range(3):
         env = gymnasium.make("CartPole-v1")
         obs, _ = env.reset(seed=derive(derive(5, "games"), lane, 0))
         score, over = 0.0, False
         while not over:
+            chosen[int(obs[2] >= 0)] += 1
             obs, reward, terminated, truncated, _ = env.step(int(obs[2] >= 0))
             score, over = score + float(reward), terminated or truncated
         expected.append(score)
     assert list(result.returns) == expected
     assert list(result.lengths) == expected  # a point a step
+    assert result.chosen == tuple(chosen)
     assert result.truncated == (False,) * 3
     assert result.protocol == {
         "name": "training",
@@ -134,6 +137,13 @@ def test_cartpole_games_by_hand():
         "epsilon": 0.0,
         "episodes": 3,
     }
+
+
+def test_what_is_chosen_is_the_policys_will_not_what_epsilon_made_of_it(registered):
+    result = evaluate(Always(0), EnvironmentConfig(id="ShortOrLong-v0"), None, episodes=40, seed=1, epsilon=0.5)
+    assert result.chosen[0] == sum(result.lengths) and sum(result.chosen[1:]) == 0
+    metrics = RunScores(None).evaluated(result, 7)
+    assert (metrics["action/most"], metrics["action/share"]) == (0.0, 1.0)
 
 
 def test_no_game_is_favoured_for_being_short(registered):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from rltrain import words
+from rltrain.cli.diagnosed import diagnosed
 from rltrain.cli.errors import keeping_crashes
 from rltrain.cli.output import Output, complain, say
 from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts
@@ -140,6 +141,8 @@ def drive(
     say(verdict)
     if not quiet:  # the verdict does not wait for the pictures
         say(picture(training))
+        for line in diagnosed({group.member(seed).name: group.member(seed) for seed in group.seeds}):
+            say(line)
     for line in advice:
         say(line)
     return code

@@ -14,8 +14,8 @@ from rltrain.cli import columns
 from rltrain.cli.columns import Column
 from rltrain.cli.output import Output, out, say
 from rltrain.cli.show import cells
-from rltrain.cli.show.caption import Bar, shares, written
 from rltrain.cli.show.terminal import depth_of, length
+from rltrain.film.caption import Bar, shares, written
 from rltrain.spelling import brief, shown
 
 if TYPE_CHECKING:

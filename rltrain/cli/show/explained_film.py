@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltrain import words
-from rltrain.cli.show import picture
-from rltrain.cli.show.caption import Caption
 from rltrain.cli.show.explained import bars, score
-from rltrain.cli.show.recording import Recording
 from rltrain.errors import InputError
+from rltrain.film import picture
+from rltrain.film.caption import Caption
+from rltrain.film.recording import Recording
 from rltrain.progress import Progress
 from rltrain.verbs.explain.explain import saliency_at
 from rltrain.verbs.explain.pictures import beside, frame_at, looked_at

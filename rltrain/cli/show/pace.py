@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from rltrain.cli.show.film import HOLD_SECONDS
+from rltrain.film.film import HOLD_SECONDS
 
 if TYPE_CHECKING:
     from rltrain.run.play import Moment

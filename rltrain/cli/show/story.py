@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from rltrain.cli.output import say
-from rltrain.cli.show.caption import Subject
+from rltrain.film.caption import Subject
 from rltrain.spelling import shown
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rltrain.cli.output import Output
 from rltrain.cli.show import cells
-from rltrain.cli.show.caption import Bar, Caption, Subject, caption
+from rltrain.film.caption import Bar, Caption, Subject, caption
 
 if TYPE_CHECKING:
     from rltrain.core import Array

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from rltrain.cli.show import picture
-from rltrain.cli.show.caption import Subject, caption
 from rltrain.errors import InputError
+from rltrain.film import picture
+from rltrain.film.caption import Subject, caption
 
 if TYPE_CHECKING:
     from rltrain.run.play import Moment

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from rltrain.verbs.sweep.ranking import RankedTrial, SweepReport
 
 WIDEST_VALUE = 30  # characters of a setting's value
-SCORES = {"eval": "the last evaluation", "best": "the best evaluation", "auc": "the mean of all evaluations"}
 
 SweepName = Annotated[
     str, typer.Argument(metavar="SWEEP", help="A sweep's name or folder.", autocompletion=complete.sweep_folders)
@@ -44,6 +43,8 @@ def show_command(
 
 def show(report: SweepReport, most: int | None) -> None:
     """Print the best trials, `most` of them, and what there is to say of all."""
+    from rltrain.verbs.sweep import told
+
     for line in head(report):
         say(line)
     if report.ranking:
@@ -51,7 +52,7 @@ def show(report: SweepReport, most: int | None) -> None:
     left = 0 if most is None else len(report.ranking) - most
     if left > 0:
         say(f"  and {left:,} more; --all shows them, --json for programs")
-    for line in (*counts(report), *mattered(report), *believed(report), *advice(report)):
+    for line in (*told.counts(report), *told.mattered(report), *told.believed(report), *advice(report)):
         say(line)
 
 
@@ -117,52 +118,6 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def counts(report: SweepReport) -> Iterator[str]:
-    """What the score is, and how many trials have none that counts."""
-    seeds = max((row.seeds for row in report.ranking), default=0)
-    over = "" if seeds < 2 else f", mean of {seeds} seeds"
-    if report.ranking:
-        farther = "; who came farther goes before who scored more" if report.halving else ""
-        yield f"score: {SCORES[report.score]}{over}{farther}"
-    if report.diverged:
-        yield f"diverged: {report.diverged:,}, each counted as the worst"
-    if report.failed:
-        yield f"failed: {report.failed:,}; what they said is in the logs of their folders"
-
-
-def mattered(report: SweepReport) -> Iterator[str]:
-    """How much each setting mattered."""
-    from rltrain.verbs.sweep import study
-
-    if report.importances:
-        keys = list(report.importances)
-        shares = ", ".join(f"{shown(study.short(key, keys))} {share:.0%}" for key, share in report.importances.items())
-        yield f"importance: {shares} (PED-ANOVA: how each tells the best trials from all)"
-    elif report.ranking:
-        yield f"no importances: {report.no_importances}"
-
-
-def believed(report: SweepReport) -> Iterator[str]:
-    """Why the best score is too good, and by how much."""
-    from rltrain import words
-
-    scored = sum(row.rank is not None for row in report.ranking)
-    if scored < 2:
-        return
-    found = report.luck
-    if found is None:
-        alone = any(row.seeds > 1 for row in report.ranking)  # at the last rung of a halving
-        why = "at the rungs before its last" if alone else "and one seed a trial cannot tell by how much"
-        yield f"the best of {scored:,} is optimistic: luck chose it too, {why}"
-        return
-    came = f"{found.candidates:,}" if found.candidates == scored else f"{found.candidates:,} that came as far"
-    yield (
-        f"the best of {came} is optimistic: of as many equal trials luck alone makes the best seem"
-        f" {words.score(found.excess)} better than it is (seeds differ by {words.score(found.sd)}, sd;"
-        f" {found.seeds} a trial)"
-    )
 
 
 def advice(report: SweepReport) -> Iterator[str]:

@@ -7,28 +7,17 @@ from dataclasses import replace
 import gymnasium
 import numpy as np
 
-from rltrain.core import Array, EnvSpec, Filmed
+from rltrain.core import Array, Filmed
 from rltrain.envs import screen
 from rltrain.envs.filmed_game import FilmedGame
-from rltrain.envs.gym import foreign, games, numbered
+from rltrain.envs.gym import action_names, foreign, games, numbered
 from rltrain.envs.gym.foreign import Foreign
 from rltrain.envs.serial import SeededGame
 from rltrain.errors import InputError, MissingError
 from rltrain.experiment.settings import EnvironmentConfig
-from rltrain.spaces import Actions, Discrete
 
 USUAL_FPS = 30.0  # of an environment that does not say
 LEAST_SIDE = 64  # pixels; each pixel of a smaller picture is drawn as several
-ACTIONS = {  # what the numbers mean, for those whose action space does not say
-    "CartPole": ("left", "right"),
-    "MountainCar": ("left", "none", "right"),
-    "Acrobot": ("-1", "0", "+1"),
-    "LunarLander": ("none", "left", "main", "right"),
-    "FrozenLake": ("left", "down", "right", "up"),
-    "CliffWalking": ("up", "right", "down", "left"),
-    "Taxi": ("south", "north", "east", "west", "pickup", "dropoff"),
-    "Blackjack": ("stick", "hit"),
-}
 
 
 def make(settings: EnvironmentConfig, task: str) -> Filmed:
@@ -41,7 +30,7 @@ def make(settings: EnvironmentConfig, task: str) -> Filmed:
         spec = numbered.spec_of(settings, env, 1)
         game = numbered.numbered_game(env, numbered.numbering(settings.id, env.observation_space)[1], spec)
     fps = float(env.metadata.get("render_fps") or USUAL_FPS) / env.repeats
-    return FilmedGame(replace(spec, actions=_named(spec)), game, fps, lambda: picture(settings.id, env))
+    return FilmedGame(replace(spec, actions=action_names.named(spec)), game, fps, lambda: picture(settings.id, env))
 
 
 def picture(name: str, env: Foreign) -> Array:
@@ -69,11 +58,3 @@ def _drawing(settings: EnvironmentConfig) -> Foreign:
         known = f"; it has the render modes {', '.join(map(str, modes))}" if modes else ""
         raise InputError(f"environment.id: {settings.id} cannot be drawn as a picture (rgb_array){known}")
     return foreign.make(settings, render_mode="rgb_array")
-
-
-def _named(spec: EnvSpec) -> Actions:
-    """The actions with names where they are known."""
-    if not isinstance(spec.actions, Discrete):
-        return spec.actions
-    known = ACTIONS.get(spec.id.rsplit("/", 1)[-1].split("-v")[0].rstrip("0123456789x"), ())
-    return replace(spec.actions, names=known) if len(known) == spec.actions.n else spec.actions

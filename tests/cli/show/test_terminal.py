@@ -8,7 +8,7 @@ import pytest
 
 from rltrain.cli.output import Output
 from rltrain.cli.show import terminal
-from rltrain.cli.show.caption import Subject, caption, shares, written
+from rltrain.film.caption import Subject, caption, shares, written
 from rltrain.run.play import Moment
 
 SUBJECT = Subject("dqn on CartPole-v1", ("left", "right"), "Q", 3)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 CODE = """
 import numpy as np
-from rltrain.cli.show import picture, window
-from rltrain.cli.show.caption import Subject
+from rltrain.cli.show import window
+from rltrain.film import picture
+from rltrain.film.caption import Subject
 from rltrain.run.play import Moment
 
 frame = np.random.default_rng(0).integers(0, 256, (210, 160, 3)).astype(np.uint8)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from rltrain.cli.show.caption import Caption
 from rltrain.core import Array
 from rltrain.errors import EnvironmentFault, InputError, MissingError
+from rltrain.film.caption import Caption
 
 LEAST_HEIGHT = 400  # pixels of a picture, where nobody says how much to enlarge
 PANEL = 260  # pixels of the words beside it

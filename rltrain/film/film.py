@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rltrain import words
-from rltrain.cli.show import picture
-from rltrain.cli.show.caption import Subject, caption
-from rltrain.cli.show.recording import Recording
+from rltrain.film import picture
+from rltrain.film.caption import Subject, caption
+from rltrain.film.recording import Recording
 
 if TYPE_CHECKING:
     from rltrain.run.play import Moment
@@ -22,6 +22,7 @@ class Film:
     def __init__(self, path: Path, subject: Subject, fps: float, scale: int | None, bars: bool) -> None:
         self._recording = Recording(path, fps)
         self._subject, self._scale, self._bars = subject, scale, bars
+        self.width = 0  # pixels of a picture, once there is one
 
     def show(self, moment: Moment) -> None:
         frame = picture.checked(moment.frame)
@@ -29,6 +30,7 @@ class Film:
         if self._bars:
             shown = picture.beside(shown, caption(self._subject, moment))
         shown = picture.even(shown)
+        self.width = shown.shape[1]
         for _ in range(max(1, round(HOLD_SECONDS * self._recording.fps)) if moment.last else 1):
             self._recording.add(shown)
 

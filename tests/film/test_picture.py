@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rltrain.cli.show import picture
 from rltrain.errors import EnvironmentFault, InputError
+from rltrain.film import picture
 
 
 def test_a_game_without_a_picture_cannot_be_shown() -> None:

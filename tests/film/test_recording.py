@@ -9,10 +9,10 @@ import av
 import numpy as np
 import pytest
 
-from rltrain.cli.show import picture, recording
-from rltrain.cli.show.caption import Subject, caption
-from rltrain.cli.show.film import Film
 from rltrain.errors import DiskError, InputError, MissingError
+from rltrain.film import picture, recording
+from rltrain.film.caption import Subject, caption
+from rltrain.film.film import Film
 from rltrain.run.play import Moment
 
 

@@ -1,0 +1,1 @@
+"""`rltrain report`: pages about a run, several runs, or a sweep."""

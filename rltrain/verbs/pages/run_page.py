@@ -1,0 +1,111 @@
+"""The parts of a page about a run, or about several: of one config over its seeds, or of several configs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from rltrain import words
+from rltrain.errors import InputError
+from rltrain.experiment.config import Experiment, load
+from rltrain.progress import Progress
+from rltrain.report import comparison, curve, measures
+from rltrain.report import groups as grouping
+from rltrain.report.groups import PlotGroup
+from rltrain.report.html_page import HtmlTable, PageSection
+from rltrain.report.reading import Record
+from rltrain.run import folder
+from rltrain.verbs import diagnosis, plot
+from rltrain.verbs.pages import sections, verdict
+from rltrain.verbs.pages.parts import FaultOfRun, PageParts
+
+MOST_NAMES = 12  # of runs below the title
+
+
+def parts(folders: Sequence[Path], forgiving: bool, progress: Progress) -> PageParts:
+    """Of the runs in these folders. `forgiving`: those without numbers are left out, with a note. InputError."""
+    records, notes = plot.loaded(folders, forgiving)
+    records = [plot.with_baselines(records[0], progress), *records[1:]]
+    several = len(records) > 1
+    groups, repeated = grouping.group(records) if several else ([PlotGroup("", tuple(records))], [])
+    experiments = {record.folder: load(record.folder / folder.MARKER) for record in records}
+    said, mood = verdict.of_groups(groups) if several else verdict.of_run(records[0])
+    findings = [
+        FaultOfRun(record.folder.name if several else "", found.text, found.advice)
+        for record in records
+        for found in diagnosis.of(record, experiments[record.folder], verdict.state(record) == "finished")
+    ]
+    return PageParts(
+        title=comparison.title(groups) or words.many(len(groups), "group"),
+        subtitle=subtitle(records),
+        verdict=said,
+        mood=mood,
+        figure=figure(groups),
+        findings=findings,
+        sections=below(groups, experiments),
+        filmed=star(groups).folder,
+        notes=[*notes, *repeated],
+    )
+
+
+def subtitle(records: Sequence[Record]) -> str:
+    """Which runs these are."""
+    names = [record.folder.name for record in records]
+    if len(names) > 1:
+        return f"{len(names)} runs: {', '.join(names[:MOST_NAMES])}{', …' if len(names) > MOST_NAMES else ''}"
+    record = records[0]
+    counts = {name: record.training[name][-1] for name in (record.counter, "episodes") if name in record.training}
+    far = ", ".join(f"{words.count(count)} {words.counter(name)}" for name, count in counts.items())
+    return f"{names[0]}, seed {record.seed}: {verdict.state(record)} after {far}"
+
+
+def star(groups: Sequence[PlotGroup]) -> Record:
+    """The run whose policy is filmed: of the group with the best mean the one in the middle."""
+    runs = [run for group in groups for run in group.runs]
+    if len(runs) == 1:
+        return runs[0]
+    with suppress(InputError):
+        metric = measures.choose_y(runs, None)
+        score = {run.folder: float(measures.values(run, metric)[-1]) for run in runs}
+        best = max(groups, key=lambda group: sum(score[run.folder] for run in group.runs) / len(group.runs))
+        return sorted(best.runs, key=lambda run: score[run.folder])[len(best.runs) // 2]
+    return runs[0]
+
+
+def figure(groups: Sequence[PlotGroup]) -> Any:
+    """The figure of a run, or of several over what they share; None where there is nothing to draw together."""
+    runs = [run for group in groups for run in group.runs]
+    if len(runs) == 1:
+        return curve.figure(runs[0])
+    with suppress(InputError):
+        x, y = measures.choose_x(runs, None), measures.choose_y(runs, None)
+        return comparison.draw(groups, {run.folder: measures.curve(run, x, y) for run in runs}, x, y)
+    return None
+
+
+def below(groups: Sequence[PlotGroup], experiments: Mapping[Path, Experiment]) -> list[PageSection]:
+    """What stands below the curve: evaluations or the runs, settings, machine, and how to make it again."""
+    runs = [run for group in groups for run in group.runs]
+    first = runs[0]
+    evaluations = sections.evaluations(first, experiments[first.folder]) if len(runs) == 1 else table_of(groups)
+    found = [] if evaluations is None else [evaluations]
+    for group in groups:
+        section = sections.changed_settings(experiments[group.runs[0].folder])
+        title = section.title if len(groups) == 1 else f"{group.label}: {section.title[0].lower()}{section.title[1:]}"
+        found.append(PageSection(title, section.text, section.table, section.code, section.folded))
+    return [*found, *sections.provenance(first, [run.folder for run in runs])]
+
+
+def table_of(groups: Sequence[PlotGroup]) -> PageSection:
+    """Every run with its last and its best score."""
+    rows = []
+    for group in groups:
+        for run in group.runs:
+            means = [mean for mean in run.evaluations.get("mean", []) if math.isfinite(mean)]
+            scores = [words.score(means[-1]), words.score(max(means))] if means else ["-", "-"]
+            rows.append([run.folder.name, group.label, str(run.seed), *scores, verdict.state(run)])
+    head = ("run", "group", "seed", "last evaluation", "best", "state")
+    return PageSection("Runs", table=HtmlTable(head, rows, (False, False, True, True, True, False)))
