@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rltrain.computation import Computation, is_packed
@@ -26,8 +26,9 @@ def about(
     checkpoint: str,
     sha256: str,
     counters: Mapping[str, int],
+    states: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Everything, as JSON has it; `score_name` "" where there are no scores."""
+    """Everything, as JSON has it; `score_name` "" where there are no scores, `states` the names of numbered ones."""
     return {
         "made_by": f"rltrain {__version__}",
         "algorithm": experiment.algorithm_name,
@@ -35,7 +36,7 @@ def about(
         "checkpoint": checkpoint,
         "checkpoint_sha256": sha256,  # of its MANIFEST.json, which has those of all the rest
         "trained_for": dict(counters),
-        "observation": observation(spec),
+        "observation": observation(spec, states),
         "environment_settings": _finite(experiment.environment.model_dump(mode="json", exclude_none=True)),
         "preprocessing": preprocessing(spec, normalization),
         "actions": actions(spec),
@@ -63,15 +64,15 @@ def as_texts(about: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def observation(spec: EnvSpec) -> dict[str, Any]:
-    """The form of one observation, or of each of its parts."""
+def observation(spec: EnvSpec, states: Sequence[str] = ()) -> dict[str, Any]:
+    """The form of one observation, or of each of its parts; the names of states that are seen by their numbers."""
     if is_packed(spec):
         return {part.name: {"shape": list(part.shape), "dtype": part.dtype} for part in spec.parts}
     found: dict[str, Any] = {"shape": list(spec.obs_shape), "dtype": spec.obs_dtype}
     if spec.frame_stack > 1:
         found["frames"] = spec.frame_stack
     if spec.num_states is not None:
-        found["states"] = spec.num_states
+        found["states"] = list(states) or spec.num_states
     if spec.parts:
         found["parts"] = {part.name: [part.start, part.stop] for part in spec.parts}
     return found

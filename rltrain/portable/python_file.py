@@ -44,6 +44,7 @@ WHAT = {  # each output is
     "mean": "the mean of what is drawn",
 }
 SCORES = {"Q": "the value", "probability": "the probability"}
+NO_LITERALS = {"inf": "INFINITY", "nan": "NAN"}  # what numbers are called that Python has no literals for
 MODULES = ("base64", "math", "random", "struct", "sys", "zlib")
 
 
@@ -88,10 +89,7 @@ def written(
     head = [f"import {module}" for module in MODULES if f"{module}." in text]
     if not plain:
         head += ["", "import numpy as np", "", f"FLOAT = np.{writer.dtype.__name__}"]
-    if "INFINITY" in text:
-        head += ["INFINITY = float('inf')"]
-    if "NAN" in text:
-        head += ["NAN = float('nan')"]
+    head += [f'{name} = float("{own}")' for own, name in NO_LITERALS.items() if own in writer.no_literals]
     return (
         "\n\n\n".join([_docstring(title, about, what, plain), "\n".join(head), text, ""]).rstrip("\n").encode() + b"\n"
     )
@@ -109,6 +107,7 @@ class _Lines:
         self.constants: dict[str, str] = {}
         self.functions: set[str] = set()
         self.is_packed = False
+        self.no_literals: set[str] = set()
         self._kept: dict[int, str] = {}  # of an array, its constant
         for value in values:
             if isinstance(value, Input):
@@ -144,7 +143,11 @@ class _Lines:
         if kind == "f" and not self._plain:
             array = array.astype(self.dtype)
         if array.size <= MOST_LISTED:
-            text = pformat(array.tolist(), width=118, compact=True).replace("inf", "INFINITY").replace("nan", "NAN")
+            text = pformat(array.tolist(), width=118, compact=True)
+            for own, name in NO_LITERALS.items():
+                if own in text:
+                    self.no_literals.add(own)
+                    text = text.replace(own, name)
             if self._plain:
                 return text
             return f"np.array({text}, {'FLOAT' if kind == 'f' else 'np.int64'})"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -41,6 +41,7 @@ from rltrain.whole_files import replacing
 OBSERVATIONS = 1_000
 LANES = 16  # games side by side
 EXPLORED = 0.1  # share of actions that are drawn at random while observations are recorded
+MOST_NAMES = 1_000  # states whose names a file has
 MOST_STATES = 10_000  # of a table that is asked about every state besides
 ASKED = 250  # observations that the checkpoint is asked about at once
 EXAMPLES, PICTURES = 20, 4  # observations that a policy.py carries for its own test
@@ -111,9 +112,8 @@ def export(
     with disk_errors(f"cannot read {saved.path}"):
         sha256 = hashlib.sha256((saved.path / "MANIFEST.json").read_bytes()).hexdigest()
     score_name = policy.score_name if computation.scores is not None and isinstance(policy, Scoring) else ""
-    told = facts.about(
-        experiment, spec, computation, score_name, normalization, saved.loaded.name, sha256, saved.loaded.counters
-    )
+    source = (saved.loaded.name, sha256, saved.loaded.counters, _states(experiment, spec))
+    told = facts.about(experiment, spec, computation, score_name, normalization, *source)
     outputs = outputs_of(computation)
     choices = build.combined_choices(experiment.algorithm_name, spec)
     words = facts.actions_in_words(spec)
@@ -245,6 +245,14 @@ def _answers(
     return CheckpointAnswers(
         given(spec, obs, mask), np.concatenate(actions), np.concatenate(scores) if scores else None
     )
+
+
+def _states(experiment: Experiment, spec: EnvSpec) -> Sequence[str]:
+    """What states are called that are seen by their numbers, where they are few and have names."""
+    if spec.num_states is None or spec.num_states > MOST_NAMES:
+        return ()
+    model = envs.model_of(experiment.environment)
+    return model.states[:] if model is not None and model.num_states == spec.num_states else ()
 
 
 def _results(outputs: Mapping[str, Value], inputs: Mapping[str, Array]) -> dict[str, Array]:

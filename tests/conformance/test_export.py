@@ -52,7 +52,8 @@ FORMS = {
 }
 BESIDE = ("pqn, normalised", "dqn, masked", "pqn, masked", "qlearn, double", "qlearn, sampled", "dqn, images")
 CASES = {name: case for name, case in PARTS.items() if name in PLUGINS or name in BESIDE} | MORE | FORMS
-SLOW = ("dqn, images", "dqn, masked", "pqn, masked", "qlearn, double", "qlearn, sampled")
+SLOW = {"dqn, images", "dqn, masked", "pqn, masked", "qlearn, double", "qlearn, sampled"}
+SLOW |= {case for case, (name, *_) in FORMS.items() if name in ("cmaes", "openai_es", "search")}  # genetic has theirs
 
 
 @pytest.fixture(autouse=True)

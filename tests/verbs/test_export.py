@@ -111,6 +111,9 @@ def test_a_state_may_be_given_as_its_number(folder: Path, tmp_path: Path) -> Non
     done = subprocess.run([sys.executable, "-I", "-c", asked], capture_output=True, text=True, cwd=tmp_path)
     policy = rltrain.load(folder / "lake")
     assert json.loads(done.stdout) == [policy.act(state) for state in range(16)]
+    export(folder / "lake", tmp_path / "policy.onnx")
+    said = onnxruntime.InferenceSession(str(tmp_path / "policy.onnx")).get_modelmeta().custom_metadata_map
+    assert json.loads(said["rltrain.observation"])["states"][:5] == ["0,0", "0,1", "0,2", "0,3", "1,0"]
 
 
 def test_a_policy_that_draws_says_so_and_gives_probabilities_and_the_most_probable_action(tmp_path: Path) -> None:
