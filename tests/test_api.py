@@ -4,11 +4,13 @@ import _thread
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import gymnasium
@@ -37,9 +39,16 @@ ON_MANY_THREADS = {  # of the first the bits depend on the number, so the test c
 TABLE = {"algorithm": {"name": "qlearn", "learners": 2}, "environment": "CliffWalking-v1", "run": {"seed": 2}}
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    place = tmp_path_factory.mktemp("trained")
+    return rltrain.train("dqn_cartpole", SHORT, seed=3, runs_dir=place, name="run", picture=False)
+
+
 @pytest.fixture
-def run(tmp_path):
-    return rltrain.train("dqn_cartpole", SHORT, seed=3, runs_dir=tmp_path, name="run", picture=False)
+def run(trained, tmp_path):
+    """A copy of it, to be changed."""
+    return replace(trained, folder=Path(shutil.copytree(trained.folder, tmp_path / "run")))
 
 
 def in_a_process(lines, folder, **variables):

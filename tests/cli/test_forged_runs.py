@@ -1,11 +1,11 @@
 """A run folder from a stranger, every hash of it right: no verb crashes, each says which file and key is at fault."""
 
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 from built import app
+from forked import Forked
 
 from rltrain.cli.errors import exit_code_of
 from rltrain.mdp.files import BOOK
@@ -16,7 +16,7 @@ from rltrain.run.manifest import FILES
 CONFIGS = {
     "table": f"""\
 algorithm: {{name: qlearn, report_every: 1000}}
-environment: {{id: {BOOK}}}
+environment: {{id: {BOOK}, max_episode_steps: 50}}
 run: {{budget: {{env_steps: 4000}}, evaluate: {{every: {{env_steps: 4000}}, episodes: 1}}}}
 """,
     "rule": """\
@@ -67,12 +67,12 @@ def rltrain(capsys, runs, *arguments):
 
 
 @pytest.mark.parametrize("number", [5, 1000, 2**40])
-def test_a_state_that_the_model_lacks_never_reaches_compiled_code(runs, number):
+def test_a_state_that_the_model_lacks_never_reaches_compiled_code(runs, number, tmp_path):
     home = forge(runs / "table", lambda state: state["algorithm"]["world"]["state"].fill(number))
-    command = [sys.executable, "-m", "rltrain", "resume", "table", "run.budget.env_steps=9000", "--runs-dir", str(runs)]
-    done = subprocess.run(command, capture_output=True, text=True)  # in a process of its own: it would die
-    assert done.returncode == 3, done.stderr
-    assert f"{home.name}/arrays.safetensors: algorithm/world/state: {number} at [0]; must be from 0 to 2" in done.stderr
+    command = ("resume", "table", "run.budget.env_steps=9000", "--runs-dir", str(runs))
+    code, said = Forked(*command, cwd=tmp_path).end()  # in a process of its own: it would die
+    assert code == 3, said
+    assert f"{home.name}/arrays.safetensors: algorithm/world/state: {number} at [0]; must be from 0 to 2" in said
 
 
 READERS = {  # verbs that load a state

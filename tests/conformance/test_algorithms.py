@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from out_of_tree import PLUGINS
+from small_runs import PARTS, text_of
 
 from rltrain import envs
 from rltrain.core import Hardware
@@ -29,8 +30,9 @@ def world_of(name: str) -> str:
     return WORLDS[PLUGINS[name].task]
 
 
-def build_it(name: str, seed: int = 0):  # type: ignore[no-untyped-def]
-    experiment = config.loads(f"algorithm: {name}\nenvironment: {world_of(name)}", "test.yaml")
+def build_it(name: str, seed: int = 0, small: bool = False):  # type: ignore[no-untyped-def]
+    two_lines = f"algorithm: {name}\nenvironment: {world_of(name)}"
+    experiment = config.loads(text_of(*PARTS[name]) if small else two_lines, "test.yaml")
     env = build.world(experiment)
     rng = Streams(seed)
     algorithm = build.algorithm(experiment, experiment.algorithm, env, rng, Hardware("cpu", 2))
@@ -77,7 +79,7 @@ def test_global_random_numbers_do_not_matter(name: str) -> None:
     for noise in (1, 2):
         np.random.seed(noise)  # the generators that nobody may use
         torch.manual_seed(noise)
-        algorithm, _, _, _ = build_it(name, seed=3)
+        algorithm, _, _, _ = build_it(name, seed=3, small=True)
         rows.append([str(dict(algorithm.step())) for _ in range(3)])
     assert rows[0] == rows[1]
 
@@ -86,7 +88,7 @@ def test_global_random_numbers_do_not_matter(name: str) -> None:
 def test_another_seed_is_another_run(name: str) -> None:
     rows = []
     for seed in (3, 4):
-        algorithm, _, _, _ = build_it(name, seed)
+        algorithm, _, _, _ = build_it(name, seed, small=True)
         rows.append([str(dict(algorithm.step())) for _ in range(3)])
     assert rows[0] != rows[1]
 
