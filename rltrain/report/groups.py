@@ -47,7 +47,7 @@ def group(runs: Sequence[Record], by: str = "auto") -> tuple[list[PlotGroup], li
     by: auto, none (each run alone), or a config key whose values make the groups. InputError for an unknown key.
     """
     if by == "none":
-        return [PlotGroup(label, (run,)) for label, run in zip(_folders(runs), runs, strict=True)], []
+        return [PlotGroup(label, (run,)) for label, run in zip(folder_names(runs), runs, strict=True)], []
     configs = [_settings(run) for run in runs]
     if by != "auto":
         key = _full_key(by, configs)
@@ -61,11 +61,11 @@ def group(runs: Sequence[Record], by: str = "auto") -> tuple[list[PlotGroup], li
     members = [tuple(same.values()) for same in found.values()]
     labels = named([_that_matters(_settings(same[0])) for same in members])
     if len(set(labels)) < len(labels):  # what differs is too long to be told apart
-        labels = _folders([same[0] for same in members])
+        labels = folder_names([same[0] for same in members])
     return [PlotGroup(label, same) for label, same in zip(labels, members, strict=True)], repeated
 
 
-def _folders(runs: Sequence[Record]) -> list[str]:
+def folder_names(runs: Sequence[Record]) -> list[str]:
     """The name of each run's folder, preceded by that of the folder around it where names repeat."""
     names = [run.folder.name for run in runs]
     if len(set(names)) == len(names):

@@ -13,7 +13,6 @@ from rltrain.progress import Progress, Silent
 from rltrain.report import html_page
 from rltrain.run import folder
 from rltrain.spelling import shown
-from rltrain.verbs import plot
 from rltrain.verbs.pages import run_page, sweep_page
 from rltrain.verbs.pages.film import EmbeddedFilm, film_of
 from rltrain.verbs.pages.parts import PageParts
@@ -62,11 +61,9 @@ def write_report(
         raise InputError(f"{shown(str(output))}: a page's name ends in .html")
     sweep = sweep_of(names, runs_dir)
     if sweep is not None:
-        parts, home = sweep_page.parts(names[0], sweep, runs_dir), sweep
+        parts = sweep_page.parts(names[0], sweep, runs_dir)
     else:
-        folders = plot.chosen(names, runs_dir)
-        parts = run_page.parts(folders, len(folders) > len(names), progress)
-        home = home_of(folders, runs_dir)
+        parts = run_page.parts(names, runs_dir, progress)
     notes, made, partial = list(parts.notes), None, False
     if film and parts.filmed is not None:
         try:
@@ -75,7 +72,7 @@ def write_report(
             partial = True
         except RltrainError as error:
             notes.append(f"no film: {shown(str(error))}")
-    path = html_page.write(output or home / NAME, "report.html", values(parts, made))
+    path = html_page.write(output or parts.home / NAME, "report.html", values(parts, made))
     lines = [f"{told.run}: {told.text}".removeprefix(": ") for told in parts.findings]
     return ReportPage(str(path), parts.title, parts.verdict, lines, notes, partial)
 
@@ -100,11 +97,3 @@ def sweep_of(runs: Sequence[str], runs_dir: Path) -> Path | None:
         return None
     places = [path for path in (runs_dir / runs[0], Path(runs[0])) if (path / folder.SWEEP_MARKER).is_file()]
     return study.find(runs_dir, runs[0]) if places else None
-
-
-def home_of(folders: Sequence[Path], runs_dir: Path) -> Path:
-    """Where a page goes that nobody gave a place: to the run, or to what is around all of them."""
-    if len(folders) == 1:
-        return folders[0]
-    around = {path.parent for path in folders}
-    return around.pop() if len(around) == 1 else runs_dir if runs_dir.is_dir() else Path()

@@ -62,7 +62,7 @@ def test_a_page_of_a_run_says_what_came_of_it_and_how_to_make_it_again(runs, tmp
     assert made.title == "reinforce on CartPole-v1" and not made.diagnosis and not made.notes
     for told in (made.verdict, "under the protocol training", "algorithm.learning_rate", "processor", "Exact:"):
         assert told in page.text
-    assert f"rltrain train {runs / 'cart' / 'config.yaml'}" in page.text
+    assert f"rltrain rerun {runs / 'cart'}" in page.text
     assert (runs / "cart" / "config.yaml").read_text().strip() in page.text
     assert {"svg", "video", "table"} <= set(page.tags)
 
@@ -76,7 +76,9 @@ def test_a_page_of_several_seeds_has_their_interval_and_each_of_them(runs, tmp_p
 
 def test_several_configs_are_told_apart(runs, tmp_path):
     made = report(["cart", "ppo-1"], tmp_path / "page.html", runs_dir=runs, film=False)
-    assert "reinforce: 1 seed" in made.verdict and "ppo: 1 seed" in made.verdict
+    page = read(made.page)
+    assert "Which is better" in page.text and "reinforce scored" in made.verdict
+    assert "algorithm.games_per_update" in page.text and "algorithm.n_epochs" in page.text
 
 
 def test_a_table_has_a_page_and_no_film(runs, tmp_path):

@@ -31,4 +31,5 @@ class PageParts:
     findings: Sequence[FaultOfRun]
     sections: Sequence[PageSection]
     filmed: Path | None  # the run whose policy plays the film
+    home: Path  # the folder that a page belongs to which is given no other place
     notes: Sequence[str] = ()  # what is left out, and why

@@ -19,41 +19,46 @@ from rltrain.report.html_page import HtmlTable, PageSection
 from rltrain.report.reading import Record
 from rltrain.run import folder
 from rltrain.verbs import diagnosis, plot
-from rltrain.verbs.pages import sections, verdict
+from rltrain.verbs.pages import comparison_part, sections, verdict
 from rltrain.verbs.pages.parts import FaultOfRun, PageParts
 
 MOST_NAMES = 12  # of runs below the title
 
 
-def parts(folders: Sequence[Path], forgiving: bool, progress: Progress) -> PageParts:
-    """Of the runs in these folders. `forgiving`: those without numbers are left out, with a note. InputError."""
+def parts(names: Sequence[str], runs_dir: Path, progress: Progress) -> PageParts:
+    """Of runs that are given by names, folders or patterns. InputError."""
+    folders = plot.chosen(names, runs_dir)
+    forgiving = len(folders) > len(names)  # of a pattern, those without numbers are left out, with a note
     records, notes = plot.loaded(folders, forgiving)
     records = [plot.with_baselines(records[0], progress), *records[1:]]
     several = len(records) > 1
     groups, repeated = grouping.group(records) if several else ([PlotGroup("", tuple(records))], [])
     experiments = {record.folder: load(record.folder / folder.MARKER) for record in records}
     said, mood = verdict.of_groups(groups) if several else verdict.of_run(records[0])
+    compared = comparison_part.compared(names, runs_dir, progress) if len(groups) > 1 else None
+    called = dict(zip(experiments, grouping.folder_names(records) if several else [""], strict=True))
     findings = [
-        FaultOfRun(record.folder.name if several else "", found.text, found.advice)
+        FaultOfRun(called[record.folder], found.text, found.advice)
         for record in records
         for found in diagnosis.of(record, experiments[record.folder], verdict.state(record) == "finished")
     ]
     return PageParts(
         title=comparison.title(groups) or words.many(len(groups), "group"),
         subtitle=subtitle(records),
-        verdict=said,
+        verdict=said if compared is None else compared.verdict,
         mood=mood,
         figure=figure(groups),
         findings=findings,
-        sections=below(groups, experiments),
+        sections=[*([] if compared is None else [comparison_part.section(compared)]), *below(groups, experiments)],
         filmed=star(groups).folder,
+        home=home_of([record.folder for record in records], runs_dir),
         notes=[*notes, *repeated],
     )
 
 
 def subtitle(records: Sequence[Record]) -> str:
     """Which runs these are."""
-    names = [record.folder.name for record in records]
+    names = grouping.folder_names(records)
     if len(names) > 1:
         return f"{len(names)} runs: {', '.join(names[:MOST_NAMES])}{', …' if len(names) > MOST_NAMES else ''}"
     record = records[0]
@@ -101,11 +106,20 @@ def below(groups: Sequence[PlotGroup], experiments: Mapping[Path, Experiment]) -
 
 def table_of(groups: Sequence[PlotGroup]) -> PageSection:
     """Every run with its last and its best score."""
-    rows = []
+    runs, rows = [run for group in groups for run in group.runs], []
+    names = iter(grouping.folder_names(runs))
     for group in groups:
         for run in group.runs:
             means = [mean for mean in run.evaluations.get("mean", []) if math.isfinite(mean)]
             scores = [words.score(means[-1]), words.score(max(means))] if means else ["-", "-"]
-            rows.append([run.folder.name, group.label, str(run.seed), *scores, verdict.state(run)])
+            rows.append([next(names), group.label, str(run.seed), *scores, verdict.state(run)])
     head = ("run", "group", "seed", "last evaluation", "best", "state")
     return PageSection("Runs", table=HtmlTable(head, rows, (False, False, True, True, True, False)))
+
+
+def home_of(folders: Sequence[Path], runs_dir: Path) -> Path:
+    """Where a page goes that nobody gave a place: to the run, or to what is around all of them."""
+    if len(folders) == 1:
+        return folders[0]
+    around = {path.parent for path in folders}
+    return around.pop() if len(around) == 1 else runs_dir if runs_dir.is_dir() else Path()

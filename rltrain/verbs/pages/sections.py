@@ -109,8 +109,8 @@ def provenance(record: Record, runs: Sequence[Path]) -> Iterator[PageSection]:
     else:
         said = "Whether it is exact is not known."
     yield PageSection("Machine and versions", [said], HtmlTable((), rows, (False, False)) if rows else None)
-    command, again = facts.get("command"), f"rltrain train {record.folder / 'config.yaml'}"
+    command, again = facts.get("command"), f"rltrain rerun {record.folder}"
     text = [f"It was begun with: {command}"] if isinstance(command, str) else []
     if len(runs) > 1:
-        text = [f"Each run has its config; {record.folder.name} is made again by:"]
+        text = [f"Each run has its config; {record.folder.name} is made again, and held against these bytes, by:"]
     yield PageSection("To make it again", text, code=[again])

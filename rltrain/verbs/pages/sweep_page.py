@@ -31,6 +31,7 @@ def parts(name: str, place: Path, runs_dir: Path) -> PageParts:
         findings=[],
         sections=sections(report, name, runs_dir),
         filmed=star(report, place),
+        home=place,
     )
 
 
