@@ -86,6 +86,8 @@ def show(report: Repeated) -> None:
             say(f"it may be: {shown(why)}")
         if not report.why:
             say("versions, processor and threads are the same: was it resumed with other settings, or edited?")
+    if not report.whole:
+        say(f"go on with: rltrain resume {shown(report.again)}")
     say(f"in {shown(report.again)}; compare both with: rltrain diff {shown(report.run)} {shown(report.again)}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rltrain.errors import InputError
-from rltrain.plain_files import is_count, json_lines, reason
+from rltrain.plain_files import as_number, is_count, json_lines, reason
 from rltrain.spelling import shown
 
 
@@ -62,7 +63,8 @@ def _lacks(name: str, *rows: Mapping[str, Any]) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    found = as_number(value)
+    return None if math.isnan(found) else found
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -114,7 +114,8 @@ def test_markup_and_emoji_names_stay_text(rltrain, runs):
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
 @pytest.mark.parametrize(
     "verb",
-    [["eval"], ["resume"], ["check"], ["plot"], ["plot", "--y", "retrun"], ["plot", "--group", "sede"], ["watch"]],
+    [["eval"], ["resume"], ["check"], ["plot"], ["plot", "--y", "retrun"], ["plot", "--group", "sede"], ["watch"]]
+    + [["compare", "good"], ["diff", "good"], ["rerun", "-q"]],
 )
 def test_each_verb_says_of_a_hostile_run_what_is_wrong(rltrain, runs, number, verb):
     run = next(name for name in os.listdir(runs) if name.startswith(str(number)))

@@ -9,6 +9,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,14 +18,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rltrain.cli import compare as compare_verb
+from rltrain.cli import diff as diff_verb
 from rltrain.cli import listing
 from rltrain.cli import plot as verb
-from rltrain.cli.output import Output, console
+from rltrain.cli.output import Output, console, say_json
 from rltrain.cli.seeds.display import SeedsDisplay, SeedsFacts
 from rltrain.cli.views import LogView
 from rltrain.errors import CheckpointError, InputError
 from rltrain.run import unverified
 from rltrain.verbs import plot as plots
+from rltrain.verbs.compare import compare
+from rltrain.verbs.diff import diff
 from rltrain.verbs.history import recall
 from rltrain.verbs.saved_policy import locate
 from rltrain.verbs.seeds.measure import measure_of
@@ -169,6 +174,32 @@ def drawn(kind: str, files: dict[str, Any], by: str) -> None:
                 continue
             verb.show(report)
             assert (runs / "out.png").stat().st_size > 1000
+
+
+@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(edited("returns"), st.sampled_from(["final", "best", "auc"]))
+def test_whatever_a_folder_holds_it_is_compared_or_refused_in_a_sentence(files: dict[str, Any], on: str) -> None:
+    with TemporaryDirectory() as home:
+        runs = Path(home)
+        write(runs / "odd", files)
+        for seed in range(3):
+            good = files_of("returns")
+            good["config.yaml"]["run"]["seed"] = seed
+            good["config.yaml"]["algorithm"]["gamma"] = 0.5
+            write(runs / f"good-{seed}", good)
+        for show, call in (
+            (compare_verb.show, lambda: compare(["odd", "good-*"], on=on, runs_dir=runs)),
+            (diff_verb.show, lambda: diff("odd", "good-1", runs)),
+        ):
+            said = io.StringIO()
+            try:
+                with redirect_stdout(said), redirect_stderr(said):
+                    report: Any = call()
+                    show(report)
+                    say_json(report.json())
+            except (InputError, CheckpointError) as error:
+                said.write(str(error))
+            assert said.getvalue() and controls(said.getvalue()) == set()
 
 
 @pytest.mark.parametrize(

@@ -189,3 +189,20 @@ def test_a_fork_and_a_run_that_did_not_begin_cannot_be_made_again(runs: Path) ->
     (runs / "one" / "status.json").unlink()
     with pytest.raises(InputError, match="has not begun to train"):
         prepare("one", runs)
+
+
+def test_a_rerun_that_is_stopped_says_that_it_is_partial(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = prepare("one", runs)
+    new = old.begin(runs, None, "a test")
+    for event in old.advance(new):
+        if event.kind == "step":
+            new.request_stop("SIGINT")
+    new.close()
+    report = compared(old, new.folder)
+    assert not report.whole and not report.equal
+    assert said(report, capsys)[:2] == [
+        "stopped before the end of the run; equal as far as it came",
+        f"go on with: rltrain resume {new.folder}",
+    ]
+    rltrain.resume(new.folder, picture=False)
+    assert diff("one", str(new.folder), runs).equal
