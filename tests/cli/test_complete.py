@@ -45,7 +45,7 @@ def offered(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("line", "names"),
     [
-        ("rltrain re", ["resume", "rerun"]),
+        ("rltrain re", ["resume", "rerun", "report"]),
         ("rltrain train dqn_", OF_DQN),
         ("rltrain train book/v", ["book/viter"]),
         ("rltrain train mine/", ["mine/a.yaml"]),
