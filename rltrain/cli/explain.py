@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rltrain import words
 from rltrain.cli import complete
 from rltrain.cli.options import Device, Epsilon, Imports, JsonFlag, Protocol, RunsDir
 from rltrain.cli.output import complain, say, say_json
 from rltrain.cli.progress import STOPPED, line
-from rltrain.errors import InputError
+from rltrain.errors import DiskError, InputError
 from rltrain.spelling import shown
 
 if TYPE_CHECKING:
     from rltrain.verbs.explain.explain import Explanation
 
-FILM = (".mp4", ".gif")
+FILM, PAGE = (".mp4", ".gif"), ".html"
+DETAILED = 8  # steps of a page that are shown in full
 
 
 def explain_command(
@@ -53,7 +57,7 @@ def explain_command(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write a film of it: FILE.mp4 or FILE.gif."),
+        typer.Option("-o", "--output", metavar="FILE", help="A page, FILE.html, or a film, FILE.mp4 or FILE.gif."),
     ] = None,
     protocol: Protocol = None,
     epsilon: Epsilon = None,
@@ -75,12 +79,13 @@ def explain_command(
     if checkpoint is None:
         raise InputError("which run or checkpoint? For example: rltrain explain runs/dqn-CartPole-v1-1")
     _check(output)
+    paged = output is not None and output.suffix.lower() == PAGE
     from rltrain.verbs.explain.explain import Question, explain
 
     asked = step is not None or when is not None or worst is not None
     found = explain(
         checkpoint,
-        Question(step, when, worst, why, horizon),
+        Question(step, when, worst, why, horizon, DETAILED if paged else 0),
         seed=seed,
         protocol=protocol,
         epsilon=epsilon,
@@ -97,7 +102,7 @@ def explain_command(
     else:
         from rltrain.cli.show import explained
 
-        explained.show(found, whole=not asked and why is None)
+        explained.show(found, whole=not asked and why is None, closely=not paged)
     partial = found.partial
     if output is not None:
         partial |= _write(found, output, json)
@@ -116,14 +121,25 @@ def _check(output: Path | None) -> None:
         from rltrain.film import recording
 
         recording.check(output)
-    else:
-        raise InputError(f"--output {output}: the name ends in {' or '.join(FILM)}")
+    elif suffix != PAGE:
+        raise InputError(f"--output {output}: the name ends in {PAGE}, {' or '.join(FILM)}")
+    elif output.is_dir():
+        raise InputError(f"--output {output}: this is a folder")
+    elif not output.absolute().parent.is_dir():
+        raise DiskError(f"--output {output}: there is no folder {output.absolute().parent}")
 
 
 def _write(found: Explanation, output: Path, quiet: bool) -> bool:
-    """Write the film. Returns whether Ctrl-C left it shorter."""
-    from rltrain.cli.show import explained_film
+    """Write the page or the film. Returns whether Ctrl-C left it shorter."""
+    if output.suffix.lower() == PAGE:
+        from rltrain.verbs.explain import page
 
-    said, stopped = explained_film.record(found, output, line)
+        with line.phase(f"writing {output}"):
+            page.write(found, output, shlex.join(["rltrain", *sys.argv[1:]]))
+        said, stopped = f"page: {output}, {words.size(output.stat().st_size)}", False
+    else:
+        from rltrain.cli.show import explained_film
+
+        said, stopped = explained_film.record(found, output, line)
     (complain if quiet else say)(shown(said))
     return stopped

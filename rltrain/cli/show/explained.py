@@ -7,16 +7,15 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from rltrain import words
 from rltrain.cli import columns
 from rltrain.cli.columns import Column
 from rltrain.cli.output import Output, out, say
 from rltrain.cli.show import cells
 from rltrain.cli.show.terminal import depth_of, length
-from rltrain.film.caption import Bar, shares, written
+from rltrain.film.caption import Bar
 from rltrain.spelling import brief, shown
+from rltrain.verbs.explain.telling import ENDS, bar_shares, facts_of, number, signed, thinned
 
 if TYPE_CHECKING:
     from rltrain.core import Array
@@ -28,14 +27,12 @@ ROWS = 20  # of a game of which nothing was asked, evenly over it
 MOST_ROWS = 60  # of steps that were asked for
 MOST_SCORES = 6  # actions that have a column each
 MOST_INPUTS = 10
-MOST_BARS = 24
 NAME = 18  # characters
 PICTURE_ROWS = 28  # of the terminal
-ENDS = {"over": "", "cut": ", cut off by the time limit", "left": ", left before its end"}
 
 
-def show(found: Explanation, whole: bool) -> None:
-    """Print it. `whole`: nothing was asked, so the game is told from its first step to its last."""
+def show(found: Explanation, whole: bool, closely: bool = True) -> None:
+    """Print it. `whole`: nothing was asked, so all of the game is told. `closely`: and some steps in full."""
     game = found.game
     say(shown(f"{game.algorithm} on {game.environment}"))
     say(shown(f"{game.checkpoint} ({game.chosen_because})"))
@@ -56,7 +53,7 @@ def show(found: Explanation, whole: bool) -> None:
     if whole or (found.asked and not alone):
         say()
         steps(game, found.picked, found.asked)
-    for detail in found.details:
+    for detail in found.details if closely else ():
         say()
         closer(found, detail)
     if found.why is not None:
@@ -83,8 +80,8 @@ def steps(game: ExplainedGame, picked: Sequence[int], asked: str) -> None:
         made.insert(1, Column("state", [brief(game.state[step], NAME) for step in rows], need=1, words=True))
     if 0 < game.scores.shape[1] <= MOST_SCORES:
         made += [
-            Column(brief(name, NAME), [score(value) for value in game.scores[rows, number].tolist()], need=6)
-            for number, name in enumerate(game.actions)
+            Column(brief(name, NAME), [number(value) for value in game.scores[rows, place].tolist()], need=6)
+            for place, name in enumerate(game.actions)
         ]
     for need, heading, column in (
         (2, "gap", game.gap),
@@ -95,7 +92,7 @@ def steps(game: ExplainedGame, picked: Sequence[int], asked: str) -> None:
     ):
         values = column[rows].tolist()
         if any(math.isfinite(value) for value in column.tolist()):
-            made.append(Column(heading, [score(value, heading == "TD error") for value in values], need=need))
+            made.append(Column(heading, [(signed if heading == "TD error" else number)(each) for each in values], need))
     columns.show(out(), made)
     if len(rows) < len(picked):
         rest = "and --step N shows one in full"
@@ -103,20 +100,6 @@ def steps(game: ExplainedGame, picked: Sequence[int], asked: str) -> None:
         say(f"{said}; --json has all of them, {rest}")
     if game.explored[rows].any():
         say("* drawn at random, whatever the policy wanted")
-
-
-def thinned(numbers: Sequence[int], most: int) -> list[int]:
-    """At most so many of some, at equal distances, the first and the last among them."""
-    if len(numbers) <= most:
-        return list(numbers)
-    return [numbers[round(place * (len(numbers) - 1) / (most - 1))] for place in range(most)]
-
-
-def score(value: float, signed: bool = False) -> str:
-    """Digits enough to tell actions apart; `-` where it is not known, and a sign where it says more or less."""
-    if not math.isfinite(value):
-        return "-"
-    return f"+{written(value)}" if signed and value > 0 else written(value)
 
 
 def closer(found: Explanation, detail: StepDetail) -> None:
@@ -128,14 +111,7 @@ def closer(found: Explanation, detail: StepDetail) -> None:
     for bar in bars(game, step):
         mark = ">" if bar.chosen else " "
         say(f"  {mark} {bar.name:<{NAME}} {bar.value:>9}  {length(bar, depth)}".rstrip())
-    facts = (
-        ("gap", game.gap[step], False),
-        ("value", game.value[step], False),
-        ("TD error", game.td[step], True),
-        ("reward", game.reward[step], False),
-        ("return to go", game.returns[step], False),
-    )
-    say("  " + ", ".join(f"{name} {score(float(value), sign)}" for name, value, sign in facts if math.isfinite(value)))
+    say("  " + ", ".join(facts_of(game, step)))
     if detail.inputs is not None:
         inputs(detail.inputs)
     if detail.saliency is not None:
@@ -143,36 +119,19 @@ def closer(found: Explanation, detail: StepDetail) -> None:
 
 
 def bars(game: ExplainedGame, step: int) -> list[Bar]:
-    """A bar for each action with a score, or for each number or choice with what its policy says of it."""
-    chosen = int(game.chosen[step])
-    if game.scores.shape[1]:
-        row = game.scores[step]
-        lengths = shares(row, game.score_name == "probability")
-        order = range(len(row))
-        if len(row) > MOST_BARS:  # the best of many
-            order = sorted(order, key=lambda number: -row[number] if math.isfinite(row[number]) else math.inf)[
-                :MOST_BARS
-            ]  # type: ignore[assignment]
-        return [Bar(brief(game.actions[n], NAME), score(float(row[n])), float(lengths[n]), n == chosen) for n in order]
-    if game.mean.shape[1]:
-        return [
-            Bar(f"{name}: {value:+.3g}", f"± {deviation:.2g}", 0.0, False)
-            for name, value, deviation in zip(
-                game.actions, game.mean[step].tolist(), game.deviation[step].tolist(), strict=True
-            )
-        ]
-    return []
+    """A bar for each action, number or choice of a step."""
+    return [Bar(brief(bar.name, NAME), bar.value, bar.share, bar.chosen) for bar in bar_shares(game, step)]
 
 
 def inputs(given: Contributions) -> None:
     """What each input contributes, the greatest first."""
-    say(f"  {shown(given.what)} is {score(given.measure)}; without an input, its mean of the game in its place:")
+    say(f"  {shown(given.what)} is {number(given.measure)}; without an input, its mean of the game in its place:")
     rows = given.order[:MOST_INPUTS].tolist()
     made = [
         Column("input", [brief(given.names[n], 30) for n in rows], words=True),
         Column("sees", [words.number(float(given.inputs[n])) for n in rows]),
         Column("mean", [words.number(float(given.means[n])) for n in rows]),
-        Column("contributes", [score(float(given.contribution[n]), True) for n in rows]),
+        Column("contributes", [signed(float(given.contribution[n])) for n in rows]),
     ]
     columns.show(out(), made, indent=2)
     if len(rows) < len(given.names):
@@ -180,11 +139,11 @@ def inputs(given: Contributions) -> None:
 
 
 def picture(found: Explanation, saliency: Array, step: int, depth: cells.Depth) -> None:
-    """Where it looks, in half blocks: red speaks for what was done, blue against it."""
+    """Where it looks, in half blocks: green speaks for what was done, magenta against it."""
     from rltrain.verbs.explain.pictures import looked_at
 
     strongest = float(abs(saliency).max())
-    say(f"  red speaks for it, blue against it; the strongest patch changes it by {score(strongest)}")
+    say(f"  green speaks for it, magenta against it; the strongest patch changes it by {number(strongest)}")
     if depth == "grey" and not sys.stdout.isatty():
         return  # nobody would see it
     frame = looked_at(found.recording, step, saliency, strongest)
@@ -208,18 +167,13 @@ def outcomes(found: Explanation) -> None:
         Column("action", [brief(one.name, NAME) for one in rows], words=True),
     ]
     if game.score_name:
-        made.append(Column(game.score_name, [score(one.score) for one in rows], need=1))
+        made.append(Column(game.score_name, [number(one.score) for one in rows], need=1))
     made += [
-        Column("return", [score(one.returns) for one in rows]),
-        Column("loses", [score(best - one.returns) if one.returns < best else "0" for one in rows], need=2),
+        Column("return", [number(one.returns) for one in rows]),
+        Column("loses", [number(best - one.returns) if one.returns < best else "0" for one in rows], need=2),
         Column("score", [words.score(one.total) for one in rows], need=3),
         Column("steps", [words.count(one.length) for one in rows], need=3),
         Column("", [{"over": "", "cut": "time limit", "left": "goes on"}[one.end] for one in rows], need=4, words=True),
     ]
     columns.show(out(), made)
     say(f"> is what was done; return: rewards from step {step} on, discounted; one game each, with the same luck")
-
-
-def cell(text: str, style: str) -> Text:
-    """A coloured text for a table."""
-    return Text(text, style=style)

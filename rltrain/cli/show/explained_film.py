@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltrain import words
-from rltrain.cli.show.explained import bars, score
+from rltrain.cli.show.explained import bars
 from rltrain.errors import InputError
 from rltrain.film import picture
 from rltrain.film.caption import Caption
@@ -19,6 +19,7 @@ from rltrain.verbs.explain.explain import saliency_at
 from rltrain.verbs.explain.pictures import beside, frame_at, looked_at
 from rltrain.verbs.explain.playing import Packed
 from rltrain.verbs.explain.saliency import picture_of
+from rltrain.verbs.explain.telling import number, signed
 
 if TYPE_CHECKING:
     from rltrain.core import Array
@@ -101,7 +102,7 @@ def _caption(game: ExplainedGame, step: int) -> Caption:
     facts = [("step", words.count(step)), ("return", words.score(float(game.total[step])))]
     for name, column in (("value", game.value), ("TD", game.td), ("gap", game.gap), ("to go", game.returns)):
         if math.isfinite(column[step]):
-            facts.append((name, score(float(column[step]), name == "TD")))
+            facts.append((name, (signed if name == "TD" else number)(float(column[step]))))
     note = "random action" if game.explored[step] else ""
     if step == len(game) - 1:
         note = {"over": "last step", "cut": "last step before the time limit", "left": note}[game.end]

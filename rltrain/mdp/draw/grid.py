@@ -28,7 +28,7 @@ CELL = 0.78  # inches
 SMALL = 0.34  # inches, of a large grid
 LARGE = 24  # rows or columns from which numbers are left out
 COLOURS = "YlGnBu"
-GOAL, HOLE, INK, START = "#3c9d5d", "#3d4450", "#1a1a1a", "#c2540a"
+GOAL, HOLE, INK, START, WRONG = "#3c9d5d", "#3d4450", "#1a1a1a", "#c2540a", "#e0392b"
 
 
 class _Cell:
@@ -73,8 +73,19 @@ class _Cell:
         )
 
 
-def draw(axes: Any, model: Model, cells: Array, policy: Array | None, value: Array | None, tied: Array | None) -> None:
-    """`cells` [S, 2] row and column; `policy` [P], `value` [S], `tied` [P] bool, each None where it is not known."""
+def draw(
+    axes: Any,
+    model: Model,
+    cells: Array,
+    policy: Array | None,
+    value: Array | None,
+    tied: Array | None,
+    wrong: Array | None = None,
+) -> None:
+    """`cells` [S, 2] row and column; `policy` [P], `value` [S], `tied` [P] bool, each None where it is not known.
+
+    `wrong` [S] bool: cells that are red, since what is taken there is not the best.
+    """
     from matplotlib import colormaps
 
     small = is_small(cells)
@@ -90,6 +101,8 @@ def draw(axes: Any, model: Model, cells: Array, policy: Array | None, value: Arr
         elif value is not None and reached[state]:
             shade = 0.05 + 0.62 * float(np.clip((value[state] - low) / (high - low), 0, 1))
             colour = colormaps[COLOURS](shade)
+        if wrong is not None and wrong[state] and reached[state] and not end:
+            colour, shade = WRONG, 1.0
         cell.box(facecolor=colour, edgecolor="white", linewidth=1.5)
         cell.box(edgecolor="#c8ccd0", linewidth=0.6)
         cell.ink = "white" if end or shade > 0.52 else INK

@@ -31,9 +31,38 @@ _CELL = re.compile(r"(\d{1,6}),(\d{1,6})")
 
 
 def draw(
-    model: Model, policy: Array | None, value: Array | None, file: Any, suffix: str, tied: Array | None = None
+    model: Model,
+    policy: Array | None,
+    value: Array | None,
+    file: Any,
+    suffix: str,
+    tied: Array | None = None,
+    wrong: Array | None = None,
 ) -> None:
     """The picture into an open binary file. `policy` [P] probabilities, `value` [S], `tied` [P] bool: as good as it.
+
+    `wrong` [S] bool: in a grid, cells that are red.
+
+    MissingError without matplotlib.
+    """
+    figure = figure_of(model, policy, value, tied, wrong)
+    import matplotlib
+
+    # The same model gives the same bytes: no date, no random ids.
+    settings = {"svg.hashsalt": "rltrain", "svg.fonttype": "none"}
+    with lettering.as_it_stands(figure), matplotlib.rc_context(settings):  # type: ignore[arg-type]
+        meta = {"Date": None} if suffix == ".svg" else {}
+        figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=meta, bbox_inches="tight", pad_inches=0.15)
+
+
+def figure_of(
+    model: Model,
+    policy: Array | None,
+    value: Array | None,
+    tied: Array | None = None,
+    wrong: Array | None = None,
+) -> Any:
+    """The matplotlib figure of a model, as `draw` writes it. `wrong` [S] bool: in a grid, cells that are red.
 
     MissingError without matplotlib.
     """
@@ -46,16 +75,9 @@ def draw(
         figure, axes = _paper(
             figure_module, low - [0.03, -0.03], high + [0.03, -0.03], (columns * inches, rows * inches)
         )
-        grid.draw(axes, model, cells, policy, value, tied)
-    else:
-        figure = _figure(figure_module, model, policy, value)
-    import matplotlib
-
-    # The same model gives the same bytes: no date, no random ids.
-    settings = {"svg.hashsalt": "rltrain", "svg.fonttype": "none"}
-    with lettering.as_it_stands(figure), matplotlib.rc_context(settings):  # type: ignore[arg-type]
-        meta = {"Date": None} if suffix == ".svg" else {}
-        figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=meta, bbox_inches="tight", pad_inches=0.15)
+        grid.draw(axes, model, cells, policy, value, tied, wrong)
+        return figure
+    return _figure(figure_module, model, policy, value)
 
 
 def check_size(model: Model, most: int | None) -> None:

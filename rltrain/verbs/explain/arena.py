@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from rltrain import envs
 from rltrain.core import Array, Env, EnvSpec, Filmed, Policy, Step
 from rltrain.envs.gym import action_names
+from rltrain.errors import InputError
 from rltrain.experiment.config import Experiment
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.policies.asking import Planning
@@ -21,7 +22,7 @@ class Unfilmed:
 
     fps = 30.0
 
-    def __init__(self, env: Env) -> None:
+    def __init__(self, env: Env | Filmed) -> None:
         self.spec, self._env = env.spec, env
 
     def reset(self, seed: int) -> Step:
@@ -62,16 +63,24 @@ class Arena:
         """A fresh game, and the environment beside it in which a planning policy may try things out."""
         task = self.experiment.task
         with ExitStack() as opened:
-            if self.pictures or self.settings.is_model:
-                env: Filmed = envs.film(self.settings, task)
-            else:
-                env = Unfilmed(envs.make(self.settings, task=task, num_envs=1, training=False))
-            opened.enter_context(closing(env))
+            env = opened.enter_context(closing(self._game()))
             twin = None
             if isinstance(self.policy, Planning):
                 twin = envs.make(self.settings, task=task, num_envs=1, training=False)
                 opened.enter_context(closing(twin))
             yield env, twin
+
+    def _game(self) -> Filmed:
+        """One game. Of numbered states it is the environment's own, whether or not it is seen; see `run.play`."""
+        task = self.experiment.task
+        if self.pictures or task != "env" or self.settings.is_model:
+            try:
+                filmed = envs.film(self.settings, task)
+            except InputError:
+                pass  # it cannot be drawn
+            else:
+                return filmed if self.pictures or self.settings.is_model else Unfilmed(filmed)
+        return Unfilmed(envs.make(self.settings, task=task, num_envs=1, training=False))
 
 
 def named(spec: EnvSpec) -> EnvSpec:

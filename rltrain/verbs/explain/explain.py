@@ -121,6 +121,8 @@ def answered(place: Arena, found: PlayedGame, question: Question, progress: Prog
     outcomes: list[Outcome] = []
     details: list[StepDetail] = []
     wanted = [*([] if question.step is None else [question.step]), *picked[: question.detailed]]
+    if not asked and question.detailed:
+        wanted = striking(found, question.detailed)
     try:
         with progress.phase("looking closer"):
             for number, step in enumerate(dict.fromkeys(wanted)):
@@ -160,6 +162,20 @@ def _picked(game: ExplainedGame, question: Question) -> tuple[str, Sequence[int]
         steps = np.array([question.step])
         said.append(f"step {question.step}")
     return ", of these ".join(said), steps.tolist()
+
+
+def striking(played: PlayedGame, count: int) -> list[int]:
+    """At most so many steps that are worth a look, in their order: great TD errors, and small gaps; each seen once."""
+    game = played.game
+    errors = np.where(np.isfinite(game.td), -np.abs(game.td), np.inf)
+    gaps = np.where(np.isfinite(game.gap) & ~game.explored, game.gap, np.inf)
+    found: dict[bytes, int] = {}  # what is seen -> the first step of it that is taken
+    for column, most in ((errors, -(-count // 2)), (gaps, count)):
+        for step in np.argsort(column, kind="stable").tolist():
+            if len(found) >= most or not np.isfinite(column[step]):
+                break
+            found.setdefault(played.seen[step].tobytes(), step)
+    return sorted(found.values()) or list(range(min(count, len(game))))
 
 
 def detail(found: PlayedGame, step: int) -> StepDetail:

@@ -30,6 +30,7 @@ class ExplainedGame:
     score_name: str  # what scores are: "Q" or "probability"; "": the policy does not say
     value_name: str  # where values come from: "best Q", "value network"; "": nothing says what a state is worth
     actions: tuple[str, ...]  # [A] names of actions; of numbers and several choices, of each
+    sizes: tuple[int, ...]  # of several choices, how many values each has; () of others
     rewards_learned: str  # what was done to rewards before values were learned, which TD errors count; "": nothing
     notes: tuple[str, ...]  # what cannot be said, and why
 

@@ -126,6 +126,7 @@ def _columns(
         score_name=policy.score_name if isinstance(policy, Scoring) else "",
         value_name=value_name,
         actions=actions,
+        sizes=tuple(spec.actions.sizes) if isinstance(spec.actions, MultiDiscrete) else (),
         rewards_learned=said if value_name else "",
         notes=notes,
         step=np.arange(count),

@@ -20,7 +20,7 @@ from rltrain.core import Array, EnvSpec
 SIDE = 84  # pixels, of the paper's pictures
 BLUR, PATCH, APART = 3.0, 5.0, 4.0  # pixels of such a picture: two standard deviations, and between patches
 FEW = 40  # pixels of a side, below which a patch is a cell
-FOR, AGAINST = np.array([255, 60, 40]), np.array([60, 130, 255])  # red, blue
+FOR, AGAINST = np.array([60, 255, 120]), np.array([255, 60, 230])  # green, magenta: apart in brightness too
 STRONGEST = 0.8  # share of the colour over the picture
 
 
@@ -95,7 +95,7 @@ def resized(values: Array, height: int, width: int) -> Array:
 
 
 def drawn(frame: Array, found: Array, strongest: float, window: tuple[slice, slice] | None = None) -> Array:
-    """A map [h, w] over a frame uint8 [H, W, 3]: red speaks for what was done, blue against it.
+    """A map [h, w] over a frame uint8 [H, W, 3]: green speaks for what was done, magenta against it.
 
     `strongest` is the absolute value that is drawn in full; `window` is the part of the frame that the map is of.
     """

@@ -63,8 +63,8 @@ def outcomes(arena: Arena, played: PlayedGame, step: int, horizon: int | None, p
     found: list[Outcome] = []
     with replace(arena, pictures=False).open() as (env, twin):
         for number, (action, taken) in enumerate(tried):
-            progress.at(number, len(tried))
             try:
+                progress.at(number, len(tried))
                 found.append(_outcome(arena, played, step, action, taken, horizon or MOST_STEPS, env, twin))
             except KeyboardInterrupt:
                 if not found:

@@ -1,5 +1,6 @@
 """Explained games whose every number is known beforehand."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,10 @@ import pytest
 import small_runs
 
 from rltrain.errors import InputError
-from rltrain.verbs.explain.explain import Explanation, Question, explain
+from rltrain.progress import Silent
+from rltrain.verbs import saved_policy
+from rltrain.verbs.explain.arena import arena
+from rltrain.verbs.explain.explain import Explanation, Question, answered, explain
 
 FORK = """
 name: fork
@@ -134,3 +138,50 @@ def test_a_value_network_says_what_states_are_worth(tmp_path: Path) -> None:
         assert game.value_name == "value network"
         assert np.isfinite(game.td).all()
         assert game.value.std() > 0
+
+
+class StoppedAt(Silent):
+    """Ctrl-C, when so much of the work is done."""
+
+    def __init__(self, done: float) -> None:
+        self._done = done
+
+    def at(self, done: float, total: float, spent: float = math.nan, unit: str = "") -> None:
+        if done >= self._done:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_leaves_what_there_is_and_says_that_it_is_partial(tmp_path: Path) -> None:
+    small_runs.run_to(tmp_path / "run", small_runs.text_of("basic", "", "CartPole-v1"), {"episodes": 2})
+    found = explain(tmp_path / "run", progress=StoppedAt(5))
+    assert found.partial
+    assert (found.game.end, len(found.game)) == ("left", 5)
+    assert found.json()["partial"] is True
+    with pytest.raises(KeyboardInterrupt):
+        explain(tmp_path / "run", progress=StoppedAt(0))
+
+
+def test_ctrl_c_leaves_the_outcomes_that_are_known(fork: Asked) -> None:
+    game = fork()
+    place = arena(saved_policy.read(game.game.checkpoint, Path("runs")))
+    found = answered(place, game.recording, Question(why=0), StoppedAt(1))
+    assert [one.name for one in found.outcomes] == ["go"]
+    assert found.partial
+
+
+def test_numbers_have_means_and_deviations(tmp_path: Path) -> None:
+    text = small_runs.text_of(
+        "reinforce", "log_std_init: -1.0", "{id: Pendulum-v1, num_envs: 3, max_episode_steps: 20}"
+    )
+    small_runs.run_to(tmp_path / "run", text, {"updates": 2})
+    found = explain(tmp_path / "run", Question(step=1))
+    game = found.game
+    assert game.mean.shape == game.deviation.shape == (20, 1)
+    np.testing.assert_allclose(game.mean, game.action, rtol=1e-6)  # the likeliest is taken
+    assert game.chosen.tolist() == [-1] * 20
+    inputs = found.details[0].inputs
+    assert inputs is not None
+    assert inputs.what == "the mean of the action"
+    assert inputs.measure == pytest.approx(float(game.mean[1, 0]))
+    with pytest.raises(InputError, match="of numbers"):
+        explain(tmp_path / "run", Question(why=0))

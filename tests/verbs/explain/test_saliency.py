@@ -61,7 +61,7 @@ def test_a_map_is_drawn_over_the_part_of_the_frame_that_it_is_of() -> None:
     drawn = maps.drawn(frame, found, 1.0)
     changed = np.argwhere((drawn != 100).any(axis=2))
     assert np.abs(changed - [106, 81]).max() <= 4  # 42.5 / 84 of 210 and of 160
-    assert drawn[106, 81, 0] > 150 > drawn[106, 81, 2]  # red
+    assert drawn[106, 81, 1] > 150 > drawn[106, 81, 2]  # green
     window = (slice(1, 176, 2), slice(None, None, 2))
     changed = np.argwhere((maps.drawn(frame, -found, 1.0, window) != 100).any(axis=2))
     assert np.abs(changed - [89, 81]).max() <= 4
