@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from forked import FORKING
+from forked import FORKING, Forked
 from in_process import command
 from started_processes import starting
 from waiting import wait_for
@@ -52,9 +52,25 @@ def rltrain(place, monkeypatch, capsys):
 
 @pytest.fixture
 def begun(place):
-    """Starts a verb as a process; whoever is left at the end is killed."""
+    """Starts a verb as a process, from a fresh interpreter; whoever is left at the end is killed."""
     with starting() as begin:
         yield begin
+
+
+@pytest.fixture
+def forked(place):
+    """Starts a verb as a process that is forked, and so are its runs; whoever is left at the end is killed."""
+    started = []
+
+    def begin(*words):
+        started.append(Forked(*words, cwd=place))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.end()
 
 
 def outcome(run):
@@ -129,12 +145,12 @@ def test_what_cannot_be_built_is_said_once_and_leaves_nothing_behind(rltrain, pl
     assert not (place / "runs/g").exists()
 
 
-def test_a_killed_child_is_told_from_those_that_finish(begun, place):
-    process = begun("train", "long.yaml", "--seeds", "2", "--jobs", "2", "--name", "g", "-q")
+def test_a_killed_child_is_told_from_those_that_finish(forked, place):
+    process = forked("train", "long.yaml", "--seeds", "2", "--jobs", "2", "--name", "g", "-q")
     wait_for((place / "runs/g/s0/metrics.jsonl").exists, process)
     os.kill(int((place / "runs/g/s0/.lock").read_text().split()[0]), signal.SIGKILL)
-    out, _ = process.communicate()
-    assert process.returncode == 137, out
+    code, out = process.end()
+    assert code == 137, out
     assert "seed 0 failed (exit code -9)" in out and "killed by SIGKILL" in out and "1 finished, 1 failed" in out
 
 
@@ -153,12 +169,12 @@ def test_ctrl_c_saves_all_and_the_resumed_runs_end_the_same(begun, rltrain, plac
     assert outcome(place / "runs/g/s0") == outcome(place / "runs/alone")
 
 
-def test_sigterm_stops_all_and_is_told_by_the_exit_code(begun, place):
-    process = begun("train", "long.yaml", ENDLESS, "--seeds", "2", "--jobs", "2", "--name", "g", "-q")
+def test_sigterm_stops_all_and_is_told_by_the_exit_code(forked, place):
+    process = forked("train", "long.yaml", ENDLESS, "--seeds", "2", "--jobs", "2", "--name", "g", "-q")
     wait_for(lambda: all((place / f"runs/g/s{seed}/metrics.jsonl").exists() for seed in (0, 1)), process)
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate()
-    assert process.returncode == 143 and "stopped by SIGTERM after" in out and "2 stopped and saved" in out, out
+    code, out = process.end()
+    assert code == 143 and "stopped by SIGTERM after" in out and "2 stopped and saved" in out, out
 
 
 def test_a_killed_parent_leaves_no_child(begun, place):
@@ -173,14 +189,14 @@ def test_a_killed_parent_leaves_no_child(begun, place):
         wait_for(lambda log=log: "and saved" in log.read_text())  # said once the folder is free
 
 
-def test_a_time_limit_is_one_of_the_whole_command(begun, place):
-    process = begun("train", "long.yaml", ENDLESS, "--seeds", "3", "-j", "2", "--max-wall", "2s")
-    out, _ = process.communicate()
-    assert process.returncode == 0 and "stopped by --max-wall after" in out and "1 not begun" in out
+def test_a_time_limit_is_one_of_the_whole_command(forked, place):
+    process = forked("train", "long.yaml", ENDLESS, "--seeds", "3", "-j", "2", "--max-wall", "2s")
+    code, out = process.end()
+    assert code == 0 and "stopped by --max-wall after" in out and "1 not begun" in out
 
 
-def test_a_group_has_room_for_one_command(begun, rltrain, place):
-    process = begun("train", "long.yaml", ENDLESS, "--seeds", "2", "--name", "g")
+def test_a_group_has_room_for_one_command(forked, rltrain, place):
+    process = forked("train", "long.yaml", ENDLESS, "--seeds", "2", "--name", "g")
     wait_for((place / "runs/g/s0/metrics.jsonl").exists, process)
     code, _, err = rltrain("resume", "g")
     assert code == 5 and "runs/g is in use by process" in err

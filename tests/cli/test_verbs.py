@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from forked import Forked
 from in_process import command
 from waiting import wait_for
 
@@ -297,14 +298,12 @@ def test_doctor_finds_this_machine_healthy(rltrain):
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_stops_and_says_how_to_go_on(place, sent, code):
-    command = [sys.executable, "-m", "rltrain", "train", "c.yaml", "run.budget.episodes=1000000000", "--name", "r"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    process = Forked("train", "c.yaml", "run.budget.episodes=1000000000", "--name", "r", cwd=place)
     metrics = place / "runs/r/metrics.jsonl"
     wait_for(lambda: metrics.exists() and metrics.stat().st_size, process)
     process.send_signal(sent)
-    out, _ = process.communicate()
-    assert process.returncode == code
+    ended, out = process.end()
+    assert ended == code
     assert "stopped by" in out and "go on with: rltrain resume runs/r" in out.splitlines()[-1]
     assert json.loads((place / "runs/r/status.json").read_text())["state"] == "interrupted"
     assert any((place / "runs/r/checkpoints").iterdir())
@@ -327,14 +326,12 @@ def test_closed_streams_end_the_printing_not_the_training(place, closed):
 
 
 def test_ctrl_c_during_an_evaluation_stops_it_and_the_resumed_run_plays_it(rltrain, place):
-    command = [sys.executable, "-m", "rltrain", "train", "c.yaml", "run.evaluate.episodes=90000", "--name", "r"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    process = Forked("train", "c.yaml", "run.evaluate.episodes=90000", "--name", "r", cwd=place)
     metrics = place / "runs/r/metrics.jsonl"
     wait_for(lambda: metrics.exists() and metrics.read_text().count("\n") == 10, process)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate()
-    assert process.returncode == 130 and "stopped by Ctrl-C after 10 episodes" in out
+    code, out = process.end()
+    assert code == 130 and "stopped by Ctrl-C after 10 episodes" in out
     assert not (place / "runs/r/eval.jsonl").exists()
     assert out.count("saved  ") == 1  # at the end, though a save was due, and it was stopped
     code, out, _ = rltrain("resume", "r", "run.evaluate.episodes=2")
@@ -351,7 +348,11 @@ def test_every_verb_leaves_small_matrices_to_one_thread_unless_told_otherwise(gi
 
 
 HALF = "discount: 0.5\nstates:\n  s: {stay: s reward 1, leave: t reward 3}\n  t: {back: s}\n"
-LEARNED = "algorithm: {name: qlearn}\nenvironment: half.yaml\nrun: {budget: {env_steps: 2000}}\n"
+LEARNED = """\
+algorithm: {name: qlearn}
+environment: {id: half.yaml, max_episode_steps: 50}
+run: {budget: {env_steps: 2000}}
+"""
 
 
 def test_another_discount_than_the_models_is_told_wherever_a_run_is_shown(rltrain, place):

@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import rltrain
+from rltrain.experiment.config import load as load_config
 from rltrain.report.reading import load
 from rltrain.verbs import diagnosis
 from rltrain.verbs.diagnosis import diagnose
@@ -44,7 +46,7 @@ FAULTY = {  # rule -> config, what breaks it, steps, seed
 def test_a_run_that_has_the_fault_is_told_so(rule, tmp_path):
     config, broken, steps, seed = FAULTY[rule]
     overrides = EVALUATED | broken | {"run.budget": {"env_steps": steps}}
-    run = rltrain.train(config, overrides, seed=seed, runs_dir=tmp_path)
+    run = rltrain.train(config, overrides, seed=seed, runs_dir=tmp_path, picture=False)
     found = {finding.rule: finding for finding in diagnose(Path(run))}
     assert rule in found
     assert any(sign.isdigit() for sign in found[rule].text) and found[rule].advice
@@ -54,18 +56,23 @@ def test_every_rule_has_a_run_with_its_fault():
     assert set(FAULTY) == set(diagnosis.RULES)
 
 
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    """The folder of a config's run, trained once."""
+    place = tmp_path_factory.mktemp("runs")
+    return cache(lambda config: Path(rltrain.train(config, {"run.threads": 1}, seed=1, runs_dir=place, picture=False)))
+
+
 @pytest.mark.parametrize("config", ["reinforce_cartpole", "ppo_cartpole", "qlearn_book", "cmaes_cartpole", "td_book"])
-def test_a_run_that_learned_is_told_nothing(config, tmp_path):
-    run = rltrain.train(config, {"run.threads": 1}, seed=1, runs_dir=tmp_path)
-    assert diagnose(Path(run)) == ()
+def test_a_run_that_learned_is_told_nothing(config, learned):
+    assert diagnose(learned(config)) == ()
 
 
 @pytest.fixture(scope="module")
-def healthy(tmp_path_factory):
+def healthy(learned):
     """What the rules look at of a run that learned."""
-    run = rltrain.train("ppo_cartpole", {"run.threads": 1}, seed=1, runs_dir=tmp_path_factory.mktemp("runs"))
-    record = load(Path(run))
-    return diagnosis.DiagnosedRun(record, rltrain.api.load_config(str(Path(run) / "config.yaml")), True)
+    run = learned("ppo_cartpole")
+    return diagnosis.DiagnosedRun(load(run), load_config(run / "config.yaml"), True)
 
 
 def changed(seen, training=(), evaluations=(), **settings):
