@@ -173,7 +173,9 @@ def outcomes(found: Explanation) -> None:
         Column("loses", [number(best - one.returns) if one.returns < best else "0" for one in rows], need=2),
         Column("score", [words.score(one.total) for one in rows], need=3),
         Column("steps", [words.count(one.length) for one in rows], need=3),
-        Column("", [{"over": "", "cut": "time limit", "left": "goes on"}[one.end] for one in rows], need=4, words=True),
     ]
+    ends = [{"over": "", "cut": "time limit", "left": "goes on"}[one.end] for one in rows]
+    if any(ends):
+        made.append(Column("", ends, need=4, words=True))
     columns.show(out(), made)
     say(f"> is what was done; return: rewards from step {step} on, discounted; one game each, with the same luck")

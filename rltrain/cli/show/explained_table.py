@@ -97,7 +97,8 @@ def named(table: ExplainedTable) -> None:
     made.append(Column("value", [words.number(float(table.value[state])) for state in rows]))
     if table.exact is not None and table.wrong is not None:
         made.append(Column("exact", [words.number(float(table.exact[state])) for state in rows]))
-        made.append(Column("", [WRONG if table.wrong[state] else "" for state in rows], words=True))
+        if table.wrong.any():
+            made.append(Column("", [WRONG if table.wrong[state] else "" for state in rows], words=True))
     columns.show(out(), made)
 
 

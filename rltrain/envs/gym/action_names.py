@@ -21,7 +21,7 @@ ACTIONS = {  # by the id, without version and size
 
 def named(spec: EnvSpec) -> Actions:
     """The actions of an environment, with names where they are known and it has given none."""
-    if not isinstance(spec.actions, Discrete) or spec.actions.names:
+    if not isinstance(spec.actions, Discrete) or spec.actions.names not in ((), tuple(map(str, range(spec.actions.n)))):
         return spec.actions
     known = ACTIONS.get(spec.id.rsplit("/", 1)[-1].split("-v")[0].rstrip("0123456789x"), ())
     return replace(spec.actions, names=known) if len(known) == spec.actions.n else spec.actions

@@ -71,7 +71,8 @@ def table_of(arena: Arena) -> ExplainedTable | None:
     exact = tied = wrong = None
     try:
         solution = solve(model, arena.gamma)
-        exact, tied = solution.value, solution.tied
+        exact = solution.value * (np.abs(solution.value) > solution.bound)  # what may be 0 is 0: not 2e-16
+        tied = solution.tied
         wrong = np.zeros(model.num_states, bool)
         np.logical_or.at(wrong, model.pair_state, (taken > 0) & ~tied)
         wrong &= ~model.terminal

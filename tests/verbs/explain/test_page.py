@@ -66,5 +66,6 @@ def test_what_a_run_says_is_escaped(lake: Explanation, tmp_path: Path) -> None:
 def test_a_game_of_which_nothing_was_asked_shows_each_thing_seen_once(lake: Explanation) -> None:
     seen = [lake.recording.seen[detail.step].tobytes() for detail in lake.details]
     assert len(set(seen)) == len(seen)
+    assert lake.game.actions == ("left", "down", "right", "up")
     steps = [detail.step for detail in lake.details]
     assert steps == sorted(steps)
