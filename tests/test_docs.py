@@ -31,6 +31,8 @@ AT_TIMES = {
     "model",
     "points.csv",
     ".ballast",
+    "tracked-wandb.json",
+    "track.log",
     *(f"{STEMS['eval']}.{ending}" for ending in ("jsonl", "csv")),
 }  # not in every run folder
 

@@ -44,7 +44,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
     {"envs"},  # a known model may be sampled: the one door between the two rooms
     {"algos"},
     {"run"},
-    {"launchers", "portable", "report", "film"},
+    {"launchers", "portable", "report", "film", "track"},
     {"verbs"},
     {"api", "cli"},
     {"__main__"},
@@ -87,6 +87,9 @@ DOORS = {
     "scipy": {"mdp", "envs/vacuum/room.py", "run/across_seeds.py", "verbs/sweep/search.py"},
     "jinja2": {"report/html_page.py"},
     "matplotlib": {"report", "mdp", "cli", "lettering.py"},
+    "wandb": {"track/to_wandb.py"},
+    "mlflow": {"track/to_mlflow.py"},
+    "trackio": {"track/to_trackio.py"},
     "flint": {"mdp/exact/linear.py", "mdp/exact/rational.py"},
     "ray": {"ray_cluster.py"},
     "onnx": {"portable/onnx_file.py"},

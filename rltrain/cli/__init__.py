@@ -28,6 +28,7 @@ from rltrain.cli.rerun import rerun_command
 from rltrain.cli.resume import resume_command
 from rltrain.cli.schema import schema_command
 from rltrain.cli.sweep import app as sweep_app
+from rltrain.cli.track import track_command
 from rltrain.cli.train import train_command
 from rltrain.cli.trust import trust_command
 from rltrain.cli.warned import say_warnings_in_lines
@@ -59,6 +60,7 @@ app.command("diff")(diff_command)
 app.command("rerun")(rerun_command)
 app.command("export")(export_command)
 app.command("report")(report_command)
+app.command("track")(track_command)
 app.command("check")(check_command)
 app.command("list")(list_command)
 app.command("trust")(trust_command)

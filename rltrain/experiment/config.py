@@ -52,7 +52,7 @@ __all__ = [
 
 COUNTERS = ("env_steps", "episodes", "updates", "sweeps")  # what budgets and cadences may count, for every algorithm
 # With all below them: may change on resume.
-SAFE_KEYS = ("run.budget", "run.save", "run.evaluate", "run.sinks", "run.distribute", "run.max_wall")
+SAFE_KEYS = ("run.budget", "run.save", "run.evaluate", "run.sinks", "run.track", "run.distribute", "run.max_wall")
 _BLOCKS = ("algorithm", "environment", "run")
 _SHORTHAND = {"algorithm": "name", "environment": "id"}  # `algorithm: dqn` is `algorithm: {name: dqn}`
 _OTHER_NAMES = {  # what other libraries call it
@@ -90,14 +90,12 @@ class Experiment:
         """The three blocks with every setting that applies, as JSON has them."""
         said = self.environment
         unset = {key for key, given in {"needs": said.needs, "wrappers": said.wrappers}.items() if not given}
-        own_run = {"sinks": self.run.sinks, "distribute": self.run.distribute}
+        own_run = {"sinks": self.run.sinks, "track": self.run.track, "distribute": self.run.distribute}
         own = set(kinds.own_keys(kinds.of(said.id))) - unset
         return {
             "algorithm": {"name": self.algorithm_name, **self.algorithm.model_dump(mode="json", by_alias=True)},
             "environment": said.model_dump(mode="json", include=own),
-            "run": self.run.model_dump(
-                mode="json", exclude={key for key in ("sinks", "distribute") if not own_run[key]}
-            ),
+            "run": self.run.model_dump(mode="json", exclude={key for key, given in own_run.items() if not given}),
         }
 
     def to_yaml(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -236,6 +236,40 @@ class DistributeConfig(BaseModel):
     )
 
 
+TrackerName = Literal["trackio", "wandb", "mlflow"]
+TRACK_PROJECT = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")
+
+
+class TrackConfig(BaseModel):
+    """An experiment tracker that the run is sent to while it trains, by a process of its own."""
+
+    model_config = STRICT
+
+    to: TrackerName = Field(description="which tracker: trackio, wandb or mlflow")
+    project: str | None = Field(
+        default=None,
+        description="where runs lie together at the tracker; null: rltrain",
+        json_schema_extra={"pattern": TRACK_PROJECT.pattern},
+    )
+
+    @field_validator("project")
+    @classmethod
+    def _is_a_name(cls, value: str | None) -> str | None:
+        if value is not None and not TRACK_PROJECT.fullmatch(value):
+            raise ValueError(f"a project has letters, digits and _ . -, got {described(value)}")
+        return value
+
+
+def _or_its_name(schema: dict[str, Any]) -> None:
+    """A tracker's name alone is as good as the block, for editors too."""
+    schema["anyOf"].insert(0, {"enum": list(get_args(TrackerName)), "type": "string"})
+
+
+def _tracked(value: object) -> object:
+    """A tracker's name alone, as the block that it stands for."""
+    return {"to": value} if isinstance(value, str) else value
+
+
 class RunConfig(BaseModel):
     """How long, on what, from which seed; when to measure and to save."""
 
@@ -251,6 +285,12 @@ class RunConfig(BaseModel):
     sinks: tuple[str, ...] = Field(
         default=(),
         description="sinks of other packages, by the names of their entry points, that take the numbers as well",
+    )
+    track: Annotated[TrackConfig | None, BeforeValidator(_tracked)] = Field(
+        default=None,
+        description="a tracker that the run is sent to while it trains, such as trackio, or {to: wandb, project: pole};"
+        " null: none",
+        json_schema_extra=_or_its_name,
     )
     device: Annotated[str, BeforeValidator(_device)] = Field(default="auto", description="auto, cpu, cuda or cuda:N")
     threads: int | None = Field(default=None, ge=1, le=1024, description="cores to keep busy; null: all")

@@ -22,6 +22,7 @@ _NOT_VARIED = {  # setting -> why it cannot be
     "run.seed": "every trial has the same seeds; say how many with sweep.seeds, of a grid with --seeds",
     "run.evaluate": "the score is what evaluations measure; trials that are measured in different ways have no order",
     "run.sinks": "the same for all trials; write it into the config",
+    "run.track": "the same for all trials; write it into the config",
     "run.max_wall": "a trial must not depend on the clock; `rltrain sweep --max-wall` stops a whole sweep",
 }
 

@@ -18,7 +18,7 @@ from rltrain.report.reading import Record
 from rltrain.spelling import did_you_mean
 
 SEED = "run.seed"
-WITHOUT_EFFECT = (SEED, "run.save", "run.threads", "run.device", "run.max_wall")  # on what is learned
+WITHOUT_EFFECT = (SEED, "run.save", "run.threads", "run.device", "run.max_wall", "run.track")  # on what is learned
 ALWAYS_SAID = ("algorithm.name", "environment.id")
 LONGEST = 70  # characters of a label
 

@@ -81,7 +81,7 @@ def prepare(run: str, runs_dir: Path) -> RunToRepeat:
     place = folder.find(runs_dir, run)
     needs.require(place)
     needs.refuse_another_class(place)
-    experiment = load(place / folder.MARKER, ["run.max_wall=null"])
+    experiment = load(place / folder.MARKER, ["run.max_wall=null", "run.track=null"])
     envs.check(experiment.environment)
     status = unverified.status(place)
     primary = next(iter(experiment.run.budget or {}), "")

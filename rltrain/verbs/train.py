@@ -38,7 +38,7 @@ def begin(experiment: Experiment, runs_dir: Path, name: str | None, command: str
     if start is not None and run.started_from is not None:
         left = run.started_from["not_taken"]
         run.warnings += [*start.warnings, *([f"not taken over: {'; '.join(left)}"] if left else [])]
-    return run
+    return _tracked(run)
 
 
 def resume(place: Path, overrides: Sequence[str] = (), new_episodes: bool = False) -> Run:
@@ -49,7 +49,17 @@ def resume(place: Path, overrides: Sequence[str] = (), new_episodes: bool = Fals
     needs.require(place)
     with Lock(place):  # a run that is in use is busy, however little memory it leaves
         refuse_what_does_not_fit(load(place / folder.MARKER), resumed=True)
-    return beginnings.resume(place, overrides, new_episodes=new_episodes)
+    run = beginnings.resume(place, overrides, new_episodes=new_episodes)
+    return _tracked(run)
+
+
+def _tracked(run: Run) -> Run:
+    """Start what sends the run to a tracker, where its config asks for it."""
+    if run.experiment.run.track is not None:
+        from rltrain.verbs.track import start_beside
+
+        start_beside(run)
+    return run
 
 
 def state_after(error: BaseException) -> str:
