@@ -231,7 +231,7 @@ def compare(
 
     `rltrain.report.inference` has the formulas. InputError for what cannot be compared.
     """
-    output = None if picture is None else Path(picture)
+    output = None if picture is None else Path(text_of("picture", picture))
     return comparisons.compare([text_of("runs", run) for run in runs], output, on=on, by=by, runs_dir=Path(runs_dir))
 
 

@@ -58,7 +58,8 @@ def show(report: RunsApart) -> None:
         heads = zip(("", *names), zip(*cells, strict=True), strict=True)
         columns.show(out(), [Column(head, list(found), words=True) for head, found in heads])
     else:
-        say(f"settings, versions and machine of {names[0]} and {names[1]} are equal")
+        known = "settings" if report.notes else "settings, versions and machine"
+        say(f"{known} of {names[0]} and {names[1]} are equal")
     for name, table in report.tables.items():
         say(f"{name:<13} {parting(table)}")
     for name, (one, other) in report.scores.items():

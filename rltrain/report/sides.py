@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rltrain import words
 from rltrain.errors import InputError
 from rltrain.report import groups
 from rltrain.report.groups import PlotGroup
@@ -63,8 +64,8 @@ def sides(
     if len(found) < 2:
         (label,) = found
         raise InputError(
-            f"all {len(every)} runs are one side, {shown(label)}: they differ in the seed alone; name a second one to"
-            " compare with: rltrain compare 'dqn-*' 'ppo-*'"
+            f"{words.many(len(every), 'different run')} of one side, {shown(label)}: at most the seed differs; name a"
+            " second side to compare with: rltrain compare 'dqn-*' 'ppo-*'"
         )
     for label, runs_of in found.items():
         for name in names:

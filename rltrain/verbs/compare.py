@@ -14,6 +14,7 @@ from rltrain import words
 from rltrain.errors import InputError
 from rltrain.progress import Progress
 from rltrain.report import canvas, conditions, inference, score_profile, scored, verdict
+from rltrain.report import groups as grouping
 from rltrain.report import sides as sorting
 from rltrain.report.inference import Strata
 from rltrain.report.reading import Record
@@ -89,6 +90,8 @@ def compare(
     output  where the picture goes; None: there is none
     InputError for what cannot be compared, DiskError where the picture cannot be written, MissingError.
     """
+    if not runs:
+        raise InputError("compare what? Runs, patterns or folders of several seeds: 'dqn-*', 'ppo-*'")
     if output is not None:
         canvas.suffix_of(output)
     chosen = _among("--on", on, get_args(On))
@@ -213,19 +216,25 @@ def _duels(labels: Sequence[str], sides: Sequence[Side], strata: Sequence[Strata
 
 def _unequal(environment: str, runs: Sequence[Record], counter: str) -> list[str]:
     """What makes a comparison of these runs of an environment less than fair, a line each."""
-    notes = []
-    unfinished = [run.folder.name for run in runs if unverified.status(run.folder).state not in (None, "finished")]
+    notes, names = [], dict(zip((run.folder for run in runs), grouping.folder_names(runs), strict=True))
+    unfinished = [names[run.folder] for run in runs if unverified.status(run.folder).state not in (None, "finished")]
     if unfinished:
         notes.append(f"not at its end: {_first_of(unfinished)}")
-    until = [run.folder.name for run in runs if conditions.evaluation_of(run).get("until") is not None]
+    until = [names[run.folder] for run in runs if _reached(run)]
     if until:
         notes.append(f"ended by an evaluation that reached run.evaluate.until, which flatters: {_first_of(until)}")
-    last = {run.folder.name: run.evaluations.get(counter, [math.nan])[-1] for run in runs}
+    last = {names[run.folder]: run.evaluations.get(counter, [math.nan])[-1] for run in runs}
     short, long = min(last, key=lambda name: last[name]), max(last, key=lambda name: last[name])
     if last[short] < SAME_LENGTH * last[long]:
         one, other = (f"{shown(name)} at {words.count(last[name])}" for name in (short, long))
         notes.append(f"{shown(environment)}: last evaluated after unequal {words.counter(counter)}: {one}, {other}")
     return notes
+
+
+def _reached(run: Record) -> bool:
+    """Whether an evaluation ended the run, which was then a lucky one."""
+    until, means = conditions.evaluation_of(run).get("until"), run.evaluations.get("mean", [])
+    return isinstance(until, int | float) and bool(means) and means[-1] >= until
 
 
 def _first_of(names: Sequence[str]) -> str:

@@ -228,7 +228,7 @@ def evaluation_apart(seen: DiagnosedRun) -> Found:
     if abs(gap) < APART * spread_of(seen) or low <= trained <= high:
         return None
     apart, explores = settings_apart(seen)
-    if gap > 0 and explores:  # it plays better without its own exploration, as it should
+    if gap > 0 and (explores or not apart):  # better without its own exploration, or the mean of old games lags
         return None
     text = f"the last evaluation has {words.score(mean)}, the training games of its time {words.score(trained)}"
     return text, "what differs between them: " + ("; ".join([*explores, *apart]) or "nothing in the config")

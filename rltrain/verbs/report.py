@@ -13,6 +13,7 @@ from rltrain.progress import Progress, Silent
 from rltrain.report import html_page
 from rltrain.run import folder
 from rltrain.spelling import shown
+from rltrain.verbs.given import text_of
 from rltrain.verbs.pages import run_page, sweep_page
 from rltrain.verbs.pages.film import EmbeddedFilm, film_of
 from rltrain.verbs.pages.parts import PageParts
@@ -55,8 +56,11 @@ def write_report(
     InputError for what fits no run, MissingError without matplotlib or Jinja, DiskError.
     """
     progress, runs_dir = progress or Silent(), Path(runs_dir)
-    names = [os.fspath(run) for run in ([runs] if isinstance(runs, str | os.PathLike) else runs)]
-    output = None if output is None else Path(output)
+    several = runs if isinstance(runs, Iterable) and not isinstance(runs, str | os.PathLike) else [runs]
+    names = [text_of("runs", run) for run in several]
+    if not names:
+        raise InputError("a report of what? Runs, patterns, a folder of several seeds, or a sweep")
+    output = None if output is None else Path(text_of("output", output))
     if output is not None and output.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{shown(str(output))}: a page's name ends in .html")
     sweep = sweep_of(names, runs_dir)

@@ -296,7 +296,7 @@ def test_a_protocol_that_sets_the_time_limit_knows_no_other(runs: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "options", "said"),
     [
-        (["dqn-*"], {}, "all 5 runs are one side, dqn: they differ in the seed alone"),
+        (["dqn-*"], {}, "5 different runs of one side, dqn: at most the seed differs"),
         (["dqn-*", "dqx-*"], {}, "no run 'dqx-\\*'"),
         (["dqn-*", "*-1"], {}, r"dqn-1: is of both dqn-\* and \*-1"),
         (["dqn-*", "ppo-*"], {"on": "last"}, "--on 'last': is not known; one of auc, best, final"),
@@ -319,7 +319,7 @@ def test_what_makes_a_comparison_less_than_fair_is_said(runs: Path) -> None:
     (runs / "short-2" / "status.json").write_text('{"state": "interrupted", "counters": {"env_steps": 10}}')
     assert compare(["dqn-*", "short-*"], runs_dir=runs).notes == [
         "not at its end: short-2",
-        "ended by an evaluation that reached run.evaluate.until, which flatters: short-1, short-2, short-3 and 2 more",
+        "ended by an evaluation that reached run.evaluate.until, which flatters: short-1, short-3, short-4",
         "CartPole-v1: last evaluated after unequal steps: short-1 at 40, dqn-1 at 200",
     ]
 
@@ -373,3 +373,14 @@ def test_every_game_of_the_human_scores_is_one_that_can_be_played() -> None:
     assert {f"ALE/{name}-v5" for name in human.SCORES} <= set(roms.games())
     assert len(human.SCORES) == 57
     assert human.of("ALE/Pong-v5") == (-20.7, 14.6) and human.of("CartPole-v1") is None
+
+
+def test_notes_tell_runs_of_equal_names_apart(tmp_path: Path) -> None:
+    for side, every in (("a", 100), ("b", 20)):
+        for seed in (1, 2):
+            write(
+                tmp_path / side / f"s{seed}", seed, (1.0, 2.0), algorithm="dqn" if side == "a" else "ppo", every=every
+            )
+    for given in (["a", "b"], ["b", "a"]):
+        (note,) = [note for note in compare(given, runs_dir=tmp_path).notes if "unequal" in note]
+        assert note == "CartPole-v1: last evaluated after unequal steps: b/s1 at 40, a/s1 at 200"

@@ -174,3 +174,21 @@ def test_a_browser_shows_it_whole_and_asks_no_network(scheme, width, runs, tmp_p
     assert (ground.mean() > 200) == (scheme == "light")
     rows = (np.abs(shown - ground).max(axis=2) > 60).mean(axis=1) > 0  # where something is written or drawn
     assert rows[:1_200].mean() > 0.3
+
+
+def test_a_killed_run_is_not_at_its_end_and_few_games_are_not_called_a_hundred(runs, tmp_path):
+    shutil.copytree(runs / "ppo-1", tmp_path / "killed")
+    status = json.loads((tmp_path / "killed" / "status.json").read_text()) | {"state": "running"}
+    (tmp_path / "killed" / "status.json").write_text(json.dumps(status))
+    (tmp_path / "killed" / "eval.jsonl").unlink()
+    rows = [json.loads(line) for line in (tmp_path / "killed" / "metrics.jsonl").read_text().splitlines()]
+    few = [row | {"episodes": 24} for row in rows]
+    (tmp_path / "killed" / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in few))
+    made = report("killed", runs_dir=tmp_path, film=False)
+    assert made.verdict.startswith("Not at its end (killed). Never evaluated; the last 24 training games have a mean")
+
+
+@pytest.mark.parametrize("given", [[], 3, [3]])
+def test_what_is_no_run_is_refused(given, tmp_path):
+    with pytest.raises(InputError, match="a report of what|runs: expected a path or a text, got 3"):
+        report(given, runs_dir=tmp_path)

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from rltrain.errors import InputError
 from rltrain.run.blas import one_thread
+from rltrain.spelling import described
 from rltrain.verbs.explain import explain as verb
 from rltrain.verbs.explain.explain import Explanation, Question
 from rltrain.verbs.given import text_of, whole
@@ -44,5 +46,9 @@ def explain(
         saved = read(given, folder, last)
         for warning in saved.warnings:
             warnings.warn(warning, stacklevel=2)
+        numbers = (("step", step, 0), ("worst", worst, 1), ("why", why, 0))
+        step, worst, why = (None if value is None else whole(name, value, least) for name, value, least in numbers)
+        if when is not None and not isinstance(when, str):
+            raise InputError(f'when: expected a condition such as "gap < 0.1", got {described(when)}')
         question = Question(step, when, worst, why)
         return verb.explain(saved, question, seed=whole("game", game, 0), protocol=protocol, epsilon=epsilon)

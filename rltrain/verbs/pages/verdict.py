@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Literal
 
+import numpy as np
+
 from rltrain import words
 from rltrain.errors import InputError
 from rltrain.report import measures
@@ -14,13 +16,16 @@ from rltrain.report.groups import PlotGroup
 from rltrain.report.reading import Record
 from rltrain.run import unverified
 from rltrain.run.across_seeds import across
+from rltrain.run.lock import is_locked
 
+LAST_GAMES = 100  # of which a run reports the mean
 Mood = Literal["good", "bad", ""]  # by which a page colours it
 
 
 def state(record: Record) -> str:
-    """What status.json says of a run."""
-    return unverified.status(record.folder).state or "of unknown state"
+    """What status.json says of a run; of one that had no time to say how it ended, that it was killed."""
+    found = unverified.status(record.folder).state or "of unknown state"
+    return "killed" if found == "running" and not is_locked(record.folder) else found
 
 
 def of_run(record: Record) -> tuple[str, Mood]:
@@ -63,7 +68,8 @@ def _without_evaluations(record: Record) -> tuple[str, Mood]:
         metric = measures.choose_y([record], None)
         value = float(measures.values(record, metric)[-1])
         if metric == "return":
-            return f"Never evaluated; the last 100 training games have a mean of {words.score(value)}.", ""
+            games = int(min(LAST_GAMES, np.nanmax(record.training.get("episodes", [LAST_GAMES]))))
+            return f"Never evaluated; the last {games} training games have a mean of {words.score(value)}.", ""
         names = {"error/max": "the greatest error of any value", "bound": "the proven bound of every value's error"}
         return f"At the end {names.get(metric, metric)} is {words.number(value)}.", ""
     return "No game has ended yet.", ""
