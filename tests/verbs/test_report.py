@@ -190,5 +190,5 @@ def test_a_killed_run_is_not_at_its_end_and_few_games_are_not_called_a_hundred(r
 
 @pytest.mark.parametrize("given", [[], 3, [3]])
 def test_what_is_no_run_is_refused(given, tmp_path):
-    with pytest.raises(InputError, match="a report of what|runs: expected a path or a text, got 3"):
+    with pytest.raises(InputError, match=r"a report of what|runs: expected a path or a text, got 3"):
         report(given, runs_dir=tmp_path)
