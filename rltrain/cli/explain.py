@@ -78,6 +78,8 @@ def explain_command(
     checkpoint = checkpoint or given
     if checkpoint is None:
         raise InputError("which run or checkpoint? For example: rltrain explain runs/dqn-CartPole-v1-1")
+    if horizon is not None and why is None:
+        raise InputError(f"--horizon {horizon}: says how far --why looks; there is no --why N")
     _check(output)
     paged = output is not None and output.suffix.lower() == PAGE
     from rltrain.verbs.explain.explain import Question, explain

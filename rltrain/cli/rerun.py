@@ -74,7 +74,7 @@ def show(report: Repeated) -> None:
     names = [*report.files, *([report.checkpoint] if report.checkpoint else [])]
     if report.equal:
         what = f"to the byte: {', '.join(names)}" if all(report.files.values()) else "as far as both go"
-        say(f"equal {what}")
+        say(f"equal {what}" + ("" if report.checkpoint else "; neither has a checkpoint that could be compared"))
     elif not report.whole and not any(table.parted for table in report.tables.values()):
         say("stopped before the end of the run; equal as far as it came")
     else:

@@ -92,3 +92,8 @@ def test_what_cannot_be_is_one_line(rltrain, words, code, why):
     assert found == code
     assert why in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_a_horizon_of_nothing_is_refused(rltrain):
+    code, _, err = rltrain("cart", "--horizon", "5")
+    assert (code, err.strip()) == (2, "--horizon 5: says how far --why looks; there is no --why N")

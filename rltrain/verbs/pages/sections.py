@@ -110,7 +110,8 @@ def provenance(record: Record, runs: Sequence[Path]) -> Iterator[PageSection]:
         said = "Whether it is exact is not known."
     yield PageSection("Machine and versions", [said], HtmlTable((), rows, (False, False)) if rows else None)
     command, again = facts.get("command"), f"rltrain rerun {record.folder}"
-    text = [f"It was begun with: {command}"] if isinstance(command, str) else []
+    known = isinstance(command, str) and "--stop-with-input" not in command  # else a seed's, which no person types
+    text = [f"It was begun with: {command}"] if known else []
     if len(runs) > 1:
         text = [f"Each run has its config; {record.folder.name} is made again, and held against these bytes, by:"]
     yield PageSection("To make it again", text, code=[again])
