@@ -47,7 +47,7 @@ POINTWISE = {"relu": "Relu", "tanh": "Tanh", "elu": "Elu", "arctan": "Atan"}
 PAIRWISE = {"sum": "Add", "product": "Mul", "quotient": "Div"}
 
 
-def library() -> Any:
+def onnx_module() -> Any:
     """The module `onnx`. MissingError where it is not installed."""
     try:
         import onnx
@@ -65,7 +65,7 @@ def written(
     about: Mapping[str, str],
 ) -> bytes:
     """The model's file. `results` are what the outputs come to somewhere, [N, ...]: shapes and dtypes. MissingError."""
-    onnx = library()
+    onnx = onnx_module()
     return _Graph(onnx).model(inputs, outputs, results, title, version, about)
 
 

@@ -92,7 +92,7 @@ class ReplayResult:
     furthest: float | None  # difference of scores, or of actions that are numbers, of the greatest; None: neither
 
 
-def library() -> Any:
+def onnxruntime_module() -> Any:
     """The module `onnxruntime`. MissingError where it is not installed."""
     try:
         import onnxruntime
@@ -103,7 +103,7 @@ def library() -> Any:
 
 def of_onnx(data: bytes, inputs: Mapping[str, Array]) -> Ran:
     """The outputs of an ONNX model in onnxruntime. MissingError."""
-    onnxruntime = library()
+    onnxruntime = onnxruntime_module()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3

@@ -95,8 +95,8 @@ def export(
     if not overwrite and os.path.lexists(output):
         raise InputError(f"{shown(str(output))}: exists; --overwrite replaces it")
     if output.suffix == ".onnx":
-        onnx_file.library()
-        replay.library()
+        onnx_file.onnx_module()
+        replay.onnxruntime_module()
     saved = run if isinstance(run, SavedRun) else saved_policy.read(run, runs_dir, last)
     experiment, progress = saved.experiment, progress or Silent()
     spec = envs.describe(experiment.environment, task=experiment.task)

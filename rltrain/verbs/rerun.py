@@ -1,4 +1,4 @@
-"""The same run again, from its own folder, and whether it came to the same bytes."""
+"""`rltrain rerun`: trains a run anew from its own folder, and compares the bytes of its logs and last checkpoint."""
 
 from __future__ import annotations
 
