@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rltrain.cli.output import complain
+from rltrain.cli.output import complain, output_fault
 from rltrain.errors import DiskError, EnvironmentFault, NotBroughtError, OutOfMemoryError, RltrainError, out_of_memory
 from rltrain.spelling import shown
 from rltrain.version import __version__
+from rltrain.whole_files import refused
 
 
 class Crash(Exception):
@@ -52,7 +53,16 @@ def keeping_crashes(folder: Path, resume: str = "rltrain resume") -> Iterator[No
 
 
 def exit_code_of(work: Callable[[], object]) -> int:
-    """Run a verb. Whatever it raises is shown, and gives the exit code."""
+    """Run a verb. Whatever it raises is shown, and gives the exit code; so does output that could not be written."""
+    code = _code_of(work)
+    fault = output_fault()
+    if fault is None:
+        return code
+    complain(str(refused(Path("standard output"), fault)))
+    return code or DiskError.exit_code
+
+
+def _code_of(work: Callable[[], object]) -> int:
     try:
         work()
     except SystemExit as error:  # Typer's own: usage errors, --help, a verb's chosen code
@@ -74,6 +84,9 @@ def exit_code_of(work: Callable[[], object]) -> int:
         if out_of_memory(error):
             complain(_memory_text(error))
             return OutOfMemoryError.exit_code
+        if isinstance(error, OSError) and (fault := output_fault(tried=True)) is not None:  # --help is others' print
+            complain(str(refused(Path("standard output"), fault)))
+            return DiskError.exit_code
         complain("".join(traceback.format_exception(error)).rstrip())
         complain(f"rltrain crashed: {_one_line(error)}. This is a bug of rltrain; please report the lines above.")
         return 1

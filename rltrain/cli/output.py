@@ -1,6 +1,7 @@
 """Printing that cannot fail, and that no text can misuse. All that reaches a terminal goes through here.
 
-A closed pipe or a lost terminal ends the printing, never the work behind it. Names and messages from run folders,
+A closed pipe or a lost terminal ends the printing, never the work behind it. Nor does a full disk, but what it took is
+a fault: `output_fault` has it, and the command fails in the end. Names and messages from run folders,
 models, configs and environments are text of strangers: an escape sequence in them would move the cursor, rewrite what
 stands above or set the title, an override of the direction of writing would turn a sentence round. So `Output` shows
 control characters instead of sending them. Who draws with sequences of our own, as tables and pictures do, asks for
@@ -11,10 +12,12 @@ The live line of `cli.progress` makes room for what is printed here.
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import math
 import os
+import stat
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
@@ -25,6 +28,9 @@ from rltrain.spelling import shown_lines
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.measure import Measurement
+
+GONE = (errno.EPIPE, errno.ECONNRESET)  # nobody reads any more, as in `rltrain list | head -1`
+_faults: list[OSError] = []  # why standard output could not be written
 
 
 class Output(io.TextIOBase):
@@ -54,16 +60,16 @@ class Output(io.TextIOBase):
             try:
                 with line.hidden():
                     self._stream.write(text.encode(self.encoding, "backslashreplace").decode(self.encoding))
-            except OSError:
-                self._die()
+            except OSError as error:
+                self._die(error)
         return written
 
     def flush(self) -> None:
         if self.alive:
             try:
                 self._stream.flush()
-            except OSError:
-                self._die()
+            except OSError as error:
+                self._die(error)
 
     def isatty(self) -> bool:
         return self._stream.isatty()
@@ -74,15 +80,39 @@ class Output(io.TextIOBase):
     def writable(self) -> bool:
         return True
 
-    def _die(self) -> None:
+    def _die(self, error: OSError) -> None:
         """Point the descriptor at nothing, so that the interpreter's last flush does not fail either."""
         self.alive = False
+        if self._stream is sys.stdout and not self._has_gone(error):
+            _faults.append(error)
         try:
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, self._stream.fileno())
             os.close(nothing)
         except OSError:
             pass  # the stream has no descriptor: nothing is left to flush
+
+    def _has_gone(self, error: OSError) -> bool:
+        """Whether it was the reader, or the terminal, that went."""
+        if error.errno != errno.EIO:
+            return error.errno in GONE
+        try:
+            return stat.S_ISCHR(os.fstat(self._stream.fileno()).st_mode)
+        except OSError:
+            return False
+
+
+def output_fault(*, tried: bool = False) -> OSError | None:
+    """Why a part of standard output was lost since this was asked last, what waits in its buffer included.
+
+    tried   a line end is written too: who else wrote, as libraries do, keeps nothing of what was refused
+    """
+    output = Output(sys.stdout)
+    output.write("\n" * tried)
+    output.flush()
+    first = _faults[0] if _faults else None
+    _faults.clear()
+    return first
 
 
 def open_missing_streams() -> None:

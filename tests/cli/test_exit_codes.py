@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import sys
 
 import pytest
 from in_process import command
@@ -130,6 +131,30 @@ def test_7_the_disk_is_full_until_the_end(rltrain, tmp_path, fill_disk):
     assert rltrain("train", "c.yaml", "--name", "whole", "-q")[0] == 0
     for file in ("metrics.jsonl", "metrics.csv"):
         assert (tmp_path / "runs/r" / file).read_bytes() == (tmp_path / "runs/whole" / file).read_bytes()
+
+
+@pytest.mark.parametrize("words", [("list", "configs"), ("list", "configs", "--json"), ("--help",), ("--version",)])
+def test_7_what_a_command_says_cannot_be_written(rltrain, monkeypatch, words):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        code, _, err = rltrain(*words)
+    assert (code, err) == (7, "standard output: cannot be written: No space left on device; free some space\n")
+
+
+def test_7_of_a_run_whose_log_cannot_be_written_and_which_is_whole(rltrain, tmp_path, monkeypatch):
+    with open("/dev/full", "w") as full, monkeypatch.context() as changed:
+        changed.setattr(sys, "stdout", full)
+        assert rltrain("train", "c.yaml", "--name", "r", "-q")[0] == 7
+    assert json.loads((tmp_path / "runs/r/status.json").read_text())["state"] == "finished"
+    assert rltrain("list", "runs")[0] == 0  # of one command, not of the next
+
+
+def test_0_where_nobody_reads_on(rltrain, monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        assert rltrain("list", "configs") == (0, "", "")
 
 
 def test_a_disk_that_is_full_for_a_while_costs_nothing(rltrain, tmp_path, fill_disk):
