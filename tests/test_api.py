@@ -417,6 +417,16 @@ def test_a_table_acts_on_the_number_of_a_state(tmp_path):
     found = rltrain.train(TABLE, {"run.budget": {"env_steps": 500}}, runs_dir=tmp_path, picture=False)
     policy = rltrain.load(found)
     assert policy.act(36) == policy.act([36]) == policy.act([[36], [0]])[0]
+    for wrong in (-1, 48, [48], [[0], [-1]], 0.5, [0.5], np.nan):
+        with pytest.raises(rltrain.errors.InputError, match=r"^obs: .* is no state of CliffWalking-v1: .* 0 to 47"):
+            policy.act(wrong)
+    for mask, said in (
+        [[False] * 4, "all false"],
+        [[1, 2, 1, 1], "2 is neither"],
+        [[True] * 3, r"an array of \[1, 3\]"],
+    ):
+        with pytest.raises(rltrain.errors.InputError, match=rf"^mask: .*{said}"):
+            policy.act(0, mask)
 
 
 def test_numbers_of_different_runs_are_columns_of_one_length(tmp_path, run):
@@ -433,7 +443,9 @@ def test_numbers_of_different_runs_are_columns_of_one_length(tmp_path, run):
         rltrain.read(run, "train")
 
 
-@pytest.mark.parametrize("obs", ["left", [[0.0], [0.0, 1.0]], {"x": 1}, [10**400] * 4])
+@pytest.mark.parametrize(
+    "obs", ["left", [[0.0], [0.0, 1.0]], {"x": 1}, [10**400] * 4, [0, 0, np.nan, 0], [[np.inf] * 4] * 2]
+)
 def test_what_is_no_observation_is_an_input_error(run, obs):
     with pytest.raises(rltrain.errors.InputError, match=r"^obs: "):
         rltrain.load(run).act(obs)

@@ -53,11 +53,13 @@ def show(found: Exported) -> None:
     from rltrain import words
 
     score = f": {found.scores}" if found.scores else ""
+    several = all("[N" in form for form in found.inputs.values())
+    taken = (", or one without N" if found.file.endswith(".py") else "") if several else ", one observation at a time"
     outputs = ", ".join(f"{name} {form}" for name, form in found.outputs.items())
     rows = [
         ("checkpoint", found.checkpoint),
         ("", f"({found.chosen})"),
-        ("in", ", ".join(f"{name} {form}" for name, form in found.inputs.items())),
+        ("in", ", ".join(f"{name} {form}" for name, form in found.inputs.items()) + taken),
         ("out", f"{outputs}{score}"),
         ("actions", found.actions),
     ]

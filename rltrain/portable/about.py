@@ -41,6 +41,7 @@ def about(
         "preprocessing": preprocessing(spec, normalization),
         "actions": actions(spec),
         "mask": mask(spec),
+        "assumed": assumed(spec),
         "scores": score_name,
         "drawn": computation.drawn,
     }
@@ -125,6 +126,22 @@ def mask(spec: EnvSpec) -> str:
     return "true for each action that can be done" + (
         ", the choices side by side" if isinstance(spec.actions, MultiDiscrete) else ""
     )
+
+
+def assumed(spec: EnvSpec) -> list[str]:
+    """What must hold of what is given. Python files check it; a graph of ONNX cannot."""
+    rules = []
+    if spec.num_states is not None:
+        rules.append(f"the number of a state is whole, from 0 to {spec.num_states - 1}")
+    else:
+        pictures = [part.is_image and part.dtype == "uint8" for part in spec.parts] or [spec.obs_dtype == "uint8"]
+        if any(pictures):
+            rules.append("pixels are whole numbers from 0 to 255")
+        if not all(pictures):
+            rules.append("every number is finite")
+    if spec.masked:
+        rules.append("of every mask something is true")
+    return rules
 
 
 def actions_in_words(spec: EnvSpec) -> str:

@@ -11,7 +11,7 @@ class Frame(NamedTuple):
     module: str  # of rltrain.portable, whose functions it carries
     function: str
     draws: str  # a function that draws an action by its probability
-    rows: str
+    rows: str  # what is given, checked: ValueError names the place, the value and the rule
     compute: str
     unpacked: str
     check: str
@@ -31,16 +31,41 @@ def act(obs, mask=None):
 ''',
     rows='''
 def rows_of(obs, mask):
-    """What is given, by name."""
-    try:
-        rows = {"obs": list(obs)}
-    except TypeError:  # one number
-        rows = {"obs": [obs]}
-    if len(rows["obs"]) != INPUTS["obs"][1]:
-        raise ValueError(f"an observation has {INPUTS['obs'][1]} numbers; this one has {len(rows['obs'])}")
-    if "mask" in INPUTS:
-        rows["mask"] = [True] * INPUTS["mask"][1] if mask is None else [bool(able) for able in mask]
+    """What is given, by name. ValueError for what is no observation, and for a mask that is none."""
+    values, (dtype, count), most = listed(obs), INPUTS["obs"], WHOLE.get("obs")
+    if len(values) != count:
+        raise ValueError(f"obs: {len(values)} values; one observation is {dtype} [{count}], and one is taken at a time")
+    for place, value in enumerate(values):
+        if not isinstance(value, (int, float)) or not -FLOAT32_MOST <= value <= FLOAT32_MOST:
+            raise ValueError(f"obs[{place}]: {value!r} is no finite number of float32")
+        if most is not None and not (0 <= value <= most and value == int(value)):
+            raise ValueError(f"obs[{place}]: {value!r} is no whole number from 0 to {most}")
+    rows = {"obs": values if most is None else [int(value) for value in values]}
+    if "mask" not in INPUTS:
+        if mask is not None:
+            raise ValueError("mask: given, but this policy knows none; leave it out")
+    elif mask is None:
+        rows["mask"] = [True] * INPUTS["mask"][1]
+    else:
+        able = listed(mask)
+        if len(able) != INPUTS["mask"][1]:
+            raise ValueError(f"mask: {len(able)} values; one for each action makes {INPUTS['mask'][1]}")
+        for place, own in enumerate(able):
+            if own not in (False, True):
+                raise ValueError(f"mask[{place}]: {own!r} is neither true nor false")
+        if not any(able):
+            raise ValueError("mask: all of it is false, so nothing could be done")
+        rows["mask"] = [bool(own) for own in able]
     return rows
+
+
+def listed(given):
+    """The numbers of a list, of an array, or one number, as a list."""
+    given = given.tolist() if hasattr(given, "tolist") else given
+    try:
+        return [own.tolist() if hasattr(own, "tolist") else own for own in given]
+    except TypeError:  # one number
+        return [given]
 ''',
     compute='''
 def compute(rows):
@@ -93,21 +118,65 @@ def act(obs, mask=None):
 ''',
     rows='''
 def rows_of(obs, mask):
-    """What is given, by name, [N, ...] each; and whether it was one observation."""
+    """What is given, by name, [N, ...] each; and whether it was one observation. ValueError for what is neither."""
     given = {f"obs.{name}": own for name, own in obs.items()} if isinstance(obs, dict) else {"obs": obs}
-    rows, single = {}, False
-    for name, (dtype, *shape) in INPUTS.items():
-        if name == "mask":
-            continue
-        own = np.asarray(given[name], dtype)
-        own, single = (own[None], True) if own.ndim == len(shape) else (own, False)
-        if own.shape[1:] != tuple(shape):
+    forms = {name: form for name, form in INPUTS.items() if name != "mask"}
+    if given.keys() != forms.keys():
+        raise ValueError(f"obs: given is {', '.join(given)}; one observation is {', '.join(forms)}")
+    rows, counts = {}, set()
+    for name, (dtype, *shape) in forms.items():
+        own = array_of(name, given[name])
+        single = own.ndim == len(shape)
+        if (own.shape if single else own.shape[1:]) != tuple(shape):
             raise ValueError(f"{name}: an array of {list(own.shape)}; one observation is {shape}, a batch [N, ...]")
-        rows[name] = own
-    if "mask" in INPUTS:
-        everything = np.ones((len(own), INPUTS["mask"][1]), bool)
-        rows["mask"] = everything if mask is None else np.asarray(mask, bool).reshape(everything.shape)
+        own = numbers_in(name, own, dtype)
+        rows[name] = own = own[None] if single else own
+        counts.add((len(own), single))
+    if len(counts) > 1:
+        raise ValueError(f"obs: parts of batches of {sorted(count for count, _ in counts)}; they must be of one size")
+    shape = (len(own), INPUTS["mask"][1]) if "mask" in INPUTS else None
+    if shape is None:
+        if mask is not None:
+            raise ValueError("mask: given, but this policy knows none; leave it out")
+    elif mask is None:
+        rows["mask"] = np.ones(shape, bool)
+    else:
+        able = array_of("mask", mask)
+        if able.shape != shape and not (single and able.shape == shape[1:]):
+            raise ValueError(f"mask: an array of {list(able.shape)}; of {shape[0]} observations it is {list(shape)}")
+        able = able.reshape(shape)
+        if not np.isin(able, (0, 1)).all():
+            raise ValueError(f"mask: {able[~np.isin(able, (0, 1))][0]} is neither true nor false")
+        if not able.any(axis=1).all():
+            raise ValueError(f"mask: all false in row {able.any(axis=1).argmin()}, so nothing could be done")
+        rows["mask"] = able.astype(bool)
     return rows, single
+
+
+def array_of(name, given):
+    """What is given as an array of numbers. ValueError for what is none."""
+    try:
+        own = np.asarray(given)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: no array of numbers: {error}") from error
+    if own.dtype.kind not in "biuf":
+        raise ValueError(f"{name}: an array of {own.dtype}; expected numbers")
+    return own
+
+
+def numbers_in(name, own, dtype):
+    """Rows of numbers in their dtype. ValueError for those that have no place in it."""
+    if own.dtype == dtype == "uint8":
+        return own
+    if name in WHOLE:
+        most = WHOLE[name]
+        right, rule = (own >= 0) & (own <= most) & (own == np.floor(own)), f"whole number from 0 to {most}"
+    else:
+        right, rule = np.abs(own) <= np.finfo(np.float32).max, "finite number of float32"
+    if not right.all():
+        place = [int(at) for at in np.argwhere(~right)[0]]
+        raise ValueError(f"{name}: {own[tuple(place)]} at {place} is no {rule}")
+    return own.astype(dtype, copy=False)
 ''',
     compute='''
 def compute(rows):

@@ -48,6 +48,13 @@ NO_LITERALS = {"inf": "INFINITY", "nan": "NAN"}  # what numbers are called that 
 MODULES = ("base64", "math", "random", "struct", "sys", "zlib")
 
 
+def _whole(inputs: Sequence[Input], about: Mapping[str, Any]) -> dict[str, int]:
+    """Of inputs that are whole numbers the greatest: numbers of states, and bytes."""
+    states = about["observation"].get("states", 0)
+    last = (states if isinstance(states, int) else len(states)) - 1
+    return {own.name: last if own.dtype == "int64" else 255 for own in inputs if own.dtype in ("int64", "uint8")}
+
+
 def is_plain(inputs: Sequence[Input], outputs: Mapping[str, Value]) -> bool:
     """Whether they need no numpy."""
     return not calls.needs_numpy(inputs, list(outputs.values()), MOST_PLAIN)
@@ -71,10 +78,13 @@ def written(
     lines.append("    return {" + ", ".join(f'"{name}": {own}' for name, own in names.items()) + "}")
     score = SCORES.get(about["scores"], "the score")
     what = {name: WHAT.get(name, name).format(actions=actions, score=score) for name in outputs}
+    whole = _whole(inputs, about)
     draws = bool(about["drawn"]) and about["actions"]["form"] == "discrete"
     body = [
         f"ABOUT = {pformat(dict(about), width=110, sort_dicts=False)}",
         f"INPUTS = {pformat({each.name: (each.dtype, *each.shape) for each in inputs}, sort_dicts=False)}",
+        f"WHOLE = {pformat(whole)}  # of inputs that are whole numbers: the greatest",
+        *(["FLOAT32_MOST = 3.4028234663852886e38"] if plain else []),
         *(_function(name, said, frame) for name, said in what.items()),
         *([frame.draws] if draws else []),
         frame.rows,
@@ -192,14 +202,16 @@ def _docstring(title: str, about: Mapping[str, Any], what: Mapping[str, str], pl
     mask = ", mask" if about["mask"] else ""
     called = {f"{function_of(name)}(obs{mask})": said for name, said in what.items()}
     width = max(map(len, called))
+    taken = ", one at a time" if plain else ", or a batch [N, ...] of such"
     lines = [
         f"{title}. It needs {'Python' if plain else 'numpy'} and nothing else.",
         "",
         *(f"    {call:<{width}}   {said}" for call, said in called.items()),
         "",
-        *_wrap(f"obs is {_form(about['observation'])}" + ("" if plain else ", or a batch [N, ...] of such") + "."),
+        *_wrap(f"obs is {_form(about['observation'])}{taken}."),
         *(_wrap(f"mask is {about['mask']}; None: everything.") if mask else ()),
         *(line for own in about["preprocessing"] for line in _wrap(f"{own[0].upper()}{own[1:]}.")),
+        *_wrap("What is none of this is a ValueError, and so are NaN, infinity and a mask that is all false."),
         *(_wrap(f"It draws its actions: {about['drawn']}.") if about["drawn"] else ()),
         "",
         "To run this file checks it on observations that were recorded. ABOUT says what it was made from.",

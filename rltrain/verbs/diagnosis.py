@@ -28,7 +28,6 @@ import numpy as np
 
 from rltrain import envs, words
 from rltrain.core import Array
-from rltrain.envs.gym.action_names import named
 from rltrain.errors import RltrainError
 from rltrain.experiment.config import Experiment, load
 from rltrain.report import reading
@@ -104,7 +103,7 @@ def one_action(seen: DiagnosedRun) -> Found:
         return None
     name = f"number {most:.0f}"
     with suppress(RltrainError):
-        actions = named(envs.describe(seen.experiment.environment, task=seen.experiment.task))
+        actions = envs.describe(seen.experiment.environment, task=seen.experiment.task).actions
         if isinstance(actions, Discrete) and actions.names:
             name = f"'{actions.names[int(most)]}'"
     text = f"the policy plays one action: {name} was {words.percent(share)} of its choices in the last evaluation"

@@ -32,6 +32,7 @@ from rltrain.rng import derive
 from rltrain.run import build, protocols
 from rltrain.run.disk import disk_errors
 from rltrain.saved import loading
+from rltrain.spaces import possible
 from rltrain.spelling import shown
 from rltrain.verbs import saved_policy
 from rltrain.verbs.saved_policy import SavedRun
@@ -58,7 +59,7 @@ class Exported:
     checkpoint: str  # its folder
     chosen: str  # why this checkpoint
     checkpoint_sha256: str  # of its MANIFEST.json, which has those of all the rest
-    inputs: Mapping[str, str]  # name -> "float32 [N, 4]"
+    inputs: Mapping[str, str]  # name -> "float32 [N, 4]"; of a file that takes one at a time "float32 [4]"
     outputs: Mapping[str, str]
     actions: str  # what an action is: "0 left, 1 right"
     scores: str  # what the scores are, "Q" or "probability"; "": there are none
@@ -118,6 +119,7 @@ def export(
     choices = build.combined_choices(experiment.algorithm_name, spec)
     words = facts.actions_in_words(spec)
     results = _results(outputs, recorded.inputs)
+    plain = output.suffix == ".py" and python_file.is_plain(inputs, outputs)
     with replacing(output) as file:
         if output.suffix == ".onnx":
             data = onnx_file.written(inputs, outputs, results, title, __version__, facts.as_texts(told))
@@ -138,7 +140,6 @@ def export(
             if output.suffix == ".onnx":
                 ran = replay.of_onnx(data, recorded.inputs)
             else:
-                plain = python_file.is_plain(inputs, outputs)
                 ran = replay.of_python(file.name, list(outputs), recorded.inputs, plain)
             compared = replay.compared(recorded, ran, computation, () if choices is None else choices.sizes)
     return Exported(
@@ -149,9 +150,9 @@ def export(
         checkpoint=str(saved.path),
         chosen=saved.chosen,
         checkpoint_sha256=sha256,
-        inputs={own.name: _form(own.dtype, own.shape) for own in inputs},
+        inputs={own.name: _form(own.dtype, own.shape, plain) for own in inputs},
         outputs={
-            name: _form("float32" if own.dtype.kind == "f" else own.dtype.name, own.shape[1:])
+            name: _form("float32" if own.dtype.kind == "f" else own.dtype.name, own.shape[1:], plain)
             for name, own in results.items()
         },
         actions=words,
@@ -193,7 +194,7 @@ def recorded_observations(policy: Policy, experiment: Experiment, progress: Prog
             seen.append(step.obs[rows].copy())
             count += len(rows)
             if step.mask is not None:
-                masks.append(step.mask[rows].copy())
+                masks.append(possible(step.mask[rows]))  # where everything is masked nothing is
             action = chosen(policy, step.obs, step.mask)
             random = (stream.random(lanes) < EXPLORED).reshape(lanes, *(1 for _ in spec.actions.shape))
             step = env.step(np.where(random, spec.actions.sample(stream, lanes, step.mask), action))
@@ -275,5 +276,6 @@ def _examples(recorded: CheckpointAnswers, computation: Computation) -> Array:
     return found
 
 
-def _form(dtype: str, shape: tuple[int, ...]) -> str:
-    return f"{dtype} {['N', *shape]}".replace("'", "")
+def _form(dtype: str, shape: tuple[int, ...], alone: bool) -> str:
+    """The form of a batch; of what comes `alone` that of one."""
+    return f"{dtype} {list(shape) if alone else ['N', *shape]}".replace("'", "").removesuffix(" []")

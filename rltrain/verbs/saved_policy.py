@@ -22,6 +22,7 @@ from rltrain.run.play import plain
 from rltrain.run.reading import NAME, Loaded, load_path, name_of_best
 from rltrain.saved import loading
 from rltrain.spaces import OwnForm
+from rltrain.verbs.observed_values import mask_values, refuse_no_states, refuse_not_finite
 
 BEST = "the best of the run by the evaluations made while it trained; --last takes the newest"
 
@@ -156,7 +157,7 @@ class LoadedPolicy:
         self.checkpoint = saved.path
         self.algorithm, self.environment = experiment.algorithm_name, experiment.environment.name
         self.actions: tuple[str, ...] | str = spec.action_names or str(spec.actions)
-        self._space = spec.actions
+        self._space, self._parts, self._num_states = spec.actions, spec.parts, spec.num_states
         self.obs_shape, self.obs_dtype = spec.obs_shape, spec.obs_dtype  # of one observation
         self.warnings = saved.warnings
         self._own = envs.own_form(experiment.environment, experiment.task)
@@ -169,7 +170,8 @@ class LoadedPolicy:
         action is what the environment's `step` takes. Of a batch the actions are int64 [N]; several choices are int64
         [N, K], numbers float32 [N, K], as `rltrain.spaces` numbers them; those of a table are combinations, int64 [N].
         `mask`, [width] or [N, width], says what can be done, the masks of several choices side by side; None:
-        everything. Policies that draw their actions draw anew at each call. InputError for another shape.
+        everything. Policies that draw their actions draw anew at each call. InputError for another shape, for what is
+        the number of no state, for NaN and infinity, and for a mask that is all false.
         """
         batch, single = self._batch(obs)
         actions = chosen(self._policy, batch, None if mask is None else self._mask(mask, len(batch)))
@@ -191,6 +193,12 @@ class LoadedPolicy:
         return scores[0] if single else scores
 
     def _batch(self, obs: Any) -> tuple[Array, bool]:
+        """[N, *obs_shape], and whether it was one observation. InputError for what is neither, and for NaN."""
+        batch, single = self._shaped(obs)
+        refuse_not_finite(batch, self._parts)
+        return batch, single
+
+    def _shaped(self, obs: Any) -> tuple[Array, bool]:
         """[N, *obs_shape], and whether it was one observation. InputError for what is neither."""
         own = None if self._own is None else _read(self._own, obs)
         if own is not None and isinstance(obs, int | np.integer):  # of a state: its first number may be another
@@ -205,6 +213,8 @@ class LoadedPolicy:
     def _numbers(self, obs: Any) -> tuple[Array, bool]:
         """What is seen as learners see it: [N, *obs_shape], and whether it was one observation."""
         try:
+            if self._num_states is not None:
+                refuse_no_states(np.asarray(obs), self._num_states, self.environment)
             given = np.asarray(obs, self.obs_dtype)
         except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # torch: RuntimeError
             raise InputError(f"obs: no array of {self.obs_dtype}: {error}") from error
@@ -218,13 +228,13 @@ class LoadedPolicy:
         return given, False
 
     def _mask(self, mask: Any, count: int) -> Array:
-        """[N, width] bool. InputError for another shape."""
+        """[N, width] bool. InputError for another shape, and for a row that leaves nothing."""
         choices = None if self._own is None else self._own.choices
         width = (choices or self._space).mask_width
         given = np.atleast_2d(np.asarray(mask))
         if given.shape != (count, width) or given.dtype.kind not in "biu":
             raise InputError(f"mask: an array of {list(given.shape)}; of {count} observations it is {[count, width]}")
-        able = np.asarray(given != 0)
+        able = mask_values(given)
         return able if choices is None else mask_of_combinations(able, choices)
 
     def __repr__(self) -> str:

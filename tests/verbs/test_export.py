@@ -69,7 +69,7 @@ def test_an_onnx_model_says_what_it_is_and_takes_batches_of_any_size(folder: Pat
     assert said["rltrain.checkpoint_sha256"] == hashlib.sha256(manifest.read_bytes()).hexdigest()
     assert (said["rltrain.algorithm"], said["rltrain.environment"]) == ("reinforce", "CartPole-v1")
     assert json.loads(said["rltrain.observation"]) == {"shape": [4], "dtype": "float32"}
-    assert json.loads(said["rltrain.actions"]) == {"form": "discrete", "names": ["0", "1"]}
+    assert json.loads(said["rltrain.actions"]) == {"form": "discrete", "names": ["left", "right"]}
     assert said["rltrain.scores"] == "probability"
     assert "rltrain.drawn" not in said
     model = onnx.load(tmp_path / "policy.onnx")

@@ -1,10 +1,12 @@
-"""What the numbers of actions mean in environments of Gymnasium, whose spaces do not say."""
+"""What the numbers of actions mean in environments of Gymnasium, whose spaces do not say.
+
+Every spec of such an environment has its names from here, so that a page, an exported policy, a film and `solve` agree.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from rltrain.core import EnvSpec
 from rltrain.spaces import Actions, Discrete
 
 ACTIONS = {  # by the id, without version and size
@@ -19,9 +21,9 @@ ACTIONS = {  # by the id, without version and size
 }
 
 
-def named(spec: EnvSpec) -> Actions:
-    """The actions of an environment, with names where they are known and it has given none."""
-    if not isinstance(spec.actions, Discrete) or spec.actions.names not in ((), tuple(map(str, range(spec.actions.n)))):
-        return spec.actions
-    known = ACTIONS.get(spec.id.rsplit("/", 1)[-1].split("-v")[0].rstrip("0123456789x"), ())
-    return replace(spec.actions, names=known) if len(known) == spec.actions.n else spec.actions
+def named(name: str, actions: Actions) -> Actions:
+    """The actions of the environment of this id, with names where they are known and it has given none."""
+    if not isinstance(actions, Discrete) or actions.names:
+        return actions
+    known = ACTIONS.get(name.rsplit("/", 1)[-1].split("-v")[0].rstrip("0123456789x"), ())
+    return replace(actions, names=known) if len(known) == actions.n else actions

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import gymnasium
 import numpy as np
 
 from rltrain.core import Array, Filmed
 from rltrain.envs import screen
 from rltrain.envs.filmed_game import FilmedGame
-from rltrain.envs.gym import action_names, foreign, games, numbered
+from rltrain.envs.gym import foreign, games, numbered
 from rltrain.envs.gym.foreign import Foreign
 from rltrain.envs.serial import SeededGame
 from rltrain.errors import InputError, MissingError
@@ -30,7 +28,7 @@ def make(settings: EnvironmentConfig, task: str) -> Filmed:
         spec = numbered.spec_of(settings, env, 1)
         game = numbered.numbered_game(env, numbered.numbering(settings.id, env.observation_space)[1], spec)
     fps = float(env.metadata.get("render_fps") or USUAL_FPS) / env.repeats
-    return FilmedGame(replace(spec, actions=action_names.named(spec)), game, fps, lambda: picture(settings.id, env))
+    return FilmedGame(spec, game, fps, lambda: picture(settings.id, env))
 
 
 def picture(name: str, env: Foreign) -> Array:

@@ -11,6 +11,7 @@ from typing import Any
 from rltrain.core import Array, Env, EnvSpec
 from rltrain.envs import normalized
 from rltrain.envs.gym import cartpole, foreign, wrappers
+from rltrain.envs.gym.action_names import named
 from rltrain.envs.gym.actions import Acting, acting
 from rltrain.envs.gym.foreign import Foreign, Read
 from rltrain.envs.gym.observations import observed
@@ -99,7 +100,7 @@ def spec_of(settings: EnvironmentConfig, env: Foreign, num_envs: int) -> EnvSpec
         obs_shape=seen.shape,
         obs_dtype=seen.dtype,
         frame_stack=stack if seen.dtype == "uint8" and seen.shape[0] == stack and len(seen.shape) == 3 else 1,
-        actions=acts.actions,
+        actions=named(settings.id, acts.actions),
         num_envs=num_envs,
         frames_per_step=env.repeats,
         max_episode_steps=env.limit,

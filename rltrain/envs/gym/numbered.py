@@ -19,6 +19,7 @@ from gymnasium import spaces
 
 from rltrain.core import Array, EnvSpec, State, Step
 from rltrain.envs.gym import foreign, tables
+from rltrain.envs.gym.action_names import named
 from rltrain.envs.gym.actions import acting
 from rltrain.envs.gym.foreign import Foreign
 from rltrain.envs.gym.games import Gym
@@ -223,7 +224,8 @@ def spec_of(settings: EnvironmentConfig, game: Foreign, num_envs: int) -> EnvSpe
 def _action_names(name: str, actions: Actions) -> tuple[str, ...]:
     """Of the actions of a table. InputError for numbers within bounds, and for more combinations than are learned."""
     if isinstance(actions, Discrete):
-        return tuple(map(str, range(actions.n)))
+        known = named(name, actions)
+        return known.names if isinstance(known, Discrete) and known.names else tuple(map(str, range(actions.n)))
     if isinstance(actions, MultiDiscrete) and actions.products <= MOST_PRODUCTS:
         return combined_names(actions)
     many = f", {actions.products:,} combinations" if isinstance(actions, MultiDiscrete) else ""

@@ -25,6 +25,7 @@ from gymnasium.envs.toy_text.taxi import TaxiEnv
 
 from rltrain.core import Array
 from rltrain.envs.gym import faults, foreign
+from rltrain.envs.gym.action_names import ACTIONS
 from rltrain.envs.gym.actions import mask_of
 from rltrain.envs.gym.foreign import Foreign
 from rltrain.errors import InputError
@@ -35,11 +36,7 @@ from rltrain.mdp.model import Model, Names, Numbered
 from rltrain.spaces import Discrete
 from rltrain.yaml_subset import flow
 
-ACTIONS = {
-    FrozenLakeEnv: ("left", "down", "right", "up"),
-    CliffWalkingEnv: ("up", "right", "down", "left"),
-    TaxiEnv: ("south", "north", "east", "west", "pickup", "dropoff"),
-}
+KNOWN = {FrozenLakeEnv: "FrozenLake", CliffWalkingEnv: "CliffWalking", TaxiEnv: "Taxi"}  # whatever their id
 PLACES = "RGYB"  # of Taxi: red, green, yellow, blue
 IN_TAXI = "taxi"
 
@@ -196,5 +193,5 @@ def _taxi(row: int, column: int, passenger: int, wish: int) -> str:
 
 
 def _actions(inner: Any, num_actions: int) -> Names:
-    names = next((names for kind, names in ACTIONS.items() if isinstance(inner, kind)), ())
+    names = next((ACTIONS[name] for kind, name in KNOWN.items() if isinstance(inner, kind)), ())
     return names if len(names) == num_actions else Numbered(num_actions)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rltrain import envs
-from rltrain.core import Array, Env, EnvSpec, Filmed, Policy, Step
-from rltrain.envs.gym import action_names
+from rltrain.core import Array, Env, Filmed, Policy, Step
 from rltrain.errors import InputError
 from rltrain.experiment.config import Experiment
 from rltrain.experiment.settings import EnvironmentConfig
@@ -81,11 +80,6 @@ class Arena:
             else:
                 return filmed if self.pictures or self.settings.is_model else Unfilmed(filmed)
         return Unfilmed(envs.make(self.settings, task=task, num_envs=1, training=False))
-
-
-def named(spec: EnvSpec) -> EnvSpec:
-    """A spec whose actions have names where they are known."""
-    return replace(spec, actions=action_names.named(spec))
 
 
 def arena(

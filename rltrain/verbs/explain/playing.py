@@ -16,7 +16,7 @@ from rltrain.progress import Progress
 from rltrain.run.play import Moment, play
 from rltrain.spaces import Continuous, MultiDiscrete, combinations
 from rltrain.verbs.explain import arithmetic, rewards
-from rltrain.verbs.explain.arena import Arena, named
+from rltrain.verbs.explain.arena import Arena
 from rltrain.verbs.explain.game import ExplainedGame
 
 BATCH = 256  # observations that a policy is asked about at once
@@ -69,7 +69,7 @@ def played(arena: Arena, seed: int, progress: Progress, most: int | None = None)
     seen, frames = Packed(), Packed()
     partial = False
     with arena.open() as (env, twin):
-        spec, fps = named(env.spec), env.fps
+        spec, fps = env.spec, env.fps
         window = env.window if isinstance(env, Windowed) else None
         limit = min(most or MOST_STEPS, MOST_STEPS)
         total = min(limit, env.spec.max_episode_steps or limit)
