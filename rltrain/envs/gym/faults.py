@@ -1,9 +1,15 @@
-"""What to say when an environment that others wrote fails: the call, what was raised, and the line of its code."""
+"""What to say when an environment that others wrote fails: the call, what was raised, and the line of its code.
+
+And what MuJoCo says of itself, which it would print past everything and note in a file where the command is typed.
+"""
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +22,7 @@ from rltrain.errors import EnvironmentFault, RltrainError, out_of_memory
 from rltrain.spelling import described, shown
 
 OURS = (KeyboardInterrupt, GeneratorExit, MemoryError, RltrainError)  # not the environment's doing
+MUJOCO = "mujoco"
 MACHINERY = ("core.py", "wrappers", "envs/registration.py")  # of Gymnasium: it only passes calls on
 
 
@@ -94,3 +101,22 @@ def _files_of(kind: type) -> set[str]:
         with suppress(TypeError, OSError):  # built in, or typed at a prompt
             files.add(inspect.getfile(parent))
     return files - {inspect.getfile(gymnasium.Env)}
+
+
+def hear_mujoco(id: str) -> None:
+    """Before an environment is made that MuJoCo moves: what MuJoCo warns of becomes a Python warning.
+
+    What it says of attributes that are deprecated is for authors of models, not for who trains in one.
+    """
+    spec = gymnasium.registry.get(id)
+    if spec is None or not isinstance(spec.entry_point, str):
+        return
+    if MUJOCO not in sys.modules and MUJOCO not in spec.entry_point:
+        return
+    with suppress(ImportError):  # `gymnasium.make` says what is missing
+        importlib.import_module(MUJOCO).set_mju_user_warning(_warn)
+
+
+def _warn(message: str) -> None:
+    if "is deprecated" not in message:
+        warnings.warn(f"MuJoCo: {message}", RuntimeWarning, stacklevel=2)

@@ -23,7 +23,7 @@ from gymnasium import spaces
 from rltrain.core import Array
 from rltrain.envs.gym import wrappers
 from rltrain.envs.gym.actions import MASK, mask_of
-from rltrain.envs.gym.faults import OURS, calling, fault, form, place, said, told
+from rltrain.envs.gym.faults import OURS, calling, fault, form, hear_mujoco, place, said, told
 from rltrain.errors import EnvironmentFault, InputError, MissingError
 from rltrain.experiment.settings import EnvironmentConfig
 from rltrain.spaces import Actions
@@ -186,6 +186,7 @@ def make(settings: EnvironmentConfig, render_mode: str | None = None) -> Foreign
     """
     name, kwargs, limit = settings.id, settings.kwargs, settings.max_episode_steps
     repeats = wrappers.repeats(settings.wrappers)
+    hear_mujoco(name)
     try:
         with catch_warnings():  # whoever writes CartPole-v0 means it
             filterwarnings("ignore", ".*is out of date", DeprecationWarning)
