@@ -33,6 +33,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not know each other
         "yaml_subset",
         "whole_files",
         "lettering",
+        "outputs",
         "memory",
         "side_by_side",
         "version",

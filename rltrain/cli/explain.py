@@ -15,13 +15,14 @@ from rltrain.cli import complete
 from rltrain.cli.options import Device, Epsilon, Imports, JsonFlag, Protocol, RunsDir
 from rltrain.cli.output import complain, say, say_json
 from rltrain.cli.progress import STOPPED, line
-from rltrain.errors import DiskError, InputError
+from rltrain.errors import InputError
+from rltrain.outputs import check_output
 from rltrain.spelling import shown
 
 if TYPE_CHECKING:
     from rltrain.verbs.explain.explain import Explanation
 
-FILM, PAGE = (".mp4", ".gif"), ".html"
+FILM, PAGE = (".mp4", ".gif"), (".html", ".htm")
 DETAILED = 8  # steps of a page that are shown in full
 
 
@@ -81,7 +82,7 @@ def explain_command(
     if horizon is not None and why is None:
         raise InputError(f"--horizon {horizon}: says how far --why looks; there is no --why N")
     _check(output)
-    paged = output is not None and output.suffix.lower() == PAGE
+    paged = output is not None and output.suffix.lower() in PAGE
     from rltrain.verbs.explain.explain import Question, explain
 
     asked = step is not None or when is not None or worst is not None
@@ -118,22 +119,16 @@ def _check(output: Path | None) -> None:
     """Raise before anything is played: InputError for another kind of file, MissingError, DiskError."""
     if output is None:
         return
-    suffix = output.suffix.lower()
-    if suffix in FILM:
+    check_output(output, "a page or a film", (*PAGE, *FILM))
+    if output.suffix.lower() in FILM:
         from rltrain.film import recording
 
         recording.check(output)
-    elif suffix != PAGE:
-        raise InputError(f"--output {output}: the name ends in {PAGE}, {' or '.join(FILM)}")
-    elif output.is_dir():
-        raise InputError(f"--output {output}: this is a folder")
-    elif not output.absolute().parent.is_dir():
-        raise DiskError(f"--output {output}: there is no folder {output.absolute().parent}")
 
 
 def _write(found: Explanation, output: Path, quiet: bool) -> bool:
     """Write the page or the film. Returns whether Ctrl-C left it shorter."""
-    if output.suffix.lower() == PAGE:
+    if output.suffix.lower() in PAGE:
         from rltrain.verbs.explain import page
 
         with line.phase(f"writing {output}"):

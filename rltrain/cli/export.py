@@ -38,6 +38,7 @@ def export_command(
     """Write a trained policy to a file that needs no rltrain, once 1,000 observations have shown that it acts alike."""
     from rltrain.verbs import export, saved_policy
 
+    export.check(output, overwrite)
     saved = saved_policy.read(run, runs_dir, last)
     for warning in saved.warnings:
         complain(f"warning: {warning}")

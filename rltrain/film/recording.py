@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image
 
 from rltrain.core import Array
-from rltrain.errors import DiskError, InputError, MissingError
+from rltrain.errors import MissingError
+from rltrain.outputs import check_output
 from rltrain.whole_files import refused, replacing_name
 
 SUFFIXES = (".mp4", ".gif")
@@ -27,13 +28,8 @@ RED_GREEN_BLUE = np.array([1, 1 << 8, 1 << 16], np.uint32)  # where they are in 
 
 
 def check(path: Path) -> None:
-    """Raise before anything is played: InputError for another kind of file, MissingError, DiskError."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"--record {path}: the name ends in {' or '.join(SUFFIXES)}")
-    if path.is_dir():
-        raise InputError(f"--record {path}: this is a folder")
-    if not path.absolute().parent.is_dir():
-        raise DiskError(f"--record {path}: there is no folder {path.absolute().parent}")
+    """Raise before anything is played, see `outputs`: InputError, MissingError, DiskError."""
+    check_output(path, "a film", SUFFIXES)
     if path.suffix.lower() != ".gif":
         _av()
 

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from rltrain import lettering
-from rltrain.errors import InputError, MissingError
+from rltrain.errors import MissingError
+from rltrain.outputs import check_output
 from rltrain.report.reading import COUNTERS
-from rltrain.spelling import shown
 from rltrain.whole_files import replacing
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito 2008: for all eyes
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (6, 2, 1, 2)))  # where there are more lines than colours
 LEGEND_ROW = 0.19  # inches of a row of the legend below a picture
 GREY = "#555555"
-FORMATS = ("png", "svg", "pdf")
+FORMATS = (".png", ".svg", ".pdf")
 WIDTH = 8.0  # inches
 LEGEND_WIDTH = 110  # characters of a row of the legend below a picture
 SETTINGS = {
@@ -111,19 +111,16 @@ def placeholder(panel: Any, text: str) -> None:
     panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center", va="center", color=GREY)
 
 
-def suffix_of(path: Path) -> str:
-    """The format that a picture's file name asks for: png, svg or pdf. InputError for any other."""
-    suffix = path.suffix.lower().removeprefix(".")
-    if suffix not in FORMATS:
-        raise InputError(f"{shown(str(path))}: a picture's name ends in {', '.join(f'.{name}' for name in FORMATS)}")
-    return suffix
+def check(path: Path) -> None:
+    """Raise before anything is drawn, see `outputs`: InputError or DiskError for a file that no picture can become."""
+    check_output(path, "a picture", FORMATS)
 
 
 def write(figure: Any, path: Path) -> Path:
-    """Write a figure to `path` in the format of its suffix, whole or not at all. InputError or DiskError."""
+    """Write a figure to `path`, which `check` let pass, in the format of its suffix; whole or not at all. DiskError."""
     import matplotlib
 
-    suffix = suffix_of(path)
+    suffix = path.suffix.lower().removeprefix(".")
     undated: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     with replacing(path) as file, lettering.as_it_stands(figure), matplotlib.rc_context(SETTINGS):  # type: ignore[arg-type]
         figure.savefig(file, dpi=150, format=suffix, metadata=undated.get(suffix))

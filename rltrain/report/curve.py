@@ -26,11 +26,11 @@ NAME = "curve.png"
 def draw(folder: Path, target: Path | None = None) -> Path:
     """Draw a run's picture to curve.png in its folder, or to `target`, and return its path.
 
-    MissingError without matplotlib, InputError for a run without numbers or another suffix, DiskError.
+    MissingError without matplotlib, InputError for a run without numbers or a bad `target`, DiskError.
     """
-    path = target or folder / NAME
-    canvas.suffix_of(path)
-    return canvas.write(figure(reading.load(folder)), path)
+    if target is not None:
+        canvas.check(target)
+    return canvas.write(figure(reading.load(folder)), target or folder / NAME)
 
 
 def figure(run: Record) -> Any:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rltrain import lettering
-from rltrain.errors import InputError, MissingError
+from rltrain.errors import MissingError
 from rltrain.mdp.exact.discount_curves import curves
+from rltrain.outputs import check_output
 from rltrain.spelling import brief
 from rltrain.whole_files import replacing
 
@@ -25,10 +26,9 @@ COLOURS = ("#3b6fb6", "#d1495b", "#2e8b57", "#b7791f", "#7b52ab", "#0f8b8d", "#8
 BANDS = ("#f4f6fa", "#ffffff")
 
 
-def check_output(path: Path) -> None:
-    """InputError unless `draw` knows the file's suffix."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"--output {path}: a picture ends in {' or '.join(SUFFIXES)}")
+def check_target(path: Path) -> None:
+    """InputError or DiskError unless `draw` may make this file."""
+    check_output(path, "a picture", SUFFIXES)
 
 
 def draw(found: Discounts, path: Path) -> None:

@@ -16,10 +16,12 @@ from typing import Any
 
 from rltrain import lettering
 from rltrain.errors import MissingError
+from rltrain.outputs import check_output
 from rltrain.report.canvas import GREY, SETTINGS
 from rltrain.version import __version__
 from rltrain.whole_files import replacing
 
+SUFFIXES = (".html", ".htm")
 TEMPLATES = Path(__file__).parent / "pages"
 FIGURE_WIDTH = 6.6  # inches: letters keep a readable size where a phone shows the figure smaller
 TICKS = 5  # steps between the numbers on the x axis
@@ -49,6 +51,11 @@ class PageSection:
     table: HtmlTable | None = None
     code: Sequence[str] = ()
     folded: Sequence[tuple[str, str]] = field(default=())
+
+
+def check(path: Path) -> None:
+    """Raise before there is anything to write, see `outputs`: InputError or DiskError where no page can stand."""
+    check_output(path, "a page", SUFFIXES)
 
 
 def write(path: Path, template: str, values: Mapping[str, Any]) -> Path:

@@ -93,7 +93,7 @@ def compare(
     if not runs:
         raise InputError("compare what? Runs, patterns or folders of several seeds: 'dqn-*', 'ppo-*'")
     if output is not None:
-        canvas.suffix_of(output)
+        canvas.check(output)
     chosen = _among("--on", on, get_args(On))
     if by is not None:
         _among("--by", by, BY)

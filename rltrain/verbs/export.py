@@ -7,7 +7,6 @@ and asked about every one of them, in onnxruntime or in a fresh Python; only the
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from rltrain.computation import Computation, Seen, Value, given, inputs_of
 from rltrain.core import Array, EnvSpec, Policy, Scoring
 from rltrain.errors import InputError
 from rltrain.experiment.config import Experiment
+from rltrain.outputs import check_output
 from rltrain.policies.as_computation import normalised
 from rltrain.policies.asking import Drawing, chosen, thought
 from rltrain.policies.normalizing import Normalization, of_saved
@@ -33,12 +33,12 @@ from rltrain.run import build, protocols
 from rltrain.run.disk import disk_errors
 from rltrain.saved import loading
 from rltrain.spaces import possible
-from rltrain.spelling import shown
 from rltrain.verbs import saved_policy
 from rltrain.verbs.saved_policy import SavedRun
 from rltrain.version import __version__
 from rltrain.whole_files import replacing
 
+SUFFIXES = (".onnx", ".py")
 OBSERVATIONS = 1_000
 LANES = 16  # games side by side
 EXPLORED = 0.1  # share of actions that are drawn at random while observations are recorded
@@ -91,11 +91,8 @@ def export(
     file would act otherwise than the checkpoint; then there is none. MissingError without onnx, DiskError,
     CheckpointError.
     """
-    if output.suffix not in (".onnx", ".py"):
-        raise InputError(f"{shown(str(output))}: a policy is exported to a file .onnx or .py")
-    if not overwrite and os.path.lexists(output):
-        raise InputError(f"{shown(str(output))}: exists; --overwrite replaces it")
-    if output.suffix == ".onnx":
+    check(output, overwrite)
+    if output.suffix.lower() == ".onnx":
         onnx_file.onnx_module()
         replay.onnxruntime_module()
     saved = run if isinstance(run, SavedRun) else saved_policy.read(run, runs_dir, last)
@@ -119,9 +116,9 @@ def export(
     choices = build.combined_choices(experiment.algorithm_name, spec)
     words = facts.actions_in_words(spec)
     results = _results(outputs, recorded.inputs)
-    plain = output.suffix == ".py" and python_file.is_plain(inputs, outputs)
+    plain = output.suffix.lower() == ".py" and python_file.is_plain(inputs, outputs)
     with replacing(output) as file:
-        if output.suffix == ".onnx":
+        if output.suffix.lower() == ".onnx":
             data = onnx_file.written(inputs, outputs, results, title, __version__, facts.as_texts(told))
         else:
             examples = _examples(recorded, computation)
@@ -137,7 +134,7 @@ def export(
         file.write(data)
         file.flush()
         with progress.phase("replaying", title):
-            if output.suffix == ".onnx":
+            if output.suffix.lower() == ".onnx":
                 ran = replay.of_onnx(data, recorded.inputs)
             else:
                 ran = replay.of_python(file.name, list(outputs), recorded.inputs, plain)
@@ -165,6 +162,11 @@ def export(
         furthest=compared.furthest,
         warnings=saved.warnings,
     )
+
+
+def check(output: Path, overwrite: bool = False) -> None:
+    """Raise before any work, see `rltrain.outputs`: InputError or DiskError where no policy can be written."""
+    check_output(output, "an exported policy", SUFFIXES, overwrite)
 
 
 def outputs_of(computation: Computation) -> dict[str, Value]:

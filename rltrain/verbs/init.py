@@ -13,6 +13,7 @@ from rltrain.errors import InputError
 from rltrain.experiment import catalog, template
 from rltrain.experiment.config import Experiment, named
 from rltrain.experiment.settings import MODEL_SUFFIXES
+from rltrain.outputs import check_home, check_place
 from rltrain.run.build import doubts
 from rltrain.spelling import nearest, shown
 from rltrain.verbs import zoo
@@ -98,8 +99,12 @@ def source_of(name: str) -> str | None:
 
 
 def write_all(texts: Mapping[Path, str]) -> None:
-    """New files, all or none. InputError where there is one, which is never overwritten; DiskError."""
+    """New files, all or none, see `outputs`. InputError where there is one, which is never overwritten; DiskError."""
     there = [path for path in texts if os.path.lexists(path)]
+    for path in texts:
+        check_home(path)
+        if path.is_dir():
+            check_place(path)
     for path, text in () if there else texts.items():
         _write(path, text)
     if there:

@@ -70,16 +70,14 @@ def plot(
     matplotlib.
     """
     if output is not None:
-        canvas.suffix_of(output)
+        canvas.check(output)
     folders = chosen(runs, runs_dir)
     records, empty = loaded(folders, forgiving=len(folders) > len(runs))
     folders = [record.folder for record in records]
     records = [with_baselines(records[0], progress), *records[1:]]
-    several = runs_dir / PICTURE if runs_dir.is_dir() else Path(PICTURE)
-    target = output or (folders[0] / curve.NAME if len(records) == 1 else several)
     if len(records) == 1 and x is None and y is None and smooth == 1:
         with advised(output):
-            path = curve.draw(folders[0], target)
+            path = curve.draw(folders[0], output)
         with suppress(InputError):  # no game has ended yet: a picture that says so, and no score
             y = measures.choose_y(records, None)
         groups, notes = grouping.group(records, "none")
@@ -92,8 +90,15 @@ def plot(
             raise InputError(f"{shown(str(place))}: no point of {up} has a known place on --x {across}")
     figure = comparison.draw(groups, curves, across, up, smooth)
     with advised(output):
-        path = canvas.write(figure, target)
+        path = canvas.write(figure, output or _usual_place(folders, runs_dir))
     return Plotted(str(path), up, [score_of(group, up) for group in groups], [*empty, *notes])
+
+
+def _usual_place(folders: Sequence[Path], runs_dir: Path) -> Path:
+    """Where a picture goes whose place nobody chose."""
+    if len(folders) == 1:
+        return folders[0] / curve.NAME
+    return runs_dir / PICTURE if runs_dir.is_dir() else Path(PICTURE)
 
 
 @contextmanager

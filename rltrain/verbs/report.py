@@ -61,14 +61,16 @@ def write_report(
     if not names:
         raise InputError("a report of what? Runs, patterns, a folder of several seeds, or a sweep")
     output = None if output is None else Path(text_of("output", output))
-    if output is not None and output.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"{shown(str(output))}: a page's name ends in .html")
+    if output is not None:
+        html_page.check(output)
     sweep = sweep_of(names, runs_dir)
     if sweep is not None:
         parts = sweep_page.parts(names[0], sweep, runs_dir)
     else:
         parts = run_page.parts(names, runs_dir, progress)
     notes, made, partial = list(parts.notes), None, False
+    output = output or parts.home / NAME
+    html_page.check(output)
     if film and parts.filmed is not None:
         try:
             made = film_of(parts.filmed, progress=progress)
@@ -76,7 +78,7 @@ def write_report(
             partial = True
         except RltrainError as error:
             notes.append(f"no film: {shown(str(error))}")
-    path = html_page.write(output or parts.home / NAME, "report.html", values(parts, made))
+    path = html_page.write(output, "report.html", values(parts, made))
     lines = [f"{told.run}: {told.text}".removeprefix(": ") for told in parts.findings]
     return ReportPage(str(path), parts.title, parts.verdict, lines, notes, partial)
 

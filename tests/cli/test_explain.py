@@ -81,8 +81,8 @@ def test_a_step_of_a_game_of_pictures_in_numbers(rltrain):
 @pytest.mark.parametrize(
     ("words", "code", "why"),
     [
-        (("cart", "-o", "cart.pdf"), 2, "the name ends in .html, .mp4 or .gif"),
-        (("cart", "-o", "absent/cart.html"), 7, "there is no folder"),
+        (("cart", "-o", "cart.pdf"), 2, "the name of a page or a film ends in .html, .htm, .mp4 or .gif"),
+        (("cart", "-o", "absent/cart.html"), 2, "there is no folder"),
         (("cart", "--when", "gapp < 1"), 2, "did you mean 'gap'?"),
         (("cart", "--step", "9999"), 2, "the game has"),
     ],

@@ -146,8 +146,8 @@ def test_the_average_reward(solve):
         (["--max-seconds", "-1"], "--max-seconds -1: a number above 0"),
         (["--discount", "1.5"], "from 0 to 1"),
         (["--discount", "1/0"], "from 0 to 1"),
-        (["--save", "x.txt"], "x.txt: a policy is saved as"),
-        (["--save", "no/x.json"], "the folder no does not exist"),
+        (["--save", "x.txt"], "x.txt: the name of a policy ends in .json"),
+        (["--save", "no/x.json"], "there is no folder no;"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_any_work(solve, arguments, says):
@@ -160,7 +160,7 @@ def test_save_writes_once_and_json_is_what_json_prints(solve, tmp_path):
     saved = json.loads((tmp_path / "best.json").read_text())
     assert saved["policy"] == ["a0", "a2", "a1"] and saved["model"] == "book" and saved["bound"] < 1e-9
     code, _, err = solve("--save", "best.json")
-    assert code == 2 and "best.json exists; --overwrite replaces it" in err
+    assert code == 2 and "best.json: exists; --overwrite replaces it" in err
     assert solve("--save", "best.json", "--overwrite")[0] == 0
     assert solve("--save", "best.yaml")[0] == 0
     assert (tmp_path / "best.yaml").read_text().splitlines()[1:] == ["s0: a0", "s1: a2", "s2: a1"]

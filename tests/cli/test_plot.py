@@ -121,7 +121,7 @@ def test_what_cannot_be_drawn_writes_nothing(runs: Path, tmp_path: Path) -> None
         ({"x": "env_step"}, "did you mean 'env_steps'"),
         ({"x": "seconds"}, "timings.jsonl"),
         ({"by": "learning_rat"}, "algorithm.learning_rate"),
-        ({"output": tmp_path / "x.gif"}, r"\.png, \.svg, \.pdf"),
+        ({"output": tmp_path / "x.gif"}, r"\.png, \.svg or \.pdf"),
     ]
     for arguments, hint in calls:
         with pytest.raises(InputError, match=hint):

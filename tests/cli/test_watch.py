@@ -113,7 +113,7 @@ def test_a_known_model_is_told_in_words(rltrain):
         (["watch", "cart"], 2, "neither a screen nor a terminal"),
         (["watch", "cart", "--terminal"], 2, "standard output is none"),
         (["watch", "cart", "--record", "x.avi"], 2, r".mp4 or .gif"),
-        (["watch", "cart", "--record", "no/x.mp4"], 7, "no folder"),
+        (["watch", "cart", "--record", "no/x.mp4"], 2, "no folder"),
         (["watch", "cart", "--record", "x.gif", "--protocol", "nature"], 2, "is for Atari"),
         (["watch", "cart", "--record", "x.gif", "--episodes", "0"], 2, "episodes"),
         (["watch", "book", "--record", "x.gif"], 2, "has no picture"),

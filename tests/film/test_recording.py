@@ -73,10 +73,13 @@ def test_nothing_recorded_is_no_file(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+OLD = b"GIF8ftyp, the old one"  # begins as both kinds do
+
+
 @pytest.mark.parametrize("name", ["game.mp4", "game.gif"])
 def test_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path, name):
     """A limit on the size of files stands for the disk: the write fails in the same place."""
-    (tmp_path / name).write_bytes(b"the old one")
+    (tmp_path / name).write_bytes(OLD)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     noise = np.random.default_rng(0)
@@ -91,13 +94,13 @@ def test_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path, name):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
     assert [path.name for path in tmp_path.iterdir()] == [name]
-    assert (tmp_path / name).read_bytes() == b"the old one"
+    assert (tmp_path / name).read_bytes() == OLD
 
 
 def test_what_is_refused_before_anything_is_played(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"\.mp4 or \.gif"):
         recording.check(tmp_path / "x.avi")
-    with pytest.raises(DiskError, match="no folder"):
+    with pytest.raises(InputError, match="no folder"):
         recording.check(tmp_path / "nowhere" / "x.mp4")
     (tmp_path / "x.gif").mkdir()
     with pytest.raises(InputError, match="folder"):

@@ -280,7 +280,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "export cart -o policy.onnx --last --json",
         "cat policy.py",
         "export cart -o policy.pt",
-        "export absent -o policy.onnx",
+        "export absent -o absent.onnx",
         "train tiny.yaml --name chance -q algorithm.policy=random run.threads=1",
         "export chance -o chance.py",
     ),

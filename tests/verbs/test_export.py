@@ -211,7 +211,7 @@ def test_a_file_is_not_replaced_unasked(folder: Path, tmp_path: Path) -> None:
 
 
 def test_another_ending_is_refused(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"policy.pt: a policy is exported to a file .onnx or .py"):
+    with pytest.raises(InputError, match=r"policy.pt: the name of an exported policy ends in .onnx or .py"):
         export(folder / "lake", tmp_path / "policy.pt")
 
 

@@ -112,7 +112,7 @@ def test_a_file_that_is_there_is_never_overwritten(rltrain, place):
         assert (code, err) == (2, "mine.yaml: is there already, and is not overwritten; -o FILE writes another\n")
     assert (place / "mine.yaml").read_text() == "precious"
     code, _, err = rltrain("init", "-o", "no/such/folder.yaml")
-    assert (code, err) == (7, "no/such/folder.yaml: cannot be written: No such file or directory\n")
+    assert (code, err) == (2, "no/such/folder.yaml: there is no folder no/such; make it, or write elsewhere\n")
 
 
 @pytest.mark.parametrize("name", catalog.names())

@@ -90,7 +90,7 @@ def test_a_table_has_a_page_and_no_film(runs, tmp_path):
 def test_the_page_goes_to_the_run_unless_it_is_given_a_place(runs):
     assert report(["cart"], runs_dir=runs, film=False).page == str(runs / "cart" / "report.html")
     assert report(["ppo-*"], runs_dir=runs, film=False).page == str(runs / "report.html")
-    with pytest.raises(InputError, match=r"page\.pdf: a page's name ends in \.html"):
+    with pytest.raises(InputError, match=r"page\.pdf: the name of a page ends in \.html"):
         report(["cart"], Path("page.pdf"), runs_dir=runs)
 
 

@@ -34,7 +34,7 @@ def discounts_command(
     from rltrain.verbs.mdp.discounts import discounts
 
     if output is not None:
-        picture.check_output(output)
+        picture.check_target(output)
     found = discounts(options.loading(model, settings, minimize, strict), low, high, tolerance)
     show(of_discounts(found), json)
     if output is not None:

@@ -38,7 +38,7 @@ def graph_command(
     from rltrain.verbs.mdp import graph as verb
 
     if output is not None:
-        verb.check_output(output, overwrite)
+        verb.check_target(output, overwrite)
     elif overwrite:
         raise InputError("--overwrite is for --output FILE")
     loaded = options.loading(model, settings, minimize, strict)

@@ -42,7 +42,7 @@ def simulate_command(
 
     options.no_limit_with_json(limit, json)
     if output is not None:
-        verb.check_output(output, overwrite, episodes, steps)
+        verb.check_target(output, overwrite, episodes, steps)
     elif overwrite:
         raise InputError("--overwrite is for -o FILE.csv")
     loaded = options.loading(model, settings, minimize, strict)

@@ -11,6 +11,7 @@ from rltrain.cli.options import RunsDir
 from rltrain.cli.output import say
 from rltrain.cli.sweep.show import SweepName, new_seeds
 from rltrain.errors import InputError
+from rltrain.outputs import check_place
 from rltrain.spelling import shown
 
 
@@ -29,6 +30,8 @@ def best_command(
 
     if overwrite and output is None:
         raise InputError("--overwrite is for -o FILE")
+    if output is not None:
+        check_place(output, overwrite)
     found = verb.best(sweep, runs_dir, rank)
     if output is None:
         say(found.text.rstrip("\n"))

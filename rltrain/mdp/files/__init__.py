@@ -24,6 +24,7 @@ from rltrain.mdp.files.loaded import LoadedModel as LoadedModel
 from rltrain.mdp.files.source import PACKED, STANDARD_INPUT, opened, suffix_of
 from rltrain.mdp.files.source import missing as missing
 from rltrain.mdp.model import Model
+from rltrain.outputs import check_place
 from rltrain.spelling import shown
 from rltrain.whole_files import replacing
 
@@ -133,10 +134,7 @@ def check_target(path: Path, overwrite: bool) -> None:
         raise InputError(f"{text}: cannot write '{shown(suffix)}'; a model's file ends in {_list((*FORMATS, FOLDER))}")
     if suffix == ".npz" and path.suffix.lower() == PACKED:
         raise InputError(f"{text}: an .npz file is not packed again; leave {PACKED} out")
-    if path.is_dir():
-        raise InputError(f"{text}: is a folder")
-    if not overwrite and (path.exists() or path.is_symlink()):
-        raise InputError(f"{text}: exists; --overwrite replaces it")
+    check_place(path, overwrite)
 
 
 def _format(suffix: str) -> Any:

@@ -29,6 +29,7 @@ from rltrain.mdp.files.folder import DTYPES, FACTS, FORMAT, HEADER, MAX_FACTS, O
 from rltrain.mdp.files.folder_rows import examine
 from rltrain.mdp.mapped import PIECE
 from rltrain.mdp.model import Model, Names, Numbered
+from rltrain.outputs import check_home
 from rltrain.spelling import shown
 from rltrain.whole_files import refused
 
@@ -194,8 +195,9 @@ def write(model: Model, path: Path) -> None:
 
 
 def check_target(path: Path, overwrite: bool) -> None:
-    """InputError unless a model's folder may be written here: what is replaced is one, and nothing else."""
+    """InputError, DiskError unless a model's folder may be written here: what is replaced is one, and nothing else."""
     text = shown(str(path))
+    check_home(path)
     if not path.exists() and not path.is_symlink():
         return
     if not overwrite:

@@ -26,6 +26,7 @@ from rltrain.mdp.files.policy_files import SUFFIXES
 from rltrain.mdp.model import Model
 from rltrain.mdp.pairs import of_choice
 from rltrain.mdp.solution import Solution
+from rltrain.outputs import check_output
 from rltrain.spelling import shown
 from rltrain.whole_files import replacing
 
@@ -34,14 +35,7 @@ BY_HAND = 10_000  # states up to which a policy is written as YAML
 
 def check_target(path: Path, overwrite: bool = False) -> None:
     """Refuse a file that cannot be written, before any work is done."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path}: a policy is saved as {', '.join(SUFFIXES)}")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; name a file in it")
-    if path.exists() and not overwrite:
-        raise InputError(f"{path} exists; --overwrite replaces it")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: the folder {path.parent} does not exist")
+    check_output(path, "a policy", SUFFIXES, overwrite)
 
 
 class PolicyFacts(NamedTuple):

@@ -12,7 +12,7 @@ from rltrain.mdp.chains import policy as policies
 from rltrain.mdp.draw import picture
 from rltrain.mdp.files import dot
 from rltrain.mdp.model import Model
-from rltrain.spelling import did_you_mean, shown
+from rltrain.outputs import check_output
 from rltrain.verbs.mdp.models import GivenDiscount, Source, discount_of, model_of
 from rltrain.verbs.mdp.policies import OPTIMAL, GivenPolicy, policy_of
 from rltrain.verbs.mdp.solve import solve
@@ -65,16 +65,9 @@ def _without_noise(value: Array, bound: float) -> Array:
     return value * (abs(value) > bound)
 
 
-def check_output(output: Path, overwrite: bool) -> None:
-    """InputError unless `draw` may make this file."""
-    suffixes = (*picture.SUFFIXES, *DOTS)
-    suffix = output.suffix.lower()
-    if suffix not in suffixes:
-        raise InputError(f"{shown(str(output))}: cannot draw '{shown(suffix)}'{did_you_mean(suffix, suffixes)}")
-    if output.is_dir():
-        raise InputError(f"{shown(str(output))}: is a folder")
-    if not overwrite and (output.exists() or output.is_symlink()):
-        raise InputError(f"{shown(str(output))}: exists; --overwrite replaces it")
+def check_target(output: Path, overwrite: bool) -> None:
+    """InputError or DiskError unless `draw` may make this file."""
+    check_output(output, "a picture", (*picture.SUFFIXES, *DOTS), overwrite)
 
 
 def check_size(model: Model, output: Path | None, max_states: int | None) -> None:

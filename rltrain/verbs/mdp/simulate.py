@@ -14,7 +14,7 @@ import numpy as np
 from rltrain.cells import guarded
 from rltrain.core import Array
 from rltrain.errors import InputError, UncertifiedError
-from rltrain.mdp import files, pairs
+from rltrain.mdp import pairs
 from rltrain.mdp.chains import chain as chains
 from rltrain.mdp.chains import long_run
 from rltrain.mdp.chains import policy as policies
@@ -22,6 +22,7 @@ from rltrain.mdp.chains import simulate as sampling
 from rltrain.mdp.model import Model, Numbered
 from rltrain.mdp.solvers import bellman
 from rltrain.mdp.solvers.substochastic import Proven
+from rltrain.outputs import check_output
 from rltrain.progress import Progress, Silent
 from rltrain.spelling import described, did_you_mean
 from rltrain.verbs.mdp.models import GivenDiscount, Source, discount_of, model_of
@@ -160,13 +161,11 @@ def z_score(sample: sampling.Spread, exact: float) -> float:
     return differs / sample.error if sample.error > 0 else math.copysign(math.inf, differs)
 
 
-def check_output(path: Path, overwrite: bool, episodes: int, steps: int) -> None:
+def check_target(path: Path, overwrite: bool, episodes: int, steps: int) -> None:
     """InputError for a file that `write_steps` cannot make, before any work is done."""
-    if path.suffix.lower() != ".csv":
-        raise InputError(f"{path}: the steps are saved as .csv")
+    check_output(path, "a table of steps", (".csv",), overwrite)
     if episodes * steps > KEPT:
         raise InputError(f"-o: {episodes:,} episodes of {steps:,} steps are more than {KEPT:,} lines; ask for fewer")
-    files.check_target(path, overwrite)
 
 
 def write_steps(path: Path, task: SimulationTask) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from rltrain import words
 from rltrain.errors import InputError
 from rltrain.experiment import config
+from rltrain.outputs import check_place
 from rltrain.spelling import shown
 from rltrain.verbs.sweep import ranking, study
 from rltrain.whole_files import replacing
@@ -53,7 +53,6 @@ def _scored(row: study.TrialRow) -> str:
 
 def write(path: Path, text: str, overwrite: bool) -> None:
     """The config into a new file. InputError where there is one already, DiskError."""
-    if not overwrite and os.path.lexists(path):
-        raise InputError(f"{shown(str(path))}: exists; --overwrite replaces it")
+    check_place(path, overwrite)
     with replacing(path) as file:
         file.write(text.encode())

@@ -35,7 +35,7 @@ class PlottedSweep:
 def plot(name: str, runs_dir: Path, output: Path | None = None) -> PlottedSweep:
     """Draw a sweep. InputError, CheckpointError for damaged files, DiskError, MissingError without matplotlib."""
     if output is not None:
-        canvas.suffix_of(output)
+        canvas.check(output)
     found = study.read(study.find(runs_dir, name))
     base = unverified.config(found.folder, study.BASE)
     what = f"{base.algorithm or '?'} on {environment_name(base.environment or '?')}"
