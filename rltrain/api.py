@@ -12,12 +12,13 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from fractions import Fraction
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.mdp.model import Model
+from rltrain.mdp.solvers.solve import METHODS
+from rltrain.report.scored import On
 from rltrain.run import folder
 from rltrain.run.blas import one_thread
 from rltrain.run.loop import Event
@@ -26,15 +27,15 @@ from rltrain.verbs import check as checks
 from rltrain.verbs import compare as comparisons
 from rltrain.verbs import evaluate as evaluations
 from rltrain.verbs import export as exports
+from rltrain.verbs import given, saved_policy
 from rltrain.verbs import read as columns
-from rltrain.verbs import saved_policy
 from rltrain.verbs import train as training
 from rltrain.verbs.check import ConfigReport, RunReport
 from rltrain.verbs.compare import ComparedSides
 from rltrain.verbs.evaluate import PolicyScore
 from rltrain.verbs.explain.door import explain as explain
 from rltrain.verbs.export import Exported
-from rltrain.verbs.given import Overrides, plain, settings_of, text_of, whole
+from rltrain.verbs.given import Overrides, path_of, settings_of, text_of, whole, yes_or_no
 from rltrain.verbs.mdp.from_function import model as model
 from rltrain.verbs.mdp.from_function import save_model as save_model
 from rltrain.verbs.mdp.write import write_model as write_model
@@ -75,10 +76,12 @@ def train(
     Python's warnings. InputError, MissingError, OutOfMemoryError, DivergedError, DiskError, EnvironmentFault.
     """
     experiment = experiment_of(config, overrides, seed, max_wall, environment)
+    where, picture = path_of("runs_dir", runs_dir), yes_or_no("picture", picture)
+    name = given.text_or_none("name", name)
     with one_thread() as sure:
-        start = start_of(start_from, runs_dir)
+        start = start_of(start_from, where)
         command = f"rltrain.train({experiment.source!r})"
-        run = training.begin(experiment, Path(runs_dir).absolute(), name, command, start)
+        run = training.begin(experiment, where.absolute(), name, command, start)
         return driven(run, sure, picture)
 
 
@@ -100,12 +103,14 @@ def stream(
     that is saved and closed. The arguments and errors are those of `train`; nothing is begun before the first event.
     """
     experiment = experiment_of(config, overrides, seed, max_wall, environment)
+    where, picture = path_of("runs_dir", runs_dir), yes_or_no("picture", picture)
+    name = given.text_or_none("name", name)
 
     def events() -> Iterator[Event]:
         with one_thread() as sure:
-            start = start_of(start_from, runs_dir)
+            start = start_of(start_from, where)
             command = f"rltrain.stream({experiment.source!r})"
-            run = training.begin(experiment, Path(runs_dir).absolute(), name, command, start)
+            run = training.begin(experiment, where.absolute(), name, command, start)
             with closing(watched(run, sure, picture)) as found:
                 yield from found
 
@@ -130,7 +135,9 @@ def resume(
     BusyError while another process works in the folder, CheckpointError where no checkpoint is whole. The episodes that
     were under way are played again, or left behind if you ask for `new_episodes`; NotReplayedError says when to.
     """
-    place = folder.find(Path(runs_dir), alone(run, runs_dir)).absolute()
+    where, picture = path_of("runs_dir", runs_dir), yes_or_no("picture", picture)
+    new_episodes = yes_or_no("new_episodes", new_episodes)
+    place = folder.find(where, alone(run, where)).absolute()
     saved_policy.hand_over(place, environment)
     with one_thread() as sure:
         settings = settings_of(overrides, max_wall=max_wall)
@@ -157,6 +164,8 @@ def evaluate(
     Ctrl-C raises KeyboardInterrupt. CheckpointError, InputError.
     """
     games, seed = whole("games", games, 1), whole("seed", seed, 0)
+    epsilon, device = given.chance("epsilon", epsilon), given.device_of(device)
+    given.text_or_none("protocol", protocol)
     with one_thread():
         saved = saved_run(run, runs_dir, last, environment)
         found = evaluations.evaluate(saved, games, protocol, epsilon, seed, device=device)
@@ -180,7 +189,7 @@ def load(
     CheckpointError, InputError.
     """
     with one_thread():
-        return LoadedPolicy(saved_run(run, runs_dir, last, environment), device)
+        return LoadedPolicy(saved_run(run, runs_dir, last, environment), given.device_of(device))
 
 
 def export(
@@ -197,9 +206,10 @@ def export(
     It is held against the checkpoint on 1,000 observations: `equal`, `ties`. InputError, and no file, where it would
     act otherwise; MissingError without onnx and onnxruntime, CheckpointError, DiskError.
     """
+    target, overwrite = path_of("path", path), yes_or_no("overwrite", overwrite)
     with one_thread():
         saved = saved_run(run, runs_dir, last, environment)
-        return exports.export(saved, Path(path), overwrite=overwrite)
+        return exports.export(saved, target, overwrite=overwrite)
 
 
 def read(
@@ -212,7 +222,8 @@ def read(
     `algorithm` and `environment` are texts, `seed` and counters int64 (-1: the run lacks it), metrics float64 (NaN).
     InputError.
     """
-    return columns.read(runs, table, Path(runs_dir))
+    given.one_of("table", table, list(columns.FILES))
+    return columns.read(runs, table, path_of("runs_dir", runs_dir))
 
 
 def compare(
@@ -231,8 +242,11 @@ def compare(
 
     `rltrain.report.inference` has the formulas. InputError for what cannot be compared.
     """
-    output = None if picture is None else Path(text_of("picture", picture))
-    return comparisons.compare([text_of("runs", run) for run in runs], output, on=on, by=by, runs_dir=Path(runs_dir))
+    given.one_of("on", on, get_args(On))
+    if by is not None:
+        given.one_of("by", by, comparisons.BY)
+    output, where = None if picture is None else path_of("picture", picture), path_of("runs_dir", runs_dir)
+    return comparisons.compare([text_of("runs", run) for run in runs], output, on=on, by=by, runs_dir=where)
 
 
 def check(
@@ -248,11 +262,12 @@ def check(
     A run's has `ok`, and the faults of each checkpoint. InputError for what is neither, OutOfMemoryError for what will
     not fit.
     """
-    if not isinstance(target, str | os.PathLike) or is_config(target, Path(runs_dir)):
-        return checks.check_config(experiment_of(target, overrides, environment=environment), Path(runs_dir))
+    where = path_of("runs_dir", runs_dir)
+    if not isinstance(target, str | os.PathLike) or is_config(target, where):
+        return checks.check_config(experiment_of(target, overrides, environment=environment), where)
     if overrides:
         raise InputError(f"{shown(str(target))} is a run: its settings cannot be overridden in a check")
-    return checks.check_run(alone(target, runs_dir), Path(runs_dir))
+    return checks.check_run(alone(target, where), where)
 
 
 def solve(
@@ -281,5 +296,10 @@ def solve(
     """
     if horizon is not None:
         horizon = whole("horizon", horizon, 1)
+    if model is not None and not isinstance(model, Model):
+        model = text_of("model", model)
+    discount, epsilon = given.discount_of(discount), given.positive("epsilon", epsilon)
+    method = given.one_of("method", method, METHODS)
+    exact, average = yes_or_no("exact", exact), yes_or_no("average", average)
     with one_thread():
-        return solved(model, plain(settings or {}), discount, method, epsilon, exact, average, horizon)
+        return solved(model, given.block("settings", settings), discount, method, epsilon, exact, average, horizon)

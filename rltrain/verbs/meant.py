@@ -15,7 +15,7 @@ from rltrain.imports import hand_over
 from rltrain.run import group
 from rltrain.spelling import shown
 from rltrain.verbs import check, saved_policy
-from rltrain.verbs.given import Overrides, settings_of, text_of, written
+from rltrain.verbs.given import Overrides, path_of, settings_of, text_of, written, yes_or_no
 from rltrain.verbs.saved_policy import SavedRun
 from rltrain.yaml_subset import write
 
@@ -64,14 +64,17 @@ def alone(run: Place, runs_dir: Place) -> str:
 
 def start_of(run: Place | None, runs_dir: Place) -> SavedRun | None:
     """The checkpoint that a new run starts from; its warnings become those of the new run."""
-    return None if run is None else saved_policy.read(alone(run, runs_dir), Path(runs_dir), last=False)
+    if run is None:
+        return None
+    return saved_policy.read(alone(text_of("start_from", run), runs_dir), Path(runs_dir), last=False)
 
 
 def saved_run(run: Place, runs_dir: Place, last: bool, environment: Environment | None) -> SavedRun:
     """The checkpoint that is meant. It warns whoever called the function that asks, as Python does."""
-    given = alone(run, runs_dir)
-    saved_policy.hand_over(saved_policy.locate(given, Path(runs_dir), last)[0], environment)
-    found = saved_policy.read(given, Path(runs_dir), last)
+    last, where = yes_or_no("last", last), path_of("runs_dir", runs_dir)
+    given = alone(run, where)
+    saved_policy.hand_over(saved_policy.locate(given, where, last)[0], environment)
+    found = saved_policy.read(given, where, last)
     for warning in found.warnings:
         warnings.warn(warning, stacklevel=3)
     return found

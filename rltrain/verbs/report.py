@@ -13,7 +13,7 @@ from rltrain.progress import Progress, Silent
 from rltrain.report import html_page
 from rltrain.run import folder
 from rltrain.spelling import shown
-from rltrain.verbs.given import text_of
+from rltrain.verbs.given import path_of, text_of, yes_or_no
 from rltrain.verbs.pages import run_page, sweep_page
 from rltrain.verbs.pages.film import EmbeddedFilm, film_of
 from rltrain.verbs.pages.parts import PageParts
@@ -55,7 +55,7 @@ def write_report(
 
     InputError for what fits no run, MissingError without matplotlib or Jinja, DiskError.
     """
-    progress, runs_dir = progress or Silent(), Path(runs_dir)
+    progress, runs_dir, film = progress or Silent(), path_of("runs_dir", runs_dir), yes_or_no("film", film)
     several = runs if isinstance(runs, Iterable) and not isinstance(runs, str | os.PathLike) else [runs]
     names = [text_of("runs", run) for run in several]
     if not names:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Literal
 
 from rltrain.errors import InputError
@@ -13,7 +12,7 @@ from rltrain.run.blas import one_thread
 from rltrain.spelling import described
 from rltrain.verbs.explain import explain as verb
 from rltrain.verbs.explain.explain import Explanation, Question
-from rltrain.verbs.given import text_of, whole
+from rltrain.verbs.given import chance, path_of, text_of, text_or_none, whole, yes_or_no
 from rltrain.verbs.saved_policy import hand_over, locate, read
 
 
@@ -40,8 +39,10 @@ def explain(
     to. The other arguments are those of `rltrain.evaluate`. After Ctrl-C `partial`
     is true. CheckpointError, InputError.
     """
+    text_or_none("protocol", protocol)
+    epsilon, last = chance("epsilon", epsilon), yes_or_no("last", last)
     with one_thread():
-        given, folder = text_of("run", run), Path(runs_dir)
+        given, folder = text_of("run", run), path_of("runs_dir", runs_dir)
         hand_over(locate(given, folder, last)[0], environment)
         saved = read(given, folder, last)
         for warning in saved.warnings:

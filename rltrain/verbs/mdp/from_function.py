@@ -7,11 +7,13 @@ import warnings
 from fractions import Fraction
 from typing import Any
 
+from rltrain.errors import InputError
 from rltrain.mdp import files
 from rltrain.mdp.explore import MOST, Step, explore
 from rltrain.mdp.model import Model
 from rltrain.progress import Progress
-from rltrain.verbs.given import text_of, whole
+from rltrain.spelling import described
+from rltrain.verbs.given import discount_of, text_of, whole, yes_or_no
 from rltrain.verbs.mdp.models import as_written
 
 
@@ -40,6 +42,11 @@ def model(
     file's, and what is mended of their rounding is a Python warning. InputError, with state and action, for what
     `step` raises or returns that is none; OutOfMemoryError.
     """
+    if not callable(step):
+        raise InputError(f"step: expected a function of a state, got {described(step)}")
+    if names is not None:
+        names = yes_or_no("names", names)
+    discount, name = discount_of(discount), text_of("name", name)
     most, given = whole("most", most, 1), None if discount is None else float(as_written(discount))
     said: list[str] = []
     found = explore(step, initial, most=most, names=names, discount=given, name=name, warnings=said, progress=progress)
@@ -54,4 +61,6 @@ def save_model(model: Model, path: str | os.PathLike[str], *, overwrite: bool = 
     The file stands whole under its name or not at all. InputError for a suffix that is none, and for a file that is
     there, unless `overwrite`; DiskError.
     """
-    files.write(model, text_of("path", path), overwrite)
+    if not isinstance(model, Model):
+        raise InputError(f"model: expected what rltrain.model made, got {described(model)}")
+    files.write(model, text_of("path", path), yes_or_no("overwrite", overwrite))

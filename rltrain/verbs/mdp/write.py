@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -13,8 +12,8 @@ from rltrain.errors import InputError
 from rltrain.mdp import files
 from rltrain.mdp.files.folder_tables import Rows, write_table
 from rltrain.mdp.model import Names, Numbered
-from rltrain.spelling import shown
-from rltrain.verbs.given import whole
+from rltrain.spelling import described, shown
+from rltrain.verbs.given import chance, path_of, text_of, whole, yes_or_no
 
 
 def write_model(
@@ -42,7 +41,10 @@ def write_model(
     Then `rltrain.solve("NAME.mdpd")`, and every command that takes a model's file. The folder stands whole under its
     name or not at all. InputError, with state and action, for numbers that no model can have; DiskError.
     """
-    place = Path(path)
+    place, overwrite, name = path_of("path", path), yes_or_no("overwrite", overwrite), text_of("name", name)
+    if not callable(rows):
+        raise InputError(f"rows: expected a function of states, got {described(rows)}")
+    discount = chance("discount", discount)
     if not files.is_folder(place):
         raise InputError(f"{shown(str(place))}: a model's folder ends in {files.FOLDER}")
     write_table(
