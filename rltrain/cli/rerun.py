@@ -63,7 +63,7 @@ def rerun_command(
         show(report)
     if asked.reason is not None:
         raise typer.Exit(asked.exit_code)
-    if not report.equal:
+    if report.equal is False:
         raise typer.Exit(UncertifiedError.exit_code)
 
 
@@ -71,12 +71,16 @@ def show(report: Repeated) -> None:
     """Print whether the bytes agree, and if not, what differs first and why it may."""
     from rltrain.cli.diff import parting
 
-    names = [*report.files, *([report.checkpoint] if report.checkpoint else [])]
-    if report.equal:
-        what = f"to the byte: {', '.join(names)}" if all(report.files.values()) else "as far as both go"
-        say(f"equal {what}" + ("" if report.checkpoint else "; neither has a checkpoint that could be compared"))
-    elif not report.whole and not any(table.parted for table in report.tables.values()):
-        say("stopped before the end of the run; equal as far as it came")
+    for note in report.notes:
+        complain(f"note: {shown(report.run)}: {note}")
+    names = ", ".join([*report.files, *([report.checkpoint] if report.checkpoint else [])])
+    none = "" if report.checkpoint else "; there is no checkpoint in common that could be compared"
+    if report.equal is None:
+        say(f"stopped before the new run came as far as the old one; equal as far as it came: {names}{none}")
+    elif report.equal and report.end is None:
+        say(f"equal to the byte: {names}{none}")
+    elif report.equal:
+        say(f"equal as far as it came: {names}{none}")
     else:
         say(f"not equal: {', '.join(_differing(report))}")
         for name, table in report.tables.items():
@@ -85,13 +89,17 @@ def show(report: Repeated) -> None:
         for why in report.why:
             say(f"it may be: {shown(why)}")
         if not report.why:
-            say("versions, processor and threads are the same: was it resumed with other settings, or edited?")
-    if not report.whole:
+            say("versions, processor and threads are the same: was it edited, cut, or resumed with other settings?")
+    if report.end is not None:
+        say(f"{shown(report.run)}: {report.end}")
+    if report.partial:
         say(f"go on with: rltrain resume {shown(report.again)}")
     say(f"in {shown(report.again)}; compare both with: rltrain diff {shown(report.run)} {shown(report.again)}")
 
 
 def _differing(report: Repeated) -> list[str]:
-    """The names of what differs."""
-    found = [name for name, same in report.files.items() if not same]
+    """The names of what differs; of runs that are both at their ends also of what one has more of."""
+    whole = report.end is None and not report.partial
+    said = ("unequal", "equal as far as one goes") if whole else ("unequal",)
+    found = [name for name, same in report.files.items() if same in said]
     return found + ([str(report.checkpoint)] if report.arrays is False else [])

@@ -11,7 +11,7 @@ from pathlib import Path
 from rltrain import registry
 from rltrain.errors import RltrainError
 from rltrain.experiment.settings import environment_name
-from rltrain.run import folder, unverified
+from rltrain.run import folder, how_far, unverified
 from rltrain.run.lock import is_locked
 from rltrain.spelling import shown
 
@@ -80,16 +80,11 @@ def sweep_summary(home: Path, name: str, now: float) -> RunSummary:
 def run_summary(run: Path, name: str, now: float) -> RunSummary:
     """What the files in a run folder say at `now`, Unix time. Nothing is raised for what they hold."""
     config, status = unverified.config(run), unverified.status(run)
-    state = status.state
-    if is_locked(run):
-        state = "running"
-    elif state in (None, "running"):
-        state = "killed"  # it never came to say how it ended
     return RunSummary(
         name=name,
         algorithm=config.algorithm,
         environment=None if config.environment is None else environment_name(config.environment),
-        state=state,
+        state=how_far.state_of(run) or how_far.KILLED,  # it never came to say how it ended
         counters=dict(status.counters),
         budget=dict(config.budget),
         score=status.score,

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from rltrain import envs, imports
+from rltrain import envs, imports, words
 from rltrain.errors import CheckpointError, InputError
 from rltrain.experiment.config import Experiment, load
-from rltrain.plain_files import is_count, last_json_line
 from rltrain.report import rows
 from rltrain.report.rows import RowsApart
-from rltrain.run import facts, folder, machine, needs, unverified
+from rltrain.run import facts, folder, how_far, machine, needs
 from rltrain.run.disk import REAL, Damaged, disk_errors
+from rltrain.run.how_far import HowFar
 from rltrain.run.loop import Event, Run
 from rltrain.run.reading import checkpoint_names, read_manifest
 from rltrain.run.starting_point import STARTED_FROM, manifest_hash
@@ -25,7 +24,15 @@ from rltrain.verbs import saved_policy, train
 from rltrain.verbs.diff import TABLES
 from rltrain.verbs.saved_policy import SavedRun
 
-FILES = ("metrics.jsonl", "metrics.csv", "eval.jsonl", "eval.csv", "points.csv", "trials.csv")  # compared byte by byte
+LOGS = ("metrics.jsonl", "metrics.csv", "eval.jsonl", "eval.csv")  # they grow at their ends alone
+FILES = (*LOGS, "points.csv", "trials.csv")  # compared byte by byte
+Bytes = Literal["equal", "equal as far as one goes", "unequal"]
+ENDED = {  # what became of a run that did not come to its end, by its state
+    "running": "it is still training, and was at {count}",
+    "interrupted": "it was stopped at {count}",
+    how_far.KILLED: "it was killed at about {count}",
+    "": "how it ended is not known, and the last that it wrote is of {count}",
+}
 PIECE = 1 << 20  # bytes of a file that are compared at once
 
 
@@ -36,20 +43,38 @@ class RunToRepeat:
     folder: Path
     experiment: Experiment
     start: SavedRun | None  # the checkpoint that it started from
-    counters: Mapping[str, int]  # how far it is
-    finished: bool  # whether that is its end
-    evaluated_last: bool  # whether an evaluation was made there
+    reached: HowFar  # where it is
+    primary: str  # the counter by which that is told
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """How far it is."""
+        return self.reached.counters
+
+    @property
+    def finished(self) -> bool:
+        """Whether that is its end."""
+        return self.reached.state == "finished"
+
+    @property
+    def end(self) -> str | None:
+        """Why it is only so far; None: it is at its end."""
+        if self.finished:
+            return None
+        count = f"{words.count(self.counters[self.primary])} {words.counter(self.primary)}"
+        state = self.reached.state
+        return ENDED.get(state, f"its state is '{shown(state)}', and it was at {{count}}").format(count=count)
 
     def begin(self, runs_dir: Path, name: str | None, command: str) -> Run:
         """The new run, in a new folder. InputError for a name that is taken."""
         return train.begin(self.experiment, runs_dir, name or _free_name(runs_dir, self.folder), command, self.start)
 
     def advance(self, run: Run) -> Iterator[Event]:
-        """Advance the new run to where this one is: to its end, or to where it was stopped."""
-        last = "eval" if self.evaluated_last else "step"  # what it did before it was stopped
+        """Advance the new run to where this one is: to its end, or to the last that it wrote."""
+        last = "eval" if self.reached.evaluated else "step"  # what it wrote last
         for event in run.advance():
             yield event
-            reached = run.counters[run.primary] >= self.counters.get(run.primary, 0)
+            reached = run.counters[self.primary] >= self.counters[self.primary]
             if reached and not self.finished and event.kind == last:
                 run.request_stop("wall")
 
@@ -60,13 +85,15 @@ class Repeated:
 
     run: str  # folders
     again: str
-    whole: bool  # whether the new run came as far as the old one
-    equal: bool  # whether all bytes agree that were compared
-    files: dict[str, bool]  # logs and tables: whether their bytes agree
+    partial: bool  # the new run was stopped before it came as far as the old one
+    end: str | None  # why the old one was compared only as far as it came; None: it is at its end
+    equal: bool | None  # whether all bytes agree that both have; None: partial, and so far they do
+    files: dict[str, Bytes]  # logs and tables
     checkpoint: str | None  # the newest that both have; None: they share none
     arrays: bool | None  # whether its weights and all else of its state agree; None: there is none in common
     tables: dict[str, RowsApart]  # training and evaluations, row by row
     why: list[str]  # what may be the cause of a difference
+    notes: list[str]  # what of the old run is damaged
 
     def json(self) -> dict[str, Any]:
         """All of it as JSON has it."""
@@ -83,10 +110,12 @@ def prepare(run: str, runs_dir: Path) -> RunToRepeat:
     needs.refuse_another_class(place)
     experiment = load(place / folder.MARKER, ["run.max_wall=null", "run.track=null"])
     envs.check(experiment.environment)
-    status = unverified.status(place)
-    primary = next(iter(experiment.run.budget or {}), "")
-    if not status.counters.get(primary):
-        raise InputError(f"{shown(str(place))}: has not begun to train, so there is nothing to make again")
+    budget = experiment.run.budget or {}
+    primary = next(iter(budget), "")
+    reached = how_far.of(place, primary, budget)
+    if not reached.counters.get(primary):
+        damaged = "".join(f"; {fault}" for fault in reached.faults)
+        raise InputError(f"{shown(str(place))}: wrote no numbers yet, so there is nothing to make again{damaged}")
     try:
         known = facts.read(place)
     except (OSError, ValueError):
@@ -97,24 +126,26 @@ def prepare(run: str, runs_dir: Path) -> RunToRepeat:
             f"{shown(str(place))}: was forked from {origin} and has no beginning of its own; rerun {origin}"
         )
     start = _start(place, known.get(STARTED_FROM)) if known.get(STARTED_FROM) else None
-    evaluated = _last_evaluated(place, primary) == status.counters[primary]
-    return RunToRepeat(place, experiment, start, status.counters, status.state == "finished", evaluated)
+    return RunToRepeat(place, experiment, start, reached, primary)
 
 
 def compared(old: RunToRepeat, again: Path) -> Repeated:
     """Hold the run that was made again against the old one. InputError for a file that cannot be read."""
     place = old.folder
     tables = {name: rows.apart(place / file, again / file) for name, file in TABLES.items()}
-    files = {name: _same_bytes(place / name, again / name) for name in FILES if (place / name).exists()}
+    now = how_far.of(again, old.primary, {})
+    partial = now.counters.get(old.primary, 0) < old.counters[old.primary] or (old.finished and now.state != "finished")
+    # A run that was killed or stopped has perhaps not written all that was due: both are equal as far as one goes. And
+    # what an algorithm lists beside its logs is written anew at each save: it tells of the end alone.
+    short = partial or not old.finished
+    found = [name for name in (LOGS if short else FILES) if _in((all if short else any), name, place, again)]
+    files = {name: _bytes(place / name, again / name) for name in found}
     checkpoint, arrays = _checkpoint(place, again)
-    now = unverified.status(again)
-    primary = next(iter(old.experiment.run.budget or {}), "")
-    whole = now.counters.get(primary, 0) >= old.counters.get(primary, 0)
-    # A run that was stopped has perhaps not made the evaluation that was due: there both are equal as far as both go.
-    logs = all(files.values()) if old.finished else not any(table.parted for table in tables.values())
-    equal = whole and logs and arrays is not False
-    why = [] if equal else [*_changed(place, again)]
-    return Repeated(str(place), str(again), whole, equal, files, checkpoint, arrays, tables, why)
+    agreed = all(same == "equal" or (short and same != "unequal") for same in files.values()) and arrays is not False
+    equal = (None if partial else True) if agreed else False
+    why = [] if agreed else [*_changed(place, again)]
+    notes = list(old.reached.faults)
+    return Repeated(str(place), str(again), partial, old.end, equal, files, checkpoint, arrays, tables, why, notes)
 
 
 def _free_name(runs_dir: Path, place: Path) -> str:
@@ -141,23 +172,25 @@ def _start(place: Path, said: Any) -> SavedRun:
     return saved_policy.read(origin, place.parent)
 
 
-def _last_evaluated(place: Path, counter: str) -> int | None:
-    """The count at which the last evaluation was made; None: there is none."""
-    with suppress(OSError, ValueError):
-        found = last_json_line(place / TABLES["evaluations"]).get(counter)
-        return found if is_count(found) else None
-    return None
+def _in(some: Callable[[Iterable[bool]], bool], name: str, *homes: Path) -> bool:
+    """Whether a file is in all, or in any, of these folders."""
+    return some((home / name).is_file() for home in homes)
 
 
-def _same_bytes(one: Path, other: Path) -> bool:
+def _bytes(one: Path, other: Path) -> Bytes:
     with disk_errors(f"cannot read {one}"):
-        if not other.is_file() or one.stat().st_size != other.stat().st_size:
-            return False
+        if not (one.is_file() and other.is_file()):
+            return "equal as far as one goes"
         with open(one, "rb") as ours, open(other, "rb") as theirs:
-            while piece := ours.read(PIECE):
-                if piece != theirs.read(PIECE):
-                    return False
-    return True
+            while True:
+                here, there = ours.read(PIECE), theirs.read(PIECE)
+                length = min(len(here), len(there))
+                if here[:length] != there[:length]:
+                    return "unequal"
+                if len(here) != len(there):
+                    return "equal as far as one goes"
+                if not here:
+                    return "equal"
 
 
 def _checkpoint(one: Path, other: Path) -> tuple[str | None, bool | None]:

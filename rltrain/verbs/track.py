@@ -20,7 +20,7 @@ from rltrain.launchers.child import interpreter
 from rltrain.plain_files import is_count, json_lines, read_object
 from rltrain.progress import Progress, Silent
 from rltrain.report import curve
-from rltrain.run import facts, folder, unverified
+from rltrain.run import facts, folder, how_far, unverified
 from rltrain.run.disk import REAL, disk_errors
 from rltrain.run.lock import hold, is_held, is_locked
 from rltrain.run.loop import Run
@@ -170,8 +170,7 @@ def told_of(place: Path, project: str | None) -> TrackedRun:
 
 def state_of(place: Path) -> str:
     """The state of a run: that of status.json, and `killed` of one that had no time to say so."""
-    state = unverified.status(place).state or "running"
-    return "killed" if state == "running" and not is_locked(place) else state
+    return how_far.state_of(place) or how_far.KILLED
 
 
 def summary_of(place: Path) -> dict[str, Scalar]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,27 @@ SHORT = {
 }
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
-    """one and two of seeds 0 and 1."""
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """one and two of seeds 0 and 1; and "killed": what a longer "one" had written when its third row was half there."""
+    home = tmp_path_factory.mktemp("trained")
     for seed, name in enumerate(("one", "two")):
-        rltrain.train(SHORT, seed=seed, name=name, runs_dir=tmp_path, picture=False)
-    return tmp_path
+        rltrain.train(SHORT, seed=seed, name=name, runs_dir=home, picture=False)
+    for event in rltrain.stream(SHORT, {"run.budget.updates": 6}, name="live", runs_dir=home, picture=False):
+        if event.kind == "step" and event.counters["updates"] == 2:
+            shutil.copytree(home / "live", home / "killed")
+    for name in ("metrics.jsonl", "metrics.csv"):
+        lines = (home / "live" / name).read_bytes().splitlines(keepends=True)
+        rows = 2 if name.endswith("l") else 3
+        (home / "killed" / name).write_bytes(b"".join(lines[:rows]) + lines[rows][:20])
+    shutil.rmtree(home / "live")
+    return home
+
+
+@pytest.fixture
+def runs(trained: Path, tmp_path: Path) -> Path:
+    """A copy of them."""
+    return Path(shutil.copytree(trained, tmp_path / "runs"))
 
 
 def edited(path: Path, before: str, after: str) -> None:
@@ -115,7 +131,7 @@ def test_versions_and_machine_are_compared_and_what_is_unreadable_is_said(runs: 
 def test_a_run_comes_to_its_bytes_again(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = again(runs, "one")
     assert Path(report.again).name == "one-rerun"
-    assert report.equal and report.arrays and all(report.files.values())
+    assert report.equal and report.arrays and set(report.files.values()) == {"equal"}
     assert said(report, capsys)[0].startswith(
         "equal to the byte: metrics.jsonl, metrics.csv, eval.jsonl, eval.csv, ckpt-"
     )
@@ -138,11 +154,59 @@ def test_a_run_that_was_stopped_is_made_again_to_where_it_stands(
         if left == 0:
             break
     report = again(runs, "stopped")
-    assert report.equal and report.whole and report.arrays
+    assert report.equal and not report.partial and report.arrays
+    assert report.end is not None and report.end.startswith("it was stopped at ")
     updates = {
         name: json.loads((runs / name / "status.json").read_text())["counters"] for name in ("stopped", "stopped-rerun")
     }
     assert updates["stopped"] == updates["stopped-rerun"]
+
+
+def test_a_run_that_was_killed_is_compared_as_far_as_it_came(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = again(runs, "killed")
+    assert report.equal and not report.partial and report.tables["training"].rows == (2, 2)
+    steps = json.loads((runs / "killed" / "metrics.jsonl").read_text().splitlines()[1])["updates"]
+    assert report.end == f"it was killed at about {steps} updates"
+    first, second, _ = said(report, capsys)
+    assert first.startswith("equal as far as it came: metrics.jsonl, metrics.csv")
+    assert second.endswith(f"killed: {report.end}")
+
+
+def test_how_far_a_killed_run_came_is_what_it_wrote_and_not_what_it_said(runs: Path) -> None:
+    status = {"state": "running", "counters": {"updates": 6, "env_steps": 10**9}}
+    (runs / "killed" / "status.json").write_text(json.dumps(status))
+    report = again(runs, "killed")
+    assert report.equal and report.end == "it was killed at about 2 updates"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", None])
+def test_a_damaged_status_is_said_and_the_run_is_made_again_by_what_it_wrote(runs: Path, text: str | None) -> None:
+    for name in ("killed", "one"):
+        (runs / name / "status.json").unlink()
+        if text is not None:
+            (runs / name / "status.json").write_text(text)
+    report = again(runs, "killed")
+    assert report.equal and report.notes[0].startswith("status.json: ")
+    assert report.end == "how it ended is not known, and the last that it wrote is of 2 updates"
+    report = again(runs, "one")  # its newest checkpoint shows that its budget was spent
+    assert report.equal and report.end is None and report.notes
+
+
+def test_a_byte_of_a_killed_run_that_differs_is_unequal(runs: Path) -> None:
+    path = runs / "killed" / "metrics.jsonl"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    report = again(runs, "killed")
+    assert report.equal is False and report.files["metrics.jsonl"] == "unequal"
+
+
+def test_a_finished_run_whose_tail_was_cut_is_unequal(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = runs / "one" / "metrics.csv"
+    path.write_bytes(path.read_bytes()[:-5])
+    report = again(runs, "one")
+    assert report.equal is False and report.files["metrics.csv"] == "equal as far as one goes"
+    assert said(report, capsys)[0] == "not equal: metrics.csv"
 
 
 def test_other_bytes_are_told_with_the_first_and_what_may_be_why(
@@ -163,7 +227,8 @@ def test_a_rerun_with_other_bytes_exits_with_9(runs: Path, capsys: pytest.Captur
     call = ["rerun", "one", "-f", str(runs), "--json"]
     assert exit_code_of(lambda: app(call)) == 9
     found = json.loads(capsys.readouterr().out)
-    assert (found["equal"], found["files"]["metrics.csv"], found["files"]["metrics.jsonl"]) == (False, False, True)
+    files = found["files"]
+    assert (found["equal"], files["metrics.csv"], files["metrics.jsonl"]) == (False, "unequal", "equal")
     assert exit_code_of(lambda: app(["rerun", "two", "-f", str(runs), "-q", "--name", "mine"])) == 0
     assert (runs / "mine" / "config.yaml").is_file()
 
@@ -186,8 +251,10 @@ def test_a_fork_and_a_run_that_did_not_begin_cannot_be_made_again(runs: Path) ->
     (runs / "two" / "run.json").write_text(json.dumps({**known, "forked": {"run": "runs/one"}}))
     with pytest.raises(InputError, match="was forked from runs/one"):
         prepare("two", runs)
-    (runs / "one" / "status.json").unlink()
-    with pytest.raises(InputError, match="has not begun to train"):
+    for name in ("metrics.jsonl", "eval.jsonl", "status.json"):
+        (runs / "one" / name).unlink()
+    (runs / "one" / "checkpoints").rename(runs / "away")
+    with pytest.raises(InputError, match=r"wrote no numbers yet, .*; status\.json: is missing"):
         prepare("one", runs)
 
 
@@ -199,10 +266,9 @@ def test_a_rerun_that_is_stopped_says_that_it_is_partial(runs: Path, capsys: pyt
             new.request_stop("SIGINT")
     new.close()
     report = compared(old, new.folder)
-    assert not report.whole and not report.equal
-    assert said(report, capsys)[:2] == [
-        "stopped before the end of the run; equal as far as it came",
-        f"go on with: rltrain resume {new.folder}",
-    ]
+    assert report.partial and report.equal is None and json.loads(json.dumps(report.json()))["equal"] is None
+    first, go_on, *_ = said(report, capsys)
+    assert first.startswith("stopped before the new run came as far as the old one; equal as far as it came: metrics.")
+    assert go_on == f"go on with: rltrain resume {new.folder}"
     rltrain.resume(new.folder, picture=False)
     assert diff("one", str(new.folder), runs).equal

@@ -14,9 +14,8 @@ from rltrain.errors import InputError
 from rltrain.report import measures
 from rltrain.report.groups import PlotGroup
 from rltrain.report.reading import Record
-from rltrain.run import unverified
+from rltrain.run import how_far
 from rltrain.run.across_seeds import across
-from rltrain.run.lock import is_locked
 
 LAST_GAMES = 100  # of which a run reports the mean
 Mood = Literal["good", "bad", ""]  # by which a page colours it
@@ -24,8 +23,7 @@ Mood = Literal["good", "bad", ""]  # by which a page colours it
 
 def state(record: Record) -> str:
     """What status.json says of a run; of one that had no time to say how it ended, that it was killed."""
-    found = unverified.status(record.folder).state or "of unknown state"
-    return "killed" if found == "running" and not is_locked(record.folder) else found
+    return how_far.state_of(record.folder) or "of unknown state"
 
 
 def of_run(record: Record) -> tuple[str, Mood]:
