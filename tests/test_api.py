@@ -439,7 +439,10 @@ def test_numbers_of_different_runs_are_columns_of_one_length(tmp_path, run):
     assert len(rltrain.read([run, tmp_path / "other"])["run"]) == len(columns["run"])
     with pytest.raises(rltrain.errors.InputError, match="no run there"):
         rltrain.read(tmp_path / "none")
-    with pytest.raises(rltrain.errors.InputError, match="table: 'train' is unknown; one of training, evaluations"):
+    with pytest.raises(
+        rltrain.errors.InputError,
+        match=r"table: expected one of training, .*, got 'train'; did you mean 'training'",
+    ):
         rltrain.read(run, "train")
 
 

@@ -1,7 +1,8 @@
 """What random play and the hard-coded rule score: what there is to beat.
 
-baselines.json of a run has it for its picture. There they are played once, when the run has ended, by the rules of its
-evaluations, from a seed that derives from its own. The games of environments whose versions are known are played once
+It is one number for one environment and protocol, whoever asks: `eval`, a run's picture, its page, a comparison. The
+games and their seed depend on nothing else, on no run's seed and on no evaluation's. baselines.json of a run has the
+means for its picture, played when the run has ended. The games of environments whose versions are known are played once
 by a user: their means are kept in the user's cache. What a run folder says of them is not believed: it may be anyone's.
 """
 
@@ -34,9 +35,26 @@ from rltrain.run.protocols import UNLIMITED_STEPS, default_protocol
 from rltrain.version import __version__
 
 FILE = "baselines.json"
-STEPS = 12_800  # that the games of one policy may take together: a second or two of a slow environment
-FEWEST, MOST = 4, 100  # games
+STEPS = 51_200  # that the games of one policy may take together: some seconds of a slow environment, once
+FEWEST, MOST = 10, 100  # games
+SEED = derive(0, "baselines")  # of every baseline
 WORTH_SECONDS = 1.0  # of play that are worth a file in the user's cache
+
+
+def standing(
+    settings: EnvironmentConfig,
+    protocol: str | None,
+    threads: int = 1,
+    task: str = "env",
+    progress: Progress | None = None,
+    crew: Crew | None = None,
+) -> dict[str, float]:
+    """Mean scores of random play, and of the hard-coded rule where there is one: those that every verb shows.
+
+    InputError for what does not fit.
+    """
+    games = games_within(envs.describe(settings, task=task).max_episode_steps)
+    return means(settings, protocol, games, SEED, threads, task, progress, crew=crew)
 
 
 def means(
@@ -125,31 +143,33 @@ def games_within(steps_a_game: int | None) -> int:
 
 
 def write(experiment: Experiment, folder: Path, threads: int = 1, progress: Progress | None = None) -> None:
-    """Play and write, unless that was done by this protocol. A table that is never evaluated has nothing to compare."""
-    scored = experiment.task == "env" or experiment.run.evaluate.every is not None
-    if not scored or experiment.task == "mdp":
+    """Play and write, unless these games were played. A table that is never evaluated has nothing to compare, unless
+    its environment says which score counts as solved."""
+    if experiment.task == "mdp":
         return
-    settings, seed = experiment.environment, derive(experiment.run.seed, "baselines")
-    protocol = experiment.run.evaluate.protocol or default_protocol(settings)
-    if _protocol_of(folder / FILE) == protocol:
-        return
+    settings = experiment.environment
     spec = envs.describe(settings, task=experiment.task)
+    if experiment.task != "env" and experiment.run.evaluate.every is None and spec.reward_threshold is None:
+        return
+    protocol = experiment.run.evaluate.protocol or default_protocol(settings)
     games = games_within(spec.max_episode_steps)
-    played = means(settings, protocol, games, seed, threads, experiment.task, progress)
+    if _conditions_of(folder / FILE) == (protocol, games, SEED):
+        return
+    played = standing(settings, protocol, threads, experiment.task, progress)
     found = {
         "baselines": {name: mean for name, mean in played.items() if math.isfinite(mean)},
         "reward_threshold": spec.reward_threshold,
         "protocol": protocol,
         "episodes": games,
-        "seed": seed,
+        "seed": SEED,
     }
     write_small(folder / FILE, json.dumps(found, indent=2, allow_nan=False) + "\n")
 
 
-def _protocol_of(path: Path) -> str | None:
-    """By which the games of a file were played; None where there is none that can be read."""
+def _conditions_of(path: Path) -> tuple[Any, Any, Any] | None:
+    """Protocol, games and seed of a file; None where there is none that can be read."""
     try:
-        found = read_object(path).get("protocol")
+        found = read_object(path)
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, str) else None
+    return found.get("protocol"), found.get("episodes"), found.get("seed")

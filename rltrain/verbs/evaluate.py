@@ -29,7 +29,7 @@ class PolicyScore:
     counters: Mapping[str, int]  # how far it was trained
     partial: bool  # Ctrl-C ended it: the games are those that were over, so they are too short
     games: Evaluation
-    baselines: Mapping[str, float]  # mean scores by name, of as many games from the same seed
+    baselines: Mapping[str, float]  # mean scores by name, of games whose number and seed are always the same
     reward_threshold: float | None  # the score at which the task counts as solved
     model_discount: float | None  # that a known model states
     note: str  # where the config learns for another discount than that
@@ -118,7 +118,7 @@ def evaluate(
     means: dict[str, float] = {}
     if beside and not stopped:
         try:
-            means = baselines.means(*about, threads, experiment.task, progress, crew=crew)
+            means = baselines.standing(*about[:2], threads, experiment.task, progress, crew)
         except KeyboardInterrupt:
             stopped = True
     spec = envs.describe(experiment.environment, task=experiment.task)

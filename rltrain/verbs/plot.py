@@ -148,9 +148,8 @@ def _inside(path: Path) -> list[Path]:
 
 
 def with_baselines(record: Record, progress: Progress | None = None) -> Record:
-    """A record with its baselines, played now if they never were. Without them if its environment is not here."""
-    scored = record.evaluations or reading.finite(record.training.get("return/mean", []))
-    if record.baselines or not scored:
+    """A record with its baselines, played now if these games never were; as they are if its environment is not here."""
+    if not (record.evaluations or reading.finite(record.training.get("return/mean", []))):
         return record
     with suppress(RltrainError):
         baselines.write(load(record.folder / folder.MARKER), record.folder, progress=progress)

@@ -28,23 +28,28 @@ def test_random_play_the_rule_and_the_threshold_are_written(tmp_path: Path) -> N
     found = written(CARTPOLE.format(seed=1), tmp_path)
     assert 15 < found["baselines"]["random"] < 35  # 22 in the mean
     assert 35 < found["baselines"]["angle"] < 50  # 42
-    assert (found["reward_threshold"], found["episodes"], found["protocol"]) == (475.0, 25, "training")
+    assert (found["reward_threshold"], found["episodes"], found["protocol"]) == (475.0, 100, "training")
 
 
-def test_the_seed_alone_decides(tmp_path: Path) -> None:
-    one, again, other = (
-        written(CARTPOLE.format(seed=s), tmp_path / name) for s, name in ((1, "a"), (1, "b"), (2, "c"))
-    )
-    assert one == again
-    assert one["baselines"] != other["baselines"]
+def test_they_are_one_number_for_one_environment_whoever_asks(tmp_path: Path) -> None:
+    one, other = (written(CARTPOLE.format(seed=seed), tmp_path / str(seed)) for seed in (1, 2))
+    assert one == other
+    assert one["baselines"] == baselines.standing(CART, None) == baselines.standing(CART, "training", threads=2)
 
 
-def test_what_is_there_stays_unless_it_was_played_by_another_protocol(tmp_path: Path) -> None:
-    (tmp_path / baselines.FILE).write_text('{"protocol": "training", "episodes": 3}')
-    assert written(CARTPOLE.format(seed=1), tmp_path)["episodes"] == 3
-    for text in ('{"protocol": "nature", "episodes": 3}', "{}", "{", "[]"):
+def test_what_is_there_stays_unless_other_games_were_played(tmp_path: Path) -> None:
+    about = {"protocol": "training", "episodes": 100, "seed": baselines.SEED}
+    (tmp_path / baselines.FILE).write_text(json.dumps(about))
+    assert written(CARTPOLE.format(seed=1), tmp_path) == about
+    for text in (*(json.dumps(about | {key: 3}) for key in about), "{}", "{", "[]"):
         (tmp_path / baselines.FILE).write_text(text)
-        assert written(CARTPOLE.format(seed=1), tmp_path)["protocol"] == "training"
+        assert written(CARTPOLE.format(seed=1), tmp_path)["baselines"]
+
+
+def test_a_table_that_is_never_evaluated_has_them_where_a_score_counts_as_solved(tmp_path: Path) -> None:
+    found = written("algorithm: qlearn\nenvironment: FrozenLake-v1\n", tmp_path)
+    assert found["reward_threshold"] == 0.7
+    assert found["baselines"]["random"] < 0.1
 
 
 @pytest.mark.parametrize("name", ["book/viter.yaml", "qlearn_book.yaml"])

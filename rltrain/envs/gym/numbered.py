@@ -48,7 +48,9 @@ def make(
     model = tables.model_of(settings)
     if model is None:
         return NumberedEnv(settings, num_envs, longest, repeats)
-    return Tabular(model, num_envs, _limit(settings), settings.id, masks=settings.action_masks)
+    env = Tabular(model, num_envs, _limit(settings), settings.id, masks=settings.action_masks)
+    env.spec = _registered(env.spec)
+    return env
 
 
 def describe(settings: EnvironmentConfig, num_envs: int) -> EnvSpec:
@@ -58,10 +60,16 @@ def describe(settings: EnvironmentConfig, num_envs: int) -> EnvSpec:
     try:
         model = tables.model_in(game, settings)
         if model is not None:
-            return tabular.spec_of(LoadedModel(model), num_envs, _limit(settings), settings.id, settings.action_masks)
+            limit, masks = _limit(settings), settings.action_masks
+            return _registered(tabular.spec_of(LoadedModel(model), num_envs, limit, settings.id, masks))
         return spec_of(settings, game, num_envs)
     finally:
         game.close()
+
+
+def _registered(spec: EnvSpec) -> EnvSpec:
+    """With the score at which the task counts as solved, of which a table says nothing."""
+    return replace(spec, reward_threshold=gymnasium.spec(spec.id).reward_threshold)
 
 
 def _limit(settings: EnvironmentConfig) -> int | None:

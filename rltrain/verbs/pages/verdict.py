@@ -44,16 +44,21 @@ def _score(record: Record) -> tuple[str, Mood]:
     text = f"the last evaluation has a mean of {words.score(last)} (95 % interval of its games {ends(low, high)})"
     if best > last:
         text += f", the best {words.score(best)}"
-    beside = [f"{name} play has {words.score(mean)}" if name == "random" else f"the rule {name} {words.score(mean)}"
-              for name, mean in record.baselines.items() if name != record.rule]  # fmt: skip
-    if record.threshold is not None:
-        beside.append(f"{words.score(record.threshold)} counts as solved")
-    text = "; ".join([text, *beside]) + "."
+    text = "; ".join([text, *_beside(record)]) + "."
     if record.threshold is not None and last >= record.threshold:
         return f"Solved: {text}", "good"
     if random is not None and not low > random:
         return f"No better than random play: {text}", "bad"
     return f"{text[0].upper()}{text[1:]}", ""
+
+
+def _beside(record: Record) -> list[str]:
+    """What others score, and what counts as solved."""
+    found = [f"{name} play has {words.score(mean)}" if name == "random" else f"the rule {name} {words.score(mean)}"
+             for name, mean in record.baselines.items() if name != record.rule]  # fmt: skip
+    if record.threshold is not None:
+        found.append(f"{words.score(record.threshold)} counts as solved")
+    return found
 
 
 def ends(low: float, high: float) -> str:
@@ -67,7 +72,8 @@ def _without_evaluations(record: Record) -> tuple[str, Mood]:
         value = float(measures.values(record, metric)[-1])
         if metric == "return":
             games = int(min(LAST_GAMES, np.nanmax(record.training.get("episodes", [LAST_GAMES]))))
-            return f"Never evaluated; the last {games} training games have a mean of {words.score(value)}.", ""
+            text = f"Never evaluated; the last {games} training games have a mean of {words.score(value)}"
+            return "; ".join([text, *_beside(record)]) + ".", ""
         names = {"error/max": "the greatest error of any value", "bound": "the proven bound of every value's error"}
         return f"At the end {names.get(metric, metric)} is {words.number(value)}.", ""
     return "No game has ended yet.", ""
