@@ -17,6 +17,7 @@ def doctor_command(
     json: JsonFlag = False,
 ) -> None:
     """Say what is installed, what is missing, and the command that mends it."""
+    from rltrain.verbs import extras
     from rltrain.verbs.doctor import examine
 
     findings = examine(runs_dir)
@@ -25,10 +26,13 @@ def doctor_command(
         say_json({"ok": healthy, "findings": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
-            mark = {"ok": "ok", "hint": "hint", "missing": "MISSING"}[finding.state]
+            mark = {"ok": "ok", "hint": "hint", "missing": "MISSING", "optional": "-"}[finding.state]
             say(f"{mark:<8} {finding.name:<13} {finding.value}")
-            if finding.mend:
+            if finding.mend and finding.state != "optional":
                 say(f"{'':<22} -> {finding.mend}")
+        absent = [finding.name for finding in findings if finding.state == "optional"]
+        if absent:
+            say(f"{'':<22} -> what of these you need: {extras.command(','.join(absent))}")
         say("all is well" if healthy else "something is missing; see the arrows above")
     if not healthy:
         raise typer.Exit(MissingError.exit_code)

@@ -13,6 +13,7 @@ from rltrain import words
 from rltrain.errors import RltrainError
 from rltrain.memory import available_bytes
 from rltrain.run import machine, reserve
+from rltrain.verbs import extras
 from rltrain.version import __version__
 
 NEEDED = {  # distribution -> module
@@ -28,6 +29,9 @@ NEEDED = {  # distribution -> module
     "rich": "rich",
     "typer": "typer",
     "psutil": "psutil",
+    "matplotlib": "matplotlib",
+    "jinja2": "jinja2",
+    "pillow": "PIL",
 }
 FREE_DISK_BYTES = 2_000_000_000  # a million Atari frames, compressed, several times over
 
@@ -38,7 +42,7 @@ class Finding:
 
     name: str
     value: str
-    state: str  # ok, hint, missing
+    state: str  # ok, hint, missing; optional: a package that some verbs and environments alone need
     mend: str | None = None
 
 
@@ -46,7 +50,7 @@ def examine(runs_dir: Path) -> list[Finding]:
     """Every finding, in the order in which a person wants to read them."""
     packages = [_package(name) for name in NEEDED]
     machine = [_roms(), _processor(), _threads(), _device(), _memory(), _runs(runs_dir)]
-    return [_python(), *packages, *machine, _tensorboard(), _watch()]
+    return [_python(), *packages, *machine, *map(_extra, extras.EXTRAS)]
 
 
 def _python() -> Finding:
@@ -122,16 +126,12 @@ def _runs(runs_dir: Path) -> Finding:
     return Finding("runs folder", text, "ok")
 
 
-def _tensorboard() -> Finding:
-    try:
-        return Finding("tensorboard", version("tensorboard"), "ok")
-    except PackageNotFoundError:
-        return Finding("tensorboard", "not installed", "hint", "to look at events/: pip install tensorboard")
-
-
-def _watch() -> Finding:
-    try:
-        return Finding("watch", f"PyAV {version('av')}, pygame-ce {version('pygame-ce')}", "ok")
-    except PackageNotFoundError as error:
-        mend = 'for windows and videos of a policy: pip install "rltrain[watch]"'
-        return Finding("watch", f"{error.name} is not installed", "hint", mend)
+def _extra(name: str) -> Finding:
+    """Which packages of an extra are installed. Nothing is imported: it is optional, and some take seconds."""
+    found = extras.versions(name)
+    here = ", ".join(f"{package} {own}" for package, own in found.items() if own is not None)
+    absent = ", ".join(package for package, own in found.items() if own is None)
+    if not absent:
+        return Finding(name, here, "ok")
+    text = f"{extras.EXTRAS[name].purpose}: " + (f"without {absent}" if here else "not installed")
+    return Finding(name, text, "optional", extras.command(name))

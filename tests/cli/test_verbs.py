@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 from forked import Forked
@@ -13,6 +16,7 @@ from waiting import wait_for
 
 from rltrain import registry
 from rltrain.cli import environments
+from rltrain.verbs import doctor, extras
 
 CONFIG = """\
 algorithm: {name: basic, policy: angle}
@@ -294,6 +298,32 @@ def test_doctor_finds_this_machine_healthy(rltrain):
     assert {"python", "torch", "Atari ROMs", "threads", "device", "runs folder"} <= {
         f["name"] for f in report["findings"]
     }
+
+
+def test_doctor_knows_every_package_that_pyproject_names():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[\[><=!]", line)[0] for line in project["dependencies"]}
+    assert set(doctor.NEEDED) == needed
+    optional = project["optional-dependencies"]
+    del optional["dev"]
+    for name, lines in optional.items():
+        named = re.findall(r"gymnasium\[(.*?)\]", " ".join(lines))
+        packages = {re.split(r"[><=!]", line)[0] for line in lines if not line.startswith("gymnasium[")}
+        packages |= {part for parts in named for part in parts.split(",")}
+        assert set(extras.EXTRAS[name].packages) == packages, name
+    assert extras.EXTRAS.keys() == optional.keys()
+
+
+def test_doctor_says_what_is_not_installed_and_how_to_install_it(rltrain, monkeypatch):
+    monkeypatch.setitem(extras.EXTRAS, "onnx", extras.Extra("export", ("numpy", "no-such-package")))
+    _, out, _ = rltrain("doctor", "--json")
+    (found,) = [each for each in json.loads(out)["findings"] if each["name"] == "onnx"]
+    assert (found["state"], found["value"]) == ("optional", "export: without no-such-package")
+    assert found["mend"] == 'pip install "rltrain[onnx]"'
+    code, out, _ = rltrain("doctor")
+    assert code == 0
+    assert re.search(r"^-        onnx +export: without no-such-package$", out, re.MULTILINE)
+    assert re.search(r"-> what of these you need: pip install \"rltrain\[[a-z0-9,]*onnx[a-z0-9,]*\]\"", out)
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
