@@ -1,11 +1,12 @@
 """For all tests: one thread each, since they run side by side, and none that turns round while it waits; no time limit
-that a busy machine could break; a cache folder and settings of their own, which the processes that they start inherit;
-what a test registers goes with it; no search for garbage among what was imported and collected, which takes a third of
-the time of a collection."""
+that a busy machine could break; files in memory where there is room; a cache folder and settings of their own, which
+the processes that they start inherit; what a test registers goes with it; no search for garbage among what was imported
+and collected, which takes a third of the time of a collection."""
 
 import atexit
 import gc
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
@@ -16,6 +17,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command sets it: th
 
 import pytest
 from hypothesis import settings
+
+# What a run writes it syncs, some 200,000 times in all tests: on a disk they wait for that as long as they compute.
+MEMORY, ROOM = "/dev/shm", 4 * 2**30  # bytes; the folders of tests that pass go with them
+if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ["TMPDIR"] = MEMORY
+    tempfile.tempdir = None  # it may have been asked for
 
 # Else each of some hundred processes compiles all that it imports of rltrain: a quarter of its start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -336,7 +336,9 @@ def test_a_thread_that_outlives_the_main_thread_trains_to_the_end(tmp_path):
     assert rltrain.check(tmp_path / "run").checkpoints
 
 
-@pytest.mark.parametrize(("daemon", "config"), [(True, "dqn_cartpole"), (False, "reinforce_cartpole")])
+@pytest.mark.parametrize(
+    ("daemon", "config"), [pytest.param(True, "dqn_cartpole", marks=pytest.mark.slow), (False, "reinforce_cartpole")]
+)
 def test_a_run_that_is_at_work_when_the_process_ends_is_saved(tmp_path, daemon, config):
     endless = {**(SHORT if config == "dqn_cartpole" else {}), "run.budget": {"env_steps": 10_000_000}}
     lines = (

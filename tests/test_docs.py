@@ -20,6 +20,7 @@ from rltrain.verbs.session import RunResult
 EVERY = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 WITH_COMMANDS = [page for page in PAGES if page.blocks("console")]
 OTHERS = [pages.page(name) for name in ("CONTRIBUTING.md", "ARCHITECTURE.md", "SECURITY.md")]
+LONG = {"docs/compare.md", "docs/sweeps.md", "docs/worlds.md"}  # pages whose commands take seconds
 WRONG_ON_PURPOSE = {"algorithm.learning_rte"}  # in the example of an error
 FILES = {"run.json"}
 FOREIGN_OPTIONS = {"--help", "--logdir"}
@@ -37,7 +38,11 @@ AT_TIMES = {
 }  # not in every run folder
 
 
-@pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow) if page.name in LONG else page for page in WITH_COMMANDS],
+    ids=lambda page: page.name,
+)
 def test_every_command_prints_what_the_page_shows(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the run folder of the first run is laid out as docs/runs.md says."""
     monkeypatch.setenv("COLUMNS", "80")

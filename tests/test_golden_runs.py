@@ -10,8 +10,17 @@ from pathlib import Path
 import pytest
 import short_runs
 
+LONG = {"book/dqn_pacman", "dqn_nature", "dqn_pacman_100k", "dqn_pacman_gpu", "ppo_breakout", "ppo_pong", "pqn_pacman"}
 
-@pytest.mark.parametrize("config", short_runs.CONFIGS, ids=short_runs.name_of)
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param(config, marks=pytest.mark.slow) if short_runs.name_of(config) in LONG else config
+        for config in short_runs.CONFIGS
+    ],
+    ids=short_runs.name_of,
+)
 def test_a_short_run_leaves_what_it_left_when_it_was_recorded(config: Path, tmp_path: Path) -> None:
     name = short_runs.name_of(config)
     recorded = json.loads((short_runs.RECORDED / f"{name}.json").read_text(encoding="utf-8"))

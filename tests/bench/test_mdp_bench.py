@@ -186,6 +186,7 @@ def test_a_small_run_of_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "grid-12" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_small_run_of_what_is_compiled(capsys: pytest.CaptureFixture[str]) -> None:
     bench.main(["--models", "garnet-1500", "--discounts", ".9", "--peers", "none", "--rounds", "1"])
     assert "mpi" in capsys.readouterr().out

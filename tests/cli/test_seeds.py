@@ -145,6 +145,7 @@ def test_what_cannot_be_built_is_said_once_and_leaves_nothing_behind(rltrain, pl
     assert not (place / "runs/g").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_child_is_told_from_those_that_finish(forked, place):
     process = forked("train", "long.yaml", "--seeds", "2", "--jobs", "2", "--name", "g", "-q")
     wait_for((place / "runs/g/s0/metrics.jsonl").exists, process)
@@ -169,6 +170,7 @@ def test_ctrl_c_saves_all_and_the_resumed_runs_end_the_same(begun, rltrain, plac
     assert outcome(place / "runs/g/s0") == outcome(place / "runs/alone")
 
 
+@pytest.mark.slow
 def test_sigterm_stops_all_and_is_told_by_the_exit_code(forked, place):
     process = forked("train", "long.yaml", ENDLESS, "--seeds", "2", "--jobs", "2", "--name", "g", "-q")
     wait_for(lambda: all((place / f"runs/g/s{seed}/metrics.jsonl").exists() for seed in (0, 1)), process)
@@ -189,6 +191,7 @@ def test_a_killed_parent_leaves_no_child(begun, place):
         wait_for(lambda log=log: "and saved" in log.read_text())  # said once the folder is free
 
 
+@pytest.mark.slow
 def test_a_time_limit_is_one_of_the_whole_command(forked, place):
     process = forked("train", "long.yaml", ENDLESS, "--seeds", "3", "-j", "2", "--max-wall", "2s")
     code, out = process.end()

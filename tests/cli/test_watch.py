@@ -190,6 +190,7 @@ def test_ctrl_c_ends_it_with_the_terminal_as_it_was(runs):
     assert picture.endswith("\x1b[?25h") and "left before its end" in after and "\x1b" not in after
 
 
+@pytest.mark.slow
 def test_a_game_to_its_end_at_speed_and_q_leaves(runs):
     session = Session(runs, "cart", "-n", "2", "--speed", "100", "--terminal")
     session.until("mean of 2 games")
@@ -200,6 +201,7 @@ def test_a_game_to_its_end_at_speed_and_q_leaves(runs):
     assert session.end() == (0, "") and "left before its end" in session.text
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_recorded(runs):
     file = runs / "kept.mp4"
     session = Session(runs, "cart", "-n", "100000", "--record", str(file))

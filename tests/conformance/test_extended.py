@@ -97,7 +97,7 @@ def stopped_at(run: Run, kind: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["step", "busy", "eval", "save"])
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_run_that_is_stopped_at_any_event_and_then_given_more(kind: str, number: int, tmp_path: Path) -> None:
     settings = settings_of({"env_steps": 155}, {"env_steps": 70})
     run_to(tmp_path / "whole", CARTPOLE, {"env_steps": 620}, *settings)

@@ -83,7 +83,9 @@ def test_every_environment_explores_by_its_own_epsilon() -> None:
     np.testing.assert_allclose(ladder(3), [EPSILON, EPSILON ** (1 + ALPHA / 2), EPSILON ** (1 + ALPHA)])
 
 
-@pytest.mark.parametrize("settings", [SHORT, MASKS, FRAMES], ids=["vectors", "masks", "frames"])
+@pytest.mark.parametrize(
+    "settings", [SHORT, MASKS, pytest.param(FRAMES, marks=pytest.mark.slow)], ids=["vectors", "masks", "frames"]
+)
 def test_what_arrives_is_what_one_process_would_see_for_these_actions(settings: Any) -> None:
     played = taken(begun(InProcess(2), settings), 40)
     alone = envs.make(settings, num_envs=NUM, repeats=False)

@@ -15,7 +15,7 @@ SETTINGS = AtariConfig(
 )
 
 
-@pytest.mark.parametrize("threads", [1, 64])
+@pytest.mark.parametrize("threads", [pytest.param(1, marks=pytest.mark.slow), 64])
 def test_each_alone_they_play_what_they_play_together(threads: int) -> None:
     together, apart = Atari(SETTINGS, 3), Atari(SETTINGS, 3, threads, apart=True)
     assert apart.spec == together.spec

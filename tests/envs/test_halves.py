@@ -31,7 +31,7 @@ def test_the_games_are_those_of_one_vector_and_either_goes_on_from_the_other() -
     parted, whole = Halves(SETTINGS, 4, 2), Atari(SETTINGS, 4, 2)
     assert isinstance(parted, Parted) and not isinstance(whole, Parted)
     check_same(parted.reset(3), whole.reset(3))
-    for one, other in zip(play(parted, 50), play(whole, 50), strict=True):
+    for one, other in zip(play(parted, 24), play(whole, 24), strict=True):
         check_same(one, other)
     saved = parted.save()
     for name, value in whole.save().items():
@@ -39,7 +39,7 @@ def test_the_games_are_those_of_one_vector_and_either_goes_on_from_the_other() -
     then, other_then = Halves(SETTINGS, 4, 2), Atari(SETTINGS, 4, 2)
     then.load(whole.save())
     other_then.load(saved)
-    for one, other, third in zip(play(parted, 20, 1), play(then, 20, 1), play(other_then, 20, 1), strict=True):
+    for one, other, third in zip(play(parted, 8, 1), play(then, 8, 1), play(other_then, 8, 1), strict=True):
         check_same(one, other)
         check_same(one, third)
 

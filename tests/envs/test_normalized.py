@@ -126,6 +126,7 @@ def test_rewards_of_a_game_are_cut_for_the_learner_and_its_pictures_stay(preproc
     assert not isinstance(envs.make(settings, num_envs=2, training=False), Normalizing)
 
 
+@pytest.mark.slow
 def test_many_games_whose_rewards_are_changed_are_not_played_in_halves():
     settings = kinds.typed("ALE/Pong-v5", wrappers=("NormalizeReward",))
     assert isinstance(envs.make(settings, num_envs=32, threads=4, in_parts=True), Normalized)

@@ -142,6 +142,7 @@ def finish(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
     return out, err
 
 
+@pytest.mark.slow
 def test_a_run_on_it_is_killed_resumed_evaluated_and_refused_a_film(tmp_path: Path) -> None:
     (tmp_path / "corridor.yaml").write_text(CONFIG)
     finish(rltrain("train", "corridor.yaml", "--name", "whole", "-q", cwd=tmp_path))

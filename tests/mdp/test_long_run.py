@@ -116,7 +116,7 @@ def chains(draw):
     return rows
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(chains(), st.booleans())
 def test_bounds_hold_against_fractions(rows, is_small):
     dense = thresholds.DENSE_IN_LONG_RUN

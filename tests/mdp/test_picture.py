@@ -86,6 +86,7 @@ def test_a_line_that_crosses_another_is_counted_and_one_that_touches_none_is_not
     assert layout.crossings(cross[2:], cross) == 0
 
 
+@pytest.mark.slow
 def test_the_book_as_svg_says_all_and_is_the_same_each_time(book):
     solution = solve(book, 0.95)
     policy = of_choice(book, solution.choice)

@@ -487,7 +487,7 @@ run: {budget: {env_steps: 400}, evaluate: {every: {env_steps: 200}, episodes: 1}
 MODEL = "discount: 0.9\nstates:\n  s0: {go: s1, stay: s0}\n  s1: {go: s0 reward 1}\n"
 
 
-@pytest.mark.parametrize("every", [50, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [90, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_power_loss_at_any_moment_of_a_run(tmp_path: Path, every: int, record_property) -> None:
     """The whole folder, from its making to its end: what is found is no run yet, or one that ends as the whole one."""
     (tmp_path / "model.yaml").write_text(MODEL)

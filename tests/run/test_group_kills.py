@@ -71,7 +71,7 @@ def moments(place: Path, doing: Callable[[Path], object], before: Path | None, e
         shutil.rmtree(runs)
 
 
-EVERY = [pytest.param(5, marks=pytest.mark.slow), 53]  # calls between two kills
+EVERY = [pytest.param(5, marks=pytest.mark.slow), 61]  # calls between two kills
 
 
 @pytest.mark.parametrize("every", EVERY)

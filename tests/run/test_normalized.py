@@ -71,7 +71,7 @@ def finish(run: Run) -> dict[str, bytes]:
         ("reinforce", BOTH, 1),
         ("reinforce", BOTH, 3),
         ("genetic", SIGHT, 3),
-        ("ppo", GAME, 3),
+        pytest.param("ppo", GAME, 3, marks=pytest.mark.slow),
         pytest.param("dqn", BOTH, 1, marks=pytest.mark.slow),
         pytest.param("pqn", BOTH, 1, marks=pytest.mark.slow),
         pytest.param("pqn", BOTH, 3, marks=pytest.mark.slow),

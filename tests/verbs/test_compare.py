@@ -301,7 +301,7 @@ def test_a_protocol_that_sets_the_time_limit_knows_no_other(runs: Path) -> None:
         (["dqn-*", "*-1"], {}, r"dqn-1: is of both dqn-\* and \*-1"),
         (["dqn-*", "ppo-*"], {"on": "last"}, "--on 'last': is not known; one of auc, best, final"),
         (["dqn-*", "ppo-*"], {"by": "seed"}, "--by 'seed': is not known; one of environment"),
-        (["dqn-*", "ppo-*"], {"output": Path("x.gif")}, r"\.png, \.svg, \.pdf"),
+        (["dqn-*", "ppo-*"], {"output": Path("x.gif")}, r"\.png, \.svg or \.pdf"),
         (["mixed-*", "ppo-*"], {}, r"mixed-\* fits runs of 2 configs on CartPole-v1: learning rate 1 \(mixed-1, ...\)"),
         (["new-*", "ppo-*"], {}, "new-1: was never evaluated while it trained.*run.evaluate.every"),
     ],

@@ -150,7 +150,7 @@ def test_ctrl_c_while_the_film_is_made_leaves_a_page_without_it(runs, tmp_path):
     assert made.partial and "video" not in read(made.page).tags
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 500), ("dark", 1_000)])
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 500), pytest.param("light", 1_000, marks=pytest.mark.slow)])
 def test_a_browser_shows_it_whole_and_asks_no_network(scheme, width, runs, tmp_path):
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
