@@ -15,6 +15,7 @@ held against the exact one at every move. Any other environment that repeats its
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 
 import numpy as np
@@ -22,7 +23,9 @@ import numpy as np
 from rltrain.algos import _uct_games
 from rltrain.algos._uct_config import UctConfig
 from rltrain.algos._uct_games import Found, best
+from rltrain.algos._uct_model import ModelPolicy, ModelSearch
 from rltrain.core import Array, Env, Hardware, Metrics, Policy, State, Step
+from rltrain.counters import reached
 from rltrain.envs.episodes import Episodes
 from rltrain.envs.models.tabular import Tabular
 from rltrain.errors import InputError
@@ -30,111 +33,12 @@ from rltrain.mdp.learn import sampling, tree_search, truth
 from rltrain.mdp.learn.q_learning import round_below
 from rltrain.mdp.learn.table_policy import by_action
 from rltrain.mdp.learn.truth import Truth
-from rltrain.mdp.model import Model
 from rltrain.rng import Streams, derive
 from rltrain.saved import MAX_COUNT, Saved, resumed, step_state
 
 MODEL_STEPS, GAME_STEPS = 5_000_000, 20_000  # of simulations, which take about half a second
+LONGEST = 0.5  # seconds that games are played before others are heard: where they are slow, the row comes later
 CURVES = 10  # actions of the root whose values are columns, where nothing is played
-
-
-class ModelSearch:
-    """Searches in a known model, one after the other, which share the memory of one tree."""
-
-    def __init__(self, config: UctConfig, env: Tabular) -> None:
-        self.model: Model = env.model
-        self._config, self._sampler = config, env.sampler
-        self.options = tree_search.SearchOptions(
-            exploration=float(config.exploration),
-            by_range=config.exploration_scale == "range",
-            gamma=float(config.gamma),
-            depth=config.depth,
-            rollout=config.rollout == "random",
-        )
-        self.tree = self.empty(config.capacity if config.play else 1)
-
-    def empty(self, capacity: int) -> tree_search.Tree:
-        most = int(np.diff(self.model.first_pair).max(initial=1))
-        return tree_search.make(capacity, most, self._config.depth, np.zeros(1, np.uint64))
-
-    def plan(self, states: Array, streams: Array) -> Found:
-        """Search from states [N]; of streams [N] uint64, one each, what was drawn is gone. Nothing from a terminal."""
-        q = np.full((len(states), self.model.num_actions), np.nan)
-        nodes, deepest = np.zeros((2, len(states)), np.int64)
-        for row, state in enumerate(states.tolist()):
-            tree_search.clear(self.tree)
-            self.tree.stream[0] = streams[row]
-            self.grow(state, self._config.simulations)
-            streams[row] = self.tree.stream[0]
-            q[row], (nodes[row], deepest[row]) = self.root(state), self.tree.size
-        return Found(best(q), q, nodes, deepest)
-
-    def grow(self, state: int, count: int) -> None:
-        """So many more simulations from a state, the root of all that the tree holds."""
-        tree_search.search(self.options, self._sampler, self.tree, state, count)
-
-    def restore(self, saved: Saved, root: int, stream: Array) -> None:
-        """Take over the saved nodes of a tree whose root is this state, and its stream [1]."""
-        state = saved.array("state", "int32", (None,), 0, self.model.num_states - 1)
-        if len(state) > self._config.max_nodes:
-            saved.refuse("state", f"{len(state):,} nodes; must be at most {self._config.max_nodes:,}")
-        tree, each = self.empty(max(1, len(state))), (len(state),)
-        columns = {
-            "state": state,
-            "depth": saved.array("depth", "int32", each, 0, self._config.depth - 1),
-            "visits": saved.array("visits", "int64", (*each, tree.q.shape[1]), 0, MAX_COUNT),
-            "q": saved.array("q", "float64", (*each, tree.q.shape[1])),
-            "low": saved.array("low", "float64", each),
-            "high": saved.array("high", "float64", each),
-        }
-        if len(state) and (state[0] != root or columns["depth"][0] != 0):
-            saved.refuse("state", f"{state[0]} at [0]; must be the root, {root}, at depth 0")
-        tree_search.fill(tree, columns)
-        tree.stream[:] = stream
-        self.tree = tree
-
-    def root(self, state: int) -> Array:
-        """[A] mean returns of the root's actions; NaN: never tried, or impossible."""
-        q, pairs = np.full(self.model.num_actions, np.nan), self.model.pairs(state)
-        q[self.model.action[pairs.start : pairs.stop]] = tree_search.at_root(self.tree, len(pairs))[1]
-        return q
-
-
-class ModelPolicy:
-    """A `Planning` policy: it searches anew for every move, in the model. `scores` says what it thinks of the next."""
-
-    score_name = "Q"
-
-    def __init__(self, config: UctConfig, env: Tabular, seed: int) -> None:
-        self._search = ModelSearch(config.model_copy(update={"play": True}), env)
-        self._seed, self._searches = derive(seed, "policy"), 0
-        self._states, self._q, self._acted = np.zeros(0, np.int64), np.zeros(0), True  # of the last search
-
-    def plan(self, env: Env, step: Step) -> Array:
-        action, rows = np.zeros(len(step.last), np.int64), np.flatnonzero(~step.last)
-        if len(rows):
-            action[rows] = self.act(step.obs[rows], None if step.mask is None else step.mask[rows])
-        return action
-
-    def act(self, obs: Array, mask: Array | None = None) -> Array:
-        states = np.asarray(obs, np.int64)[:, 0]
-        if self._acted or not np.array_equal(states, self._states):
-            self._think(states)
-        self._acted = True
-        return best(self._q if mask is None else np.where(mask | ~mask.any(axis=1, keepdims=True), self._q, np.nan))
-
-    def scores(self, obs: Array, mask: Array | None = None) -> Array:
-        """Q [N, A] of obs [N, 1], whatever the mask; NaN: impossible, or never tried."""
-        states = np.asarray(obs, np.int64)[:, 0]
-        if not np.array_equal(states, self._states):
-            self._think(states)
-            self._acted = False
-        return self._q.copy()
-
-    def _think(self, states: Array) -> None:
-        streams = sampling.streams(derive(self._seed, self._searches), "search", len(states))
-        self._searches += 1
-        self._states, self._q = states, self._search.plan(states, streams).q
 
 
 class GamePolicy:
@@ -178,6 +82,9 @@ class UCT:
             self._search.tree.stream[0] = self._streams[0]
         self.episodes = Episodes(count)
         self.env_steps = self.simulations = 0
+        self._rows: list[list[float]] = []  # of the moves of a unit that is paused: what was found, by `_found`
+        self._begun = 0  # simulations of one search at which the unit that is paused began
+        self._limits: Mapping[str, int] = {}
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -192,12 +99,37 @@ class UCT:
     def done(self) -> bool:
         return False
 
+    def pause_at(self, limits: Mapping[str, int]) -> None:
+        self._limits = limits
+
+    @property
+    def paused(self) -> bool:
+        return bool(self._rows) if self.config.play else self._begun < self.simulations
+
     def step(self) -> Metrics:
         if not self.config.play:
             return self._search_on()
-        rows = [self._move() for _ in range(self._moves())]
-        means = {name: _mean([row[name] for row in rows]) for name in rows[0]}
-        return {**self.episodes.metrics(), **means}
+        until = time.monotonic() + LONGEST
+        while len(self._rows) < self._moves():
+            self._rows.append(list(self._move().values()))
+            if reached(self._limits, self.counters) or time.monotonic() > until:
+                break
+        metrics = self.so_far()
+        if len(self._rows) == self._moves():
+            self._rows = []
+        return metrics
+
+    def so_far(self) -> Metrics:
+        if not self.config.play:
+            return self._of_one_search()
+        means = [_mean(list(column)) for column in zip(*self._rows, strict=True)]
+        return {**self.episodes.metrics(), **dict(zip(self._found, means, strict=True))}
+
+    @property
+    def _found(self) -> tuple[str, ...]:
+        """The names of what searches found, as `_judged` has them."""
+        truths = () if self._truth is None else ("root/exact", "error/root", "policy/right")
+        return ("root/value", *truths, "tree/depth", "tree/nodes")
 
     def _moves(self) -> int:
         """Of every game, between two rows: a function of the settings alone."""
@@ -229,15 +161,27 @@ class UCT:
         """More simulations from the first state; of each size of the tree about ten rows."""
         assert self._search is not None
         state, tree = int(self._now.obs[0, 0]), self._search.tree
-        most = max(100, MODEL_STEPS // self.config.depth)
-        count = self.config.report_every or round_below(min(most, max(100, self.simulations // 10)))
+        left = self._begun + self._unit() - self.simulations
+        count = min(left, self._limits.get("simulations", MAX_COUNT) - self.simulations)
         nodes = min(int(tree.size[tree_search.NODES]) + count, self.config.max_nodes)
         if nodes > len(tree.state):
             self._search.tree = tree = tree_search.with_room(tree, min(2 * nodes, self.config.max_nodes))
         self._search.grow(state, count)
         self.simulations += count
+        if count == left:
+            self._begun = self.simulations
+        return self._of_one_search()
+
+    def _unit(self) -> int:
+        """Simulations of one search between two rows: a function of those before them alone."""
+        most = max(100, MODEL_STEPS // self.config.depth)
+        return self.config.report_every or round_below(min(most, max(100, self._begun // 10)))
+
+    def _of_one_search(self) -> Metrics:
+        assert self._search is not None
+        state, size = int(self._now.obs[0, 0]), self._search.tree.size
         q = self._search.root(state)[None]
-        metrics = self._judged(np.array([state]), Found(best(q), q, *tree.size[:, None]))
+        metrics = self._judged(np.array([state]), Found(best(q), q, *size[:, None]))
         return metrics | {f"q/{action}": float(q[0, action]) for action in range(min(CURVES, q.shape[1]))}
 
     def _judged(self, states: Array, found: Found) -> dict[str, float]:
@@ -270,6 +214,7 @@ class UCT:
             "now": step_state(self._now),
             "episodes": self.episodes.save(),
             "env": self.env.save(),
+            **({} if not self.paused else {"rows": np.array(self._rows)} if self._rows else {"begun": self._begun}),
         }
 
     def load(self, state: State) -> None:
@@ -280,6 +225,13 @@ class UCT:
         if isinstance(self.env, Tabular):
             saved.part("now").like("obs", self._now.obs, 0, self.env.num_states - 1)
         self.episodes.load(saved.part("episodes"))
+        self._begun = saved.integer("begun", 0, self.simulations) if "begun" in saved else self.simulations
+        if not self.config.play and self.simulations >= self._begun + self._unit():
+            saved.refuse("begun", f"{self._begun}; what began there was over before simulation {self.simulations}")
+        if "rows" in saved:
+            self._rows = saved.array("rows", "float64", (None, len(self._found)), finite=False).tolist()
+            if len(self._rows) >= self._moves():
+                saved.refuse("rows", f"{len(self._rows)}; must be fewer than {self._moves()}, a unit's")
         if self._search is not None and not self.config.play:
             self._search.restore(saved.part("tree"), int(self._now.obs[0, 0]), self._streams)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from action_worlds import registered
 
-from rltrain.algos import _uct_games, uct
+from rltrain.algos import _uct_games, _uct_model, uct
 from rltrain.algos._uct_config import UctConfig
 from rltrain.core import Hardware
 from rltrain.envs.models.tabular import Tabular
@@ -41,7 +41,7 @@ def line(rewards: list[float], **more: Any) -> Any:
 
 
 def searched(model: Any, sims: int = 100, state: int = 0, **settings: Any) -> Any:
-    search = uct.ModelSearch(UctConfig(simulations=sims, **settings), Tabular(model))
+    search = _uct_model.ModelSearch(UctConfig(simulations=sims, **settings), Tabular(model))
     found = search.plan(np.array([state]), sampling.streams(0, "test", 1))
     return found, search.tree
 
@@ -66,7 +66,7 @@ def test_what_was_tried_less_is_chosen_once_exploration_outweighs_its_lower_mean
 
 
 def test_every_action_is_tried_before_any_is_tried_again():
-    search = uct.ModelSearch(UctConfig(simulations=3), Tabular(config_model()))
+    search = _uct_model.ModelSearch(UctConfig(simulations=3), Tabular(config_model()))
     for sims, expected in ((1, [0, 0, 1]), (2, [0, 1, 1]), (3, [1, 1, 1])):
         tree_search.clear(search.tree)
         search.grow(0, sims)
@@ -289,3 +289,19 @@ def test_a_tree_that_grows_without_end_goes_on_after_a_resume(tmp_path):
         ends[name] = (run.algorithm._search.tree.visits.copy(), (tmp_path / name / "metrics.csv").read_bytes())
     np.testing.assert_array_equal(ends["whole"][0][:297], ends["parts"][0][:297])
     assert ends["whole"][1] == ends["parts"][1]
+
+
+@pytest.mark.parametrize("world", [str(BOOK), "{id: CartPole-v1, num_envs: 2, max_episode_steps: 12}"])
+def test_where_moves_are_slow_others_are_heard_between_them_and_the_run_is_the_same(world, tmp_path, monkeypatch):
+    text = f"algorithm: {{name: uct, simulations: 4, depth: 5, report_every: 7}}\nenvironment: {world}\n"
+    text += "run: {budget: {env_steps: 50}, save: {every: {env_steps: 9}}}\n"
+    steps = {}
+    for name, seconds in {"fast": 60.0, "slow": 0.0}.items():
+        monkeypatch.setattr(uct, "LONGEST", seconds)
+        run = begin.create(config.loads(text, "t.yaml"), tmp_path, name, "a test")
+        steps[name] = sum(event.kind == "step" for event in run.advance())
+        run.close()
+    assert steps["slow"] > steps["fast"] + 10
+    newest = [max((tmp_path / name / "checkpoints").iterdir()) / "arrays.safetensors" for name in steps]
+    rows = [tmp_path / name / "metrics.csv" for name in steps]
+    assert newest[0].read_bytes() == newest[1].read_bytes() and rows[0].read_bytes() == rows[1].read_bytes()
