@@ -46,7 +46,7 @@ def show(report: RunsApart) -> None:
     names = [shown(Path(place).name) for place in (report.one, report.other)]
     if names[0] == names[1]:
         names = [shown(report.one), shown(report.other)]
-    if report.equal and not report.notes:
+    if report.equal and report.facts_known:
         say(f"{names[0]} and {names[1]} are equal: settings, versions, machine, and every number")
         return
     cells = [
@@ -58,7 +58,7 @@ def show(report: RunsApart) -> None:
         heads = zip(("", *names), zip(*cells, strict=True), strict=True)
         columns.show(out(), [Column(head, list(found), words=True) for head, found in heads])
     else:
-        known = "settings" if report.notes else "settings, versions and machine"
+        known = "settings, versions and machine" if report.facts_known else "settings"
         say(f"{known} of {names[0]} and {names[1]} are equal")
     for name, table in report.tables.items():
         say(f"{name:<13} {parting(table)}")

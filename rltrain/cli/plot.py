@@ -84,5 +84,5 @@ def show(report: Plotted) -> None:
     for text in dict.fromkeys(group.interval for group in report.groups if group.interval):
         say(f"interval: {text}")
     for note in report.notes:
-        complain(f"note: {note}; it is left out")
+        complain(f"note: {note}")
     say(f"picture: {shown(report.picture)}")

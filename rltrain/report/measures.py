@@ -33,9 +33,12 @@ class Curve(NamedTuple):
     y: Array  # [n] float64
 
 
-def choose_x(runs: Sequence[Record], asked: str | None) -> str:
-    """The counter that is the x axis of all runs: `asked`, or the first that they share. InputError if one lacks it."""
-    counters = {run.folder: reading.counters_of(run.folder / TABLES["train"]) for run in runs}
+def choose_x(runs: Sequence[Record], asked: str | None, table: str = "train") -> str:
+    """The counter that is the x axis of all runs: `asked`, or the first that they share. InputError if one lacks it.
+
+    table   `train`, or `eval` where only evaluations matter
+    """
+    counters = {run.folder: reading.counters_of(run.folder / TABLES[table]) for run in runs}
     if asked == "seconds":
         return asked
     if asked is not None:

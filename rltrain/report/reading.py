@@ -6,7 +6,7 @@ Long files are thinned evenly while they are read, so that a picture of a run of
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -17,10 +17,12 @@ import numpy as np
 from rltrain.core import Array
 from rltrain.errors import InputError
 from rltrain.experiment.settings import environment_name
-from rltrain.plain_files import as_number, is_count, json_lines, read_object, reason
+from rltrain.plain_files import as_number, is_count, read_object
+from rltrain.report import row_files
 from rltrain.run import unverified
 from rltrain.spelling import shown
 
+LOGS = ("metrics.jsonl", "eval.jsonl")
 MOST_COLUMNS = 1_000  # of a file: ours have dozens
 MOST_BASELINES = 20  # that a picture has room for
 MOST_POINTS = 2_000  # of a line: more than a picture shows
@@ -40,6 +42,7 @@ class Record:
     baselines: Mapping[str, float]  # means by name; empty where they were not measured
     threshold: float | None  # the return at which the environment counts as solved
     started_from: str | None = None  # the run whose weights it began with
+    notes: tuple[str, ...] = ()  # where its files are not as a run writes them, and what was believed instead
 
     @property
     def algorithm(self) -> str:
@@ -74,16 +77,31 @@ class Record:
         return f"{self.algorithm} on {self.environment}{discount}"
 
 
-def load(folder: Path) -> Record:
-    """The run in this folder. InputError if its config is not one that a run wrote, or it has no numbers yet."""
-    config = config_of(folder)
+def load(folder: Path, evaluated: bool = False) -> Record:
+    """The run in this folder. InputError if its config is not one that a run wrote, or it has no numbers yet.
+
+    evaluated   its evaluations are enough: without rows of training `training` is empty
+    """
+    config, notes = config_of(folder)
     counter = next(iter(config["run"]["budget"]))
-    training = read(folder / "metrics.jsonl")
-    if not training.get(counter):
-        raise InputError(f"{shown(str(folder))}: no numbers yet")
+    damaged = [line for name in LOGS for line in row_files.damage(folder / name)]
+    training, evaluations = (read(folder / name) for name in LOGS)
+    if not training.get(counter) and not (evaluated and evaluations.get(counter)):
+        why = "".join(f"; {line}" for line in damaged)
+        if evaluations:
+            why += f"; {LOGS[0]} is missing or holds none, though the run was evaluated"
+        raise InputError(f"{shown(str(folder))}: no numbers yet{why}")
+    if not training:
+        damaged.append(f"{LOGS[0]}: is missing or holds no row, so nothing is known of its training")
     baselines, threshold = references(folder)
-    evaluations = read(folder / "eval.jsonl")
-    return Record(folder, config, counter, training, evaluations, baselines, threshold, _started_from(folder))
+    return Record(
+        folder, config, counter, training, evaluations, baselines, threshold, _started_from(folder), (*notes, *damaged)
+    )
+
+
+def notes_of(runs: Iterable[Record]) -> list[str]:
+    """The notes of runs, with their folders."""
+    return [f"{shown(str(run.folder))}: {note}" for run in runs for note in run.notes]
 
 
 def _started_from(folder: Path) -> str | None:
@@ -94,13 +112,16 @@ def _started_from(folder: Path) -> str | None:
     return shown(Path(run).name) if isinstance(run, str) else None
 
 
-def config_of(folder: Path) -> dict[str, Any]:
-    """The complete configuration of a run, nested blocks. InputError if config.yaml is not one that a run wrote."""
+def config_of(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The complete configuration of a run, nested blocks, and a line for each edit of it that is not believed.
+
+    InputError if config.yaml is not one that a run wrote.
+    """
     found = unverified.config(folder)
     if found.value is None or found.faults:
         rule = "not the complete configuration that a run writes"
         raise InputError(f"{shown(str(folder))}: {rule}: {found.faults[0]}")
-    return dict(found.value)
+    return dict(found.value), found.edits
 
 
 def references(folder: Path) -> tuple[dict[str, float], float | None]:
@@ -116,7 +137,7 @@ def references(folder: Path) -> tuple[dict[str, float], float | None]:
 
 
 def read(path: Path, only: Collection[str] | None = None, most: int | None = MOST_POINTS) -> Series:
-    """The columns of a file of JSON lines, or `only` these; torn lines are left out. Empty without the file.
+    """The columns of a log, or `only` these, by the path of its JSON lines; see `row_files`. Empty without the file.
 
     most   more than twice as many rows are thinned evenly, and the last one kept; None: every row
     InputError if the file cannot be read.
@@ -124,7 +145,7 @@ def read(path: Path, only: Collection[str] | None = None, most: int | None = MOS
     rows: list[dict[str, Any]] = []
     last: dict[str, Any] | None = None
     stride = 1
-    for number, found in enumerate(_rows(path)):
+    for number, found in enumerate(row_files.rows(path)):
         row = (
             dict(islice(found.items(), MOST_COLUMNS))
             if only is None
@@ -142,8 +163,8 @@ def read(path: Path, only: Collection[str] | None = None, most: int | None = MOS
 
 
 def counters_of(path: Path) -> list[str]:
-    """The counters of a file of JSON lines: the whole numbers in its first row. Metrics are written as floats."""
-    first = next(_rows(path), {})
+    """The counters of a log, by the path of its JSON lines: the whole numbers in its first row; metrics are floats."""
+    first = next(row_files.rows(path), {})
     return [name for name, value in islice(first.items(), MOST_COLUMNS) if is_count(value)]
 
 
@@ -156,12 +177,3 @@ def column(values: Sequence[float], counts: bool) -> Array:
 def finite(values: Collection[float]) -> bool:
     """Whether any of the values is a finite number, so that there is something to draw."""
     return any(map(math.isfinite, values))
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        yield from json_lines(path)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise InputError(f"{shown(str(path))}: cannot be read: {reason(error)}") from error

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from rltrain.errors import InputError
-from rltrain.plain_files import as_number, is_count, json_lines, reason
-from rltrain.spelling import shown
+from rltrain.plain_files import as_number, is_count
+from rltrain.report import row_files
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,9 @@ class RowsApart:
 
 
 def apart(one: Path, other: Path) -> RowsApart:
-    """Hold two files of JSON lines against each other; one that is missing has no rows. InputError: unreadable."""
+    """Hold two logs against each other, by the paths of their JSON lines, see `row_files`. InputError: unreadable."""
     same, rows, first, second = 0, [0, 0], None, None
-    for a, b in zip_longest(_rows(one), _rows(other)):
+    for a, b in zip_longest(row_files.rows(one), row_files.rows(other)):
         rows[0] += a is not None
         rows[1] += b is not None
         if first is None and second is None:
@@ -65,12 +64,3 @@ def _lacks(name: str, *rows: Mapping[str, Any]) -> bool:
 def _number(value: Any) -> float | None:
     found = as_number(value)
     return None if math.isnan(found) else found
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        yield from json_lines(path)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise InputError(f"{shown(str(path))}: cannot be read: {reason(error)}") from error

@@ -31,7 +31,7 @@ On = Literal["final", "best", "auc"]
 SAID: dict[On, str] = {
     "final": "last evaluation",
     "best": "best evaluation",
-    "auc": "mean of the evaluations over {counter}",
+    "auc": "mean of the evaluations {over}",
 }
 
 
@@ -53,6 +53,9 @@ def scores(runs: Sequence[Record], on: On) -> Array:
     found = [measures.values(run, "eval") for run in runs]
     for run, means in zip(runs, found, strict=True):
         if not len(means):
+            damaged = "; ".join(note for note in run.notes if note.startswith("eval."))
+            if damaged:
+                raise InputError(f"{shown(str(run.folder))}: its evaluations cannot be read: {damaged}")
             raise InputError(
                 f"{shown(str(run.folder))}: was never evaluated while it trained, so it has no score to compare;"
                 " train with run.evaluate.every={COUNTER: N}"
@@ -61,6 +64,17 @@ def scores(runs: Sequence[Record], on: On) -> Array:
         return np.array([means[-1] for means in found])
     if on == "best":
         return np.array([means.max() for means in found])
+    curves, begin, end = _common(runs)
+    return np.array([_mean_between(curve, begin, end) for curve in curves])
+
+
+def common_range(runs: Sequence[Record]) -> tuple[float, float]:
+    """The counts, of `steps_of`, between which all of these runs have evaluations. InputError if there are none."""
+    _, begin, end = _common(runs)
+    return begin, end
+
+
+def _common(runs: Sequence[Record]) -> tuple[list[Curve], float, float]:
     counter = steps_of(runs)
     curves = [measures.curve(run, counter, "eval") for run in runs]
     for curve, run in zip(curves, runs, strict=True):
@@ -74,15 +88,16 @@ def scores(runs: Sequence[Record], on: On) -> Array:
             f"--on auc: {shown(str(first.folder))} was first evaluated at {begin:,.0f} {counter} and"
             f" {shown(str(last.folder))} last at {end:,.0f}: no stretch of training lies between; write --on final"
         )
-    return np.array([_mean_between(curve, begin, end) for curve in curves])
+    return curves, float(begin), float(end)
 
 
 def steps_of(runs: Sequence[Record]) -> str:
     """The counter over which these runs' evaluations are averaged: env_steps, or what else all of them count."""
+    table = "train" if all(run.training for run in runs) else "eval"
     try:
-        return measures.choose_x(runs, "env_steps")
+        return measures.choose_x(runs, "env_steps", table)
     except InputError:
-        return measures.choose_x(runs, None)
+        return measures.choose_x(runs, None, table)
 
 
 def has_scale(runs: Sequence[Record]) -> bool:

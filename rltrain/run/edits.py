@@ -15,7 +15,7 @@ from rltrain import yaml_subset
 from rltrain.errors import InputError
 from rltrain.experiment import config
 from rltrain.experiment.config import Experiment
-from rltrain.experiment.settings import MODEL_FOLDER_SUFFIX
+from rltrain.experiment.settings import MODEL_FOLDER_SUFFIX, MODEL_SUFFIXES
 from rltrain.mdp.files.folder import FACTS
 from rltrain.plain_files import open_plain
 from rltrain.run.disk import PIECE, disk_errors
@@ -44,6 +44,21 @@ class Edit(NamedTuple):
 def since(meta: Mapping[str, Any], written: Experiment) -> list[Edit]:
     """The settings that differ between a checkpoint's manifest and `written`; none if the manifest has no settings."""
     return _edits(*_settings(meta, written))
+
+
+def between(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Edit]:
+    """The settings that differ between two configs as nested blocks, which nobody vouches for."""
+    sides = [_leaves(tree) for tree in (before, now)]
+    key = "environment.id"
+    if same_model(*(side.get(key) for side in sides)):
+        sides[0][key] = sides[1][key]
+    return _edits(*sides)
+
+
+def same_model(one: Any, other: Any) -> bool:
+    """Whether two ids of environments are the same known model, whose path is another in each place."""
+    names = [Path(name).name for name in (one, other) if isinstance(name, str) and name.endswith(MODEL_SUFFIXES)]
+    return len(names) == 2 and names[0] == names[1]
 
 
 def _edits(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Edit]:

@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rltrain.errors import RltrainError
+from rltrain.errors import CheckpointError
 from rltrain.plain_files import is_count, json_lines, last_json_line, reason
 from rltrain.run import unverified
-from rltrain.run.disk import REAL, Damaged
 from rltrain.run.lock import is_locked
-from rltrain.run.reading import checkpoint_names, read_manifest
-from rltrain.saved import Saved
+from rltrain.run.reading import newest_meta
 from rltrain.spelling import shown
 
 KILLED = "killed"  # the state of a run that had no time to say how it ended
@@ -78,10 +76,10 @@ def _last_row(path: Path) -> dict[str, Any]:
 
 def _saved(folder: Path) -> dict[str, int]:
     """The counts of the newest checkpoint whose manifest is whole; empty if there is none."""
-    home = folder / "checkpoints"
-    with suppress(OSError, RltrainError):
-        for name in reversed(checkpoint_names(home)):
-            with suppress(Damaged, RltrainError):
-                counters = Saved(read_manifest(REAL, home / name)[0].meta).part("counters")
-                return {key: counters.integer(key) for key in counters}
+    found = newest_meta(folder)
+    if found is None:
+        return {}
+    with suppress(CheckpointError):
+        counters = found[1].part("counters")
+        return {key: counters.integer(key) for key in counters}
     return {}

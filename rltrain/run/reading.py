@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rltrain.core import Array, Blob, State
-from rltrain.errors import CheckpointError
+from rltrain.errors import CheckpointError, RltrainError
 from rltrain.run import state_codec
 from rltrain.run.disk import REAL, Damaged, Disk, FileEntry, check_file, disk_errors, read_file
 from rltrain.run.manifest import FILES, MAX_MANIFEST, BlobEntry, Manifest
@@ -125,6 +125,20 @@ def read_manifest(disk: Disk, folder: Path) -> tuple[Manifest, bytes]:
         raise Damaged(f"{folder} is not a folder")
     data = read_file(disk, folder / "MANIFEST.json", MAX_MANIFEST)
     return Manifest.from_bytes(data), data
+
+
+def newest_meta(folder: Path) -> tuple[str, Saved] | None:
+    """The newest checkpoint of a run folder whose manifest is whole, by name, and what that says; None: there is none.
+
+    Its other files are not looked at. Nothing is raised.
+    """
+    home = folder / "checkpoints"
+    with suppress(OSError, RltrainError):
+        for name in reversed(checkpoint_names(home)):
+            with suppress(Damaged, RltrainError):
+                manifest, _ = read_manifest(REAL, home / name)
+                return name, Saved(manifest.meta, path="meta/", folder=f"{name}/", tree="MANIFEST.json")
+    return None
 
 
 def _read_blob(disk: Disk, chunks: Path, blob: BlobEntry) -> dict[str, Array]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from rltrain import yaml_subset
 from rltrain.plain_files import LARGEST, is_count, read_json, read_plain, reason
+from rltrain.run import believed
 from rltrain.spelling import described, shown
 
 STATUS, CONFIG = "status.json", "config.yaml"
@@ -49,6 +50,7 @@ class UnverifiedConfig:
     budget: Mapping[str, int] = field(default_factory=dict)
     seed: int = 0
     faults: tuple[str, ...] = ()
+    edits: tuple[str, ...] = ()  # what was edited since the newest checkpoint, which is believed: see `believed`
 
 
 def status(folder: Path) -> UnverifiedStatus:
@@ -77,17 +79,21 @@ def status(folder: Path) -> UnverifiedStatus:
 
 
 def config(folder: Path, file: str = CONFIG) -> UnverifiedConfig:
-    """Read the config.yaml of a run, or another config in its folder. What is missing or broken is in `faults`."""
+    """Read the config.yaml of a run, or another config in its folder. What is missing or broken is in `faults`.
+
+    Of config.yaml what was edited is not believed, and is in `edits`.
+    """
     faults: Faults = []
     try:
-        document = yaml_subset.read(read_plain(folder / file, MOST_BYTES).decode())
+        text = read_plain(folder / file, MOST_BYTES).decode()
+        document = yaml_subset.read(text)
     except (OSError, ValueError) as error:
         return UnverifiedConfig(faults=(f"{file}: cannot be read: {shown(reason(error))}",))
     if not isinstance(document.value, dict):
         rules = [f":{fault.line}: {shown(fault.rule)}" for fault in document.faults[:1]]
         rule = rules[0] if rules else f": expected settings, found {described(document.value)}"
         return UnverifiedConfig(faults=(f"{file}{rule}",))
-    found = document.value
+    found, edited = believed.settings(folder, text, document.value) if file == CONFIG else (document.value, [])
     faults += [f"line {fault.line}: {shown(fault.rule)}" for fault in document.faults[:1]]
     blocks = {name: _value(found, name, "a block of settings", _is_object, faults) or {} for name in _BLOCKS}
     name = _value(blocks["algorithm"], "name", "a name", _is_text, faults, "algorithm.", needed=True)
@@ -96,7 +102,8 @@ def config(folder: Path, file: str = CONFIG) -> UnverifiedConfig:
     if not budget and not faults:
         faults.append("run.budget: expected what ends the run, found nothing")
     seed = _value(blocks["run"], "seed", "a whole number", is_count, faults, "run.") or 0
-    return UnverifiedConfig(found, name, world, budget, seed, tuple(f"{file}: {fault}" for fault in faults))
+    faults = [f"{file}: {fault}" for fault in faults]
+    return UnverifiedConfig(found, name, world, budget, seed, tuple(faults), tuple(edited))
 
 
 _BLOCKS = ("algorithm", "environment", "run")

@@ -13,7 +13,7 @@ import numpy as np
 from rltrain import words
 from rltrain.errors import InputError
 from rltrain.progress import Progress
-from rltrain.report import canvas, conditions, inference, score_profile, scored, verdict
+from rltrain.report import canvas, conditions, inference, reading, score_profile, scored, verdict
 from rltrain.report import groups as grouping
 from rltrain.report import sides as sorting
 from rltrain.report.inference import Strata
@@ -58,6 +58,7 @@ class ComparedSides:
     duels: list[Duel]  # the side of the highest mean against the others, the best of these first
     notes: list[str]  # runs that are left out, and what makes the comparison less than fair
     picture: str | None  # the file
+    ranges: dict[str, tuple[float, float]] | None = None  # of auc: the counts that the means are over, by environment
 
     @property
     def verdict(self) -> str:
@@ -100,6 +101,7 @@ def compare(
     given, alone, notes = _records(runs, runs_dir)
     sides, environments, repeated = sorting.sides(given, alone, by is not None)
     notes += repeated
+    ranges: dict[str, tuple[float, float]] = {}
     raw: list[dict[str, Any]] = [{} for _ in sides]
     scales: dict[str, ScoreScale] = {}
     for name in environments:
@@ -112,9 +114,12 @@ def compare(
             known = scored.has_scale(every)
             scales[name] = scored.scale(every if known else [plots.with_baselines(every[0], progress)])
         counter = scored.steps_of(every)
-        notes += _unequal(name, every, counter)
+        if chosen == "auc":
+            ranges[name] = scored.common_range(every)
+        notes += _unequal(name, every, counter, ranges.get(name))
     strata = [[scales[name].normalised(own[name]) if scales else own[name] for name in environments] for own in raw]
-    measure = scored.SAID[chosen].format(counter=words.counter(counter))
+    over = _between(ranges[environments[0]], counter) if len(ranges) == 1 else f"over {words.counter(counter)}"
+    measure = scored.SAID[chosen].format(over=over)
     labels = [brief(side.label, LABEL) for side in sides]
     picture = None
     if output is not None:
@@ -130,6 +135,7 @@ def compare(
         duels=_duels(labels, sides, strata),
         notes=notes,
         picture=picture,
+        ranges=ranges or None,
     )
 
 
@@ -173,13 +179,14 @@ def _records(runs: Sequence[str], runs_dir: Path) -> tuple[dict[str, list[Record
     notes: list[str] = []
     given = {}
     for text, folders in of_several.items():
-        given[text], empty = plots.loaded(folders, forgiving=len(folders) > 1)
+        given[text], empty = plots.loaded(folders, forgiving=len(folders) > 1, evaluated=True)
         notes += empty
     alone: list[Record] = []
     if rest:
-        alone, empty = plots.loaded(list(rest.values()), forgiving=len(rest) > len(runs))
+        alone, empty = plots.loaded(list(rest.values()), forgiving=len(rest) > len(runs), evaluated=True)
         notes += empty
-    return given, alone, [f"{note}; it is left out" for note in notes]
+    notes = [f"{note}; it is left out" for note in notes]
+    return given, alone, notes + reading.notes_of([run for runs in (*given.values(), alone) for run in runs])
 
 
 def _score(label: str, side: Side, raw: dict[str, Any], strata: Strata) -> SideScore:
@@ -214,8 +221,15 @@ def _duels(labels: Sequence[str], sides: Sequence[Side], strata: Sequence[Strata
     ]
 
 
-def _unequal(environment: str, runs: Sequence[Record], counter: str) -> list[str]:
-    """What makes a comparison of these runs of an environment less than fair, a line each."""
+def _between(ends: tuple[float, float], counter: str) -> str:
+    return f"from {words.count(ends[0])} to {words.count(ends[1])} {words.counter(counter)}"
+
+
+def _unequal(environment: str, runs: Sequence[Record], counter: str, compared: tuple[float, float] | None) -> list[str]:
+    """What makes a comparison of these runs of an environment less than fair, a line each.
+
+    compared   the counts between which the runs are compared; None: each at its own end
+    """
     notes, names = [], dict(zip((run.folder for run in runs), grouping.folder_names(runs), strict=True))
     unfinished = [names[run.folder] for run in runs if unverified.status(run.folder).state not in (None, "finished")]
     if unfinished:
@@ -227,6 +241,9 @@ def _unequal(environment: str, runs: Sequence[Record], counter: str) -> list[str
     short, long = min(last, key=lambda name: last[name]), max(last, key=lambda name: last[name])
     if last[short] < SAME_LENGTH * last[long]:
         one, other = (f"{shown(name)} at {words.count(last[name])}" for name in (short, long))
+        if compared is not None:
+            within = f"compared {_between(compared, counter)}, which all runs have"
+            return [*notes, f"{shown(environment)}: {within}; last evaluated: {one}, {other}"]
         notes.append(f"{shown(environment)}: last evaluated after unequal {words.counter(counter)}: {one}, {other}")
     return notes
 

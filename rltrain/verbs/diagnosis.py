@@ -29,10 +29,10 @@ import numpy as np
 from rltrain import envs, words
 from rltrain.core import Array
 from rltrain.errors import RltrainError
-from rltrain.experiment.config import Experiment, load
+from rltrain.experiment.config import Experiment
 from rltrain.report import reading
 from rltrain.report.reading import Record
-from rltrain.run import folder, protocols, unverified
+from rltrain.run import believed, protocols, unverified
 from rltrain.spaces import Discrete
 
 STUCK = 0.99  # share of the choices that are one action
@@ -84,7 +84,7 @@ class DiagnosedRun(NamedTuple):
 def diagnose(place: Path) -> tuple[LearningFault, ...]:
     """The faults that a run's folder shows, in the order of `RULES`. InputError for a run without numbers."""
     return of(
-        reading.load(place), load(place / folder.MARKER), unverified.status(place).state in ("finished", "solved")
+        reading.load(place), believed.experiment(place)[0], unverified.status(place).state in ("finished", "solved")
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from rltrain.errors import RltrainError
 from rltrain.experiment.config import leaves, named
 from rltrain.plain_files import reason
-from rltrain.report import reading, rows
+from rltrain.report import reading, row_files, rows
 from rltrain.report.groups import ALWAYS_SAID
 from rltrain.report.rows import RowsApart
 from rltrain.run import facts, folder, machine
@@ -54,11 +54,12 @@ class RunsApart:
     machine: list[FactApart]  # and all else that run.json says, but when and by which command the run began
     tables: dict[str, RowsApart]  # training and evaluations
     scores: dict[str, tuple[float | None, float | None]]  # last and best evaluation; None: never evaluated
-    notes: list[str]  # what could not be compared
+    notes: list[str]  # what could not be compared, or not as it stands
+    facts_known: bool = True  # whether run.json could be read of both
 
     @property
     def equal(self) -> bool:
-        """Whether nothing is."""
+        """Whether nothing is; what could not be compared is not counted."""
         return not (self.settings or self.versions or self.machine) and self.equal_numbers
 
     @property
@@ -77,10 +78,16 @@ def diff(one: str, other: str, runs_dir: Path = Path("runs")) -> RunsApart:
     notes: list[str] = []
     said = [_facts(place, notes) for place in places]
     apart = list(_facts_apart(*said)) if all(said) else []
+    configs = []
+    for place in places:
+        notes += [f"{shown(str(place))}: {line}" for file in TABLES.values() for line in row_files.damage(place / file)]
+        config, edited = reading.config_of(place)
+        configs.append(config)
+        notes += [f"{shown(str(place))}: {line}" for line in edited]
     return RunsApart(
         str(places[0]),
         str(places[1]),
-        list(_settings_apart(*(reading.config_of(place) for place in places))),
+        list(_settings_apart(*configs)),
         [fact for fact in apart if fact.name in VERSIONS],
         [fact for fact in apart if fact.name not in VERSIONS],
         {name: rows.apart(places[0] / file, places[1] / file) for name, file in TABLES.items()},
@@ -89,6 +96,7 @@ def diff(one: str, other: str, runs_dir: Path = Path("runs")) -> RunsApart:
             "best evaluation": (_evaluation(places[0], None), _evaluation(places[1], None)),
         },
         notes,
+        all(said),
     )
 
 

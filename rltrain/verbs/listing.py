@@ -91,5 +91,5 @@ def run_summary(run: Path, name: str, now: float) -> RunSummary:
         scored=status.scored,
         best=status.best_score,
         age_seconds=None if status.updated is None else max(0.0, now - status.updated),
-        faults=[*config.faults, *status.faults],
+        faults=[*config.faults, *config.edits, *status.faults],
     )

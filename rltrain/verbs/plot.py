@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 
 from rltrain.errors import DiskError, InputError, RltrainError
-from rltrain.experiment.config import load
 from rltrain.progress import Progress
 from rltrain.report import canvas, comparison, curve, measures, reading, spread
 from rltrain.report import groups as grouping
 from rltrain.report.groups import PlotGroup
 from rltrain.report.reading import Record
-from rltrain.run import baselines, folder
+from rltrain.run import baselines, believed, folder
 from rltrain.spelling import shown
 
 PICTURE = "comparison.png"  # in the folder of the runs
@@ -46,7 +45,7 @@ class Plotted:
     picture: str  # the file
     y: str | None  # the metric; None: no game has ended yet
     groups: list[GroupScore]
-    notes: list[str]  # runs that are left out, and why
+    notes: list[str]  # runs that are left out, and why; what of their files was not believed
 
     def json(self) -> dict[str, Any]:
         """All of it as JSON has it."""
@@ -73,6 +72,7 @@ def plot(
         canvas.check(output)
     folders = chosen(runs, runs_dir)
     records, empty = loaded(folders, forgiving=len(folders) > len(runs))
+    empty = [f"{note}; it is left out" for note in empty] + reading.notes_of(records)
     folders = [record.folder for record in records]
     records = [with_baselines(records[0], progress), *records[1:]]
     if len(records) == 1 and x is None and y is None and smooth == 1:
@@ -80,9 +80,10 @@ def plot(
             path = curve.draw(folders[0], output)
         with suppress(InputError):  # no game has ended yet: a picture that says so, and no score
             y = measures.choose_y(records, None)
-        groups, notes = grouping.group(records, "none")
-        return Plotted(str(path), y, [score_of(group, y) for group in groups], [*empty, *notes])
+        groups, _ = grouping.group(records, "none")
+        return Plotted(str(path), y, [score_of(group, y) for group in groups], empty)
     groups, notes = grouping.group(records, by)
+    notes = [f"{note}; it is left out" for note in notes]
     across, up = measures.choose_x(records, x), measures.choose_y(records, y)
     curves = {run.folder: measures.curve(run, across, up, smooth) for group in groups for run in group.runs}
     for place, found in curves.items():
@@ -110,12 +111,15 @@ def advised(output: Path | None) -> Iterator[None]:
         raise DiskError(f"{error}" + ("" if output else "; -o FILE.png puts the picture elsewhere")) from error
 
 
-def loaded(folders: Sequence[Path], forgiving: bool) -> tuple[list[Record], list[str]]:
-    """The runs that have numbers, and a note for each that has none. InputError if `forgiving` is not asked for."""
+def loaded(folders: Sequence[Path], forgiving: bool, evaluated: bool = False) -> tuple[list[Record], list[str]]:
+    """The runs that have numbers, and a note for each that has none. InputError if `forgiving` is not asked for.
+
+    evaluated   evaluations are numbers enough, see `reading.load`
+    """
     records, notes = [], []
     for place in folders:
         try:
-            records.append(reading.load(place))
+            records.append(reading.load(place, evaluated))
         except InputError as error:
             if not forgiving:
                 raise
@@ -152,7 +156,7 @@ def with_baselines(record: Record, progress: Progress | None = None) -> Record:
     if not (record.evaluations or reading.finite(record.training.get("return/mean", []))):
         return record
     with suppress(RltrainError):
-        baselines.write(load(record.folder / folder.MARKER), record.folder, progress=progress)
+        baselines.write(believed.experiment(record.folder)[0], record.folder, progress=progress)
     means, threshold = reading.references(record.folder)
     return replace(record, baselines=means, threshold=threshold)
 

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 from rltrain import envs, imports, words
 from rltrain.errors import CheckpointError, InputError
-from rltrain.experiment.config import Experiment, load
-from rltrain.report import rows
+from rltrain.experiment.config import Experiment
+from rltrain.report import row_files, rows
 from rltrain.report.rows import RowsApart
-from rltrain.run import facts, folder, how_far, machine, needs
+from rltrain.run import believed, facts, folder, how_far, machine, needs
 from rltrain.run.disk import REAL, Damaged, disk_errors
 from rltrain.run.how_far import HowFar
 from rltrain.run.loop import Event, Run
@@ -45,6 +45,7 @@ class RunToRepeat:
     start: SavedRun | None  # the checkpoint that it started from
     reached: HowFar  # where it is
     primary: str  # the counter by which that is told
+    notes: tuple[str, ...]  # what of it is damaged, or was edited and is not believed
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -93,7 +94,7 @@ class Repeated:
     arrays: bool | None  # whether its weights and all else of its state agree; None: there is none in common
     tables: dict[str, RowsApart]  # training and evaluations, row by row
     why: list[str]  # what may be the cause of a difference
-    notes: list[str]  # what of the old run is damaged
+    notes: list[str]  # what of the old run is damaged, or was edited and is not believed
 
     def json(self) -> dict[str, Any]:
         """All of it as JSON has it."""
@@ -108,7 +109,7 @@ def prepare(run: str, runs_dir: Path) -> RunToRepeat:
     place = folder.find(runs_dir, run)
     needs.require(place)
     needs.refuse_another_class(place)
-    experiment = load(place / folder.MARKER, ["run.max_wall=null", "run.track=null"])
+    experiment, edited = believed.experiment(place, ["run.max_wall=null", "run.track=null"])
     envs.check(experiment.environment)
     budget = experiment.run.budget or {}
     primary = next(iter(budget), "")
@@ -126,7 +127,7 @@ def prepare(run: str, runs_dir: Path) -> RunToRepeat:
             f"{shown(str(place))}: was forked from {origin} and has no beginning of its own; rerun {origin}"
         )
     start = _start(place, known.get(STARTED_FROM)) if known.get(STARTED_FROM) else None
-    return RunToRepeat(place, experiment, start, reached, primary)
+    return RunToRepeat(place, experiment, start, reached, primary, (*edited, *reached.faults))
 
 
 def compared(old: RunToRepeat, again: Path) -> Repeated:
@@ -144,7 +145,7 @@ def compared(old: RunToRepeat, again: Path) -> Repeated:
     agreed = all(same == "equal" or (short and same != "unequal") for same in files.values()) and arrays is not False
     equal = (None if partial else True) if agreed else False
     why = [] if agreed else [*_changed(place, again)]
-    notes = list(old.reached.faults)
+    notes = [*old.notes, *(line for file in TABLES.values() for line in row_files.damage(place / file))]
     return Repeated(str(place), str(again), partial, old.end, equal, files, checkpoint, arrays, tables, why, notes)
 
 

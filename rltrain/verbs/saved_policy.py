@@ -13,11 +13,11 @@ from rltrain import envs, imports, registry
 from rltrain.core import Array, Hardware, Policy, Scoring
 from rltrain.envs.products import mask_of_combinations
 from rltrain.errors import CheckpointError, InputError
-from rltrain.experiment.config import Experiment, load
+from rltrain.experiment.config import Experiment
 from rltrain.policies.asking import chosen, thought
 from rltrain.policies.normalizing import normalizing
 from rltrain.rng import Streams
-from rltrain.run import build, edits, folder, machine, needs, unverified
+from rltrain.run import believed, build, folder, machine, needs, unverified
 from rltrain.run.play import plain
 from rltrain.run.reading import NAME, Loaded, load_path, name_of_best
 from rltrain.saved import loading
@@ -54,12 +54,10 @@ def read(checkpoint: str | Path, runs_dir: Path, last: bool = False) -> SavedRun
         warnings.append(str(error))
         path, chosen = path.parent.parent, "the newest, since the best of the run is damaged"
         loaded = load_path(path)
-    experiment = experiment_of(path, loaded)
+    experiment, edited = experiment_of(path, loaded)
     envs.check(experiment.environment)
     warnings += [*loaded.warnings, *needs.changes(home, experiment.environment.id)]
-    # What a resume takes, such as a larger budget, is no edit of the policy: an older checkpoint was made before it.
-    edited = [edit for edit in edits.since(loaded.meta, experiment) if edit.refused]
-    warnings += [f"config.yaml was edited since {loaded.name}: {edit}" for edit in edited]
+    warnings += edited
     place = path if path.name == loaded.name else path / "checkpoints" / loaded.name
     return SavedRun(place, chosen, loaded, experiment, tuple(warnings))
 
@@ -96,24 +94,27 @@ def hand_over(path: Path, environment: Callable[..., Any] | None) -> None:
     NotBroughtError if there is none, and another class of the run's name was handed over for another run.
     """
     if environment is not None:
-        imports.hand_over(environment, load(home_of(path) / folder.MARKER).environment.id)
+        imports.hand_over(environment, believed.experiment(home_of(path))[0].environment.id)
     else:
         needs.refuse_another_class(home_of(path))
 
 
-def experiment_of(path: Path, loaded: Loaded) -> Experiment:
-    """The configuration that a checkpoint was made with, which lies beside it in its run folder."""
+def experiment_of(path: Path, loaded: Loaded) -> tuple[Experiment, list[str]]:
+    """The configuration that a checkpoint was made with, and what config.yaml in its run folder says otherwise.
+
+    What a resume takes, such as a larger budget, is config.yaml's: an older checkpoint was made before it.
+    """
     config = home_of(path) / folder.MARKER
     if not config.is_file():
         raise CheckpointError(f"{path}: its run's {config} is missing; copy the whole run folder")
-    experiment = load(config)
+    experiment, edited = believed.experiment(home_of(path), made=(loaded.name, loaded.meta))
     made = (loaded.meta.text("algorithm"), loaded.meta.text("environment"))
     said = (experiment.algorithm_name, experiment.environment.name)
     if made != said:
         raise CheckpointError(
             f"{path}: made by {made[0]} on {made[1]}, but {config} says {said[0]} on {said[1]}; one was replaced"
         )
-    return experiment
+    return experiment, edited
 
 
 def policy_of(experiment: Experiment, loaded: Loaded, device: str | None, threads: int) -> Policy:

@@ -124,7 +124,7 @@ def send(
         state=state_of(place),
         rows={str(table): count for table, count in follower.rows.items()},
         files=follower.files,
-        notes=follower.notes,
+        notes=[*unverified.config(place).edits, *follower.notes],
         partial=partial,
     )
 

@@ -48,7 +48,8 @@ def write(
     rows = [{"env_steps": every * n, "episodes": n, "return/mean": 5.0 * n} for n in range(1, len(scores) + 2)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     evaluations = [{"env_steps": every * n, "mean": score} for n, score in enumerate(scores, 1)]
-    (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in evaluations))
+    if evaluations:
+        (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in evaluations))
     if random is not None:
         known = {"baselines": {"random": random}, "reward_threshold": 420.0}
         (folder / "baselines.json").write_text(json.dumps(known))
@@ -140,12 +141,37 @@ def test_the_mean_over_steps_takes_straight_lines_to_the_common_ends(tmp_path: P
         write(tmp_path / f"b-{seed}", seed, (0.0, 100.0), every=150, algorithm="ppo")  # at 150 and 300
     report = compare(["a-*", "b-*"], on="auc", runs_dir=tmp_path)
     assert [side.mean for side in report.sides] == pytest.approx([75, 100 / 6])
-    assert report.measure == "mean of the evaluations over steps"
+    assert report.measure == "mean of the evaluations from 150 to 200 steps"
+    assert report.ranges == {"CartPole-v1": (150, 200)}
+    assert (
+        "CartPole-v1: compared from 150 to 200 steps, which all runs have; last evaluated: a-0 at 200, b-0 at 300"
+        in (report.notes)
+    )
     write(tmp_path / "c-1", 1, (7.0,), every=500, algorithm="pqn")
     with pytest.raises(
         InputError, match=r"--on auc: \S*c-1 was first evaluated at 500 env_steps and \S*a-0 last at 200"
     ):
         compare(["a-*", "c-*"], on="auc", runs_dir=tmp_path)
+
+
+@pytest.mark.parametrize("on", ["final", "best", "auc"])
+def test_evaluations_are_enough(runs: Path, on: str) -> None:
+    whole = compare(["dqn-*", "ppo-*"], on=on, runs_dir=runs)
+    (runs / "dqn-1" / "metrics.jsonl").unlink()
+    found = compare(["dqn-*", "ppo-*"], on=on, runs_dir=runs)
+    assert [side.scores for side in found.sides] == [side.scores for side in whole.sides]
+    (note,) = set(found.notes) - set(whole.notes)
+    assert note.endswith("dqn-1: metrics.jsonl: is missing or holds no row, so nothing is known of its training")
+
+
+def test_evaluations_that_were_lost_are_read_from_the_csv_file_or_said_to_be_lost(runs: Path) -> None:
+    (runs / "dqn-1" / "eval.jsonl").write_text("")
+    with pytest.raises(InputError, match=r"dqn-1: its evaluations cannot be read: eval\.jsonl: is empty"):
+        compare(["dqn-*", "ppo-*"], runs_dir=runs)
+    (runs / "dqn-1" / "eval.csv").write_text(f"env_steps,mean\n100,10.0\n200,{LOW[0]}\n")
+    found = compare(["dqn-*", "ppo-*"], runs_dir=runs)
+    assert found.sides[0].scores["CartPole-v1"][0] == LOW[0]
+    assert any(note.endswith("the 2 rows of eval.csv were read instead") for note in found.notes)
 
 
 # The verdict

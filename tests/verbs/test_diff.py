@@ -106,6 +106,7 @@ def test_the_first_number_that_differs_is_named_with_all_its_digits(
 def test_rows_that_one_lacks_and_metrics_that_one_lacks_are_said(runs: Path) -> None:
     lines = (runs / "one" / "metrics.jsonl").read_text().splitlines()
     (runs / "two" / "metrics.jsonl").write_text("\n".join(lines[:2]) + "\n")
+    (runs / "two" / "metrics.csv").unlink()  # of which the rest would be read
     table = diff("one", "two", runs).tables["training"]
     assert not table.equal and not table.parted
     assert shown_diff.parting(table).startswith("the first 2 rows are equal; one goes on from there, at ")
@@ -212,14 +213,14 @@ def test_a_finished_run_whose_tail_was_cut_is_unequal(runs: Path, capsys: pytest
 def test_other_bytes_are_told_with_the_first_and_what_may_be_why(
     runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    edited(runs / "one" / "config.yaml", "learning_rate:", "learning_rate: 0.5 #")
+    edited(runs / "one" / "config.yaml", "episodes: 2", "episodes: 3")  # of an evaluation; the rest is not believed
     edited(runs / "one" / "run.json", '"threads": "1"', '"threads": "64"')
     report = again(runs, "one")
     assert not report.equal and report.arrays is False
     assert report.why == ["threads 64 -> 1"]
-    first, training, *_ = said(report, capsys)
-    assert first.startswith("not equal: metrics.jsonl, metrics.csv") and "ckpt-" in first
-    assert training.startswith("training      the first row is equal; at ")
+    first, evaluations, *_ = said(report, capsys)
+    assert first.startswith("not equal: eval.jsonl, eval.csv, ckpt-")
+    assert evaluations.startswith("evaluations   at ")
 
 
 def test_a_rerun_with_other_bytes_exits_with_9(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 from rltrain import words
 from rltrain.errors import InputError
-from rltrain.experiment.config import Experiment, load
+from rltrain.experiment.config import Experiment
 from rltrain.progress import Progress
-from rltrain.report import comparison, curve, measures
+from rltrain.report import comparison, curve, measures, reading
 from rltrain.report import groups as grouping
 from rltrain.report.groups import PlotGroup
 from rltrain.report.html_page import HtmlTable, PageSection
 from rltrain.report.reading import Record
-from rltrain.run import folder
+from rltrain.run import believed
 from rltrain.verbs import diagnosis, plot
 from rltrain.verbs.pages import comparison_part, sections, verdict
 from rltrain.verbs.pages.parts import FaultOfRun, PageParts
@@ -33,7 +33,7 @@ def parts(names: Sequence[str], runs_dir: Path, progress: Progress) -> PageParts
     records = [plot.with_baselines(records[0], progress), *records[1:]]
     several = len(records) > 1
     groups, repeated = grouping.group(records) if several else ([PlotGroup("", tuple(records))], [])
-    experiments = {record.folder: load(record.folder / folder.MARKER) for record in records}
+    experiments = {record.folder: believed.experiment(record.folder)[0] for record in records}
     said, mood = verdict.of_groups(groups) if several else verdict.of_run(records[0])
     compared = comparison_part.compared(names, runs_dir, progress) if len(groups) > 1 else None
     called = dict(zip(experiments, grouping.folder_names(records) if several else [""], strict=True))
@@ -52,7 +52,7 @@ def parts(names: Sequence[str], runs_dir: Path, progress: Progress) -> PageParts
         sections=[*([] if compared is None else [comparison_part.section(compared)]), *below(groups, experiments)],
         filmed=star(groups).folder,
         home=home_of([record.folder for record in records], runs_dir),
-        notes=[*notes, *repeated],
+        notes=[*notes, *repeated, *reading.notes_of(records)],
     )
 
 
@@ -101,6 +101,8 @@ def below(groups: Sequence[PlotGroup], experiments: Mapping[Path, Experiment]) -
         section = sections.changed_settings(experiments[group.runs[0].folder])
         title = section.title if len(groups) == 1 else f"{group.label}: {section.title[0].lower()}{section.title[1:]}"
         found.append(PageSection(title, section.text, section.table, section.code, section.folded))
+    notes = reading.notes_of(runs)
+    found += [PageSection("Not as the run wrote it", notes)] if notes else []
     return [*found, *sections.provenance(first, [run.folder for run in runs])]
 
 

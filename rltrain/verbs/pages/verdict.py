@@ -72,7 +72,9 @@ def _without_evaluations(record: Record) -> tuple[str, Mood]:
         value = float(measures.values(record, metric)[-1])
         if metric == "return":
             games = int(min(LAST_GAMES, np.nanmax(record.training.get("episodes", [LAST_GAMES]))))
-            text = f"Never evaluated; the last {games} training games have a mean of {words.score(value)}"
+            lost = any(note.startswith("eval.") for note in record.notes)
+            never = "Its evaluations cannot be read" if lost else "Never evaluated"
+            text = f"{never}; the last {games} training games have a mean of {words.score(value)}"
             return "; ".join([text, *_beside(record)]) + ".", ""
         names = {"error/max": "the greatest error of any value", "bound": "the proven bound of every value's error"}
         return f"At the end {names.get(metric, metric)} is {words.number(value)}.", ""

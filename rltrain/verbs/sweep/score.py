@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rltrain.errors import CheckpointError
-from rltrain.plain_files import as_number, json_lines, reason
-from rltrain.spelling import shown
+from rltrain.errors import CheckpointError, InputError
+from rltrain.plain_files import as_number
+from rltrain.report import row_files
 
 
 def score_of(run: Path, kind: str, budget: Mapping[str, int]) -> float:
@@ -25,13 +25,13 @@ def score_of(run: Path, kind: str, budget: Mapping[str, int]) -> float:
     """
     path = run / "eval.jsonl"
     try:
-        means = [as_number(row.get("mean")) for row in _within(budget, json_lines(path))]
-    except FileNotFoundError:
-        means = []
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {shown(reason(error))}") from error
+        means = [as_number(row.get("mean")) for row in _within(budget, row_files.rows(path))]
+    except InputError as error:
+        raise CheckpointError(str(error)) from error
     means = [mean for mean in means if math.isfinite(mean)]
     if not means:
+        if damaged := row_files.damage(path):
+            raise CheckpointError(f"{run}: {damaged[0]}")
         rule = "ended before its first evaluation, so it has no score; lower run.evaluate.every"
         raise CheckpointError(f"{run}: {rule}, or raise run.budget, in a sweep of its own")
     return {"eval": means[-1], "best": max(means), "auc": statistics.fmean(means)}[kind]
