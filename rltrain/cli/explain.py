@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -86,18 +88,19 @@ def explain_command(
     from rltrain.verbs.explain.explain import Question, explain
 
     asked = step is not None or when is not None or worst is not None
-    found = explain(
-        checkpoint,
-        Question(step, when, worst, why, horizon, DETAILED if paged else 0),
-        seed=seed,
-        protocol=protocol,
-        epsilon=epsilon,
-        last=last,
-        device=device,
-        runs_dir=runs_dir,
-        pictures=output is not None or (step is not None and not json),
-        progress=line,
-    )
+    with _said_to_be_missing(output):
+        found = explain(
+            checkpoint,
+            Question(step, when, worst, why, horizon, DETAILED if paged else 0),
+            seed=seed,
+            protocol=protocol,
+            epsilon=epsilon,
+            last=last,
+            device=device,
+            runs_dir=runs_dir,
+            pictures=output is not None or (step is not None and not json),
+            progress=line,
+        )
     for warning in found.warnings:
         complain(f"warning: {warning}")
     if json:
@@ -108,11 +111,25 @@ def explain_command(
         explained.show(found, whole=not asked and why is None, closely=not paged)
     partial = found.partial
     if output is not None:
-        partial |= _write(found, output, json)
+        with _said_to_be_missing(output):
+            partial |= _write(found, output, json)
     if partial:
         line.said()
         complain(f"{STOPPED}: what was found is partial")
         raise typer.Exit(130)
+
+
+@contextmanager
+def _said_to_be_missing(output: Path | None) -> Iterator[None]:
+    """While open, Ctrl-C says besides that nothing was written: a file that is not whole has no name."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if output is None:
+            raise
+        line.said()
+        complain(f"{STOPPED}: nothing was written to {shown(str(output))}")
+        raise typer.Exit(130) from None
 
 
 def _check(output: Path | None) -> None:

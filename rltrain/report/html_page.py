@@ -82,8 +82,12 @@ def filled(template: str, values: Mapping[str, Any]) -> str:
     return pages.get_template(template).render(version=__version__, **values)
 
 
-def markup(figure: Any) -> Any:
-    """A matplotlib figure as SVG for a page, in the page's own colours. It is markup, and is not escaped again."""
+def markup(figure: Any, colours: Mapping[str, str] = COLOURS, resized: bool = True) -> Any:
+    """A matplotlib figure as SVG for a page, in the page's own colours. It is markup, and is not escaped again.
+
+    colours   of the figure -> the page's
+    resized   to the usual width; else it keeps its shape
+    """
     import matplotlib
     from markupsafe import Markup
     from matplotlib.ticker import AutoLocator, MaxNLocator
@@ -92,7 +96,8 @@ def markup(figure: Any) -> Any:
         if isinstance(panel.xaxis.get_major_locator(), AutoLocator):  # long counts would touch
             panel.xaxis.set_major_locator(MaxNLocator(TICKS))
     width, height = figure.get_size_inches()
-    figure.set_size_inches(FIGURE_WIDTH, height * max(1.0, (FIGURE_WIDTH / width) ** 0.5))
+    if resized:
+        figure.set_size_inches(FIGURE_WIDTH, height * max(1.0, (FIGURE_WIDTH / width) ** 0.5))
     stream = io.BytesIO()
     settings = {**SETTINGS, "svg.fonttype": "none"}  # letters, not their outlines: they can be searched and read aloud
     with lettering.as_it_stands(figure), matplotlib.rc_context(settings):  # type: ignore[arg-type]
@@ -100,7 +105,7 @@ def markup(figure: Any) -> Any:
     text = stream.getvalue().decode()
     text = text[text.index("<svg") :]  # without the head of a file of its own
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    for colour, name in COLOURS.items():
+    for colour, name in {**COLOURS, **colours}.items():
         text = text.replace(f"fill: {colour}", f"fill: {name}").replace(f"stroke: {colour}", f"stroke: {name}")
     text = text.replace("<svg ", '<svg fill="currentColor" ', 1)  # of letters, whose colour is taken for granted
     return Markup(text)  # matplotlib escapes what is written in it

@@ -10,6 +10,7 @@ import small_runs
 from built import app
 
 from rltrain.cli.errors import exit_code_of
+from rltrain.cli.progress import line
 
 PONG = "{id: ALE/Pong-v5, num_envs: 2, max_episode_steps: 40}"
 
@@ -97,3 +98,25 @@ def test_what_cannot_be_is_one_line(rltrain, words, code, why):
 def test_a_horizon_of_nothing_is_refused(rltrain):
     code, _, err = rltrain("cart", "--horizon", "5")
     assert (code, err.strip()) == (2, "--horizon 5: says how far --why looks; there is no --why N")
+
+
+@pytest.mark.parametrize(("phase", "unit_of"), [("playing", "steps"), ("writing", "pictures")])
+def test_ctrl_c_leaves_the_file_as_it_was_and_says_so(phase, unit_of, rltrain, tmp_path, monkeypatch):
+    Path("cart.gif").write_text("GIF89a before")
+    told = line.at
+
+    def pressed(done, total, spent=0.0, unit=""):
+        told(done, total, spent, unit)
+        if done == 3 and unit == unit_of:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(line, "at", pressed)
+    code, out, err = rltrain("cart", "-o", "cart.gif")
+    assert code == 130
+    if phase == "playing":  # what was played by then has a film
+        assert err == "stopped by Ctrl-C: what was found is partial\n"
+        assert "film: cart.gif" in out
+    else:
+        assert err == "stopped by Ctrl-C: nothing was written to cart.gif\n"
+        assert Path("cart.gif").read_text() == "GIF89a before"
+    assert [path.name for path in tmp_path.iterdir()] == ["cart.gif"]

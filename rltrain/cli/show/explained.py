@@ -178,4 +178,6 @@ def outcomes(found: Explanation) -> None:
     if any(ends):
         made.append(Column("", ends, need=4, words=True))
     columns.show(out(), made)
+    if rows and rows[0].action < 0:
+        say("each number at its bounds and at 0, the others as chosen")
     say(f"> is what was done; return: rewards from step {step} on, discounted; one game each, with the same luck")

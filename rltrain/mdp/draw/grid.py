@@ -89,27 +89,27 @@ def draw(
     from matplotlib import colormaps
 
     small = is_small(cells)
-    reached, goals = _reached(model), _goals(model)
-    low, high = _range(value, reached & ~model.terminal)
-    decimals = int(np.clip(3 - np.ceil(np.log10(max(abs(low), abs(high), 1e-9) * 0.9999)), 0, 4))
+    seen, best = reached(model), goals(model)
+    low, high = value_range(value, seen & ~model.terminal)
+    places = decimals(low, high)
     for state, (row, column) in enumerate(cells.tolist()):
         cell = _Cell(axes, column, row, small)
         end, shade = bool(model.terminal[state]), 0.0
         colour: Any = "white"
         if end:
-            colour = GOAL if goals[state] else HOLE
-        elif value is not None and reached[state]:
+            colour = GOAL if best[state] else HOLE
+        elif value is not None and seen[state]:
             shade = 0.05 + 0.62 * float(np.clip((value[state] - low) / (high - low), 0, 1))
             colour = colormaps[COLOURS](shade)
-        if wrong is not None and wrong[state] and reached[state] and not end:
+        if wrong is not None and wrong[state] and seen[state] and not end:
             colour, shade = WRONG, 1.0
         cell.box(facecolor=colour, edgecolor="white", linewidth=1.5)
         cell.box(edgecolor="#c8ccd0", linewidth=0.6)
         cell.ink = "white" if end or shade > 0.52 else INK
-        if not reached[state]:
+        if not seen[state]:
             cell.box(edgecolor="#d5d9dd", linewidth=0, hatch="////")
         elif end:
-            cell.text(0.5, 0.5, "goal" if goals[state] else "end", 5 if small else 10, weight="bold")
+            cell.text(0.5, 0.5, "goal" if best[state] else "end", 5 if small else 10, weight="bold")
         else:
             begins = model.start is not None and model.start[state] > 0
             if begins:
@@ -117,7 +117,7 @@ def draw(
             if not small:
                 cell.text(0.08, 0.08, model.states[state], 5.5, ha="left", va="top")
                 if value is not None:
-                    cell.text(0.5, 0.84, _written(float(value[state]), decimals), 7.5)
+                    cell.text(0.5, 0.84, written(float(value[state]), places), 7.5)
                 if begins:
                     cell.text(0.92, 0.08, "start", 5.5, ha="right", va="top", color=START, weight="bold")
             if policy is not None:
@@ -142,34 +142,40 @@ def is_small(cells: Array) -> bool:
     return int(cells.max()) + 1 > LARGE
 
 
-def _written(value: float, decimals: int) -> str:
+def decimals(low: float, high: float) -> int:
+    """How many decimals show values between these in three digits, 0 to 4."""
+    return int(np.clip(3 - np.ceil(np.log10(max(abs(low), abs(high), 1e-9) * 0.9999)), 0, 4))
+
+
+def written(value: float, decimals: int) -> str:
     """With a true minus sign, and none on a zero."""
     text = f"{value:.{decimals}f}"
     return text.replace("-", dot.MINUS if float(text) else "")
 
 
-def _range(value: Array | None, counted: Array) -> tuple[float, float]:
+def value_range(value: Array | None, counted: Array) -> tuple[float, float]:
+    """The least and the greatest value [S] of the states that are `counted` [S], which are never equal."""
     if value is None or not counted.any():
         return 0.0, 1.0
     low, high = float(value[counted].min()), float(value[counted].max())
     return low, high if high > low else low + 1
 
 
-def _reached(model: Model) -> Array:
+def reached(model: Model) -> Array:
     """[S] bool: some start leads there."""
     if model.start is None:
         return np.ones(model.num_states, dtype=bool)
-    reached = np.asarray(model.start > 0)
+    found = np.asarray(model.start > 0)
     source = np.repeat(model.pair_state, np.diff(model.first_next))
     while True:
-        grown = reached.copy()
-        grown[model.next[reached[source]]] = True
-        if (grown == reached).all():
-            return reached
-        reached = grown
+        grown = found.copy()
+        grown[model.next[found[source]]] = True
+        if (grown == found).all():
+            return found
+        found = grown
 
 
-def _goals(model: Model) -> Array:
+def goals(model: Model) -> Array:
     """[S] bool: terminal states whose entry pays best."""
     rewards = np.repeat(model.reward, np.diff(model.first_next)) if model.next_reward is None else model.next_reward
     entry = np.full(model.num_states, -np.inf)

@@ -12,14 +12,13 @@ import numpy as np
 
 from rltrain import words
 from rltrain.core import Array
-from rltrain.mdp.draw import picture as model_picture
 from rltrain.report import game_curves, html_page
 from rltrain.report.html_page import HtmlTable
 from rltrain.verbs.explain.explain import Explanation, StepDetail
 from rltrain.verbs.explain.game import ExplainedGame
 from rltrain.verbs.explain.inputs import Contributions
+from rltrain.verbs.explain.map import map_of
 from rltrain.verbs.explain.pictures import frame_at, looked_at
-from rltrain.verbs.explain.table import ExplainedTable
 from rltrain.verbs.explain.telling import ENDS, bar_shares, facts_of, number, signed, thinned
 
 TEMPLATE = "explain.html"
@@ -52,7 +51,7 @@ def values(found: Explanation, command: str) -> dict[str, Any]:
         + (". Stopped by Ctrl-C: what is here is partial" if found.partial else ""),
         "notes": _notes(game),
         "curves": html_page.markup(game_curves.figure(game.step, game.returns, game.value, game.td, game.gap, shown)),
-        "map": None if found.table is None else _map(found.table),
+        "map": None if found.table is None else map_of(found.table),
         "outcomes": _outcomes(found) if found.outcomes else None,
         "steps": [_step(found, detail) for detail in found.details],
         "table_title": asked,
@@ -136,7 +135,8 @@ def _outcomes(found: Explanation) -> Mapping[str, Any]:
         "title": f"What each action at step {found.why} leads to",
         "table": HtmlTable(head, rows, (False, True, True, True, True, False)),
         "text": f"The policy plays on after it. Return: rewards from step {found.why} on, discounted."
-        " One game each, with the same luck.",
+        " One game each, with the same luck."
+        + (" Each number at its bounds and at 0, the others as chosen." if found.outcomes[0].action < 0 else ""),
     }
 
 
@@ -161,22 +161,6 @@ def _steps(game: ExplainedGame, rows: Sequence[int]) -> HtmlTable:
     return HtmlTable(head, made, (*words_first, *(True for _ in columns)))
 
 
-def _map(table: ExplainedTable) -> dict[str, Any] | None:
-    """The whole table as a picture; None where it would be too large."""
-    model = table.model
-    if model.num_states > (model_picture.MOST if table.cells is None else model_picture.MOST_GRID):
-        return None
-    stream = io.BytesIO()
-    value = None if np.isnan(table.value).all() else np.nan_to_num(table.value)
-    model_picture.draw(model, table.taken, value, stream, ".png", table.tied, table.wrong)
-    text = "Colour and number are the value, arrows the policy; pale arrows would be as good."
-    if table.wrong is not None:
-        bad, acting = int(table.wrong.sum()), int((~model.terminal).sum())
-        text += f" Not the best action, by the exact answer: {bad:,} of {acting:,} states"
-        text += ", in red." if bad and table.cells is not None else "."
-    return {"text": text, "data": _text(stream.getvalue()), "width": min(640, max(360, _width(stream.getvalue()) // 2))}
-
-
 def _embedded(frame: Array) -> dict[str, Any]:
     from PIL import Image
 
@@ -188,7 +172,3 @@ def _embedded(frame: Array) -> dict[str, Any]:
 
 def _text(data: bytes) -> str:
     return base64.b64encode(data).decode()
-
-
-def _width(png: bytes) -> int:
-    return int.from_bytes(png[16:20], "big")  # of its header

@@ -2,12 +2,17 @@
 
 The course of a game is a function of its seed and actions, so the same luck meets every action: what differs after the
 step is what the action made of it. From then on the policy plays as it does, without random actions.
+
+Of actions that are numbers there is no end of others. Some are tried that have a name: one number at a time at its low
+bound, at 0 and at its high bound, where these are finite, the others as they were chosen; and all of them at 0.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -28,7 +33,7 @@ MOST_ACTIONS = 256  # that are tried
 class Outcome:
     """What one action at a step led to."""
 
-    action: int  # its number
+    action: int  # its number; -1 of actions that are numbers
     name: str
     taken: bool  # it is what was done in the game
     score: float  # what the policy thought of it; NaN: it does not say
@@ -50,11 +55,20 @@ class Outcome:
         }
 
 
+class Tried(NamedTuple):
+    """An action that is tried."""
+
+    number: int  # -1 of actions that are numbers
+    name: str
+    action: Array  # [1, *action], as the environment takes it
+    taken: bool
+
+
 def outcomes(arena: Arena, played: PlayedGame, step: int, horizon: int | None, progress: Progress) -> list[Outcome]:
     """Of each action that could be taken at a step, in their order; `horizon`: steps after which it is left.
 
-    Ctrl-C ends it with those that are known, KeyboardInterrupt if there are none. InputError where an environment does
-    not repeat itself, and where actions are numbers.
+    Of actions that are numbers, of some others by name: see the module. Ctrl-C ends it with those that are known,
+    KeyboardInterrupt if there are none. InputError where an environment does not repeat itself.
     """
     tried = _tried(played, step)
     why = envs.varies(arena.settings, arena.experiment.task)
@@ -62,10 +76,10 @@ def outcomes(arena: Arena, played: PlayedGame, step: int, horizon: int | None, p
         raise InputError(f"--why: a game of {arena.settings.name} cannot be played again: {why}")
     found: list[Outcome] = []
     with replace(arena, pictures=False).open() as (env, twin):
-        for number, (action, taken) in enumerate(tried):
+        for number, one in enumerate(tried):
             try:
                 progress.at(number, len(tried))
-                found.append(_outcome(arena, played, step, action, taken, horizon or MOST_STEPS, env, twin))
+                found.append(_outcome(arena, played, step, one, horizon or MOST_STEPS, env, twin))
             except KeyboardInterrupt:
                 if not found:
                     raise
@@ -78,27 +92,54 @@ def count(played: PlayedGame, step: int) -> int:
     return len(_tried(played, step))
 
 
-def _tried(played: PlayedGame, step: int) -> list[tuple[int, Array]]:
-    """The number and the own form [1, *action] of each action that can be taken at a step."""
-    space, mask = played.spec.actions, played.mask(step)
+def _tried(played: PlayedGame, step: int) -> list[Tried]:
+    """Each action that can be taken at a step; of numbers some."""
+    space, mask, names = played.spec.actions, played.mask(step), played.game.actions
+    done = np.atleast_1d(played.game.action[step])  # [1] or [K]
     if isinstance(space, Continuous):
-        raise InputError("--why: an action is of numbers here, and there is no end of others; it needs one of some")
+        return numbers_tried(space, done, names)
     if isinstance(space, MultiDiscrete):
         if space.products > MOST_ACTIONS:
             raise InputError(f"--why: {space.products:,} combinations of choices; {MOST_ACTIONS} at most can be tried")
         able = np.ones(space.mask_width, bool) if mask is None else mask[0]
         each = [row for row in combinations(space) if all(able[own][row[k]] for k, own in enumerate(space.columns))]
-        return [(int(np.ravel_multi_index(tuple(row), space.sizes)), row[None]) for row in each]
+        found = []
+        for row in each:
+            number = int(np.ravel_multi_index(tuple(row), space.sizes))
+            found.append(Tried(number, ",".join(map(str, row.tolist())), row[None], np.array_equal(done, row)))
+        return found
     able = np.ones(space.n, bool) if mask is None else mask[0]
-    return [(int(number), np.array([number])) for number in np.flatnonzero(able)]
+    return [Tried(own, names[own], np.array([own]), own == done[0]) for own in np.flatnonzero(able).tolist()]
+
+
+def numbers_tried(space: Continuous, done: Array, names: Sequence[str]) -> list[Tried]:
+    """What was done [K], and some other actions [1, K]: each number at its bounds and at 0, and all at 0.
+
+    InputError for so many numbers that the actions are more than are tried.
+    """
+    found = {done.tobytes(): Tried(-1, "as chosen", done[None], True)}
+
+    def add(name: str, action: Array) -> None:
+        found.setdefault(action.tobytes(), Tried(-1, name, action[None], False))
+
+    for place, (low, high) in enumerate(zip(space.low, space.high, strict=True)):
+        for value, mark in ((low, " (low)"), (0.0, ""), (high, " (high)")):
+            if math.isfinite(value) and low <= value <= high and not (mark == "" and value in (low, high)):
+                action = done.copy()
+                action[place] = value
+                add(f"{names[place]}: {value:g}{mark}", action)
+    if len(done) > 1 and all(low <= 0 <= high for low, high in zip(space.low, space.high, strict=True)):
+        add("all: 0", np.zeros_like(done))
+    if len(found) > MOST_ACTIONS:
+        raise InputError(f"--why: {len(done)} numbers make {len(found)} actions; {MOST_ACTIONS} at most can be tried")
+    return list(found.values())
 
 
 def _outcome(
     arena: Arena,
     played: PlayedGame,
     step: int,
-    number: int,
-    action: Array,
+    one: Tried,
     horizon: int,
     env: Filmed,
     twin: Env | None,
@@ -112,6 +153,7 @@ def _outcome(
     if not np.array_equal(now.obs[0], played.seen[step]):
         raise InputError(f"--why: {arena.settings.name} did not repeat itself: at step {step} it is another game")
     total = returns = 0.0
+    action = one.action
     length, weight, end = 0, 1.0, "left"
     while length < horizon:
         now, beside = _moved(env, twin, action)
@@ -125,27 +167,17 @@ def _outcome(
             action = arena.policy.plan(twin, beside)
         else:
             action = np.asarray(chosen(arena.policy, now.obs, now.mask))
-    names, scores = game.actions, game.scores[step]
-    several = isinstance(played.spec.actions, MultiDiscrete)
-    taken = np.array_equal(np.atleast_1d(game.action[step]), _own(played, number))
+    scores = game.scores[step]
     return Outcome(
-        action=number,
-        name=",".join(map(str, _own(played, number).tolist())) if several else names[number],
-        taken=taken,
-        score=float(scores[number]) if len(scores) else float("nan"),
+        action=one.number,
+        name=one.name,
+        taken=one.taken,
+        score=float(scores[one.number]) if len(scores) else float("nan"),
         returns=returns,
         total=total,
         length=length,
         end=end,  # type: ignore[arg-type]  # one of three words
     )
-
-
-def _own(played: PlayedGame, number: int) -> Array:
-    """An action [1] or [K] by its number."""
-    space = played.spec.actions
-    if isinstance(space, MultiDiscrete):
-        return np.array(np.unravel_index(number, space.sizes))
-    return np.array([number])
 
 
 def _moved(env: Filmed, twin: Env | None, action: Array) -> tuple[Step, Step | None]:

@@ -10,9 +10,11 @@ import small_runs
 
 from rltrain.errors import InputError
 from rltrain.progress import Silent
+from rltrain.spaces import Continuous
 from rltrain.verbs import saved_policy
 from rltrain.verbs.explain.arena import arena
 from rltrain.verbs.explain.explain import Explanation, Question, answered, explain
+from rltrain.verbs.explain.why import numbers_tried
 
 FORK = """
 name: fork
@@ -183,5 +185,26 @@ def test_numbers_have_means_and_deviations(tmp_path: Path) -> None:
     assert inputs is not None
     assert inputs.what == "the mean of the action"
     assert inputs.measure == pytest.approx(float(game.mean[1, 0]))
-    with pytest.raises(InputError, match="of numbers"):
-        explain(tmp_path / "run", Question(why=0))
+    outcomes = explain(tmp_path / "run", Question(why=0)).outcomes
+    assert [one.name for one in outcomes] == ["as chosen", "0: -2 (low)", "0: 0", "0: 2 (high)"]
+    assert [one.taken for one in outcomes] == [True, False, False, False]
+    assert outcomes[0].returns == pytest.approx(game.returns[0])  # the same game again
+    assert len({one.returns for one in outcomes}) == 4
+    assert all(math.isnan(one.score) and one.length == 20 and one.end == "cut" for one in outcomes)
+
+
+def test_of_numbers_each_is_tried_at_its_finite_bounds_and_at_0_and_all_at_0() -> None:
+    space = Continuous((-1.0, 0.0, -math.inf), (1.0, 5.0, math.inf))
+    done = np.array([1.0, 2.0, 3.0], np.float32)
+    found = {one.name: one.action[0].tolist() for one in numbers_tried(space, done, ("a", "b", "c"))}
+    assert found == {
+        "as chosen": [1, 2, 3],
+        "a: -1 (low)": [-1, 2, 3],  # its high bound is what was chosen
+        "a: 0": [0, 2, 3],
+        "b: 0 (low)": [1, 0, 3],
+        "b: 5 (high)": [1, 5, 3],
+        "c: 0": [1, 2, 0],
+        "all: 0": [0, 0, 0],
+    }
+    with pytest.raises(InputError, match="100 numbers make 302 actions; 256 at most"):
+        numbers_tried(Continuous((-1.0,) * 100, (1.0,) * 100), np.full(100, 0.5, np.float32), ("",) * 100)
