@@ -19,6 +19,8 @@ from rltrain.cli.output import out
 from rltrain.spelling import shown
 
 LEAST_BESIDE = 30  # characters of a text beside its name
+LEAST_WORDS = 8  # characters of a column of words
+SIGNS = ("./:", "_-,=")  # after which a name may be broken, the first of them rather
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,35 @@ def fitting(columns: Sequence[Column], width: int, gap: int = 1) -> list[Column]
     return kept
 
 
+def shares(columns: Sequence[Column], width: int, gap: int = 1) -> list[int]:
+    """The characters of each column in so many: words give way to what cannot be folded, the widest of them first."""
+    found = [column.width for column in columns]
+    while (more := sum(found) + gap * (len(found) - 1) - width) > 0:
+        widest = max((size for size, column in zip(found, columns, strict=True) if column.words), default=0)
+        if widest <= LEAST_WORDS:
+            break
+        many = [number for number, column in enumerate(columns) if column.words and found[number] == widest]
+        next_size = max((size for size in found if size < widest), default=LEAST_WORDS)
+        less = min(max(1, more // len(many)), widest - max(next_size, LEAST_WORDS)) or 1
+        for number in many:
+            found[number] -= less
+    return found
+
+
+def folded(text: Text, width: int) -> Text:
+    """Text in lines of so many characters: broken after a space, else within a name after a dot, else anywhere."""
+    lines, plain, begin = [], text.plain, 0
+    while len(plain) - begin > width:
+        part = plain[begin : begin + width + 1]
+        breaks = (part.rfind(" ") + 1, *(max(part.rfind(sign, 0, width) for sign in signs) + 1 for signs in SIGNS))
+        end = begin + next((place for place in breaks if place > 0), width)
+        lines.append(text[begin:end])
+        begin = end
+    for line in (*lines, rest := text[begin:]):
+        line.rstrip()
+    return Text("\n").join([*lines, rest])
+
+
 def table(
     columns: Sequence[Column], width: int, *, gap: int = 1, expand: bool = False, styles: Sequence[str] = ()
 ) -> Table:
@@ -59,9 +90,10 @@ def table(
     kept = fitting(columns, width, gap)
     padding = (0, 0, 0, gap) if expand else (0, gap, 0, 0)
     made = Table(box=None, expand=expand, padding=padding, header_style="dim", pad_edge=False)
-    for column in kept:
+    sizes = shares(kept, width, gap)
+    for column, size in zip(kept, sizes, strict=True):
         made.add_column(
-            _cell(column.heading),
+            folded(_cell(column.heading), size) if column.words else _cell(column.heading),
             justify="left" if column.words else "right",
             no_wrap=not column.words,
             overflow="fold",
@@ -69,7 +101,10 @@ def table(
         )
     for number, cells in enumerate(zip(*(column.cells for column in kept), strict=True)):
         made.add_row(
-            *map(_cell, cells),
+            *(
+                folded(_cell(cell), size) if column.words else _cell(cell)
+                for cell, column, size in zip(cells, kept, sizes, strict=True)
+            ),
             style=styles[number] if styles else "",
         )
     return made

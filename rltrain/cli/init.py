@@ -17,6 +17,7 @@ def init_command(
     name: Annotated[
         str | None,
         typer.Argument(
+            metavar="[NAME]",
             help="A config that comes with rltrain, which is copied; else the new file's name.",
             autocompletion=complete.configs,
         ),

@@ -36,7 +36,7 @@ class LineView:
 
 
 def rerun_command(
-    run: Annotated[str, typer.Argument(help="A run's name or folder.", autocompletion=complete.runs)],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's name or folder.", autocompletion=complete.runs)],
     runs_dir: RunsDir = Path("runs"),
     imports: Imports = None,
     name: Annotated[

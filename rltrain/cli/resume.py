@@ -30,7 +30,7 @@ from rltrain.launchers.choose import LOCAL, LauncherChoice, choose
 
 
 def resume_command(
-    run: Annotated[str, typer.Argument(help="A run's name or folder.", autocompletion=complete.runs)],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's name or folder.", autocompletion=complete.runs)],
     overrides: Overrides = None,
     total_timesteps: Steps = None,
     runs_dir: RunsDir = Path("runs"),

@@ -20,7 +20,7 @@ INTERRUPTED = 130  # the exit code after Ctrl-C
 
 
 def track_command(
-    run: Annotated[str, typer.Argument(help="A run's name or folder.", autocompletion=complete.runs)],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's name or folder.", autocompletion=complete.runs)],
     to: Annotated[str, typer.Option("--to", metavar="NAME", help="trackio, wandb, mlflow or tensorboard.")],
     follow: Annotated[bool, typer.Option("--follow", help="Go on until the run is over.")] = False,
     project: Annotated[

@@ -43,7 +43,11 @@ SEVERAL = "add --seeds N, or several values of a setting: algorithm.gamma=.9,.99
 def train_command(
     config: Annotated[
         str | None,
-        typer.Argument(help="A YAML file, or a config's name, such as dqn_cartpole.", autocompletion=complete.configs),
+        typer.Argument(
+            metavar="[CONFIG]",
+            help="A YAML file, or a config's name, such as dqn_cartpole.",
+            autocompletion=complete.configs,
+        ),
     ] = None,
     overrides: Overrides = None,
     total_timesteps: Steps = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,10 +19,12 @@ from rltrain.policies.asking import chosen, thought
 from rltrain.policies.normalizing import normalizing
 from rltrain.rng import Streams
 from rltrain.run import believed, build, folder, machine, needs, unverified
+from rltrain.run.lock import is_locked
 from rltrain.run.play import plain
-from rltrain.run.reading import NAME, Loaded, load_path, name_of_best
+from rltrain.run.reading import NAME, Loaded, checkpoint_names, load_path, name_of_best, newest_meta
 from rltrain.saved import loading
 from rltrain.spaces import OwnForm
+from rltrain.spelling import shown
 from rltrain.verbs.observed_values import mask_values, refuse_no_states, refuse_not_finite
 
 BEST = "the best of the run by the evaluations made while it trained; --last takes the newest"
@@ -45,6 +48,8 @@ def read(checkpoint: str | Path, runs_dir: Path, last: bool = False) -> SavedRun
     path, chosen = locate(str(checkpoint), runs_dir, last)
     home = home_of(path)
     needs.require(home)
+    if path.resolve() == home:
+        _require_a_checkpoint(path)
     warnings: list[str] = []
     try:
         loaded = load_path(path)
@@ -72,14 +77,35 @@ def locate(checkpoint: str, runs_dir: Path, last: bool) -> tuple[Path, str]:
     run = folder.find(runs_dir, checkpoint)
     if last:
         return run, "the newest, as asked for with --last"
-    status = unverified.status(run)
-    if status.best_step is None:
+    step, score = _best(run)
+    if step is None:
         return run, "the newest: never evaluated while it trained"
     home = run / "checkpoints"
-    found = home / name_of_best(home, status.best_step, status.best_score)
+    found = home / name_of_best(home, step, score)
     if not found.is_dir():
         return run, "the newest, since the best of the run is gone"
     return found, BEST
+
+
+def _best(run: Path) -> tuple[int | None, float | None]:
+    """Where the best evaluation was made, and its mean; by the newest checkpoint where status.json is lost."""
+    status, newest = unverified.status(run), newest_meta(run)
+    if status.best_step is None and status.state is None and newest is not None:
+        with suppress(CheckpointError):
+            if newest[1].get("best") is not None:
+                best = newest[1].part("best")
+                return best.integer("step"), best.number("score")
+    return status.best_step, status.best_score
+
+
+def _require_a_checkpoint(run: Path) -> None:
+    """CheckpointError, which says what to do, for a run that has none yet, and so no policy."""
+    if checkpoint_names(run / "checkpoints"):
+        return
+    what = f"{shown(str(run))}: has no checkpoint yet, and so no policy"
+    if is_locked(run):
+        raise CheckpointError(f"{what}: it is training, and its first save is still to come; ask again then")
+    raise CheckpointError(f"{what}: it ended before its first save; rltrain resume {shown(str(run))} begins it anew")
 
 
 def home_of(path: Path) -> Path:

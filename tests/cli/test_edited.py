@@ -12,6 +12,8 @@ from in_process import Command, command
 import rltrain as library
 from rltrain.errors import InputError
 from rltrain.run import believed, unverified
+from rltrain.run.lock import Lock
+from rltrain.verbs import saved_policy
 
 CONFIG = {
     "algorithm": {"name": "reinforce", "hidden": [8], "games_per_update": 4, "learning_rate": 0.05},
@@ -115,3 +117,26 @@ def test_arguments_and_wrappers_of_the_environment_are_put_back(runs: Path) -> N
     assert found.value is not None and found.value["environment"]["kwargs"] == {"sutton_barto_reward": False}
     assert len(found.edits) == 1
     assert believed.experiment(runs / "whole")[0].environment.kwargs == {"sutton_barto_reward": False}
+
+
+@pytest.mark.parametrize("verb", ["eval", "explain", "watch", "export", "train"])
+def test_a_run_without_a_checkpoint_has_no_policy_and_every_verb_says_what_to_do(
+    verb: str, runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(runs.parent)
+    (runs.parent / "c.yaml").write_text(json.dumps(CONFIG))
+    shutil.rmtree(runs / "edited" / "checkpoints")
+    rltrain: Command = command(capsys)
+    begin = "runs/edited: has no checkpoint yet, and so no policy: "
+    code, _, err = rltrain(*READERS[verb])
+    assert (code, err) == (3, f"{begin}it ended before its first save; rltrain resume runs/edited begins it anew\n")
+    with Lock(runs / "edited"):
+        code, _, err = rltrain(*READERS[verb])
+    assert (code, err) == (3, f"{begin}it is training, and its first save is still to come; ask again then\n")
+
+
+def test_the_best_checkpoint_is_known_without_status_json(runs: Path) -> None:
+    known = saved_policy.read("whole", runs)
+    (runs / "whole" / "status.json").write_text("{")
+    found = saved_policy.read("whole", runs)
+    assert (found.path, found.chosen) == (known.path, known.chosen) and known.chosen == saved_policy.BEST

@@ -195,6 +195,22 @@ def test_a_line_loses_whole_words(width: int) -> None:
         assert text.split() == ["last", "123,456.7", "at", "9,999,999", "steps"][: len(text.split())]
 
 
+def test_names_are_broken_at_words_and_dots_where_a_table_is_too_wide() -> None:
+    from rich.text import Text
+
+    for text, width, lines in (
+        ("algorithm.learning_rate", 16, ["algorithm.", "learning_rate"]),
+        ("forked from runs/rf/s0 at ckpt-0002", 12, ["forked from", "runs/rf/s0", "at ckpt-0002"]),
+        ("value_learning_rate", 10, ["value_", "learning_", "rate"]),
+        ("abcdefgh", 3, ["abc", "def", "gh"]),
+        ("short", 9, ["short"]),
+    ):
+        assert columns.folded(Text(text), width).plain.split("\n") == lines
+    made = [Column("", ["algorithm.learning_rate"], words=True), Column("a", ["1"], words=True), Column("b", ["1,234"])]
+    assert columns.shares(made, 60, 2) == [23, 1, 5] and columns.shares(made, 26, 2) == [16, 1, 5]
+    assert columns.shares(made, 5, 2) == [8, 1, 5]  # it cannot fit: a number is never cut
+
+
 def test_names_stand_above_their_texts_in_a_narrow_window() -> None:
     rows = [("mean score", "1,234 (95 % interval 1,200 to 1,300)")]
     assert list(columns.named(rows, 12, 80)) == ["mean score    1,234 (95 % interval 1,200 to 1,300)"]

@@ -12,6 +12,7 @@ from browser import screenshot
 
 import rltrain
 from rltrain.errors import InputError
+from rltrain.run.lock import Lock
 from rltrain.verbs.report import write_report as report
 
 NAMESPACES = re.compile(r'xmlns(:\w+)?="http://www\.w3\.org/[^"]*"')
@@ -73,6 +74,24 @@ def test_several_configs_are_told_apart(runs, tmp_path):
     page = read(made.page)
     assert "Which is better" in page.text and "reinforce scored" in made.verdict
     assert "algorithm.games_per_update" in page.text and "algorithm.n_epochs" in page.text
+
+
+def test_a_side_has_one_name_on_the_whole_page(runs, tmp_path):
+    for run, seed in (("ppo-1", 0), ("ppo-2", 1)):
+        shutil.copytree(runs / run, tmp_path / "mine" / f"s{seed}")
+    made = report([tmp_path / "mine", runs / "cart"], tmp_path / "page.html", runs_dir=runs, film=False)
+    text = read(made.page).text
+    assert re.search(r"mine: settings that are not the defaults", text) and "ppo: settings" not in text
+
+
+def test_a_run_that_is_training_has_a_page_that_says_so(runs, tmp_path):
+    with Lock(runs / "ppo-1"):
+        assert report(["ppo-1"], tmp_path / "one.html", runs_dir=runs, film=False).verdict.startswith(
+            "Still training. So far: "
+        )
+        made = report(["ppo-*"], tmp_path / "all.html", runs_dir=runs, film=False)
+    assert made.verdict.endswith("of the last evaluation. Still training: ppo-1.")
+    assert made.verdict in read(made.page).text
 
 
 def test_a_table_has_a_page_and_no_film(runs, tmp_path):
@@ -158,7 +177,8 @@ def test_a_killed_run_is_not_at_its_end_and_few_games_are_not_called_a_hundred(r
     shutil.copytree(runs / "ppo-1", tmp_path / "killed")
     status = json.loads((tmp_path / "killed" / "status.json").read_text()) | {"state": "running"}
     (tmp_path / "killed" / "status.json").write_text(json.dumps(status))
-    (tmp_path / "killed" / "eval.jsonl").unlink()
+    for name in ("eval.jsonl", "eval.csv"):
+        (tmp_path / "killed" / name).unlink()
     rows = [json.loads(line) for line in (tmp_path / "killed" / "metrics.jsonl").read_text().splitlines()]
     few = [row | {"episodes": 24} for row in rows]
     (tmp_path / "killed" / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in few))

@@ -129,8 +129,8 @@ def inputs(given: Contributions) -> None:
     rows = given.order[:MOST_INPUTS].tolist()
     made = [
         Column("input", [brief(given.names[n], 30) for n in rows], words=True),
-        Column("sees", [words.number(float(given.inputs[n])) for n in rows]),
-        Column("mean", [words.number(float(given.means[n])) for n in rows]),
+        Column("sees", [words.number(float(given.inputs[n])) for n in rows], need=1),
+        Column("mean", [words.number(float(given.means[n])) for n in rows], need=2),
         Column("contributes", [signed(float(given.contribution[n])) for n in rows]),
     ]
     columns.show(out(), made, indent=2)

@@ -29,7 +29,9 @@ STOPS = {"SIGINT": "Ctrl-C", "SIGTERM": "SIGTERM", "wall": "--max-wall"}
 
 
 def run_command(
-    config: Annotated[str, typer.Argument(help="A sweep file, or a sweep's name.", autocompletion=complete.sweeps)],
+    config: Annotated[
+        str, typer.Argument(metavar="CONFIG", help="A sweep file, or a sweep's name.", autocompletion=complete.sweeps)
+    ],
     overrides: Overrides = None,
     jobs: Jobs = None,
     launcher: LauncherName = None,

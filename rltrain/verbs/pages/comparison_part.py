@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from rltrain import words
 from rltrain.errors import RltrainError
 from rltrain.progress import Progress
+from rltrain.report.groups import PlotGroup
 from rltrain.report.html_page import HtmlTable, PageSection
 from rltrain.report.verdict import chance
 from rltrain.verbs.compare import ComparedSides, compare
@@ -21,6 +23,16 @@ def compared(names: Sequence[str], runs_dir: Path, progress: Progress) -> Compar
     with suppress(RltrainError):
         return compare(names, by="environment", runs_dir=runs_dir, progress=progress)
     return None
+
+
+def called_alike(groups: Sequence[PlotGroup], found: ComparedSides) -> list[PlotGroup]:
+    """Groups of runs under the names that their sides have, where each side is one of them: one name for one thing."""
+    sides = {run: side.label for side in found.sides for run in side.runs}
+    labels = [{sides.get(str(run.folder)) for run in group.runs} for group in groups]
+    one = [next(iter(own)) for own in labels if len(own) == 1]
+    if len(one) < len(groups) or None in one or len(set(one)) < len(groups):
+        return list(groups)
+    return [replace(group, label=str(label)) for group, label in zip(groups, one, strict=True)]
 
 
 def section(found: ComparedSides) -> PageSection:

@@ -33,9 +33,11 @@ def parts(names: Sequence[str], runs_dir: Path, progress: Progress) -> PageParts
     records = [plot.with_baselines(records[0], progress), *records[1:]]
     several = len(records) > 1
     groups, repeated = grouping.group(records) if several else ([PlotGroup("", tuple(records))], [])
+    compared = comparison_part.compared(names, runs_dir, progress) if len(groups) > 1 else None
+    if compared is not None:
+        groups = comparison_part.called_alike(groups, compared)
     experiments = {record.folder: believed.experiment(record.folder)[0] for record in records}
     said, mood = verdict.of_groups(groups) if several else verdict.of_run(records[0])
-    compared = comparison_part.compared(names, runs_dir, progress) if len(groups) > 1 else None
     called = dict(zip(experiments, grouping.folder_names(records) if several else [""], strict=True))
     findings = [
         FaultOfRun(called[record.folder], found.text, found.advice)
@@ -45,7 +47,9 @@ def parts(names: Sequence[str], runs_dir: Path, progress: Progress) -> PageParts
     return PageParts(
         title=comparison.title(groups) or words.many(len(groups), "group"),
         subtitle=subtitle(records),
-        verdict=said if compared is None else compared.verdict,
+        verdict=sentences(
+            said if compared is None else compared.verdict, verdict.unfinished(records) if several else ""
+        ),
         mood=mood,
         figure=figure(groups),
         findings=findings,
@@ -54,6 +58,11 @@ def parts(names: Sequence[str], runs_dir: Path, progress: Progress) -> PageParts
         home=home_of([record.folder for record in records], runs_dir),
         notes=[*notes, *repeated, *reading.notes_of(records)],
     )
+
+
+def sentences(first: str, second: str) -> str:
+    """Two sentences, of which the second may be empty."""
+    return f"{first.removesuffix('.')}. {second}" if second else first
 
 
 def subtitle(records: Sequence[Record]) -> str:

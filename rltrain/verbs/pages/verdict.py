@@ -11,27 +11,52 @@ import numpy as np
 
 from rltrain import words
 from rltrain.errors import InputError
+from rltrain.report import groups as grouping
 from rltrain.report import measures
 from rltrain.report.groups import PlotGroup
 from rltrain.report.reading import Record
 from rltrain.run import how_far
 from rltrain.run.across_seeds import across
 
+UNKNOWN = "of unknown state"
+MOST_NAMES = 5  # of runs in a sentence
 LAST_GAMES = 100  # of which a run reports the mean
 Mood = Literal["good", "bad", ""]  # by which a page colours it
 
 
 def state(record: Record) -> str:
     """What status.json says of a run; of one that had no time to say how it ended, that it was killed."""
-    return how_far.state_of(record.folder) or "of unknown state"
+    return how_far.state_of(record.folder) or UNKNOWN
 
 
 def of_run(record: Record) -> tuple[str, Mood]:
     """What came of a run, in a sentence or two."""
     text, mood = _score(record)
-    if state(record) not in ("finished", "running"):
-        text = f"Not at its end ({state(record)}). {text}"
+    found = state(record)
+    if found == "running":
+        text = f"Still training. So far: {text}"
+    elif found != "finished":
+        text = f"Not at its end ({found}). {text}"
     return text, mood
+
+
+def unfinished(records: Sequence[Record]) -> str:
+    """Of several runs, which are not at their ends, in a sentence; "": all are."""
+    found: dict[str, list[str]] = {}
+    for record, name in zip(records, grouping.folder_names(records), strict=True):
+        found.setdefault(state(record), []).append(name)
+    running = found.pop("running", [])
+    for other in ("finished", UNKNOWN):
+        found.pop(other, None)
+    said = [f"still training: {_some(running)}"] if running else []
+    said += [f"not at its end ({how}): {_some(names)}" for how, names in found.items()]
+    text = "; ".join(said)
+    return f"{text[0].upper()}{text[1:]}." if said else ""
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _score(record: Record) -> tuple[str, Mood]:
