@@ -1,8 +1,7 @@
 """A policy as what it computes: operations on arrays, which need nothing of rltrain to be carried out.
 
-A value is an operation on other values, down to the inputs, so that an expression of them is a whole computation; what
-is used twice is one object. A row of every value belongs to a row of the inputs: an array is [N, ...] throughout.
-`portable` writes computations to files that other programs run, and carries them out in numpy.
+A value is an operation on others, down to the inputs: an expression is a whole computation; what is used twice is one
+object. A row of each, an array [N, ...], belongs to a row of the inputs. `portable` writes files of it, and runs it.
 
     obs -> Numbers -> Dense -> Pointwise("tanh") -> Dense -> Masked -> ArgMax -> action
 """
@@ -74,6 +73,14 @@ class Lookup:
     """table [S, ...] at the row that index [N] or [N, 1] is the number of: [N, ...]."""
 
     index: Value
+    table: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Planes:
+    """Pictures [N, C, H, W] of numbers below V as [N, C P, H, W]: for each channel the P planes of table [V, P]."""
+
+    x: Value
     table: Array
 
 
@@ -221,7 +228,7 @@ class ArgMax:
     x: Value
 
 
-PartOfRows = Flat | Columns | Joined | Stacked | Lookup
+PartOfRows = Flat | Columns | Joined | Stacked | Lookup | Planes
 Layer = Affine | Standardised | Dense | Convolution | LayerNormalised | Pointwise
 Arithmetic = Pairwise | Bounded | Above | Selected
 OfActions = Softmax | HistogramMeans | Possible | Masked | Shares | ArgMax
@@ -276,12 +283,6 @@ def inputs_of(spec: EnvSpec) -> Seen:
 def is_packed(spec: EnvSpec) -> bool:
     """Whether observations are parts that rltrain packs as bytes in one array."""
     return bool(spec.parts) and spec.obs_dtype == "uint8"
-
-
-def given(spec: EnvSpec, obs: Array, mask: Array | None) -> dict[str, Array]:
-    """Observations [N, *obs_shape] and masks as `inputs_of` names them."""
-    found = {f"obs.{part.name}": part.of(obs) for part in spec.parts} if is_packed(spec) else {"obs": obs}
-    return found if mask is None or not spec.masked else {**found, "mask": mask}
 
 
 def operands(value: Value) -> tuple[Value, ...]:

@@ -1,8 +1,7 @@
 """The types that every part of rltrain speaks. Nothing here depends on anything but numpy.
 
 Everything that can be trained is one kind of thing: it can be made a little better (`step`), it can act (`policy`), and
-it can say all that it needs to go on (`save`, `load`). Between two steps nothing is in flight, so the state that `save`
-returns is the whole state.
+it can say all that it needs to go on (`save`, `load`). Between two steps nothing is in flight: `save` is all of it.
 """
 
 from __future__ import annotations
@@ -75,6 +74,7 @@ class EnvSpec:
     discount: float | None = None  # that a known model states; it is the default of every algorithm's `gamma`
     endless: bool = False  # no episode ever ends: a known model without terminal states, and no limit of steps
     warnings: tuple[str, ...] = ()  # of how a known model was read from its file: costs minimised, sums divided
+    planes: tuple[tuple[int, ...], ...] = ()  # what networks see of each value of a uint8 picture: P bytes; (): itself
     parts: tuple[Part, ...] = ()  # of obs [N, width], where the environment names several
     masked: bool = False  # every Step has a mask
     longest: int | None = None  # steps after which training cuts off an episode, whatever its limit; None: never

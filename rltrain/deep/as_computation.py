@@ -22,6 +22,7 @@ from rltrain.computation import (
     LayerNormalised,
     Masked,
     Numbers,
+    Planes,
     Pointwise,
     Possible,
     Seen,
@@ -81,7 +82,7 @@ def linear(layer: nn.Linear, x: Value) -> Value:
 
 
 def _pictures(trunk: PictureTrunk, pictures: Value, dtype: str) -> Value:
-    x: Value = Numbers(pictures)
+    x: Value = Numbers(pictures) if trunk.planes is None else Planes(pictures, trunk.planes)
     if dtype == "uint8":
         x = Affine(x, trunk.pixel_scale)
     for layer in trunk:

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -47,7 +48,7 @@ class Looking(NamedTuple):
 def trunk_of(spec: EnvSpec, looking: Looking, dtype: torch.dtype) -> PictureTrunk | VectorTrunk | PartsTrunk:
     """The trunk of observations of this spec. InputError if a convolution does not fit."""
     if spec.is_image:
-        trunk = PictureTrunk(_sides(spec.obs_shape), spec.obs_dtype == "uint8", looking, dtype)
+        trunk = PictureTrunk(_sides(spec.obs_shape), spec.obs_dtype == "uint8", looking, dtype, spec.planes)
         trunk.see_as_one(spec.obs_high)
         return trunk
     return PartsTrunk(spec.parts, looking, dtype) if spec.has_image else VectorTrunk(spec.obs_shape[0], dtype)
@@ -79,9 +80,22 @@ def chosen_convolutions(spec: EnvSpec, convolutions: Sequence[Sequence[int]] | N
 
 
 class PictureTrunk(nn.Sequential):
-    """Convolutions of pictures [M, C, H, W]: of bytes, as multiples of what is seen as 1, or of floats as they are."""
+    """Convolutions of pictures [M, C, H, W]: of bytes, as multiples of what is seen as 1, or of floats as they are.
 
-    def __init__(self, picture: Sides, of_bytes: bool, looking: Looking, dtype: torch.dtype) -> None:
+    With `planes`, P bytes of each value, they are of [M, C P, H, W]: for each channel the planes of its values.
+    """
+
+    def __init__(
+        self,
+        picture: Sides,
+        of_bytes: bool,
+        looking: Looking,
+        dtype: torch.dtype,
+        planes: Sequence[Sequence[int]] = (),
+    ) -> None:
+        self.planes = np.array(planes, np.uint8) if planes else None
+        if self.planes is not None:
+            picture = (picture[0] * self.planes.shape[1], *picture[1:])
         sides = _each_side(picture, looking)
         layers: list[nn.Module] = []
         for i, conv in enumerate(_convolutions(picture, looking)):
@@ -107,6 +121,8 @@ class PictureTrunk(nn.Sequential):
     def prepare(self, obs: Tensor) -> Tensor:
         """In the network's dtype and memory layout. Bytes stay as they are for a `PixelConv`."""
         first = self[0]
+        if self.planes is not None:
+            obs = tiling.in_planes(obs, self.planes)
         if isinstance(first, PixelTileConv):
             return tiling.pixel_tiles(obs, first.kernel_size[0]).to(self.dtype)
         if not self._of_bytes:

@@ -72,6 +72,8 @@ def observation(spec: EnvSpec, states: Sequence[str] = ()) -> dict[str, Any]:
     found: dict[str, Any] = {"shape": list(spec.obs_shape), "dtype": spec.obs_dtype}
     if spec.frame_stack > 1:
         found["frames"] = spec.frame_stack
+    if spec.planes:
+        found["colours"] = len(spec.planes)
     if spec.num_states is not None:
         found["states"] = list(states) or spec.num_states
     if spec.parts:
@@ -94,6 +96,8 @@ def preprocessing(spec: EnvSpec, normalization: Normalization | None) -> list[st
     pictures = {part.name: part.high for part in spec.parts if part.is_image and part.dtype == "uint8"}
     if spec.is_image and spec.obs_dtype == "uint8":
         pictures[""] = spec.obs_high
+    if spec.planes:
+        lines.append(f"within, a pixel becomes {len(spec.planes[0])} numbers, those of its colour")
     for name, high in pictures.items():
         lines.append(f"within, the pixels{' of ' * bool(name)}{name} are divided by {high}")
     if spec.parts and not is_packed(spec):
@@ -136,7 +140,8 @@ def assumed(spec: EnvSpec) -> list[str]:
     else:
         pictures = [part.is_image and part.dtype == "uint8" for part in spec.parts] or [spec.obs_dtype == "uint8"]
         if any(pictures):
-            rules.append("pixels are whole numbers from 0 to 255")
+            most = len(spec.planes) - 1 if spec.planes else 255
+            rules.append(f"pixels are whole numbers from 0 to {most}")
         if not all(pictures):
             rules.append("every number is finite")
     if spec.masked:

@@ -20,6 +20,7 @@ from rltrain.computation import (
     LayerNormalised,
     Lookup,
     Pairwise,
+    Planes,
     Pointwise,
     Standardised,
     Value,
@@ -54,6 +55,8 @@ def call_of(value: Value) -> Call:
             return Call("columns", below, (value.start, value.stop))
         case Lookup():
             return Call("lookup", below, (value.table,))
+        case Planes():
+            return Call("planes", below, (value.table,))
         case Affine():
             return Call("affine", below, (value.scale, value.offset))
         case Standardised():

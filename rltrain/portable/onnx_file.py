@@ -28,6 +28,7 @@ from rltrain.computation import (
     Masked,
     Numbers,
     Pairwise,
+    Planes,
     Pointwise,
     Possible,
     Selected,
@@ -156,6 +157,14 @@ class _Graph:
                 index = self._as(self._node("Reshape", names[value.index], self._constant([-1], np.int64)), np.int64)
                 dtype = np.float32 if value.table.dtype.kind == "f" else value.table.dtype
                 return self._node("Gather", self._constant(value.table, dtype), index, axis=0)
+            case Planes():
+                table = self._constant(value.table.astype(np.float32))
+                x = self._node("Gather", table, self._as(names[value.x], np.int64), axis=0)  # [N, C, H, W, P]
+                x = self._node("Transpose", x, perm=[0, 1, 4, 2, 3])
+                # [N, C, P, H, W] -> [N, C P, H, W]: 0 keeps an axis, and the picture's sides are the last two
+                sides = self._node("Shape", names[value.x], start=2, end=4)
+                shape = self._node("Concat", self._constant([0, -1], np.int64), sides, axis=0)
+                return self._node("Reshape", x, shape)
             case Affine():
                 x = self._node("Mul", names[value.x], self._constant(value.scale))
                 return self._node("Add", x, self._constant(value.offset)) if np.any(value.offset) else x

@@ -35,6 +35,7 @@ ROLES = {  # of a call's constants, in their order
     "bounded": ("low", "high"),
     "histogram_means": ("centres",),
     "lookup": ("table",),
+    "planes": ("table",),
 }
 WHAT = {  # each output is
     "action": "the action: {actions}",
@@ -49,10 +50,12 @@ MODULES = ("base64", "math", "random", "struct", "sys", "zlib")
 
 
 def _whole(inputs: Sequence[Input], about: Mapping[str, Any]) -> dict[str, int]:
-    """Of inputs that are whole numbers the greatest: numbers of states, and bytes."""
-    states = about["observation"].get("states", 0)
+    """Of inputs that are whole numbers the greatest: numbers of states, of colours, and bytes."""
+    states, colours = about["observation"].get("states", 0), about["observation"].get("colours", 256)
     last = (states if isinstance(states, int) else len(states)) - 1
-    return {own.name: last if own.dtype == "int64" else 255 for own in inputs if own.dtype in ("int64", "uint8")}
+    return {
+        own.name: last if own.dtype == "int64" else colours - 1 for own in inputs if own.dtype in ("int64", "uint8")
+    }
 
 
 def is_plain(inputs: Sequence[Input], outputs: Mapping[str, Value]) -> bool:

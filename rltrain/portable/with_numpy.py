@@ -35,6 +35,11 @@ def lookup(index: Any, table: Any) -> Any:
     return np.asarray(table)[np.asarray(index).reshape(-1).astype(np.int64)]
 
 
+def planes(x: Any, table: Any) -> Any:
+    seen = np.asarray(table, np.float32)[np.asarray(x).astype(np.int64)].transpose(0, 1, 4, 2, 3)
+    return seen.reshape(len(seen), -1, *seen.shape[3:])
+
+
 def affine(x: Any, scale: Any, offset: Any) -> Any:
     return x * scale + offset
 
@@ -143,6 +148,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         joined,
         stacked,
         lookup,
+        planes,
         affine,
         standardised,
         dense,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from rltrain import envs
-from rltrain.computation import Computation, Seen, Value, given, inputs_of
+from rltrain.computation import Computation, Seen, Value, inputs_of, is_packed
 from rltrain.core import Array, EnvSpec, Policy, Scoring
 from rltrain.errors import InputError
 from rltrain.experiment.config import Experiment
@@ -246,7 +246,7 @@ def _answers(
             name = saved.experiment.algorithm_name
             raise InputError(f"{name} cannot be exported: its policy draws its actions, and says no probabilities")
     return CheckpointAnswers(
-        given(spec, obs, mask), np.concatenate(actions), np.concatenate(scores) if scores else None
+        _given(spec, obs, mask), np.concatenate(actions), np.concatenate(scores) if scores else None
     )
 
 
@@ -281,3 +281,9 @@ def _examples(recorded: CheckpointAnswers, computation: Computation) -> Array:
 def _form(dtype: str, shape: tuple[int, ...], alone: bool) -> str:
     """The form of a batch; of what comes `alone` that of one."""
     return f"{dtype} {list(shape) if alone else ['N', *shape]}".replace("'", "").removesuffix(" []")
+
+
+def _given(spec: EnvSpec, obs: Array, mask: Array | None) -> dict[str, Array]:
+    """Observations [N, *obs_shape] and masks as `inputs_of` names them."""
+    found = {f"obs.{part.name}": part.of(obs) for part in spec.parts} if is_packed(spec) else {"obs": obs}
+    return found if mask is None or not spec.masked else {**found, "mask": mask}

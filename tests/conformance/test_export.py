@@ -51,6 +51,7 @@ FORMS = {
     for form in plugin.actions
 }
 BESIDE = ("pqn, normalised", "dqn, masked", "pqn, masked", "qlearn, double", "qlearn, sampled", "dqn, images")
+BESIDE += ("dqn, colours",)
 CASES = {name: case for name, case in PARTS.items() if name in PLUGINS or name in BESIDE} | MORE | FORMS
 SLOW = {"dqn, images", "dqn, masked", "pqn, masked", "qlearn, double", "qlearn, sampled"}
 SLOW |= {case for case, (name, *_) in FORMS.items() if name in ("cmaes", "openai_es", "search")}  # genetic has theirs

@@ -38,6 +38,7 @@ EXAMPLES: dict[str, Value] = {
     "stacked": ops.Stacked((ops.ArgMax(obs), ops.ArgMax(other))),
     "lookup of a state": ops.Lookup(state, STREAM.normal(size=(3, 2))),
     "lookup of a whole number": ops.Lookup(ops.ArgMax(obs), np.array([7, 5, 3, 1])),
+    "planes": ops.Planes(Input("picture", (2, 5, 6), "uint8"), STREAM.integers(0, 256, (256, 3)).astype(np.uint8)),
     "affine": ops.Affine(obs, 0.5, -1.0),
     "affine by columns": ops.Affine(obs, np.arange(4.0), np.arange(4.0)),
     "standardised": ops.Standardised(obs, np.arange(4.0), np.array([1.0, 2.0, 0.1, 3.0]), 2.0),
@@ -96,7 +97,7 @@ def test_lists_of_numbers_mean_what_numpy_does(name: str) -> None:
 
 
 def test_what_needs_no_numpy_has_the_functions_that_numpy_has_but_for_pictures() -> None:
-    assert set(with_numpy.FUNCTIONS) - set(without_numpy.FUNCTIONS) == {"convolution"}
+    assert set(with_numpy.FUNCTIONS) - set(without_numpy.FUNCTIONS) == {"convolution", "planes"}
 
 
 def test_large_means_are_taken_away_exactly_in_float32() -> None:

@@ -30,6 +30,17 @@ def channels_last(obs: Tensor) -> Tensor:
     return torch.from_numpy(words).view(torch.uint8).view(m, h, w, c).permute(0, 3, 1, 2)
 
 
+def in_planes(obs: Tensor, planes: np.ndarray[Any, Any]) -> Tensor:
+    """uint8 [M, C, H, W] -> [M, C P, H, W]: for each channel the planes [V, P] uint8 of its values."""
+    m, c, h, w = obs.shape
+    if obs.is_cuda:
+        found = torch.from_numpy(planes).to(obs.device)[obs.long()]
+        return found.permute(0, 1, 4, 2, 3).reshape(m, -1, h, w)
+    out = np.empty((m, c, planes.shape[1], h * w), np.uint8)
+    _in_planes(obs.contiguous().numpy().reshape(m, c, h * w), np.ascontiguousarray(planes.T), out)
+    return torch.from_numpy(out).view(m, c * planes.shape[1], h, w)
+
+
 def pixel_tiles(obs: Tensor, k: int) -> Tensor:
     """uint8 [M, C, H, W] -> [M, h, w, C k k]: squares of k x k pixels. What no square reaches is left out."""
     m, c, height, width = obs.shape
@@ -100,6 +111,18 @@ def _weave(planes: Any, words: Any) -> None:
         for p in range(words.shape[1]):
             low = np.uint32(a[p]) | np.uint32(b[p]) << np.uint32(8)
             out[p] = low | np.uint32(c[p]) << np.uint32(16) | np.uint32(d[p]) << np.uint32(24)
+
+
+@njit(cache=True, nogil=True)
+def _in_planes(values: Any, planes: Any, out: Any) -> None:
+    """values [M, C, A], planes [P, V] -> out [M, C, P, A]."""
+    for m in range(values.shape[0]):
+        for c in range(values.shape[1]):
+            row = values[m, c]
+            for p in range(planes.shape[0]):
+                plane, to = planes[p], out[m, c, p]
+                for i in range(len(row)):
+                    to[i] = plane[row[i]]
 
 
 @njit(cache=True, nogil=True)

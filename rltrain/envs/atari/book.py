@@ -101,12 +101,13 @@ def _refuse_nature_settings(settings: AtariConfig) -> None:
         "frame_stack": settings.frame_stack,
         "screen_size": settings.screen_size,
         "noop_max": settings.noop_max,
+        "color": settings.color,
     }
     for name, value in natures.items():
         if value != AtariConfig.model_fields[name].default:
             raise InputError(
-                f"environment.{name}: has no effect with `preprocessing: book`, which shows one 88 x 80 frame, skips "
-                f"{FRAME_SKIPS[0]} to {FRAME_SKIPS[1]} frames at random and {START_STEPS} steps at the start"
+                f"environment.{name}: has no effect with `preprocessing: book`, which shows one grey 88 x 80 frame, "
+                f"skips {FRAME_SKIPS[0]} to {FRAME_SKIPS[1]} frames at random and {START_STEPS} steps at the start"
             )
 
 

@@ -22,6 +22,11 @@ class AtariConfig(EnvironmentConfig):
     frame_skip: int = Field(default=4, ge=1, le=100, description="Atari: frames an action is repeated for")
     frame_stack: int = Field(default=4, ge=1, le=64, description="Atari: frames in an observation")
     screen_size: int = Field(default=84, ge=8, le=512, description="Atari: height and width of a frame")
+    color: Literal["grey", "rgb", "palette"] = Field(
+        default="grey",
+        description="Atari: grey, or in colour: networks see red, green and blue (rgb), or a plane for each of the"
+        " console's 16 hues (palette); a pixel is a byte in each",
+    )
     noop_max: int = Field(default=30, ge=0, le=1000, description="Atari: an episode opens with 0 to this many no-ops")
     repeat_action_probability: float = Field(
         default=0.0, ge=0, le=1, description="Atari: chance that a frame repeats the last action (sticky)"

@@ -29,6 +29,7 @@ from ale_py.vector_env import AtariVectorEnv
 from rltrain.core import Array, EnvSpec, State, Step
 from rltrain.envs import normalized
 from rltrain.envs.atari import roms
+from rltrain.envs.atari.colours import Coloured, planes
 from rltrain.envs.atari.emulators import Apart, Emulators, Together
 from rltrain.envs.atari.settings import MAX_FRAMES, AtariConfig
 from rltrain.envs.journal import Journal, fingerprint
@@ -56,9 +57,11 @@ class Atari:
         apart: bool = False,
     ) -> None:
         """`first_index`: of the first game, where these are a part of more. `apart`: to be retired one by one."""
-        size = (settings.screen_size, settings.screen_size)
-        if colour:
+        size, stack = (settings.screen_size, settings.screen_size), settings.frame_stack
+        whole = colour or settings.color != "grey"
+        if whole:
             size = open_rom(settings.id).getScreenDims()  # (height, width)
+            stack = stack if colour else 1
         game = roms.games()[settings.id]
         roms.rom_path(settings.id)
 
@@ -72,8 +75,8 @@ class Atari:
                 full_action_space=settings.full_action_space,
                 img_height=size[0],
                 img_width=size[1],
-                grayscale=not colour,
-                stack_num=settings.frame_stack,
+                grayscale=not whole,
+                stack_num=stack,
                 frameskip=settings.frame_skip,
                 noop_max=settings.noop_max + 1,
                 use_fire_reset=False,
@@ -83,9 +86,12 @@ class Atari:
             )
 
         with contextlib.redirect_stdout(sys.stderr):  # ale_py may print, and stdout belongs to `--json`
-            self._emulators: Emulators = (Apart if apart else Together)(make, num_envs, threads)
-        names = self._emulators.names
+            emulators = (Apart if apart else Together)(make, num_envs, threads)
+        names = emulators.names
         self.spec = _spec(settings, num_envs, names)
+        self._emulators: Emulators = emulators
+        if whole and not colour:
+            self._emulators = Coloured(emulators, num_envs, settings.frame_stack, settings.screen_size, threads)
         if colour:
             self.spec = replace(self.spec, obs_shape=(settings.frame_stack, *size, 3))
         self._life_ends_return = settings.terminal_on_life_loss and training
@@ -129,7 +135,7 @@ class Atari:
 
     def retire(self, which: Array) -> None:
         """See `core.Retiring`. RuntimeError if they were not made `apart`."""
-        if not isinstance(self._emulators, Apart):
+        if not isinstance(self._emulators, Apart | Coloured):
             raise RuntimeError("these emulators are one vector, and step together")
         self._last = self._last & ~which
         self._emulators.retire(which)
@@ -232,4 +238,5 @@ def _spec(settings: AtariConfig, num_envs: int, names: tuple[str, ...]) -> EnvSp
         max_episode_steps=max_steps(settings),
         reward_threshold=None,
         scaled=normalized.scales(settings.wrappers),
+        planes=() if settings.color == "grey" else tuple(map(tuple, planes(settings.color).tolist())),
     )

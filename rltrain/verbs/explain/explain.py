@@ -190,4 +190,5 @@ def saliency_at(found: PlayedGame, step: int) -> Array | None:
     measure = None if picture is None else measured(found, step)
     if picture is None or measure is None:
         return None
-    return saliency(lambda pictures: measure.of(with_pictures(found.spec, obs, pictures)), picture)
+    numbered = bool(found.spec.planes)
+    return saliency(lambda pictures: measure.of(with_pictures(found.spec, obs, pictures)), picture, numbered)

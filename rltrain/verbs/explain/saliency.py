@@ -4,13 +4,15 @@
 
 I is what is seen, A the same blurred by a Gaussian of 3 pixels, M_ij a Gaussian of 5 pixels around (i, j), as in the
 paper for 84 x 84; other sizes in proportion, every 4 pixels. All patches are one batch, so a map takes one pass. In a
-picture of few cells, such as a grid, a patch is a cell, and takes the commonest value of its channel. A stack of frames
-is blurred through all of them. The paper squares the change of all outputs; here it keeps its sign, and is of one
-number: positive where what is there speaks for what was done.
+picture of few cells, such as a grid, a patch is a cell, and takes the commonest value of its channel; so does a patch
+of numbers of colours, between which there is nothing. A stack of frames is blurred through all of them. The paper
+squares the change of all outputs; here it keeps its sign, and is of one number: positive where what is there speaks for
+what was done.
 """
 
 from __future__ import annotations
 
+import colorsys
 from collections.abc import Callable
 
 import numpy as np
@@ -24,8 +26,11 @@ FOR, AGAINST = np.array([60, 255, 120]), np.array([255, 60, 230])  # green, mage
 STRONGEST = 0.8  # share of the colour over the picture
 
 
-def saliency(measure: Callable[[Array], Array], picture: Array) -> Array:
-    """[H, W] float64 of a picture [C, H, W]; `measure` takes pictures [N, C, H, W] of its dtype and gives [N]."""
+def saliency(measure: Callable[[Array], Array], picture: Array, numbered: bool = False) -> Array:
+    """[H, W] float64 of a picture [C, H, W]; `measure` takes pictures [N, C, H, W] of its dtype and gives [N].
+
+    `numbered`: its values are numbers of colours.
+    """
     height, width = picture.shape[1:]
     image = picture.astype(np.float32)
     if min(height, width) < FEW:
@@ -33,9 +38,11 @@ def saliency(measure: Callable[[Array], Array], picture: Array) -> Array:
     else:
         scale = min(height, width) / SIDE
         rows, columns = _centres(height, APART * scale), _centres(width, APART * scale)
-        other = blurred(image, BLUR * scale)
+        other = _commonest(image) if numbered else blurred(image, BLUR * scale)
         mask = _bumps(height, rows, PATCH * scale)[:, None, :, None] * _bumps(width, columns, PATCH * scale)[:, None, :]
     mask = mask.reshape(len(rows) * len(columns), 1, height, width)
+    if numbered:
+        mask = (mask > 0.5).astype(np.float32)
     patched = image + (other - image) * mask
     if picture.dtype == np.uint8:
         patched = np.rint(patched)
@@ -46,12 +53,17 @@ def saliency(measure: Callable[[Array], Array], picture: Array) -> Array:
 
 def _cells(image: Array) -> tuple[Array, Array, Array, Array]:
     """Patches that are single cells: rows, columns, what stands in their place, and masks [cells, 1, H, W]."""
-    channels, height, width = image.shape
+    _, height, width = image.shape
+    return np.arange(height), np.arange(width), _commonest(image), np.eye(height * width, dtype=np.float32)
+
+
+def _commonest(image: Array) -> Array:
+    """[C, H, W] the commonest value of each channel."""
     other = np.empty_like(image)
-    for channel in range(channels):
+    for channel in range(len(image)):
         values, counts = np.unique(image[channel], return_counts=True)
         other[channel] = values[counts.argmax()]
-    return np.arange(height), np.arange(width), other, np.eye(height * width, dtype=np.float32)
+    return other
 
 
 def _centres(length: int, apart: float) -> Array:
@@ -129,6 +141,8 @@ def with_pictures(spec: EnvSpec, obs: Array, pictures: Array) -> Array:
 
 def coloured(spec: EnvSpec, picture: Array) -> Array:
     """What is seen, [C, H, W], as colours uint8 [H, W, 3]: the newest frame of a stack, three channels, or grey."""
+    if spec.planes:
+        return np.asarray(_in_colours(spec.planes)[picture[-1]])
     values = picture.astype(np.float64)
     if spec.is_image and spec.obs_dtype == "uint8":
         values = values * (255 / max(1, spec.obs_high))
@@ -142,3 +156,12 @@ def coloured(spec: EnvSpec, picture: Array) -> Array:
     else:
         found = values[-1][..., None].repeat(3, axis=2)
     return np.clip(np.rint(found), 0, 255).astype(np.uint8)
+
+
+def _in_colours(planes: tuple[tuple[int, ...], ...]) -> Array:
+    """[V, 3] uint8: red, green and blue of each value, where these are its planes; else a hue for each plane."""
+    seen = np.array(planes, np.float64)
+    if seen.shape[1] != 3:
+        hues = [colorsys.hsv_to_rgb(plane / seen.shape[1], plane > 0, 1) for plane in range(seen.shape[1])]
+        seen = seen @ np.array(hues)
+    return np.clip(np.rint(seen), 0, 255).astype(np.uint8)

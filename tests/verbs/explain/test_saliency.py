@@ -54,6 +54,19 @@ def test_in_a_small_picture_each_cell_takes_the_commonest_value() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
+def test_numbers_of_colours_are_taken_away_whole_and_none_is_made_up() -> None:
+    picture = np.zeros((1, 84, 84), np.uint8)
+    picture[0, 40:44, 60:64] = 75
+
+    def measure(pictures: np.ndarray) -> np.ndarray:
+        assert set(np.unique(pictures)) <= {0, 75}
+        return (pictures == 75).sum(axis=(1, 2, 3)).astype(np.float64)
+
+    found = maps.saliency(measure, picture, numbered=True)
+    y, x = np.unravel_index(found.argmax(), found.shape)
+    assert found.max() == pytest.approx(16, abs=1) and abs(y - 42) < 5 and abs(x - 62) < 5
+
+
 def test_a_map_is_drawn_over_the_part_of_the_frame_that_it_is_of() -> None:
     frame = np.full((210, 160, 3), 100, np.uint8)
     found = np.zeros((84, 84))
