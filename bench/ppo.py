@@ -13,6 +13,8 @@ thread of torch and with its own choice of threads, its environments in one proc
 With the speed comes what bounds it: the environments alone under random actions, and the products of the network:
 their operations beside what this machine does of one large product of matrices.
 
+With --save an interrupted command goes on after the last whole run.
+
 Peers live in .venv-peers (`make bench-peers`); CleanRL is no package, so --cleanrl names a checkout of
 github.com/vwxyzjn/cleanrl.
 
@@ -28,7 +30,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -277,13 +279,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name in given.env:
         with tempfile.TemporaryDirectory() as temporary:
             comparison, runs = Comparison(name, given, Path(temporary)), list[dict[str, Any]]()
-            tried = {} if given.steps else comparison.arrange()
-            for seed in range(given.seeds):
-                for side in comparison.sides:
-                    runs.append(comparison.measured(side, seed))
-                    row = runs[-1]
-                    figure = "none" if row["figure"] is None else f"{row['figure']:,.2f}"
-                    print(f"{name} seed {seed} {side}: {figure}, other load {row['other_cpu']}", flush=True)
+            part = given.save / f"{given.what}_{name}.part.json" if given.save else None
+            if part is not None and part.exists():
+                kept = json.loads(part.read_text())
+                runs, tried = kept["runs"], kept["tried"]
+                comparison.arrangements, comparison.unequal = kept["arrangements"], kept["unequal"]
+                print(f"{name}: {len(runs)} runs are kept from before", flush=True)
+            else:
+                tried = {} if given.steps else comparison.arrange()
+            measured = {(run["side"], run["seed"]) for run in runs}
+            for seed, side in product(range(given.seeds), comparison.sides):
+                if (side, seed) in measured:
+                    continue
+                runs.append(row := comparison.measured(side, seed))
+                figure = "none" if row["figure"] is None else f"{row['figure']:,.2f}"
+                print(f"{name} seed {seed} {side}: {figure}, other load {row['other_cpu']}", flush=True)
+                if part is not None:
+                    so_far = {"arrangements": comparison.arrangements, "unequal": comparison.unequal}
+                    part.parent.mkdir(parents=True, exist_ok=True)
+                    part.write_text(json.dumps({"runs": runs, "tried": tried, **so_far}))
             bound = bounds(comparison.experiment) if given.what == "speed" else None
         figures = summary(given.what, runs, comparison.sides)
         print("\n".join(told(given.what, name, figures)))
@@ -298,6 +312,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(f"warning: other processes kept more than {LOADED} cores busy during {loaded} of {len(runs)} runs")
         if given.save:
             save(given, words, comparison, {"tried": tried, "bounds": bound, **figures, "runs": runs})
+            assert part is not None
+            part.unlink(missing_ok=True)
 
 
 def save(given: argparse.Namespace, words: Sequence[str], comparison: Comparison, figures: Mapping[str, Any]) -> None:
