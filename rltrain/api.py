@@ -45,6 +45,7 @@ from rltrain.verbs.model_solution import ModelSolution, solved
 from rltrain.verbs.report import write_report as write_report
 from rltrain.verbs.saved_policy import LoadedPolicy
 from rltrain.verbs.session import RunResult, driven, watched
+from rltrain.verbs.track_run import track_run as track_run
 
 
 def train(

@@ -25,7 +25,14 @@ SAYS = {"config": "config", "target": "config", "max_wall": "run.max_wall", "see
 def given_to(door: str, folder: Path) -> dict[str, Any]:
     """Arguments that are right, for those that have no default."""
     run, config = folder / "run", {"algorithm": "reinforce", "environment": "CartPole-v1"}
-    known: dict[str, Any] = {"run": run, "runs": run, "config": config, "target": config, "path": folder / "policy.py"}
+    known: dict[str, Any] = {
+        "run": run,
+        "runs": run,
+        "to": "tensorboard",
+        "config": config,
+        "target": config,
+        "path": folder / "policy.py",
+    }
     if door == "save_model":
         known = {"model": rltrain.model(lambda _: {"stay": [(1.0, 0, 0.0)]}, 0), "path": folder / "model.yaml"}
     if door == "write_model":

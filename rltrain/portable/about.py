@@ -14,7 +14,7 @@ from rltrain.policies.normalizing import Normalization
 from rltrain.spaces import Continuous, Discrete, MultiDiscrete
 from rltrain.version import __version__
 
-MOST_NAMED = 8  # actions that a sentence names
+MOST_NAMED = 18  # actions that a sentence names: all of Atari
 
 
 def about(

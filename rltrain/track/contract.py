@@ -29,6 +29,7 @@ class Tracker(Protocol):
     id: str  # by which `open` finds the run again
     where: str  # how a person looks at it: an address or a command
     again: str  # what becomes of a second row at a step that it has: `keeps both`
+    whole: bool  # it takes a row in one piece: the row at its last step is there, or not at all
 
     def last_steps(self) -> Mapping[Table, int]:
         """The highest step that it holds of each table; empty where it cannot tell."""

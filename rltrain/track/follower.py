@@ -115,8 +115,8 @@ class Follower:
         if self._tracker is None:
             self._tracker = self._open()
             for table, step in self._tracker.last_steps().items() if self.id else ():
-                # Rows at the last step itself may be there in part: to have one twice is better than to lack one.
-                self._tables[table].has_up_to(step - 1)
+                # Else the row at the last step may be there in part: to have it twice is better than to lack some.
+                self._tables[table].has_up_to(step if self._tracker.whole else step - 1)
             self.id, self.where = self._tracker.id, self._tracker.where
         return self._tracker
 

@@ -54,6 +54,7 @@ class _Guarded:
     def __init__(self, name: str, tracker: Tracker) -> None:
         self._name, self._tracker = name, tracker
         self.id, self.where, self.again = tracker.id, tracker.where, tracker.again
+        self.whole = tracker.whole
 
     def last_steps(self) -> Mapping[Table, int]:
         return _called(self._name, "reading what it has", self._tracker.last_steps)

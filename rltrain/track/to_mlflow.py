@@ -25,6 +25,7 @@ class Mlflow:
     """A run of MLflow: see `contract.Tracker`."""
 
     again = "keeps both"
+    whole = False
 
     def __init__(self, run: TrackedRun, known: str | None) -> None:
         self._client = mlflow.MlflowClient()

@@ -18,6 +18,7 @@ class Trackio:
     """A run of trackio: see `contract.Tracker`. It is found again by its name, which is therefore made unique."""
 
     again = "keeps both"
+    whole = True
 
     def __init__(self, run: TrackedRun, known: str | None) -> None:
         self.id = known or f"{run.name.replace('/', '-')}-{secrets.token_hex(3)}"

@@ -22,6 +22,7 @@ class Wandb:
     """A run of W&B: see `contract.Tracker`."""
 
     again = "shows both"
+    whole = False
 
     def __init__(self, run: TrackedRun, known: str | None) -> None:
         self.id = known or secrets.token_hex(4)
