@@ -15,8 +15,12 @@ MOST_LINES = 1_000  # of a panel: a page of a long game would be megabytes of li
 TALL, FLAT = 2.0, 1.5  # inches of the first panel, and of each below
 
 
-def figure(step: Array, returns: Array, value: Array, td: Array, gap: Array, marked: Sequence[int] = ()) -> Any:
+def figure(
+    step: Array, returns: Array, value: Array, td: Array, gap: Array, marked: Sequence[int] = (), learned: str = ""
+) -> Any:
     """A matplotlib figure of columns [T]; those that are not known anywhere are left out. `marked` steps get a line.
+
+    learned   what was done to rewards before values were learned, "times 0.1": values are on that scale, returns not
 
     MissingError without matplotlib.
     """
@@ -26,7 +30,14 @@ def figure(step: Array, returns: Array, value: Array, td: Array, gap: Array, mar
 
     at = step.tolist()
     canvas.line(panels[0], at, returns.tolist(), canvas.COLOURS[0], "return to go")
-    canvas.line(panels[0], at, value.tolist(), canvas.COLOURS[1], "value", canvas.DASHES[1])
+    canvas.line(
+        panels[0],
+        at,
+        value.tolist(),
+        canvas.COLOURS[1],
+        "value" + (f", of rewards {learned}" if learned else ""),
+        canvas.DASHES[1],
+    )
     panels[0].set_ylabel("discounted")
     for panel, name in zip(panels[1:], drawn, strict=True):
         column, colour = (td, canvas.COLOURS[2]) if name == "td" else (gap, canvas.COLOURS[3])

@@ -38,6 +38,7 @@ def values(found: Explanation, command: str) -> dict[str, Any]:
     game = found.game
     shown = [detail.step for detail in found.details]
     rows = thinned(found.picked, ROWS)
+    columns = game.step, game.returns, game.value, game.td, game.gap
     asked = f"{words.many(len(found.picked), 'step')}: {found.asked}" if found.asked else "Steps"
     if len(rows) < len(found.picked):
         asked += f" ({len(rows)} of {len(found.picked):,})"
@@ -50,7 +51,7 @@ def values(found: Explanation, command: str) -> dict[str, Any]:
         "verdict": f"Return {words.score(game.total_return)} in {words.many(len(game), 'step')}{ENDS[game.end]}"
         + (". Stopped by Ctrl-C: what is here is partial" if found.partial else ""),
         "notes": _notes(game),
-        "curves": html_page.markup(game_curves.figure(game.step, game.returns, game.value, game.td, game.gap, shown)),
+        "curves": html_page.markup(game_curves.figure(*columns, shown, game.rewards_learned)),
         "map": None if found.table is None else map_of(found.table),
         "outcomes": _outcomes(found) if found.outcomes else None,
         "steps": [_step(found, detail) for detail in found.details],
