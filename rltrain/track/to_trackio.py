@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import secrets
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,8 @@ class Trackio:
 
     def flush(self) -> None:
         if self._run is not None:
-            self._run.finish()
+            with redirect_stdout(io.StringIO()):  # it says at each turn that it begins and ends
+                trackio.finish()  # of the run, which is then no longer the one that is closed when the process ends
             self._run = None
 
     def file(self, path: Path) -> None:
@@ -63,13 +66,14 @@ class Trackio:
 
     def _opened(self) -> Any:
         if self._run is None:
-            self._run = trackio.init(
-                self._about.project,
-                name=self.id,
-                config={**self._about.params, **self._about.tags},
-                resume="allow",
-                embed=False,
-                auto_log_gpu=False,
-                auto_log_cpu=False,
-            )
+            with redirect_stdout(io.StringIO()):
+                self._run = trackio.init(
+                    self._about.project,
+                    name=self.id,
+                    config={**self._about.params, **self._about.tags},
+                    resume="allow",
+                    embed=False,
+                    auto_log_gpu=False,
+                    auto_log_cpu=False,
+                )
         return self._run

@@ -106,12 +106,13 @@ def test_mlflow_in_a_file(run, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_trackio_on_this_machine(run, tmp_path, monkeypatch):
+def test_trackio_on_this_machine(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))  # read when it is imported
     pytest.importorskip("trackio")
     from trackio.sqlite_storage import SQLiteStorage
 
     report = track(run, "trackio", project="poles")
+    assert capsys.readouterr().out == ""
 
     def history(metric: str) -> list[tuple[int, float]]:
         rows = SQLiteStorage.get_logs("poles", report.tracker_run)
