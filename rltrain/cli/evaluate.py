@@ -23,7 +23,7 @@ def eval_command(
     given: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]",
+            metavar="RUN",
             help="The same as --checkpoint RUN.",
             autocompletion=complete.runs,
         ),

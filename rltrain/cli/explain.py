@@ -31,7 +31,7 @@ DETAILED = 8  # steps of a page that are shown in full
 def explain_command(
     given: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="A run or a checkpoint folder.", autocompletion=complete.runs),
+        typer.Argument(metavar="RUN", help="A run or a checkpoint folder.", autocompletion=complete.runs),
     ] = None,
     checkpoint: Annotated[
         str | None,

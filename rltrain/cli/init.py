@@ -17,13 +17,13 @@ def init_command(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]",
+            metavar="NAME",
             help="A config that comes with rltrain, which is copied; else the new file's name.",
             autocompletion=complete.configs,
         ),
     ] = None,
     overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY.SUB=VALUE]...", help="Settings in place of the defaults.")
+        list[str] | None, typer.Argument(metavar="KEY.SUB=VALUE", help="Settings in place of the defaults.")
     ] = None,
     env: Annotated[str | None, typer.Option("--env", "--env-id", metavar="ID", help="The environment.")] = None,
     algo: Annotated[

@@ -29,7 +29,7 @@ Imports = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY.SUB=VALUE]...", help="Settings that go before the file's: algorithm.gamma=0.95"),
+    typer.Argument(metavar="KEY.SUB=VALUE", help="Settings that go before the file's: algorithm.gamma=0.95"),
 ]
 Steps = Annotated[
     str | None,

@@ -44,7 +44,7 @@ def train_command(
     config: Annotated[
         str | None,
         typer.Argument(
-            metavar="[CONFIG]",
+            metavar="CONFIG",
             help="A YAML file, or a config's name, such as dqn_cartpole.",
             autocompletion=complete.configs,
         ),

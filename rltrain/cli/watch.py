@@ -33,7 +33,7 @@ def watch_command(
     given: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]",
+            metavar="RUN",
             help="A run or a checkpoint folder.",
             autocompletion=complete.runs,
         ),

@@ -19,10 +19,10 @@ TOLERANCE = 1e-6  # what a policy may lose in a state
 
 ModelName = Annotated[
     str | None,
-    typer.Argument(metavar="[MODEL]", help="A model file or a Gymnasium id that has its table; else the book's model."),
+    typer.Argument(metavar="MODEL", help="A model file or a Gymnasium id that has its table; else the book's model."),
 ]
 Settings = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Arguments of the environment, as map_name=8x8.")
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Arguments of the environment, as map_name=8x8.")
 ]
 Discount = Annotated[
     str | None, typer.Option("--discount", metavar="G", help="0 to 1, as 0.95 or 19/20; else the model's own.")

@@ -69,7 +69,7 @@ def run_command(
 def resume_command(
     sweep: SweepName,
     overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[sweep.trials=N]", help="For more trials; nothing else can change.")
+        list[str] | None, typer.Argument(metavar="sweep.trials=N", help="For more trials; nothing else can change.")
     ] = None,
     jobs: Jobs = None,
     launcher: LauncherName = None,
