@@ -60,7 +60,8 @@ def experiment(
         if not changed:
             return config.load(folder / MARKER, overrides), []
         now: Mapping[str, Any] = written.to_dict()
-    except InputError:  # what was edited is no config any more
+        lines = told(found[0], changed)
+    except InputError as error:  # what was edited is no config any more
         text = ""
         with suppress(OSError, UnicodeDecodeError):
             text = read_plain(folder / MARKER, MOST_BYTES).decode()
@@ -68,14 +69,18 @@ def experiment(
         changed = [edit for edit in edits.between(before, tree) if edit.refused] if isinstance(tree, Mapping) else []
         if not changed:
             raise
-        now = tree
+        now, lines = tree, [_edited(found[0], shown(str(error).splitlines()[0]))]
     believed = yaml_subset.write(_overlaid(before, now))
-    return config.loads(believed, str(folder / MARKER), overrides), told(found[0], changed)
+    return config.loads(believed, str(folder / MARKER), overrides), lines
 
 
 def told(checkpoint: str, changed: Sequence[Edit]) -> list[str]:
     """A line for each edit since a checkpoint."""
-    return [f"{MARKER} was edited since {checkpoint}, which is believed: {shown(str(edit))}" for edit in changed]
+    return [_edited(checkpoint, shown(str(edit))) for edit in changed]
+
+
+def _edited(checkpoint: str, what: str) -> str:
+    return f"{MARKER} was edited since {checkpoint}, which is believed: {what}"
 
 
 def _overlaid(made: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:

@@ -211,14 +211,21 @@ def test_eval_of_a_group_leaves_out_a_seed_whose_files_are_wrong_and_says_why(rl
     assert rltrain("train", "c.yaml", "--seeds", "2", "--name", "begun", "-q")[0] == 0
     members = sorted((place / "runs/begun").glob("s*/config.yaml"))
     members[0].write_text("algorithm: [not, a, config]\n")
+    code, out, err = rltrain("eval", "begun", "-n", "2", "--json")  # what its checkpoint was made with is believed
+    assert code == 0 and json.loads(out)["left_out"] == 0
+    assert "config.yaml was edited since ckpt-" in err and "algorithm" in err
+    for manifest in members[0].parent.glob("checkpoints/*/MANIFEST.json"):
+        manifest.write_text("{}")
     (members[1].parent / "status.json").write_text('{"best": {"step": "x"}}')
     code, out, err = rltrain("eval", "begun", "-n", "2", "--json")
     assert code == 0 and json.loads(out)["left_out"] == 1
-    assert f"warning: seed {members[0].parent.name[1:]} is left out: " in err and "config.yaml" in err
+    assert f"warning: seed {members[0].parent.name[1:]} is left out: " in err and "MANIFEST.json" in err
     for member in members[1:]:
         member.write_text("algorithm: [not, a, config]\n")
+        for manifest in member.parent.glob("checkpoints/*/MANIFEST.json"):
+            manifest.write_text("{}")
     code, _, err = rltrain("eval", "begun", "-n", "2")
-    assert code == 2 and "config.yaml" in err.splitlines()[-1]
+    assert code == 3 and "none of its seeds has a checkpoint" in err.splitlines()[-1]
 
 
 def test_a_dry_run_names_the_seeds_and_is_still_a_config(rltrain, place):

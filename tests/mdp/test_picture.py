@@ -124,7 +124,7 @@ def test_what_is_no_grid():
 
 
 def test_values_on_a_grid_have_the_same_decimals_and_zero_no_sign():
-    assert [picture_grid._written(value, 2) for value in (-0.001, -1.5, 2)] == ["0.00", "−1.50", "2.00"]
+    assert [picture_grid.written(value, 2) for value in (-0.001, -1.5, 2)] == ["0.00", "−1.50", "2.00"]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 30])
