@@ -65,11 +65,15 @@ def experiment(
         text = ""
         with suppress(OSError, UnicodeDecodeError):
             text = read_plain(folder / MARKER, MOST_BYTES).decode()
-        tree = yaml_subset.read(text).value
-        changed = [edit for edit in edits.between(before, tree) if edit.refused] if isinstance(tree, Mapping) else []
-        if not changed:
+        now = yaml_subset.read(text).value
+        if not isinstance(now, Mapping):
             raise
-        now, lines = tree, [_edited(found[0], shown(str(error).splitlines()[0]))]
+        try:
+            config.loads(yaml_subset.write(_overlaid(before, now)), MARKER)
+        except InputError:  # what it says of what a resume may change is none either
+            raise error from None
+        changed = [edit for edit in edits.between(before, now) if edit.refused]
+        lines = told(found[0], changed) or [_edited(found[0], shown(str(error).splitlines()[0]))]
     believed = yaml_subset.write(_overlaid(before, now))
     return config.loads(believed, str(folder / MARKER), overrides), lines
 

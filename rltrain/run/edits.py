@@ -88,6 +88,7 @@ def _leaves(tree: Mapping[str, Any]) -> dict[str, Any]:
     """
     arguments = {key: value for key, value in config.leaves(tree) if key.startswith("environment.kwargs")}
     others = {key: value for key, value in config.leaves(tree) if key not in arguments}
+    arguments = {key: value for key, value in arguments.items() if value != {}}  # none are as many as no word of them
     return {WRAPPERS: [], MODE: "exact"} | others | {"environment.kwargs": flow(dict(sorted(arguments.items())))}
 
 
