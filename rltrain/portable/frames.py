@@ -61,11 +61,19 @@ def rows_of(obs, mask):
 
 def listed(given):
     """The numbers of a list, of an array, or one number, as a list."""
-    given = given.tolist() if hasattr(given, "tolist") else given
+    given = plain(given)
     try:
-        return [own.tolist() if hasattr(own, "tolist") else own for own in given]
+        return [plain(own) for own in given]
     except TypeError:  # one number
         return [given]
+
+
+def plain(given):
+    """What an array holds, as Python has it; what is no array as it is."""
+    try:
+        return given.tolist()
+    except AttributeError:
+        return given
 ''',
     compute='''
 def compute(rows):
