@@ -74,6 +74,7 @@ DOORS = {
         "deep",
         "algos/dqn.py",
         "algos/_dqn_machine.py",
+        "algos/_dqn_rule.py",
         "algos/_dqn_round.py",
         "algos/pqn.py",
         "algos/_ppo_pictures.py",

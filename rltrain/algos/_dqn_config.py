@@ -56,19 +56,22 @@ class DqnConfig(BaseModel):
         "adam", description="Adam, or the centred RMSProp of Mnih et al. 2015."
     )
     optimizer_eps: shared.OptimizerEps = 1e-8
-    loss: Literal["huber", "mse", "hl_gauss"] = Field(
+    loss: Literal["huber", "mse", "hl_gauss", "c51", "quantile", "iqn"] = Field(
         "huber",
         description="huber: quadratic to huber_delta, then linear. hl_gauss: values are histograms, learned by their "
-        "cross-entropy.",
+        "cross-entropy. c51: the distribution of returns, as a histogram; quantile, iqn: by n_quantiles quantiles.",
     )
-    num_bins: int = Field(51, ge=2, le=1024, description="hl_gauss: bins of a value's histogram.")
-    v_min: float = Field(-10.0, ge=-1e9, le=1e9, description="hl_gauss: least value that the histogram can say.")
-    v_max: float = Field(10.0, ge=-1e9, le=1e9, description="hl_gauss: largest value that the histogram can say.")
+    num_bins: int = Field(51, ge=2, le=1024, description="hl_gauss, c51: bins of a value's histogram.")
+    v_min: float = Field(-10.0, ge=-1e9, le=1e9, description="hl_gauss, c51: least value that the histogram can say.")
+    v_max: float = Field(10.0, ge=-1e9, le=1e9, description="hl_gauss, c51: largest value that the histogram can say.")
     bin_sigma: float = Field(
         0.75, gt=0, le=100, description="hl_gauss: width of the Gaussian around a target, in widths of a bin."
     )
+    n_quantiles: int = Field(32, ge=1, le=1024, description="quantile, iqn: quantiles of a value.")
     huber_delta: float = Field(
-        1.0, gt=0, description="Error from which huber is linear: a larger one learns means, a smaller one medians."
+        1.0,
+        gt=0,
+        description="huber, quantile, iqn: error from which it is linear: huber then learns medians, not means.",
     )
     reset_every: int | None = Field(
         None,
@@ -147,6 +150,10 @@ class DqnConfig(BaseModel):
         for name, value in others.items():
             if self.munchausen and value not in (False, 0.0, "none"):
                 raise ValueError(f"munchausen has targets of its own: it cannot be combined with {name}")
+        if self.munchausen and self.loss == "c51":
+            raise ValueError("munchausen moves values by no fixed step, as c51's bins need: take loss: quantile or iqn")
+        if self.target_epsilon and self.loss in ("c51", "quantile", "iqn"):
+            raise ValueError(f"target_epsilon is for values that are numbers: it cannot be combined with {self.loss}")
         return self
 
     def doubts(self, spec: EnvSpec, budget: Mapping[str, int]) -> list[str]:

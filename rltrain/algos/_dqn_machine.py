@@ -11,6 +11,7 @@ from rltrain.deep.fast import precision
 from rltrain.deep.greedy import computation_of_saved, greedy_of_saved
 from rltrain.deep.histogram import Bins
 from rltrain.deep.networks import NetworkShape, QNetwork, initialise, parameter_count, shape_of
+from rltrain.deep.quantiles import Quantiles
 from rltrain.deep.replay import Replay
 from rltrain.deep.replay_size import frame_bytes, replay_bytes
 from rltrain.errors import CheckpointError
@@ -23,10 +24,14 @@ FEATURES = "height, width, channels"  # the order in which the first hidden laye
 
 def network_shape(config: DqnConfig, spec: EnvSpec) -> NetworkShape:
     """The network that these settings mean for these observations."""
-    bins = None
+    spread: Bins | Quantiles | None = None
     if config.loss == "hl_gauss":
-        bins = Bins(low=config.v_min, high=config.v_max, number=config.num_bins, sigma=config.bin_sigma)
-    return shape_of(config, spec, bins)
+        spread = Bins(low=config.v_min, high=config.v_max, number=config.num_bins, sigma=config.bin_sigma)
+    if config.loss == "c51":
+        spread = Bins.around(config.v_min, config.v_max, config.num_bins, config.bin_sigma)
+    if config.loss in ("quantile", "iqn"):
+        spread = Quantiles(config.n_quantiles, implicit=config.loss == "iqn")
+    return shape_of(config, spec, spread)
 
 
 def memory(config: DqnConfig, spec: EnvSpec, rng: Streams, device: torch.device) -> Replay:

@@ -6,7 +6,8 @@ Source: Mnih et al. 2015, "Human-level control through deep reinforcement learni
 Double (van Hasselt et al. 2016), dueling heads (Wang et al. 2016), n-step returns (Sutton 1988; Hessel et al. 2018),
 prioritised replay (Schaul et al. 2016), the square-root value transform (Pohlen et al. 2018), targets of a policy that
 explores (Expected Sarsa: van Seijen et al. 2009), Munchausen targets (Vieillard et al. 2020), a wider Huber loss,
-values as histograms (HL-Gauss: Farebrother et al. 2024), images shifted at random (Kostrikov et al. 2021), networks
+values as histograms (HL-Gauss: Farebrother et al. 2024), as distributions of returns (C51: Bellemare et al. 2017;
+QR-DQN: Dabney et al. 2018a; IQN: Dabney et al. 2018b), images shifted at random (Kostrikov et al. 2021), networks
 that begin anew (Nikishin et al. 2022; Schwarzer et al. 2023), settings that change while it learns (`_dqn_schedules`),
 and environments that others play at their own pace (Ape-X: Horgan et al. 2018). No hidden layers: linear Q-learning.
 
@@ -26,55 +27,27 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from rltrain.algos import _dqn_machine as machine
 from rltrain.algos import _dqn_schedules as schedules
 from rltrain.algos._dqn_config import DqnConfig
 from rltrain.algos._dqn_round import Round, Unit, unit_of
+from rltrain.algos._dqn_rule import loss, td_target
 from rltrain.core import Env, Hardware, Metrics, Policy, State
 from rltrain.counters import crossed, reached
-from rltrain.deep import losses
 from rltrain.deep.actor import Exploration, Played, Players, epsilon_greedy
 from rltrain.deep.device import resolve
 from rltrain.deep.engine import engine
 from rltrain.deep.greedy import greedy_copy
-from rltrain.deep.learner import Learner, Samples, UpdateStats, arrays, set_arrays, summary
-from rltrain.deep.masks import masked
+from rltrain.deep.learner import Learner, UpdateStats, arrays, set_arrays, summary
 from rltrain.deep.networks import PIXEL, QNetwork, copy_weights, high_of
 from rltrain.deep.rewards import RewardScale
-from rltrain.deep.transitions import Batch, Transitions
+from rltrain.deep.transitions import Batch
 from rltrain.deep.trunks import chosen_convolutions
 from rltrain.envs.episodes import Episodes
 from rltrain.rng import Streams, derive
 from rltrain.saved import Saved, resumed, step_state
 from rltrain.steps import reward_to_learn
-
-
-def td_target(config: DqnConfig, target: QNetwork, actor: QNetwork, drawn: Transitions) -> Tensor:
-    """What the values of M actions are to become: reward + discount max_a Q_target(next_obs, a). [M]
-
-    No gradient goes through it. `actor`: the weights of the round's start, which choose the action for Double DQN.
-    """
-    reward, discount, next_obs = drawn.reward, drawn.discount, drawn.next_obs()
-    q_next = masked(target.of_prepared(next_obs), drawn.next_mask)  # [M, A]
-    if config.munchausen:
-        rule = {"alpha": config.munchausen_alpha, "tau": config.munchausen_tau, "clip": config.munchausen_clip}
-        q = masked(target.of_prepared(drawn.obs()), drawn.mask)
-        return losses.munchausen_target(reward, discount, q_next, q, drawn.action, **rule)
-    q_select = masked(actor.of_prepared(next_obs), drawn.next_mask) if config.double else q_next
-    transform = config.value_transform == "sqrt"
-    return losses.q_target(reward, discount, q_next, q_select, transform=transform, epsilon=config.target_epsilon)
-
-
-def loss(config: DqnConfig, network: QNetwork, outputs: Tensor, samples: Samples) -> losses.Loss:
-    """Huber's function of the TD errors, their squares, or cross-entropy of histograms. outputs [M, A, 1 or bins]."""
-    _, action, target, weight = samples
-    if network.bins is not None:
-        edges, centres, sigma = network.edges, network.centres, network.bins.sigma * network.bins.width
-        return losses.cross_entropy(outputs, action, target, weight, edges=edges, centres=centres, sigma=sigma)
-    each = partial(losses.huber, delta=config.huber_delta) if config.loss == "huber" else losses.squared
-    return losses.regression(outputs, action, target, weight, each)
 
 
 class DQN:
@@ -92,6 +65,7 @@ class DQN:
         # With overlap the second thread is ours; a small network is slower on two.
         torch.set_num_threads(1 if self.overlap or not env.spec.has_image else hardware.threads)
         self._explore, self._init = rng.numpy("explore"), rng.torch("init")
+        self._levels = rng.numpy("levels") if config.loss == "iqn" else None
 
         self.episodes = Episodes(env.spec.num_envs)
         self.replay = machine.memory(config, env.spec, rng, self.device)
@@ -245,6 +219,9 @@ class DQN:
         if plan.updates <= 0:
             return []
         batches = self.replay.draw(plan.updates, self.config.batch_size, plan.n_step, plan.gamma)
+        if self._levels is not None:  # what each update learns quantiles of
+            shape = (self.config.batch_size, self.config.n_quantiles)
+            batches = [batch._replace(levels=self._levels.random(shape, np.float32)) for batch in batches]
         return [batch._replace(reward=self.rewards.scaled(batch.reward, self.replay.rewards)) for batch in batches]
 
     def _learned(self, batches: list[Batch], stats: Sequence[UpdateStats]) -> None:

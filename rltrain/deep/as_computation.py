@@ -29,7 +29,9 @@ from rltrain.computation import (
     Value,
 )
 from rltrain.core import Array, EnvSpec
+from rltrain.deep.histogram import Bins
 from rltrain.deep.networks import QNetwork
+from rltrain.deep.quantiles import Quantiles, waves
 from rltrain.deep.trunks import PartsTrunk, PictureTrunk, VectorTrunk
 
 
@@ -37,9 +39,16 @@ def of_values(network: QNetwork, spec: EnvSpec, seen: Seen) -> Computation:
     """The greedy policy of a Q-network: see `greedy.Greedy`."""
     x = seen_by_trunk(network.trunk, spec, seen)
     layers = [*([] if network.wide is None else [network.wide]), *network.rest]
-    x = Dense(through(layers, x), *_head(network))
-    if network.bins is not None:
-        x = HistogramMeans(x, network.bins.centres().numpy())
+    weight, bias = _head(network)
+    if network.level is not None:  # the mean over levels of what they make of units is one factor for each unit
+        weight = weight * network.level(waves(network.levels)).relu().mean(0).detach().cpu().numpy()[:, None]
+    elif isinstance(network.spread, Quantiles):  # their mean is a layer's too
+        weight, bias = (
+            part.reshape(*part.shape[:-1], -1, network.spread.number).mean(axis=-1) for part in (weight, bias)
+        )
+    x = Dense(through(layers, x), weight, bias)
+    if isinstance(network.spread, Bins):
+        x = HistogramMeans(x, network.spread.centres().numpy())
     z = x if seen.mask is None else Masked(x, Possible(seen.mask))
     return Computation(ArgMax(z), z, (z,))
 
@@ -96,11 +105,11 @@ def _pictures(trunk: PictureTrunk, pictures: Value, dtype: str) -> Value:
 
 
 def _head(network: QNetwork) -> tuple[Array, Array]:
-    """Weight [H, A * B] and bias [A * B] of the layer that gives the values."""
+    """Weight [H, A * B] and bias [A * B] of the layer that gives the values, or their quantiles or bins."""
     weight, bias = _layer(network.advantage)
+    each = 1 if network.spread is None or network.level is not None else network.spread.number
     if network.value is None:
         return weight, bias
-    each = 1 if network.bins is None else network.bins.number
     own, base = (part.astype(np.float64) for part in _layer(network.value))  # [V, B], [B]
     advantage = weight.astype(np.float64).reshape(len(weight), -1, each)  # [H - V, A, B]
     ends = bias.astype(np.float64).reshape(-1, each)  # [A, B]

@@ -28,8 +28,9 @@ class Samples(NamedTuple):
 
     obs: Tensor  # [M, *obs], as `QNetwork.prepare` gives them
     action: Tensor  # [M] int64
-    target: Tensor  # [M] float32
+    target: Tensor  # [M] float32; of distributions [M, B]
     weight: Tensor  # [M] float32
+    levels: Tensor | None = None  # [M, B] float32, of the quantiles that are to be learned
 
 
 LossFunction = Callable[[QNetwork, Tensor, Samples], Loss]  # of a network's outputs [M, A, 1 or B] for the samples

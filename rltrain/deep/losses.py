@@ -3,8 +3,10 @@
     target = h( reward + discount * h^-1( Q_target(next, argmax_a Q_select(next, a)) ) )
 
 with Q_select = Q_target for DQN (Mnih et al. 2015) and the online network for Double DQN (van Hasselt et al. 2016), and
-h the identity or the square-root transform of Pohlen et al. 2018. `discount` is 0 where the task ended, so no mask is
-needed. The value of an action that is impossible is minus infinity (`masks`); some action always is possible.
+h the identity or the square-root transform of Pohlen et al. 2018. A value that is learned as a distribution has one for
+its target: that of what was chosen next, each of its values discounted and rewarded so. `discount` is 0 where the task
+ended, so no mask is needed. The value of an action that is impossible is minus infinity (`masks`); some action always
+is possible.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rltrain.deep.histogram import histogram
 from rltrain.deep.masks import mean
+from rltrain.deep.quantiles import quantile_huber
 
 TRANSFORM_EPSILON = 1e-3  # keeps the inverse Lipschitz; Pohlen et al. 2018, section 3.2 use 1e-2, R2D2 1e-3
 
@@ -51,6 +53,12 @@ def q_target(
     return squash(target) if transform else target
 
 
+def next_values(reward: Tensor, discount: Tensor, values: Tensor, *, transform: bool) -> Tensor:
+    """What each value [M, B] that the next state may have comes to now, [M, B]. reward, discount [M]."""
+    target = reward[:, None] + discount[:, None] * (unsquash(values) if transform else values)
+    return squash(target) if transform else target
+
+
 def munchausen_target(
     reward: Tensor,
     discount: Tensor,
@@ -76,6 +84,15 @@ def munchausen_target(
     return reward + alpha * sure.clamp(min=-clip) + discount * value
 
 
+def around_mean(outputs: Tensor, q: Tensor, tau: float) -> Tensor:
+    """How quantiles [M, A, B] lie around their means q [M, A], on average by a soft policy, [M, B].
+
+    Added to a Munchausen target they make one for each quantile, whose mean it is. Minus infinity in q: impossible.
+    """
+    apart = outputs - outputs.mean(2, keepdim=True)
+    return ((q / tau).softmax(1)[:, :, None] * apart).sum(1)
+
+
 def huber(td_error: Tensor, delta: float = 1.0) -> Tensor:
     """x^2 / 2 up to |x| = delta, delta (|x| - delta / 2) beyond (Huber 1964). Elementwise.
 
@@ -95,7 +112,7 @@ class Loss(NamedTuple):
     """The loss of a batch of M transitions, and what is shown of it."""
 
     loss: Tensor  # scalar, to be differentiated
-    td_error: Tensor  # [M], target - Q(obs, action)
+    td_error: Tensor  # [M], target - Q(obs, action); of C51 how far the distributions differ, see `categorical`
     value: Tensor  # scalar, mean Q(obs, action)
 
 
@@ -103,25 +120,49 @@ def regression(
     q: Tensor, action: Tensor, target: Tensor, weight: Tensor, each: Callable[[Tensor], Tensor] = squared
 ) -> Loss:
     """The weighted mean of `each` TD error. q [M, A, 1]; action [M] int64; target, weight [M]."""
-    value = _of_actions(q, action).squeeze(1)
+    value = of_actions(q, action).squeeze(1)
     td_error = target - value
     return Loss((each(td_error) * weight).mean(), td_error.detach(), value.detach().mean())
 
 
 def cross_entropy(
-    logits: Tensor, action: Tensor, target: Tensor, weight: Tensor, *, edges: Tensor, centres: Tensor, sigma: float
+    logits: Tensor, action: Tensor, shares: Tensor, target: Tensor, weight: Tensor, *, centres: Tensor
 ) -> Loss:
-    """The weighted mean cross-entropy of values that are histograms, each to its target's Gaussian (HL-Gauss).
+    """The weighted mean cross-entropy of values that are histograms, each to one of its target (HL-Gauss).
 
-    logits [M, A, B]; action [M] int64; target, weight [M]; edges [B + 1] and centres [B] of the bins; `sigma`, the
-    Gaussian's, in units of value. See `histogram`.
+    logits [M, A, B]; action [M] int64; shares [M, B], the target's histogram; target, weight [M]; centres [B].
     """
-    log_shares = _of_actions(logits, action).log_softmax(1)  # [M, B]
-    each = -(histogram(target, edges, sigma) * log_shares).sum(1)
+    log_shares = of_actions(logits, action).log_softmax(1)  # [M, B]
+    each = -(shares * log_shares).sum(1)
     value = log_shares.detach().exp() @ centres
     return Loss((each * weight).mean(), target - value, value.mean())
 
 
-def _of_actions(outputs: Tensor, action: Tensor) -> Tensor:
+def categorical(logits: Tensor, action: Tensor, target: Tensor, weight: Tensor, *, centres: Tensor) -> Loss:
+    """The weighted mean cross-entropy of histograms to what they are to become (C51).
+
+    logits [M, A, B]; action [M] int64; target [M, B], histograms; weight [M]; centres [B]. In place of a TD error: the
+    Kullback-Leibler divergence from the target, by which Hessel et al. 2018 (Rainbow) draw transitions.
+    """
+    log_shares = of_actions(logits, action).log_softmax(1)  # [M, B]
+    each = -(target * log_shares).sum(1)
+    own = torch.special.entr(target).sum(1)
+    return Loss((each * weight).mean(), each.detach() - own, (log_shares.detach().exp() @ centres).mean())
+
+
+def quantile_regression(
+    quantiles: Tensor, action: Tensor, target: Tensor, weight: Tensor, *, levels: Tensor, delta: float
+) -> Loss:
+    """The weighted mean of `quantile_huber`. quantiles [M, A, B]; action [M] int64; target [M, T]; weight [M].
+
+    levels [M, B] or [B], of the quantiles.
+    """
+    own = of_actions(quantiles, action)  # [M, B]
+    value = own.detach().mean(1)
+    each = quantile_huber(own, target, levels, delta)
+    return Loss((each * weight).mean(), target.mean(1) - value, value.mean())
+
+
+def of_actions(outputs: Tensor, action: Tensor) -> Tensor:
     """[M, A, K] -> [M, K], of the action [M] of each row."""
     return outputs.gather(1, action[:, None, None].expand(-1, 1, outputs.shape[2])).squeeze(1)

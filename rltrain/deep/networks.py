@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from rltrain.core import EnvSpec
 from rltrain.deep.histogram import Bins, first_logits
 from rltrain.deep.layers import Flatten
+from rltrain.deep.quantiles import WAVES, Quantiles, waves
 from rltrain.deep.trunks import Conv, Looking, features_of, trunk_of
 from rltrain.errors import InputError
 from rltrain.saved import Saved
@@ -31,7 +32,7 @@ class NetworkShape(NamedTuple):
     hidden: Sequence[int]
     dueling: bool
     layer_norm: bool  # before each hidden layer's ReLU
-    bins: Bins | None = None  # each value is the mean of a histogram; None: a number
+    spread: Bins | Quantiles | None = None  # each value is the mean of a distribution; None: a number
 
 
 class NetworkSettings(Protocol):
@@ -49,13 +50,13 @@ class NetworkSettings(Protocol):
     def layer_norm(self) -> bool: ...
 
 
-def shape_of(settings: NetworkSettings, spec: EnvSpec, bins: Bins | None = None) -> NetworkShape:
+def shape_of(settings: NetworkSettings, spec: EnvSpec, spread: Bins | Quantiles | None = None) -> NetworkShape:
     """From settings. No `hidden`: (512,) for images, (64, 64) for vectors. InputError for what cannot be built."""
     hidden = settings.hidden
     if hidden is None:
         hidden = (512,) if spec.has_image else (64, 64)
     convolutions = None if settings.convolutions is None else [Conv(*conv) for conv in settings.convolutions]
-    shape = NetworkShape(convolutions, settings.padding, hidden, settings.dueling, settings.layer_norm, bins)
+    shape = NetworkShape(convolutions, settings.padding, hidden, settings.dueling, settings.layer_norm, spread)
     width = features_of(spec, Looking(shape.convolutions, shape.padding))
     if shape.dueling and [width, *hidden][-1] < 2:
         raise InputError("algorithm.hidden: dueling heads share the units of the last layer; it needs at least 2")
@@ -70,6 +71,7 @@ class QNetwork(nn.Module):
 
     centres: Tensor  # [B] and [B + 1], of the bins of a histogram
     edges: Tensor
+    levels: Tensor  # [B], of quantiles
 
     def __init__(self, spec: EnvSpec, shape: NetworkShape, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
@@ -88,13 +90,17 @@ class QNetwork(nn.Module):
         self.rest = nn.Sequential(*layers).to(dtype)
         # Dueling: the last layer's first half says how good the state is, the rest how the actions compare.
         self.state_units = width // 2 if shape.dueling else 0
-        self.bins = shape.bins
-        each = 1 if shape.bins is None else shape.bins.number  # numbers out for a value
+        self.spread = shape.spread
+        told = isinstance(shape.spread, Quantiles) and shape.spread.implicit
+        self.level = nn.Linear(WAVES, width) if told else None  # what a quantile's level makes of the last units
+        each = 1 if shape.spread is None or told else shape.spread.number  # numbers out for a value
         self.advantage = nn.Linear(width - self.state_units, spec.num_actions * each)
         self.value = nn.Linear(self.state_units, each) if shape.dueling else None
-        if shape.bins is not None:
-            self.register_buffer("centres", shape.bins.centres(), persistent=False)
-            self.register_buffer("edges", shape.bins.edges(), persistent=False)
+        if isinstance(shape.spread, Bins):
+            self.register_buffer("centres", shape.spread.centres(), persistent=False)
+            self.register_buffer("edges", shape.spread.edges(), persistent=False)
+        if isinstance(shape.spread, Quantiles):
+            self.register_buffer("levels", shape.spread.levels(), persistent=False)
         if self.has_image:
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on a CPU
 
@@ -112,21 +118,32 @@ class QNetwork(nn.Module):
 
     def values(self, z: Tensor) -> Tensor:
         """What `hidden` gives -> values [M, A]."""
-        return self.means(self.outputs(z).log_softmax(2)) if self.bins is not None else self.outputs(z).squeeze(2)
+        return self.means(self.outputs(z))
 
-    def outputs(self, z: Tensor) -> Tensor:
-        """What `hidden` gives -> values [M, A, 1], or logits of their bins [M, A, B]."""
+    def outputs(self, z: Tensor, levels: Tensor | None = None) -> Tensor:
+        """What `hidden` gives -> values [M, A, 1], or their quantiles or logits of their bins [M, A, B].
+
+        Where quantiles are implicit: those of levels [M, B]; None: of the levels that a value is the mean of.
+        """
         x = self.rest(z).float()
-        each = 1 if self.bins is None else self.bins.number
-        advantage: Tensor = self.advantage(x[:, self.state_units :]).unflatten(1, (-1, each))
+        if self.level is not None:
+            told = self.level(waves(self.levels if levels is None else levels)).relu()  # [M or nothing, B, width]
+            return self._heads(x[:, None] * told, 1).squeeze(3).transpose(1, 2)
+        return self._heads(x, 1 if self.spread is None else self.spread.number)
+
+    def _heads(self, x: Tensor, each: int) -> Tensor:
+        """Units [..., width] -> values of so many numbers, [..., A, each]."""
+        advantage: Tensor = self.advantage(x[..., self.state_units :]).unflatten(-1, (-1, each))
         if self.value is None:
             return advantage
-        value: Tensor = self.value(x[:, : self.state_units])[:, None]
-        return value + advantage - advantage.mean(1, keepdim=True)
+        value: Tensor = self.value(x[..., : self.state_units])[..., None, :]
+        return value + advantage - advantage.mean(-2, keepdim=True)
 
-    def means(self, log_shares: Tensor) -> Tensor:
-        """Of histograms [..., B]: values [...]."""
-        return log_shares.exp() @ self.centres
+    def means(self, outputs: Tensor) -> Tensor:
+        """What `outputs` gives [M, A, B] -> values [M, A]."""
+        if self.spread is None:
+            return outputs.squeeze(2)
+        return outputs.softmax(2) @ self.centres if isinstance(self.spread, Bins) else outputs.mean(2)
 
     def see_as_one(self, obs_high: int) -> None:
         """From now on this value of a pixel is seen as 1."""
@@ -142,7 +159,7 @@ class QNetwork(nn.Module):
 
     def tail_parameters(self) -> list[nn.Parameter]:
         """Of all that follows the first hidden layer."""
-        heads = [self.advantage] if self.value is None else [self.advantage, self.value]
+        heads = [head for head in (self.advantage, self.value, self.level) if head is not None]
         return [*self.rest.parameters(), *(parameter for head in heads for parameter in head.parameters())]
 
     def other_parameters(self) -> list[nn.Parameter]:
@@ -163,9 +180,9 @@ def initialise(network: QNetwork, generator: torch.Generator) -> None:
             bound = module.weight[0].numel() ** -0.5
             for parameter in module.parameters():
                 parameter.data.copy_(torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator))
-    if network.bins is not None:
+    if isinstance(network.spread, Bins):
         head = network.advantage if network.value is None else network.value
-        head.bias.data.view(-1, network.bins.number).add_(first_logits(network.bins))
+        head.bias.data.view(-1, network.spread.number).add_(first_logits(network.spread))
 
 
 def begin_anew(network: QNetwork, generator: torch.Generator, keep: float) -> None:

@@ -21,6 +21,7 @@ class Batch(NamedTuple):
     weight: Array  # [M] float32, importance weight, 1 for uniform draws
     shift: Array  # [M, 2] int64, pixels down and right by which the observation at `row` is to be shifted
     next_shift: Array  # [M, 2] int64, and that at `next_row`
+    levels: Array  # [M, B] float32, of the quantiles that are to be learned; B = 0: those that a network gives out
 
 
 class Transitions(NamedTuple):
@@ -34,6 +35,9 @@ class Transitions(NamedTuple):
     weight: torch.Tensor  # [M] float32, importance weight
     mask: torch.Tensor | None = None  # [M, A] bool, what is possible at obs; None: everything
     next_mask: torch.Tensor | None = None  # [M, A] bool, and at next_obs
+    levels: torch.Tensor | None = None  # [M, B] float32, of the quantiles that are to be learned
 
 
-TdTarget = Callable[[Transitions], torch.Tensor]  # the values [M] that those of the actions are to become
+TdTarget = Callable[
+    [Transitions], torch.Tensor
+]  # the values [M] that those of the actions are to become; distributions [M, B]

@@ -107,6 +107,12 @@ SETTINGS: list[dict[str, Any]] = [
 
 CASES: list[tuple[bool | str, dict[str, Any]]] = [(image, settings) for image in (True, False) for settings in SETTINGS]
 CASES += [(image, SETTINGS[i]) for image in ("floats", "parts", "masked") for i in (0, 4)]
+SPREADS = [
+    {"loss": "c51", "double": True, "prioritized": True, "dueling": True},
+    {"loss": "quantile", "munchausen": True, "n_quantiles": 5},
+    {"loss": "iqn", "n_quantiles": 3, "dueling": True, "prioritized": True},
+]
+CASES += [(image, settings) for settings in SPREADS for image in (True, False)]
 
 
 @pytest.mark.parametrize("fast", ["two cores", "fixed places", pytest.param("cuda", marks=ON_GPU)])

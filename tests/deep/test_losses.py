@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from rltrain.deep.losses import huber, munchausen_target, q_target, squared, squash, unsquash
+from rltrain.deep.losses import huber, munchausen_target, next_values, q_target, squared, squash, unsquash
 
 Q_NEXT = torch.tensor([[1.0, 5.0], [2.0, -3.0]])
 Q_SELECT = torch.tensor([[9.0, 0.0], [0.0, 1.0]])
@@ -33,6 +33,14 @@ def test_the_transform_and_its_inverse() -> None:
     one = torch.tensor([[3.0]], dtype=torch.float64)
     target = q_target(torch.ones(1).double(), torch.full((1,), 0.5).double(), squash(one), squash(one), transform=True)
     torch.testing.assert_close(target, squash(torch.tensor([1 + 0.5 * 3]).double()))
+
+
+def test_each_value_of_a_distribution_is_discounted_and_rewarded() -> None:
+    values, discount = torch.tensor([[0.0, 4.0], [1.0, -3.0]]), torch.tensor([0.5, 0.0])
+    by_hand = torch.tensor([[1.0, 3.0], [-2.0, -2.0]])
+    torch.testing.assert_close(next_values(REWARD, discount, values, transform=False), by_hand)
+    scaled = next_values(REWARD, discount, squash(values), transform=True)
+    torch.testing.assert_close(scaled, squash(by_hand), atol=1e-4, rtol=1e-4)
 
 
 def test_a_random_next_action_is_worth_the_mean() -> None:

@@ -89,7 +89,7 @@ def test_every_setting_stands_there_with_its_description_above_it():
             assert lines[number - 1].startswith("# "), key
             first = description.replace("None", "null").split()[:3]
             assert " ".join(first) in text, key
-    assert "  # huber: quadratic" in text and "One of: huber, mse, hl_gauss." in text
+    assert "  # huber: quadratic" in text and "One of: huber, mse, hl_gauss, c51, quantile, iqn." in text
     assert max(map(len, text.splitlines())) <= 100
 
 

@@ -48,7 +48,7 @@ class CudaEngine:
             if not batches:
                 return []
             if self.updates is None:
-                self.updates = Updates(self._learner, td_target, replay, len(batches[0].row), self._device)
+                self.updates = Updates(self._learner, td_target, replay, batches[0], self._device)
             return self.updates(batches, learning_rate)
 
         with playing(self._helpers, players, steps) as plays:
@@ -94,19 +94,21 @@ class Recorded:
 
 
 class Updates:
-    """The updates of a learner from a replay memory, `batch_size` transitions each."""
+    """The updates of a learner from a replay memory, a batch each."""
 
     def __init__(
-        self, learner: Learner, td_target: TdTarget, replay: Replay, batch_size: int, device: torch.device
+        self, learner: Learner, td_target: TdTarget, replay: Replay, like: Batch, device: torch.device
     ) -> None:
+        """`like`: a batch as those to come are."""
         self._learner, self._td_target, self._replay, self._device = learner, td_target, replay, device
-        m, stack = batch_size, replay.stack
+        m, stack = len(like.row), replay.stack
         self._m = m
         # Where an update finds what it needs, and leaves what it found.
         self._frame = torch.zeros((2 * m, stack), dtype=torch.int64, device=device)  # of both observations
         self._shift = torch.zeros((2 * m, 2), dtype=torch.int64, device=device)
         self._action = torch.zeros(m, dtype=torch.int64, device=device)
         self._reward, self._discount, self._weight = torch.zeros((3, m), device=device)
+        self._levels = torch.zeros(like.levels.shape, device=device)
         some = replay.masks(np.zeros(2 * m, np.int64))
         self._mask = None if some is None else torch.from_numpy(some).to(device)  # of both observations
         self._rate = torch.zeros((), device=device)
@@ -125,6 +127,7 @@ class Updates:
         shift = self._there([np.concatenate([b.shift, b.next_shift]) for b in batches])
         action = self._there([b.action for b in batches])
         numbers = self._there([np.stack([b.reward, b.discount, b.weight]) for b in batches])
+        levels = self._there([b.levels for b in batches])
         masks = [self._replay.masks(np.concatenate([b.row, b.next_row])) for b in batches]
         mask = self._there([one for one in masks if one is not None]) if self._mask is not None else None
         found = torch.empty((len(batches), self._m + 3), device=self._device)
@@ -134,6 +137,8 @@ class Updates:
             if self._done:
                 self._done[i % AHEAD].synchronize()
             torch._foreach_copy_(into, [frame[i], shift[i], action[i], *numbers[i]])
+            if levels.numel():
+                self._levels.copy_(levels[i])
             if self._mask is not None and mask is not None:
                 self._mask.copy_(mask[i])
             self._update()
@@ -154,6 +159,6 @@ class Updates:
             numbers = (self._action, self._reward, self._discount)
             masks = (None, None) if self._mask is None else self._mask.split(self._m)
             target = self._td_target(Transitions(lambda: x, *numbers, lambda: x_next, self._weight, *masks))
-        stats = update(learner, Samples(x, self._action, target, self._weight), self._rate)
+        stats = update(learner, Samples(x, self._action, target, self._weight, self._levels), self._rate)
         scalars = torch.stack([stats.loss, stats.value, stats.norm])
         self._found.copy_(torch.cat([stats.td_error, scalars]))

@@ -40,7 +40,9 @@ def choose(spec: EnvSpec, full: nn.Module, half: nn.Module, device: torch.device
         return Choice("float32", "the processor has no instructions for bfloat16")
     generator = torch.Generator().manual_seed(0)
     copy_weights(full, half)
-    pixels = torch.randint(0, 256, (batch_size, *spec.obs_shape), dtype=torch.uint8, generator=generator).to(device)
+    pixels = torch.randint(
+        0, spec.obs_high + 1, (batch_size, *spec.obs_shape), dtype=torch.uint8, generator=generator
+    ).to(device)
     obs = pixels if spec.obs_dtype == "uint8" else pixels / 255
     seconds = {}
     for name, network in (("float32", full.to(device)), ("bfloat16", half.to(device))):
