@@ -84,7 +84,7 @@ DOORS = {
     },
     "gymnasium": {"envs", "registering.py"},
     "ale_py": {"envs"},
-    "numba": {"mdp", "envs", "deep/sum_tree.py", "deep/fast/tiling.py"},
+    "numba": {"mdp", "envs", "deep/sum_tree.py", "deep/fast/tiling.py", "deep/fast/distinct.py"},
     "scipy.sparse.linalg": {"mdp/solvers/linear.py"},
     "scipy": {"mdp", "envs/vacuum/room.py", "run/across_seeds.py", "verbs/sweep/search.py"},
     "jinja2": {"report/html_page.py"},

@@ -6,7 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rltrain.deep.fast import tiling
+from rltrain.core import Array
+from rltrain.deep.fast import distinct, tiling
+
+BLOCK = 16  # a product has whole blocks of rows and columns: what is over is computed another way, to other bits
 
 
 class Flatten(nn.Module):
@@ -54,6 +57,10 @@ class TileConv(nn.Conv2d):
         sums = torch.addmm(self._bias, tiles.flatten(0, 2), self.matrix.t())
         return sums.view(*tiles.shape[:3], self.out_channels).permute(0, 3, 1, 2)
 
+    def gradients(self, rows: Tensor, tiles: Tensor) -> tuple[Tensor, Tensor]:
+        """Of the weight and the bias: rows [M h w, out], the gradient at the sums; tiles [M, h, w, k k C]."""
+        return self.weights(rows.t() @ tiles.flatten(0, 2)), rows.sum(0)
+
     def forward(self, input: Tensor) -> Tensor:
         return self.of_tiles(self.tiles(input))
 
@@ -77,3 +84,48 @@ class PixelTileConv(TileConv):
 
     def tiles(self, x: Tensor) -> Tensor:
         return x
+
+
+class ColourTileConv(PixelTileConv):
+    """A `PixelTileConv` of the planes [V, P] of pixels that are numbers of colours.
+
+    On a processor its input is tiles of those numbers [M, h, w, C k k] uint8, and each is multiplied once, wherever it
+    stands: with many planes as fast as a `PixelTileConv` with one. Else it is tiles of planes.
+    """
+
+    def __init__(self, planes: Array, channels: int, out: int, kernel: int) -> None:
+        """`channels`: C, of numbers."""
+        super().__init__(channels * planes.shape[1], out, kernel, kernel)
+        self._planes, self._channels = planes, channels
+
+    def of_tiles(self, tiles: Tensor) -> Tensor:
+        if tiles.dtype != torch.uint8:
+            return super().of_tiles(tiles)
+        found = distinct.distinct(tiles, self._channels)
+        weight = self._by_channel
+        weight = functional.pad(weight, (0, -weight.shape[1] % BLOCK))
+        parts = (self._seen(found.tiles) @ weight).float()[:, : self._channels * self.out_channels]
+        parts = parts.unflatten(1, (self._channels, -1))
+        sums = distinct.placed(parts, found.number, self._bias).to(self.weight.dtype)
+        return sums.view(*tiles.shape[:3], self.out_channels).permute(0, 3, 1, 2)
+
+    def gradients(self, rows: Tensor, tiles: Tensor) -> tuple[Tensor, Tensor]:
+        if tiles.dtype != torch.uint8:
+            return super().gradients(rows, tiles)
+        found = distinct.distinct(tiles, self._channels)
+        seen = self._seen(found.tiles).float()
+        sums = distinct.by_tile(rows, found.number, len(seen)).flatten(1)  # [D, C out]
+        by_channel = seen.t() @ sums  # [P k k, C out]
+        weight = by_channel.view(-1, self._channels, self.out_channels).permute(2, 1, 0).reshape(self.weight.shape)
+        return weight * self.scale, rows.sum(0)
+
+    def _seen(self, tiles: Tensor) -> Tensor:
+        """Tiles [D, k k] of numbers -> those of their planes, [D, P k k]."""
+        planes = tiling.in_planes(tiles[:, None, None], self._planes)
+        return functional.pad(planes.flatten(1), (0, 0, 0, -len(planes) % BLOCK)).to(self.weight.dtype)
+
+    @property
+    def _by_channel(self) -> Tensor:
+        """The weights [P k k, C out]."""
+        weight = self.weight.reshape(self.out_channels, self._channels, -1) * self.scale
+        return weight.permute(2, 1, 0).flatten(1)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from rltrain.core import EnvSpec
 from rltrain.deep.fast import tiling
-from rltrain.deep.layers import Flatten, PixelConv, PixelTileConv, TileConv
+from rltrain.deep.layers import ColourTileConv, Flatten, PixelConv, PixelTileConv, TileConv
 from rltrain.deep.settings import BY_SIZE, convolutions_for
 from rltrain.errors import InputError
 from rltrain.spaces import Part
@@ -104,7 +104,10 @@ class PictureTrunk(nn.Sequential):
             tiles = conv.kernel == conv.stride and not any(pad)
             plain, of_pixels = (TileConv, PixelTileConv) if tiles else (nn.Conv2d, PixelConv)
             kind = of_pixels if of_bytes and not i else plain
-            layers.append(kind(channels, conv.channels, conv.kernel, conv.stride, (pad[0], pad[1])))
+            if self.planes is not None and kind is PixelTileConv:
+                layers.append(ColourTileConv(self.planes, channels // self.planes.shape[1], conv.channels, conv.kernel))
+            else:
+                layers.append(kind(channels, conv.channels, conv.kernel, conv.stride, (pad[0], pad[1])))
             layers.append(nn.ReLU(inplace=True))
         super().__init__(*layers, Flatten())
         self.to(dtype)
@@ -121,6 +124,8 @@ class PictureTrunk(nn.Sequential):
     def prepare(self, obs: Tensor) -> Tensor:
         """In the network's dtype and memory layout. Bytes stay as they are for a `PixelConv`."""
         first = self[0]
+        if isinstance(first, ColourTileConv) and not obs.is_cuda:
+            return tiling.pixel_tiles(obs, first.kernel_size[0])
         if self.planes is not None:
             obs = tiling.in_planes(obs, self.planes)
         if isinstance(first, PixelTileConv):

@@ -129,8 +129,7 @@ def weight_gradients(layer: nn.Conv2d, gradient: Tensor, x: Tensor) -> tuple[Ten
     """d loss / d weight and d loss / d bias, from the gradient at the layer's sums. x: of the tape's inputs."""
     if isinstance(layer, TileConv):
         with torch.no_grad():
-            rows = _matrix(gradient)
-            return layer.weights(rows.t() @ x.flatten(0, 2)), rows.sum(0)
+            return layer.gradients(_matrix(gradient), x)
     _, weight, bias = _backward(layer, gradient, x, [False, True, True])
     return (weight * layer.scale if isinstance(layer, PixelConv) else weight), bias
 

@@ -13,6 +13,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
+BYTES = 256  # different ones
 WORD = 4  # bytes of pixels that are moved as one number
 WORDS = {torch.float32: torch.int32, torch.bfloat16: torch.int16}
 
@@ -31,8 +32,9 @@ def channels_last(obs: Tensor) -> Tensor:
 
 
 def in_planes(obs: Tensor, planes: np.ndarray[Any, Any]) -> Tensor:
-    """uint8 [M, C, H, W] -> [M, C P, H, W]: for each channel the planes [V, P] uint8 of its values."""
+    """uint8 [M, C, H, W] -> [M, C P, H, W]: for each channel the planes [V, P] uint8 of its values; 0 from V on."""
     m, c, h, w = obs.shape
+    planes = np.pad(planes, ((0, BYTES - len(planes)), (0, 0)))  # no byte leads beyond it
     if obs.is_cuda:
         found = torch.from_numpy(planes).to(obs.device)[obs.long()]
         return found.permute(0, 1, 4, 2, 3).reshape(m, -1, h, w)
