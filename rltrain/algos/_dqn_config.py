@@ -96,6 +96,9 @@ class DqnConfig(BaseModel):
     munchausen_tau: float = Field(0.03, gt=0, description="Temperature of the soft policy, in units of value.")
     munchausen_clip: float = Field(1.0, gt=0, description="tau x log-probability counts as at least minus this.")
     dueling: shared.Dueling = False
+    noisy: bool = Field(
+        False, description="The last layers' weights vary, by as much as they learn to: explores in place of epsilon."
+    )
     n_step: int = Field(1, ge=1, le=100, description="Rewards summed before bootstrapping.")
     n_step_final: int | None = Field(
         None, ge=1, le=100, description="The same after horizon_steps; moves by equal ratios. None: constant."

@@ -31,7 +31,7 @@ def network_shape(config: DqnConfig, spec: EnvSpec) -> NetworkShape:
         spread = Bins.around(config.v_min, config.v_max, config.num_bins, config.bin_sigma)
     if config.loss in ("quantile", "iqn"):
         spread = Quantiles(config.n_quantiles, implicit=config.loss == "iqn")
-    return shape_of(config, spec, spread)
+    return shape_of(config, spec, spread, config.noisy)
 
 
 def memory(config: DqnConfig, spec: EnvSpec, rng: Streams, device: torch.device) -> Replay:

@@ -27,7 +27,8 @@ def td_target(config: DqnConfig, target: QNetwork, actor: QNetwork, drawn: Trans
     it. `actor`: the weights of the round's start, which choose the action for Double DQN.
     """
     reward, discount, next_obs = drawn.reward, drawn.discount, drawn.next_obs()
-    outputs = target.outputs(target.hidden(next_obs))  # [M, A, B]
+    noise = drawn.noise_of(next=True)
+    outputs = target.outputs(target.hidden(next_obs), noise=noise)  # [M, A, B]
     q_next = masked(target.means(outputs), drawn.next_mask)  # [M, A]
     if config.munchausen:
         rule = {"alpha": config.munchausen_alpha, "tau": config.munchausen_tau, "clip": config.munchausen_clip}
@@ -49,7 +50,7 @@ def td_target(config: DqnConfig, target: QNetwork, actor: QNetwork, drawn: Trans
 
 def loss(config: DqnConfig, network: QNetwork, outputs: Tensor, samples: Samples) -> losses.Loss:
     """Huber's function of the TD errors, their squares, or a distance of distributions. outputs [M, A, 1 or B]."""
-    _, action, target, weight, levels = samples
+    _, action, target, weight, levels, _ = samples
     if config.loss == "c51":
         return losses.categorical(outputs, action, target, weight, centres=network.centres)
     if config.loss in ("quantile", "iqn"):

@@ -7,9 +7,10 @@ Double (van Hasselt et al. 2016), dueling heads (Wang et al. 2016), n-step retur
 prioritised replay (Schaul et al. 2016), the square-root value transform (Pohlen et al. 2018), targets of a policy that
 explores (Expected Sarsa: van Seijen et al. 2009), Munchausen targets (Vieillard et al. 2020), a wider Huber loss,
 values as histograms (HL-Gauss: Farebrother et al. 2024), as distributions of returns (C51: Bellemare et al. 2017;
-QR-DQN: Dabney et al. 2018a; IQN: Dabney et al. 2018b), images shifted at random (Kostrikov et al. 2021), networks
-that begin anew (Nikishin et al. 2022; Schwarzer et al. 2023), settings that change while it learns (`_dqn_schedules`),
-and environments that others play at their own pace (Ape-X: Horgan et al. 2018). No hidden layers: linear Q-learning.
+QR-DQN: Dabney et al. 2018a; IQN: Dabney et al. 2018b), layers that vary (Fortunato et al. 2018), images shifted at
+random (Kostrikov et al. 2021), networks that begin anew (Nikishin et al. 2022; Schwarzer et al. 2023), settings that
+change while it learns (`_dqn_schedules`), and environments that others play at their own pace (Ape-X: Horgan et al.
+2018). No hidden layers: linear Q-learning.
 
 A round collects some steps and makes the updates that they are due. In a round every target is computed with the
 networks as they stood at its start. With `overlap` one core collects while the other learns: the actor's weights, the
@@ -64,8 +65,9 @@ class DQN:
         )
         # With overlap the second thread is ours; a small network is slower on two.
         torch.set_num_threads(1 if self.overlap or not env.spec.has_image else hardware.threads)
+        self._seed = rng.seed
         self._explore, self._init = rng.numpy("explore"), rng.torch("init")
-        self._levels = rng.numpy("levels") if config.loss == "iqn" else None
+        self._varied = rng.numpy("varied") if config.loss == "iqn" or config.noisy else None
 
         self.episodes = Episodes(env.spec.num_envs)
         self.replay = machine.memory(config, env.spec, rng, self.device)
@@ -164,7 +166,7 @@ class DQN:
 
     def _begin(self) -> Round:
         """A round that the actor plays with the weights of now; which actions are random is drawn beforehand."""
-        copy_weights(self.learner.master, self.actor)
+        self._decide(self.env_steps)
         epsilon = schedules.epsilons(self.config, self.env_steps, self.spec.num_envs)
         steps = self.collect_steps
         if self.away is not None:  # what has arrived; while there is nothing to learn from, at least something
@@ -173,6 +175,12 @@ class DQN:
         current = self._unit.round = Round(self.env_steps, plan)
         self.players.begin_round(self.actor, current.plan)
         return current
+
+    def _decide(self, before: int) -> None:
+        """The actor's weights of a round that begins after so many steps; noisy ones are drawn for all of it."""
+        copy_weights(self.learner.master, self.actor)
+        if self.config.noisy:
+            self.actor.draw(torch.Generator().manual_seed(derive(self._seed, "noise", before)))
 
     def _sync_target(self, before: int) -> None:
         """After a round that began at `before`: copy the weights to the target network; a reset, if one is due."""
@@ -219,10 +227,16 @@ class DQN:
         if plan.updates <= 0:
             return []
         batches = self.replay.draw(plan.updates, self.config.batch_size, plan.n_step, plan.gamma)
-        if self._levels is not None:  # what each update learns quantiles of
-            shape = (self.config.batch_size, self.config.n_quantiles)
-            batches = [batch._replace(levels=self._levels.random(shape, np.float32)) for batch in batches]
+        if self._varied is not None:
+            batches = [self._vary(batch, self._varied) for batch in batches]
         return [batch._replace(reward=self.rewards.scaled(batch.reward, self.replay.rewards)) for batch in batches]
+
+    def _vary(self, batch: Batch, rng: np.random.Generator) -> Batch:
+        """With the levels whose quantiles an update learns, and the noise of its layers, where it has them."""
+        size, draws = self.config.batch_size, self.learner.master.draws
+        if self.config.loss == "iqn":
+            batch = batch._replace(levels=rng.random((size, self.config.n_quantiles), np.float32))
+        return batch._replace(noise=rng.standard_normal((size, 2 * draws), np.float32))
 
     def _learned(self, batches: list[Batch], stats: Sequence[UpdateStats]) -> None:
         """Count the updates; their TD errors are the priorities of what they were made from."""
@@ -291,7 +305,7 @@ class DQN:
         rule = {"rounds": self.rounds, "collect_steps": self.collect_steps, "env_steps": self.env_steps}
         unit = unit_of(saved, self.spec, self.device, overlap=self.overlap, **rule)
         if unit.round is not None:
-            copy_weights(self.learner.master, self.actor)
+            self._decide(unit.round.before)
             self.players.begin_round(self.actor, unit.round.to_come)
             unit.round.go_on_from(self.players.now)
         return unit

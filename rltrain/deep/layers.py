@@ -9,6 +9,7 @@ from torch.nn import functional
 from rltrain.core import Array
 from rltrain.deep.fast import distinct, tiling
 
+TINY = 1e-12  # keeps the square root's slope finite
 BLOCK = 16  # a product has whole blocks of rows and columns: what is over is computed another way, to other bits
 
 
@@ -22,6 +23,41 @@ class Flatten(nn.Module):
         """The gradient at the input, which has the shape of `like`, from that at the output."""
         m, c, h, w = like.shape
         return gradient.view(m, h, w, c).permute(0, 3, 1, 2)
+
+
+class NoisyLinear(nn.Linear):
+    """A layer whose every weight has a deviation of its own, which is learned: what a network is unsure of it varies.
+
+        y = x mu + noise sqrt(x^2 sigma^2)
+
+    The sum of independent Gaussian weights times x is itself Gaussian, so a row needs a draw for each output, not for
+    each weight. Source: Fortunato et al. 2018, "Noisy Networks for Exploration" (independent noise); the sum: Kingma et
+    al. 2015, "Variational Dropout and the Local Reparameterization Trick".
+    """
+
+    begin = 0.017  # every deviation of a new network (Fortunato et al. 2018, section 3.2)
+
+    def __init__(self, features: int, out: int) -> None:
+        super().__init__(features, out)
+        self.weight_sigma = nn.Parameter(torch.full((out, features), self.begin))
+        self.bias_sigma = nn.Parameter(torch.full((out,), self.begin))
+
+    def noisy(self, x: Tensor, noise: Tensor) -> Tensor:
+        """x [..., in], noise [..., out], standard normal. Without noise: the layer itself."""
+        variance = functional.linear(x.square(), self.weight_sigma.square(), self.bias_sigma.square())
+        found: Tensor = self(x) + noise * (variance + TINY).sqrt()
+        return found
+
+    def draw(self, generator: torch.Generator) -> None:
+        """Draw the weights, and be without noise for as long as they stay: one noise for all rows."""
+        with torch.no_grad():
+            for mean, deviation in ((self.weight, self.weight_sigma), (self.bias, self.bias_sigma)):
+                mean += deviation * torch.randn(mean.shape, generator=generator).to(mean)
+
+    def as_new(self) -> None:
+        """Deviations as at the start."""
+        for deviation in (self.weight_sigma, self.bias_sigma):
+            nn.init.constant_(deviation, self.begin)
 
 
 class PixelConv(nn.Conv2d):

@@ -31,6 +31,7 @@ class Samples(NamedTuple):
     target: Tensor  # [M] float32; of distributions [M, B]
     weight: Tensor  # [M] float32
     levels: Tensor | None = None  # [M, B] float32, of the quantiles that are to be learned
+    noise: Tensor | None = None  # [M, D] float32, of noisy layers
 
 
 LossFunction = Callable[[QNetwork, Tensor, Samples], Loss]  # of a network's outputs [M, A, 1 or B] for the samples

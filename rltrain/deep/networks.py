@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from rltrain.core import EnvSpec
 from rltrain.deep.histogram import Bins, first_logits
-from rltrain.deep.layers import Flatten
+from rltrain.deep.layers import Flatten, NoisyLinear
 from rltrain.deep.quantiles import WAVES, Quantiles, waves
 from rltrain.deep.trunks import Conv, Looking, features_of, trunk_of
 from rltrain.errors import InputError
@@ -33,6 +33,7 @@ class NetworkShape(NamedTuple):
     dueling: bool
     layer_norm: bool  # before each hidden layer's ReLU
     spread: Bins | Quantiles | None = None  # each value is the mean of a distribution; None: a number
+    noisy: bool = False  # the last layers are, see `NoisyLinear`
 
 
 class NetworkSettings(Protocol):
@@ -50,13 +51,15 @@ class NetworkSettings(Protocol):
     def layer_norm(self) -> bool: ...
 
 
-def shape_of(settings: NetworkSettings, spec: EnvSpec, spread: Bins | Quantiles | None = None) -> NetworkShape:
+def shape_of(
+    settings: NetworkSettings, spec: EnvSpec, spread: Bins | Quantiles | None = None, noisy: bool = False
+) -> NetworkShape:
     """From settings. No `hidden`: (512,) for images, (64, 64) for vectors. InputError for what cannot be built."""
     hidden = settings.hidden
     if hidden is None:
         hidden = (512,) if spec.has_image else (64, 64)
     convolutions = None if settings.convolutions is None else [Conv(*conv) for conv in settings.convolutions]
-    shape = NetworkShape(convolutions, settings.padding, hidden, settings.dueling, settings.layer_norm, spread)
+    shape = NetworkShape(convolutions, settings.padding, hidden, settings.dueling, settings.layer_norm, spread, noisy)
     width = features_of(spec, Looking(shape.convolutions, shape.padding))
     if shape.dueling and [width, *hidden][-1] < 2:
         raise InputError("algorithm.hidden: dueling heads share the units of the last layer; it needs at least 2")
@@ -94,8 +97,9 @@ class QNetwork(nn.Module):
         told = isinstance(shape.spread, Quantiles) and shape.spread.implicit
         self.level = nn.Linear(WAVES, width) if told else None  # what a quantile's level makes of the last units
         each = 1 if shape.spread is None or told else shape.spread.number  # numbers out for a value
-        self.advantage = nn.Linear(width - self.state_units, spec.num_actions * each)
-        self.value = nn.Linear(self.state_units, each) if shape.dueling else None
+        last = NoisyLinear if shape.noisy else nn.Linear
+        self.advantage = last(width - self.state_units, spec.num_actions * each)
+        self.value = last(self.state_units, each) if shape.dueling else None
         if isinstance(shape.spread, Bins):
             self.register_buffer("centres", shape.spread.centres(), persistent=False)
             self.register_buffer("edges", shape.spread.edges(), persistent=False)
@@ -120,24 +124,39 @@ class QNetwork(nn.Module):
         """What `hidden` gives -> values [M, A]."""
         return self.means(self.outputs(z))
 
-    def outputs(self, z: Tensor, levels: Tensor | None = None) -> Tensor:
+    @property
+    def draws(self) -> int:
+        """Numbers of noise that a row of `outputs` takes."""
+        heads = (self.advantage, self.value)
+        return sum(head.out_features for head in heads if isinstance(head, NoisyLinear))
+
+    def outputs(self, z: Tensor, levels: Tensor | None = None, noise: Tensor | None = None) -> Tensor:
         """What `hidden` gives -> values [M, A, 1], or their quantiles or logits of their bins [M, A, B].
 
-        Where quantiles are implicit: those of levels [M, B]; None: of the levels that a value is the mean of.
+        Where quantiles are implicit: those of levels [M, B]; None: of the levels that a value is the mean of. `noise`,
+        standard normal [M, draws], of noisy layers; None: their means.
         """
         x = self.rest(z).float()
         if self.level is not None:
             told = self.level(waves(self.levels if levels is None else levels)).relu()  # [M or nothing, B, width]
-            return self._heads(x[:, None] * told, 1).squeeze(3).transpose(1, 2)
-        return self._heads(x, 1 if self.spread is None else self.spread.number)
+            noise = noise if noise is None else noise[:, None]
+            return self._heads(x[:, None] * told, noise, 1).squeeze(3).transpose(1, 2)
+        return self._heads(x, noise, 1 if self.spread is None else self.spread.number)
 
-    def _heads(self, x: Tensor, each: int) -> Tensor:
-        """Units [..., width] -> values of so many numbers, [..., A, each]."""
-        advantage: Tensor = self.advantage(x[..., self.state_units :]).unflatten(-1, (-1, each))
+    def _heads(self, x: Tensor, noise: Tensor | None, each: int) -> Tensor:
+        """Units [..., width] -> values of so many numbers, [..., A, each]. noise [..., draws]."""
+        advantage: Tensor = _with_noise(self.advantage, x[..., self.state_units :], noise).unflatten(-1, (-1, each))
         if self.value is None:
             return advantage
-        value: Tensor = self.value(x[..., : self.state_units])[..., None, :]
+        rest = noise if noise is None else noise[..., self.advantage.out_features :]
+        value: Tensor = _with_noise(self.value, x[..., : self.state_units], rest)[..., None, :]
         return value + advantage - advantage.mean(-2, keepdim=True)
+
+    def draw(self, generator: torch.Generator) -> None:
+        """Draw the weights of noisy layers, for as long as they stay."""
+        for head in (self.advantage, self.value):
+            if isinstance(head, NoisyLinear):
+                head.draw(generator)
 
     def means(self, outputs: Tensor) -> Tensor:
         """What `outputs` gives [M, A, B] -> values [M, A]."""
@@ -171,6 +190,14 @@ class QNetwork(nn.Module):
         return self.trunk.prepare(obs)
 
 
+def _with_noise(layer: nn.Linear, x: Tensor, noise: Tensor | None) -> Tensor:
+    """What a layer gives; if it is a noisy one, with the first of this noise [..., at least out], if there is any."""
+    if noise is None or not isinstance(layer, NoisyLinear):
+        found: Tensor = layer(x)
+        return found
+    return layer.noisy(x, noise[..., : layer.out_features])
+
+
 def initialise(network: QNetwork, generator: torch.Generator) -> None:
     """Weights and biases uniform in +-1/sqrt(fan in), torch's own default, drawn from a named stream."""
     for module in network.modules():
@@ -180,6 +207,8 @@ def initialise(network: QNetwork, generator: torch.Generator) -> None:
             bound = module.weight[0].numel() ** -0.5
             for parameter in module.parameters():
                 parameter.data.copy_(torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator))
+        if isinstance(module, NoisyLinear):
+            module.as_new()
     if isinstance(network.spread, Bins):
         head = network.advantage if network.value is None else network.value
         head.bias.data.view(-1, network.spread.number).add_(first_logits(network.spread))

@@ -163,7 +163,7 @@ class Replay:
             running &= (discount != 0) & ~self._last[at]
         shift, next_shift = self._shifts(len(row)), self._shifts(len(row))
         action, none = self._action[row].astype(np.int64), np.empty((len(row), 0), np.float32)
-        return Batch(row, at, action, reward, discount, weight, shift, next_shift, none)
+        return Batch(row, at, action, reward, discount, weight, shift, next_shift, none, none)
 
     def transitions(self, batch: Batch, prepare: Callable[[torch.Tensor], torch.Tensor]) -> Transitions:
         """A batch as tensors of the processor; `prepare` makes of observations what the networks take."""
@@ -171,13 +171,13 @@ class Replay:
         def observed(row: Array, shift: Array) -> torch.Tensor:
             return prepare(self.observations(row, shift))
 
-        columns = (batch.action, batch.reward, batch.discount, batch.weight, batch.levels)
-        action, reward, discount, weight, levels = map(torch.from_numpy, columns)
+        columns = (batch.action, batch.reward, batch.discount, batch.weight, batch.levels, batch.noise)
+        action, reward, discount, weight, levels, noise = map(torch.from_numpy, columns)
         obs, next_obs = partial(observed, batch.row, batch.shift), partial(observed, batch.next_row, batch.next_shift)
         mask, next_mask = (
             None if mask is None else torch.from_numpy(mask) for mask in map(self.masks, (batch.row, batch.next_row))
         )
-        return Transitions(obs, action, reward, discount, next_obs, weight, mask, next_mask, levels)
+        return Transitions(obs, action, reward, discount, next_obs, weight, mask, next_mask, levels, noise)
 
     def observations(self, row: Array, shift: Array | None = None) -> torch.Tensor:
         """The observations of these rows, [M, *obs] in the environment's dtype, shifted by so many pixels [M, 2]."""

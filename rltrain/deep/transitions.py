@@ -22,6 +22,7 @@ class Batch(NamedTuple):
     shift: Array  # [M, 2] int64, pixels down and right by which the observation at `row` is to be shifted
     next_shift: Array  # [M, 2] int64, and that at `next_row`
     levels: Array  # [M, B] float32, of the quantiles that are to be learned; B = 0: those that a network gives out
+    noise: Array  # [M, 2 D] float32, of noisy layers: for the observation at `row`, then for that at `next_row`
 
 
 class Transitions(NamedTuple):
@@ -36,6 +37,13 @@ class Transitions(NamedTuple):
     mask: torch.Tensor | None = None  # [M, A] bool, what is possible at obs; None: everything
     next_mask: torch.Tensor | None = None  # [M, A] bool, and at next_obs
     levels: torch.Tensor | None = None  # [M, B] float32, of the quantiles that are to be learned
+    noise: torch.Tensor | None = None  # [M, 2 D] float32, of noisy layers: for obs, then for next_obs
+
+    def noise_of(self, next: bool) -> torch.Tensor | None:
+        """That for obs or next_obs, [M, D]; None where no layer is noisy."""
+        if self.noise is None or not self.noise.shape[1]:
+            return None
+        return self.noise.chunk(2, dim=1)[next]
 
 
 TdTarget = Callable[

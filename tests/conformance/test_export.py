@@ -27,7 +27,7 @@ MORE = {  # networks and distributions that the others do not meet
     "dqn, dueling histograms": ("dqn", "dueling: true, loss: hl_gauss, num_bins: 7, layer_norm: true", "CartPole-v1"),
     "dqn, atoms": ("dqn", "loss: c51, num_bins: 7", "CartPole-v1"),
     "dqn, dueling quantiles": ("dqn", "dueling: true, loss: quantile, n_quantiles: 5", "CartPole-v1"),
-    "dqn, dueling implicit quantiles": ("dqn", "dueling: true, loss: iqn, n_quantiles: 5", "CartPole-v1"),
+    "dqn, dueling implicit quantiles": ("dqn", "dueling: true, loss: iqn, n_quantiles: 5, noisy: true", "CartPole-v1"),
     "dqn, dueling picture": ("dqn", "dueling: true, padding: same, convolutions: [[4, 3, 2]]", "{id: Doors-v0}"),
     "dqn, no hidden layer": ("dqn", "dueling: true, hidden: []", "{id: Choices-v0}"),
     "ppo, squashed": ("ppo", "squash: true, n_steps: 8", "{id: Numbers-v0}"),

@@ -111,6 +111,7 @@ SPREADS = [
     {"loss": "c51", "double": True, "prioritized": True, "dueling": True},
     {"loss": "quantile", "munchausen": True, "n_quantiles": 5},
     {"loss": "iqn", "n_quantiles": 3, "dueling": True, "prioritized": True},
+    {"loss": "c51", "noisy": True, "double": True, "dueling": True},
 ]
 CASES += [(image, settings) for settings in SPREADS for image in (True, False)]
 

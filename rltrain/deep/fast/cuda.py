@@ -108,7 +108,7 @@ class Updates:
         self._shift = torch.zeros((2 * m, 2), dtype=torch.int64, device=device)
         self._action = torch.zeros(m, dtype=torch.int64, device=device)
         self._reward, self._discount, self._weight = torch.zeros((3, m), device=device)
-        self._levels = torch.zeros(like.levels.shape, device=device)
+        self._levels, self._noise = (torch.zeros(some.shape, device=device) for some in (like.levels, like.noise))
         some = replay.masks(np.zeros(2 * m, np.int64))
         self._mask = None if some is None else torch.from_numpy(some).to(device)  # of both observations
         self._rate = torch.zeros((), device=device)
@@ -127,7 +127,7 @@ class Updates:
         shift = self._there([np.concatenate([b.shift, b.next_shift]) for b in batches])
         action = self._there([b.action for b in batches])
         numbers = self._there([np.stack([b.reward, b.discount, b.weight]) for b in batches])
-        levels = self._there([b.levels for b in batches])
+        levels, noise = self._there([b.levels for b in batches]), self._there([b.noise for b in batches])
         masks = [self._replay.masks(np.concatenate([b.row, b.next_row])) for b in batches]
         mask = self._there([one for one in masks if one is not None]) if self._mask is not None else None
         found = torch.empty((len(batches), self._m + 3), device=self._device)
@@ -137,8 +137,9 @@ class Updates:
             if self._done:
                 self._done[i % AHEAD].synchronize()
             torch._foreach_copy_(into, [frame[i], shift[i], action[i], *numbers[i]])
-            if levels.numel():
-                self._levels.copy_(levels[i])
+            for place, each in ((self._levels, levels), (self._noise, noise)):
+                if each.numel():
+                    place.copy_(each[i])
             if self._mask is not None and mask is not None:
                 self._mask.copy_(mask[i])
             self._update()
@@ -157,8 +158,11 @@ class Updates:
             obs = self._replay.shifted(self._replay.stacks(self._frame), partial(shifted_at_once, shift=self._shift))
             x, x_next = learner.working.prepare(obs).split(self._m)
             numbers = (self._action, self._reward, self._discount)
-            masks = (None, None) if self._mask is None else self._mask.split(self._m)
-            target = self._td_target(Transitions(lambda: x, *numbers, lambda: x_next, self._weight, *masks))
-        stats = update(learner, Samples(x, self._action, target, self._weight, self._levels), self._rate)
+            mask, next_mask = (None, None) if self._mask is None else self._mask.split(self._m)
+            more = (mask, next_mask, self._levels, self._noise)
+            drawn = Transitions(lambda: x, *numbers, lambda: x_next, self._weight, *more)
+            target = self._td_target(drawn)
+        own = drawn.noise_of(next=False)
+        stats = update(learner, Samples(x, self._action, target, self._weight, self._levels, own), self._rate)
         scalars = torch.stack([stats.loss, stats.value, stats.norm])
         self._found.copy_(torch.cat([stats.td_error, scalars]))

@@ -24,7 +24,8 @@ from rltrain.deep.transitions import Batch, TdTarget
 def update(learner: Learner, samples: Samples, learning_rate: float | Tensor) -> UpdateStats:
     """One gradient step, by autograd."""
     network, wide, others = learner.working, learner.wide, learner.others
-    found = learner.loss(network.outputs(network.hidden(samples.obs), samples.levels), samples)
+    outputs = network.outputs(network.hidden(samples.obs), samples.levels, samples.noise)
+    found = learner.loss(outputs, samples)
     gradients = torch.autograd.grad(found.loss, [*wide.working, *others.working])
     of_wide = len(wide.working)
     norm, scale = learner.clip(wide.take(gradients[:of_wide]), others.take(gradients[of_wide:]))
@@ -51,6 +52,6 @@ class SerialEngine:
             drawn = replay.transitions(batch, self._learner.working.prepare)
             with torch.no_grad():
                 target = td_target(drawn)
-            return Samples(drawn.obs(), drawn.action, target, drawn.weight, drawn.levels)
+            return Samples(drawn.obs(), drawn.action, target, drawn.weight, drawn.levels, drawn.noise_of(next=False))
 
         yield EngineRound(learn, lambda: [players.step() for _ in range(steps)])

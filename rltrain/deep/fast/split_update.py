@@ -44,7 +44,7 @@ class SplitUpdate:
         self.wait()  # for the wide layer's new weights
         with torch.no_grad():
             z = network.wide(features)  # [M, H]
-        found = learner.loss(network.outputs(z.requires_grad_(), samples.levels), samples)
+        found = learner.loss(network.outputs(z.requires_grad_(), samples.levels, samples.noise), samples)
         dz, *tail_gradients = torch.autograd.grad(found.loss, [z, *network.tail_parameters()])
         wide_norm = self._submit(partial(self._take_wide, dz, features))
         trunk_gradients: list[Tensor] = []

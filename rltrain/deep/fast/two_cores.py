@@ -74,7 +74,7 @@ class TwoCoresEngine:
         for i, each in enumerate(all_drawn):
             # Steps of the environments go out one by one between the updates, so that none has to wait for many.
             plays.offer(plays.steps * (i + 1) / len(batches))
-            yield Samples(next(obs), each.action, next(target), each.weight, each.levels)
+            yield Samples(next(obs), each.action, next(target), each.weight, each.levels, each.noise_of(next=False))
 
 
 def ahead(works: Sequence[Callable[[], Tensor]], submit: Submit) -> Iterator[Tensor]:
