@@ -198,7 +198,9 @@ def test_several_seeds_train_without_a_file(rltrain):
 
 def test_tuned_settings_for_the_two_are_named_and_not_taken(rltrain):
     code, out, _ = rltrain("train", "--algo", "dqn", "--env", "CartPole-v1", "--dry-run")
-    assert code == 0 and out.startswith("# these are defaults; tuned settings: rltrain train dqn_cartpole or rainbow_cartpole\n")
+    assert code == 0 and out.startswith(
+        "# these are defaults; tuned settings: rltrain train dqn_cartpole or rainbow_cartpole\n"
+    )
     assert values(config.loads(out, "x")) == values(config.named("dqn", "CartPole-v1"))
 
 
