@@ -111,35 +111,55 @@ def _look(screens: Any, which: Any, rgb: Any, obs: Any) -> None:
     seen = np.empty((height, width), np.uint8)  # numbers of values, in the order of their first pixel
     rank = np.empty(MOST, np.uint8)  # of values, the rarer the higher
     of_rank = np.empty(MOST, np.uint8)
+    again = np.empty(height, np.bool_)  # rows that are as the one above: half of a screen and more
     for n in which:
-        _values(screens[n, 0].reshape(-1), seen.reshape(-1), rgb, rank, of_rank)
-        _shrink(seen, rank, of_rank, obs[n, -1])
+        _repeated(screens[n, 0].reshape(height, -1), again)
+        _values(screens[n, 0].reshape(height, -1), seen, again, rgb, rank, of_rank)
+        _shrink(seen, again, rank, of_rank, obs[n, -1])
 
 
 @njit(cache=True, nogil=True)
-def _values(screen: Any, line: Any, rgb: Any, rank: Any, of_rank: Any) -> None:
-    """Number the values of a screen [3 P] in line [P], and rank them by how rare their colours are.
+def _repeated(screen: Any, again: Any) -> None:
+    """Which rows of a screen [H, 3 W] are as the one above."""
+    again[0] = False
+    for y in range(1, len(screen)):
+        row, above, apart = screen[y], screen[y - 1], np.uint8(0)
+        for x in range(len(row)):
+            apart |= row[x] ^ above[x]
+        again[y] = apart == 0
 
+
+@njit(cache=True, nogil=True)
+def _values(screen: Any, seen: Any, again: Any, rgb: Any, rank: Any, of_rank: Any) -> None:
+    """Number the values of a screen [H, 3 W] in seen [H, W], and rank them by how rare their colours are.
+
+    again    rows that are as the one above; they are not written
     rank     of a value, by its number
     of_rank  the colour of a rank
     """
     slots, number = np.full(SLOTS, -1, np.int64), np.empty(SLOTS, np.int64)
     values, pixels = np.empty(MOST, np.int64), np.zeros(MOST, np.int64)
-    count, before, now, since = 0, np.uint32(0xFF000000), np.uint8(0), 0
-    for at in range(len(line)):
-        value = np.uint32(screen[3 * at]) << np.uint32(16) | np.uint32(screen[3 * at + 1]) << np.uint32(8)
-        value |= np.uint32(screen[3 * at + 2])
-        if value != before:
-            pixels[now] += at - since
-            slot = np.int64(value) * 2654435761 >> 8 & SLOTS - 1
-            while slots[slot] != value and slots[slot] >= 0:
-                slot = slot + 1 & SLOTS - 1
-            if slots[slot] < 0 and count < MOST:
-                slots[slot], number[slot], values[count] = value, count, value
-                count += 1
-            now, before, since = np.uint8(number[slot] if slots[slot] == value else 0), value, at
-        line[at] = now
-    pixels[now] += len(line) - since
+    count, before, now = 0, np.uint32(0xFF000000), np.uint8(0)
+    for y in range(len(screen)):
+        if again[y]:
+            continue
+        row, line, since, rows = screen[y], seen[y], 0, 1
+        while y + rows < len(screen) and again[y + rows]:
+            rows += 1
+        for at in range(len(line)):
+            value = np.uint32(row[3 * at]) << np.uint32(16) | np.uint32(row[3 * at + 1]) << np.uint32(8)
+            value |= np.uint32(row[3 * at + 2])
+            if value != before:
+                pixels[now] += rows * (at - since)
+                slot = np.int64(value) * 2654435761 >> 8 & SLOTS - 1
+                while slots[slot] != value and slots[slot] >= 0:
+                    slot = slot + 1 & SLOTS - 1
+                if slots[slot] < 0 and count < MOST:
+                    slots[slot], number[slot], values[count] = value, count, value
+                    count += 1
+                now, before, since = np.uint8(number[slot] if slots[slot] == value else 0), value, at
+            line[at] = now
+        pixels[now] += rows * (len(line) - since)
     colours, of_value = np.zeros(len(rgb), np.int64), np.full(MOST, -1, np.int64)
     for i in range(count):
         for c in range(len(rgb)):
@@ -190,21 +210,28 @@ def _of_two(value: Any, rgb: Any, shown: Any, colours: Any, nearest: Any) -> Any
 
 
 @njit(cache=True, nogil=True)
-def _shrink(seen: Any, rank: Any, of_rank: Any, picture: Any) -> None:
+def _shrink(seen: Any, again: Any, rank: Any, of_rank: Any, picture: Any) -> None:
     """Each pixel of the picture [h, w] has the rarest colour of its part of the screen; the parts cover it once."""
     height, width = seen.shape
     h, w = picture.shape
-    row = np.empty(width, np.uint8)
+    row, ranked, written = np.empty(width, np.uint8), np.empty(width, np.uint8), -1
+    first, last = np.empty(w, np.uint32), np.empty(w, np.uint32)  # columns that each pixel covers
+    for x in range(w):
+        first[x], last[x] = x * width // w, max((x + 1) * width // w, x * width // w + 1) - 1
     for y in range(h):
         top, bottom = y * height // h, max((y + 1) * height // h, y * height // h + 1)
-        for x in range(width):
-            row[x] = rank[seen[top, x]]
-        for line in range(top + 1, bottom):
-            for x in range(width):
-                row[x] = max(row[x], rank[seen[line, x]])
+        for line in range(top, bottom):
+            if line > written and not again[line]:
+                for x in range(width):
+                    ranked[x] = rank[seen[line, x]]
+            written = line
+            if line == top:
+                row[:] = ranked
+            elif not again[line]:
+                for x in range(width):
+                    row[x] = max(row[x], ranked[x])
         for x in range(w):
-            left, right = x * width // w, max((x + 1) * width // w, x * width // w + 1)
-            highest = row[left]
-            for at in range(left + 1, right):
+            highest = row[first[x]]
+            for at in range(first[x] + np.uint32(1), last[x] + np.uint32(1)):
                 highest = max(highest, row[at])
             picture[y, x] = of_rank[highest]
