@@ -13,6 +13,7 @@ import argparse
 import json
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,15 @@ def play(run: Path, protocol: str, games: int, seed: int) -> dict[str, Any]:
         "sd": round(float(returns.std()), 1),
         "steps": round(steps / games, 1),
         **means,
+        "ghosts of 100 edible": share(means),
         "most pellets": max(one["pellet"] for one in kinds),
     }
+
+
+def share(means: Mapping[str, float]) -> float:
+    """Of the ghosts that a power pill makes edible, four each time, how many in 100 are caught."""
+    edible = 4 * means["power pill"]
+    return round(100 * sum(means[name] for name in WORTH) / edible, 1) if edible else 0.0
 
 
 def main() -> None:
