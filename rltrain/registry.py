@@ -17,7 +17,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -146,7 +146,8 @@ class GuardedSink:
             raise
 
 
-def _our_algorithms() -> dict[str, Path]:
+@cache
+def _our_algorithms() -> Mapping[str, Path]:
     """Name -> the file in which its plugin stands."""
     files = sorted((Path(__file__).parent / "algos").glob("*.py"))
     light = {file.stem: file for file in files if file.stem.endswith("_plugin")}

@@ -123,7 +123,7 @@ def mask_of(info: Mapping[str, Any], actions: Actions) -> Array | None:
     if isinstance(given, tuple | list) and isinstance(actions, MultiDiscrete) and np.ndim(given[0]) == 1:
         given = np.concatenate([np.asarray(own) for own in given])
     mask = np.asarray(given)
-    if mask.dtype.kind not in "biuf" or mask.size != actions.mask_width or not np.isin(mask, (0, 1)).all():
+    if mask.dtype.kind not in "biuf" or mask.size != actions.mask_width or not ((mask == 0) | (mask == 1)).all():
         raise ValueError
     return np.asarray(mask.reshape(-1) != 0)
 
