@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # of a run with two: each w
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command sets it: the bits of a sum depend on it
 
 import pytest
+from examples import examples, set_share
 from hypothesis import settings
 
 # What a run writes it syncs, some 200,000 times in all tests: on a disk they wait for that as long as they compute.
@@ -28,13 +29,17 @@ if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usa
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 gc.disable()  # until all tests are collected
-settings.register_profile("rltrain", deadline=None)
-settings.load_profile("rltrain")
 
 _cache = tempfile.TemporaryDirectory(prefix="rltrain-tests-")
 atexit.register(_cache.cleanup)
 os.environ["XDG_CACHE_HOME"] = _cache.name
 os.environ["XDG_CONFIG_HOME"] = os.path.join(_cache.name, "config")  # what a person trusts is not for tests
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    set_share(everything=config.option.markexpr != "not slow")
+    settings.register_profile("rltrain", deadline=None, max_examples=examples(100))
+    settings.load_profile("rltrain")
 
 
 @pytest.hookimpl(wrapper=True)

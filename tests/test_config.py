@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -536,7 +537,7 @@ def mutated(seed: int) -> str:
 
 @given(st.integers(0, 2**32), st.lists(st.sampled_from([f"run.seed={piece}" for piece in PIECES] + PIECES), max_size=1))
 @example(0, ["run=run"])
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_no_mutation_of_a_config_brings_out_anything_but_an_experiment_or_an_input_error(
     seed: int, overrides: list[str]
 ) -> None:

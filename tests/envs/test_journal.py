@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,7 +11,7 @@ from rltrain.errors import CheckpointError
 from rltrain.spaces import Discrete
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(seed=st.integers(0, 10**6), steps=st.integers(0, 700), clear_chance=st.sampled_from([0.0, 0.01, 0.2]))
 def test_lanes_remember_what_was_added_since_they_were_cleared(seed, steps, clear_chance):
     rng = np.random.default_rng(seed)

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,7 +119,7 @@ def models(draw):
     return made(rows, num)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(models())
 def test_no_policy_is_better_and_the_policy_is_as_good(model):
     solved = average.solve(model, 1e-7)
@@ -141,7 +142,7 @@ def communicating(draw):
     return model, np.array([draw(st.sampled_from(list(model.pairs(state)))) for state in range(num)])
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(communicating())
 def test_a_policy_with_several_ends_is_led_to_the_best_of_them(case):
     model, choice = case

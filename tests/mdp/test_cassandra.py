@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -275,7 +276,7 @@ def models(draw):
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(models(), st.sampled_from([True, False]))
 def test_every_model_there_and_back(model, observed):
     text = "\n".join(cassandra.cassandra_out.lines(model, observed))
@@ -318,7 +319,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from(["", HEAD, HEAD + REST, POMDP]), st.lists(WORDS, max_size=25).map(" ".join))
 def test_any_text_is_read_or_refused(head, text):
     try:

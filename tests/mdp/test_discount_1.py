@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,7 +108,7 @@ def truth(model):
     ) else "", best
 
 
-@settings(max_examples=250, **FIXED)
+@settings(max_examples=examples(250), **FIXED)
 @given(models())
 def test_every_state_is_worth_what_the_best_policy_that_ends_earns(model):
     sign, best = truth(model)
@@ -135,7 +136,7 @@ def test_every_state_is_worth_what_the_best_policy_that_ends_earns(model):
         assert len(exact.optimal[exact.circle]) > 1 or best[exact.circle] == 0
 
 
-@settings(max_examples=200, **FIXED)
+@settings(max_examples=examples(200), **FIXED)
 @given(models(), st.data())
 def test_a_given_policy_is_worth_what_it_earns_or_loses_for_ever(model, data):
     choice = [data.draw(st.sampled_from(list(model.pairs(s)) or [-1])) for s in range(model.num_states)]
@@ -222,7 +223,7 @@ def test_a_state_that_may_stay_for_nothing_pulls_no_other_down_with_its_dear_act
 def test_sweeps_come_within_the_bound_they_state(method):
     """Of every model that has values; where a circle that cancels holds them up, they say that they are far."""
 
-    @settings(max_examples=20 if method == "lp" else 80, **FIXED)
+    @settings(max_examples=examples(20 if method == "lp" else 80), **FIXED)
     @given(models())
     def holds(model):
         sign, best = truth(model)

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -86,7 +87,7 @@ def tables(draw):
     return [draw(st.lists(st.lists(row, min_size=1, max_size=3), min_size=1, max_size=2)) for _ in range(size)]
 
 
-@settings(max_examples=400, derandomize=True, deadline=None, database=None)
+@settings(max_examples=examples(400), derandomize=True, deadline=None, database=None)
 @given(tables())
 def test_the_model_of_a_table_is_worth_what_the_table_is(table):
     """Policy by policy would be long: V of the model must solve the table's own Bellman equation, in fractions."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -318,7 +319,7 @@ def models(draw):
 
 
 @pytest.mark.parametrize("suffix", [".yaml", ".npz", ".csv"])
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(model=models())
 def test_what_is_written_is_read(suffix, model, tmp_path_factory):
     path = tmp_path_factory.mktemp("there") / f"m{suffix}"

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -116,7 +117,7 @@ def chains(draw):
     return rows
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(chains(), st.booleans())
 def test_bounds_hold_against_fractions(rows, is_small):
     dense = thresholds.DENSE_IN_LONG_RUN

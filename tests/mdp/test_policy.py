@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,7 +88,7 @@ def test_the_books_policies_at_95(book):
     assert abs(safe.value[1]) <= safe.bound < 1e-10
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(small(), st.fractions(0, Fraction(99, 100), max_denominator=100))
 def test_every_value_is_within_its_bound_of_the_exact_one(model_and_shares, discount):
     model, shares = model_and_shares

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,7 +61,7 @@ def shares(model, taken):
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(models_and_policies())
 def test_the_average_of_a_policy_is_the_long_run_of_its_chain(case):
     model, taken = case
@@ -83,7 +84,7 @@ def test_the_average_of_a_policy_is_the_long_run_of_its_chain(case):
         assert found.loss[found.wrong.state] > 0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(models_and_policies(), st.integers(0, 6), st.sampled_from([Fraction(0), Fraction(1, 2), Fraction(1)]))
 def test_h_steps_of_a_policy_are_h_products(case, steps, discount):
     model, taken = case

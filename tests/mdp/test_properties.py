@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,7 +59,7 @@ def models(draw, most=6):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_keeps_what_it_promises(method):
-    @settings(max_examples=SLOW.get(method, 240), **FIXED)
+    @settings(max_examples=examples(SLOW.get(method, 240)), **FIXED)
     @given(models(), st.sampled_from(DISCOUNTS), st.sampled_from((1e-2, 1e-6, 1e-9)))
     def holds(model, discount, epsilon):
         check(model, discount, solve(model, float(discount), method, epsilon), epsilon)
@@ -83,7 +84,7 @@ def check(model, discount, solution, epsilon):
             assert truth.optimal[state] == (pair,)
 
 
-@settings(max_examples=500, **FIXED)
+@settings(max_examples=examples(500), **FIXED)
 @given(models(4), st.sampled_from(DISCOUNTS))
 def test_the_exact_solution_is_the_best_of_all_policies(model, discount):
     """Against every deterministic policy, one by one."""
@@ -102,7 +103,7 @@ def test_the_exact_solution_is_the_best_of_all_policies(model, discount):
         assert best == all(i in truth.optimal[s] for s, i in enumerate(policy) if i >= 0)
 
 
-@settings(max_examples=300, **FIXED)
+@settings(max_examples=examples(300), **FIXED)
 @given(models(5))
 def test_without_a_discount_fractions_and_floats_agree(model):
     """On the values, and on whether there are any; near a discount of 1 the values come near."""
@@ -125,7 +126,7 @@ def test_without_a_discount_fractions_and_floats_agree(model):
             assert a < -1e3 if b == float("-inf") else abs(float(a - b)) < 1e-3
 
 
-@settings(max_examples=300, **FIXED)
+@settings(max_examples=examples(300), **FIXED)
 @given(models(5), st.lists(st.integers(1, 998), min_size=3, max_size=6))
 def test_the_policy_of_every_interval_is_optimal_in_it_and_at_its_ends(model, thousandths):
     found = breakpoints(model, 0, Fraction(999, 1000))

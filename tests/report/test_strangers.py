@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -116,7 +117,7 @@ def controls(text: str) -> set[str]:
     return {c for c in text if not c.isprintable() and c not in "\n\t"}
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.too_slow])
 @given(edited("returns"))
 def test_whatever_a_folder_holds_all_of_them_are_listed(files: dict[str, Any]) -> None:
     with TemporaryDirectory() as home:
@@ -133,7 +134,7 @@ def test_whatever_a_folder_holds_all_of_them_are_listed(files: dict[str, Any]) -
         assert " good " in stream.getvalue() and " odd " in stream.getvalue()
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.too_slow])
 @given(edited("returns"))
 def test_whatever_a_folder_holds_the_table_of_seeds_and_the_past_are_shown(files: dict[str, Any]) -> None:
     with TemporaryDirectory() as home:
@@ -176,7 +177,7 @@ def drawn(kind: str, files: dict[str, Any], by: str) -> None:
             assert (runs / "out.png").stat().st_size > 1000
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=examples(120), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(edited("returns"), st.sampled_from(["final", "best", "auc"]))
 def test_whatever_a_folder_holds_it_is_compared_or_refused_in_a_sentence(files: dict[str, Any], on: str) -> None:
     with TemporaryDirectory() as home:

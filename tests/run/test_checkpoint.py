@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -89,7 +90,7 @@ def assert_same(left: object, right: object) -> None:
         assert left == right
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.dictionaries(keys, trees, max_size=4))
 def test_any_state_comes_back_to_the_bit(tree: dict[str, object]) -> None:
     text, arrays, _ = state_codec.split(tree)
