@@ -75,12 +75,9 @@ def test_the_import_loads_nothing_heavy_and_the_functions_are_listed(tmp_path):
 # The same bytes as the command
 
 
-@pytest.mark.parametrize("config", ON_MANY_THREADS)
+@pytest.mark.parametrize("config", ["reinforce", pytest.param("dqn", marks=pytest.mark.slow)])
 def test_a_run_from_python_leaves_what_the_command_leaves_though_numpy_was_loaded_before(tmp_path, config):
-    text = (
-        REINFORCE.replace("reinforce", config).replace("updates: 4", "env_steps: 600") if config == "dqn" else REINFORCE
-    )
-    (tmp_path / "c.yaml").write_text(text)
+    (tmp_path / "c.yaml").write_text(ON_MANY_THREADS[config])
     in_a_process(["-m", "rltrain", "train", "c.yaml", "--name", "command", "-q"], tmp_path)
     lines = "import numpy as np; np.ones((300, 300)) @ np.ones((300, 300)); import rltrain\n"
     in_a_process(["-c", f"{lines}rltrain.train('c.yaml', name='python', picture=False)"], tmp_path)

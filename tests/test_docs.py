@@ -20,7 +20,8 @@ from rltrain.verbs.session import RunResult
 EVERY = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 WITH_COMMANDS = [page for page in PAGES if page.blocks("console")]
 OTHERS = [pages.page(name) for name in ("CONTRIBUTING.md", "ARCHITECTURE.md", "SECURITY.md")]
-LONG = {"docs/compare.md", "docs/sweeps.md", "docs/worlds.md"}  # pages whose commands take seconds
+# Pages whose commands take many seconds. What the verbs print is compared to the byte by test_golden_output.py.
+LONG = {"docs/commands.md", "docs/compare.md", "docs/sweeps.md", "docs/worlds.md"}
 WRONG_ON_PURPOSE = {"algorithm.learning_rte"}  # in the example of an error
 FILES = {"run.json"}
 FOREIGN_OPTIONS = {"--help", "--logdir"}

@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.mark.parametrize(("door", "name"), arguments())
+@pytest.mark.parametrize(("door", "name"), list(arguments()))
 def test_an_argument_of_a_wrong_type_is_named(door: str, name: str, folder: Path) -> None:
     before = sorted(folder.rglob("*"))
     said = SAYS.get(name, name)

@@ -87,7 +87,12 @@ LEARNERS: dict[str, tuple[Callable[..., Any], int]] = {
 }
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+SLOW = {"dqn", "dqn, two threads", "pqn, no traces"}  # the tests of targets and of engines show what is theirs
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in LEARNERS]
+)
 def test_what_is_impossible_is_never_chosen_nor_bootstrapped_from(name: str) -> None:
     make, steps = LEARNERS[name]
     env = Locked()
@@ -151,7 +156,9 @@ def test_targets_are_of_what_is_possible_next(settings: dict[str, Any], target: 
     torch.testing.assert_close(found[did_0], torch.full((int(did_0.sum()),), target))
 
 
-@pytest.mark.parametrize("make", [dqn, partial(dqn, overlap=True, collect_steps=9), pqn])
+@pytest.mark.parametrize(
+    "make", [pytest.param(dqn, marks=pytest.mark.slow), partial(dqn, overlap=True, collect_steps=9), pqn]
+)
 def test_a_run_goes_on_to_the_bit_where_it_paused(make: Callable[..., Any]) -> None:
     whole, first = make(Locked(all_masked=True)), make(Locked(all_masked=True))
     for algorithm in (whole, first):

@@ -76,8 +76,15 @@ def test_no_return_crosses_the_end_of_an_episode(discount: float, answer: float)
     assert returns(reward, played, 0.5, 0.9)[0, 0] == answer
 
 
-@pytest.mark.parametrize(("ends", "value"), [(False, 2.0), (True, 1.0)])
-@pytest.mark.parametrize("trace_decay", [0.0, 0.8])
+@pytest.mark.parametrize(
+    ("ends", "value", "trace_decay"),
+    [
+        (False, 2.0, 0.0),
+        (True, 1.0, 0.8),
+        pytest.param(False, 2.0, 0.8, marks=pytest.mark.slow),
+        pytest.param(True, 1.0, 0.0, marks=pytest.mark.slow),
+    ],
+)
 def test_it_learns_what_a_probe_is_worth(ends: bool, value: float, trace_decay: float) -> None:
     """Episodes of one step: the task ends after it, or a limit cuts it and the value is 1 / (1 - gamma)."""
     settings = {"learning_rate": 0.02, "hidden": (8,), "batch_size": 16, "exploration_steps": 1}

@@ -105,6 +105,7 @@ def test_both_parts_are_learned_from_and_the_impossible_choice_is_never_made(
     assert policy.act(np.zeros((3, *spec.obs_shape), np.uint8), np.ones((3, 5), np.bool_)).shape == (3, 2)
 
 
+@pytest.mark.slow  # conformance/test_actions.py resumes both where a picture and numbers are seen
 @pytest.mark.parametrize("algorithm", [DQN, PQN])
 def test_a_resumed_run_ends_as_one_that_was_never_stopped(algorithm: str, tmp_path: Path) -> None:
     """Stopped in the middle of a round, and in the middle of episodes."""

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from built import app
 
-from rltrain import registry
-from rltrain.cli import app
+from rltrain import cli, registry
 from rltrain.cli.errors import exit_code_of
 
 HEAVY = {"torch", "gymnasium", "ale_py", "numba", "scipy", "matplotlib"}
@@ -87,5 +87,5 @@ def test_a_completion_loads_nothing_heavy(line):
 
 def test_the_script_for_a_shell_is_shown(capsys, monkeypatch):
     monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
-    assert exit_code_of(lambda: app(["--show-completion", "bash"], prog_name="rltrain")) == 0
+    assert exit_code_of(lambda: cli.app(["--show-completion", "bash"], prog_name="rltrain")) == 0  # built anew
     assert "_RLTRAIN_COMPLETE=complete_bash" in capsys.readouterr().out

@@ -12,10 +12,11 @@ import warnings
 
 import gymnasium
 import pytest
+from built import app
 from in_process import command
 
 from rltrain import yaml_subset
-from rltrain.cli import app, views, warned
+from rltrain.cli import views, warned
 from rltrain.cli.errors import exit_code_of
 from rltrain.cli.output import Output, complain, console, say, say_json
 from rltrain.cli.run_display import RunDisplay, RunFacts
@@ -111,13 +112,20 @@ def test_markup_and_emoji_names_stay_text(rltrain, runs):
     assert "7[red]x[|red] [link=http:||example.org]y[|link] :smile: [|]" in out
 
 
-@pytest.mark.parametrize("number", range(len(HOSTILE)))
+VERBS = [["eval"], ["resume"], ["check"], ["plot"], ["plot", "--y", "retrun"], ["plot", "--group", "sede"], ["watch"]]
+VERBS += [["compare", "good"], ["diff", "good"], ["rerun", "-q"]]
+DRAWS = (["plot"], ["plot", "--group", "sede"])  # a picture each; list and check show all of the names
+
+
 @pytest.mark.parametrize(
-    "verb",
-    [["eval"], ["resume"], ["check"], ["plot"], ["plot", "--y", "retrun"], ["plot", "--group", "sede"], ["watch"]]
-    + [["compare", "good"], ["diff", "good"], ["rerun", "-q"]],
+    ("verb", "number"),
+    [
+        pytest.param(verb, number, marks=pytest.mark.slow if verb in DRAWS and number % 4 else ())
+        for verb in VERBS
+        for number in range(len(HOSTILE))
+    ],
 )
-def test_each_verb_says_of_a_hostile_run_what_is_wrong(rltrain, runs, number, verb):
+def test_each_verb_says_of_a_hostile_run_what_is_wrong(rltrain, runs, verb, number):
     run = next(name for name in os.listdir(runs) if name.startswith(str(number)))
     rltrain(verb[0], f"runs/{run}", *verb[1:])
 
@@ -189,7 +197,7 @@ def test_a_model_of_names_that_a_terminal_obeys_is_refused_in_words(rltrain, tmp
         ["discounts", "-o", "d.svg"],
         ["graph"],
         ["graph", "-o", "g.svg"],
-        ["graph", "-o", "g.png"],
+        pytest.param(["graph", "-o", "g.png"], marks=pytest.mark.slow),
         ["convert", "n.csv"],
     ],
     ids=" ".join,

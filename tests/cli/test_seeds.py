@@ -155,12 +155,12 @@ def test_a_killed_child_is_told_from_those_that_finish(forked, place):
     assert "seed 0 failed (exit code -9)" in out and "killed by SIGKILL" in out and "1 finished, 1 failed" in out
 
 
-def test_ctrl_c_saves_all_and_the_resumed_runs_end_the_same(begun, rltrain, place):
-    process = begun("train", "long.yaml", "--seeds", "2", "--jobs", "1", "--name", "g", "-q")
+def test_ctrl_c_saves_all_and_the_resumed_runs_end_the_same(forked, rltrain, place):
+    process = forked("train", "long.yaml", "--seeds", "2", "--jobs", "1", "--name", "g", "-q")
     wait_for((place / "runs/g/s0/metrics.jsonl").exists, process)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate()
-    assert process.returncode == 130, out
+    code, out = process.end()
+    assert code == 130, out
     assert "of 2 seeds 1 stopped and saved, 1 not begun" in out and "go on with: rltrain resume runs/g" in out
     assert not is_locked(place / "runs/g/s0") and not (place / "runs/g/s1").exists()
     assert 0 < len((place / "runs/g/s0/metrics.jsonl").read_text().splitlines()) < EPISODES

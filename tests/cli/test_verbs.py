@@ -347,7 +347,9 @@ def test_a_closed_pipe_ends_the_printing_not_the_training(place):
     assert len((place / "runs/r/metrics.jsonl").read_text().splitlines()) == 20
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed", ["<&- >&- 2>&-", *(pytest.param(one, marks=pytest.mark.slow) for one in (">&-", "2>&-"))]
+)
 def test_closed_streams_end_the_printing_not_the_training(place, closed):
     command = f"{sys.executable} -m rltrain train c.yaml --name r {closed}"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -8,14 +8,16 @@ import json
 from pathlib import Path
 
 import pytest
-from small_runs import BUDGETS, PARTS, counters_of, run_to, text_of
+from small_runs import BUDGETS, PARTS, SLOW, counters_of, run_to, text_of
 
 from rltrain.core import Pausing
 from rltrain.experiment import config
 from rltrain.run import build
 
 
-@pytest.mark.parametrize("case", PARTS)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow) if case in SLOW else case for case in PARTS]
+)
 def test_a_unit_ends_at_the_step_that_reaches_a_limit(case: str) -> None:
     for counter in counters_of(case):
         parts = build.build(config.loads(text_of(*PARTS[case]), "test.yaml"))

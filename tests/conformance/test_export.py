@@ -56,7 +56,8 @@ FORMS = {
 BESIDE = ("pqn, normalised", "dqn, masked", "pqn, masked", "qlearn, double", "qlearn, sampled", "dqn, images")
 BESIDE += ("dqn, colours",)
 CASES = {name: case for name, case in PARTS.items() if name in PLUGINS or name in BESIDE} | MORE | FORMS
-SLOW = {"dqn, images", "dqn, masked", "pqn, masked", "qlearn, double", "qlearn, sampled"}
+SLOW = {"dqn, images", "dqn, colours", "dqn, masked", "pqn, masked", "pqn, normalised", "qlearn, double"}
+SLOW |= {"qlearn, sampled", "ppo, drawn choices", "basic, energy of MountainCar", "basic, energy of numbers"}
 SLOW |= {case for case, (name, *_) in FORMS.items() if name in ("cmaes", "openai_es", "search")}  # genetic has theirs
 
 

@@ -11,6 +11,7 @@ evaluation is due exactly at it.
 from pathlib import Path
 
 import pytest
+from out_of_tree import PLUGINS, visible
 from run_outcome import differences
 from small_runs import BUDGETS, CASES, PARTS, SLOW, counters_of, resume_to, run_to, text_of
 
@@ -37,20 +38,35 @@ def assert_alike(folder: Path) -> None:
     assert differences(folder / "whole", folder / "legs") == []
 
 
+def given_more(case: str, counter: str, every: int, folder: Path) -> None:
+    """In as many parts, and at once."""
+    text, limit = text_of(*PARTS[case]), BUDGETS[counter]
+    evaluated = {counter: every}
+    run_to(folder / "whole", text, {counter: LEGS * limit}, *settings_of(evaluated, {counter: 10**9}))
+    run_to(folder / "legs", text, {counter: limit}, *settings_of(evaluated, {counter: max(1, limit // 5)}))
+    for leg in range(2, LEGS + 1):
+        resume_to(folder / "legs", f"run.budget.{counter}={leg * limit}")
+    assert_alike(folder)
+
+
 @pytest.mark.parametrize(
     "case", [pytest.param(case, marks=pytest.mark.slow) if case in SLOW else case for case in PARTS]
 )
 def test_a_run_that_is_given_more_equals_one_that_had_it_at_once(case: str, tmp_path: Path) -> None:
-    text, counters = text_of(*PARTS[case]), counters_of(case)
-    for number, counter in enumerate(counters[:1] if case in CASES else counters):
-        limit, folder = BUDGETS[counter], tmp_path / counter
-        every = {counter: limit if number % 2 == 0 else 2 * limit // 3}
-        folder.mkdir()
-        run_to(folder / "whole", text, {counter: LEGS * limit}, *settings_of(every, {counter: 10**9}))
-        run_to(folder / "legs", text, {counter: limit}, *settings_of(every, {counter: max(1, limit // 5)}))
-        for leg in range(2, LEGS + 1):
-            resume_to(folder / "legs", f"run.budget.{counter}={leg * limit}")
-        assert_alike(folder)
+    """An evaluation is due at a budget's end, but not in the cases with names of their own."""
+    counter = counters_of(case)[0]
+    limit = BUDGETS[counter]
+    given_more(case, counter, 2 * limit // 3 if case in CASES else limit, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",  # what each does at a limit of every counter: test_budget.py
+    ["reinforce", *(pytest.param(name, marks=pytest.mark.slow) for name in PLUGINS if name != "reinforce")],
+)
+def test_a_run_is_given_more_by_any_counter(name: str, tmp_path: Path) -> None:
+    for counter in counters_of(name)[1:]:
+        (tmp_path / counter).mkdir()
+        given_more(name, counter, 2 * BUDGETS[counter] // 3, tmp_path / counter)
 
 
 @pytest.mark.parametrize("case", ["dqn", "pqn", "basic"])
@@ -96,17 +112,36 @@ def stopped_at(run: Run, kind: str, number: int) -> None:
     run.close()
 
 
-@pytest.mark.parametrize("kind", ["step", "busy", "eval", "save"])
-@pytest.mark.parametrize("number", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
-def test_a_run_that_is_stopped_at_any_event_and_then_given_more(kind: str, number: int, tmp_path: Path) -> None:
-    settings = settings_of({"env_steps": 155}, {"env_steps": 70})
-    run_to(tmp_path / "whole", CARTPOLE, {"env_steps": 620}, *settings)
+STOPPED = settings_of({"env_steps": 155}, {"env_steps": 70})
+
+
+@pytest.fixture(scope="module")
+def never_stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nobody stops, for who compares another with it."""
+    with visible():
+        folder = tmp_path_factory.mktemp("whole") / "whole"
+        run_to(folder, CARTPOLE, {"env_steps": 620}, *STOPPED)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        (kind, number) if number == 1 + at % 2 else pytest.param(kind, number, marks=pytest.mark.slow)
+        for at, kind in enumerate(("step", "busy", "eval", "save"))
+        for number in (1, 2, 3)
+    ],
+)
+def test_a_run_that_is_stopped_at_any_event_and_then_given_more(
+    kind: str, number: int, tmp_path: Path, never_stopped: Path
+) -> None:
+    settings = STOPPED
     budget = "run.budget={env_steps: 310}"
     run = begin.create(config.loads(CARTPOLE, "test.yaml", [budget, *settings]), tmp_path, "legs", "a test")
     stopped_at(run, kind, number)
     stopped_at(begin.resume(tmp_path / "legs"), kind, number)
     resume_to(tmp_path / "legs", "run.budget.env_steps=620")
-    assert_alike(tmp_path)
+    assert differences(never_stopped, tmp_path / "legs") == []
 
 
 def test_the_checkpoint_of_an_evaluation_that_was_given_up_is_written_when_it_is_made(tmp_path: Path) -> None:

@@ -279,12 +279,16 @@ LONG = {  # seconds for all that can be forged
     "one-hot",
     "paused",
     "paused rollout",
+    "openai_es",
     "paused, overlapping",
+    "ppo",
     "pqn",
     "priorities",
+    "reinforce",
+    "uct",
     "vacuum",
 }
-SHARE = 0.1
+SHARE = 0.03
 CASES = [
     *(pytest.param(name, SHARE if name in LONG else 1, id=name) for name in (*PLUGINS, *OTHERS) if name not in SLOW),
     *(pytest.param(name, 1, id=f"{name}, all", marks=pytest.mark.slow) for name in sorted(LONG | SLOW)),

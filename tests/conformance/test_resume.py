@@ -9,7 +9,9 @@ import random
 import shutil
 import signal
 import time
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from forked import Forked
@@ -177,12 +179,15 @@ def prove(config: Path, cwd: Path, kills: int, seed: int) -> None:
     compare(cwd / "runs" / "whole", cwd / "runs" / "killed")
 
 
-ALIKE = {"annealing", "cmaes", "search", "td", "viter"}  # each shares its loop and what is saved with one that is run
+KILLED = {"basic", "dqn", "genetic", "ppo", "qlearn"}  # a rule, a replay memory, a population, a rollout, a table
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name in ALIKE else name for name in PLUGINS]
-)
+def each(of: Iterable[str], fast: Collection[str]) -> list[Any]:
+    """Parameters of which all but these are slow: test_extended.py resumes every algorithm, in one process."""
+    return [name if name in fast else pytest.param(name, marks=pytest.mark.slow) for name in of]
+
+
+@pytest.mark.parametrize("name", each(PLUGINS, KILLED))
 def test_a_killed_run_ends_as_if_it_never_was(name: str, tmp_path: Path) -> None:
     prove(config_of(name, tmp_path, parts=2), tmp_path, kills=2, seed=1)
 
@@ -194,9 +199,7 @@ WORLDS_OF_THEIR_OWN = {  # environments and options that the run of each algorit
 }
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name != "vacuum" else name for name in WORLDS_OF_THEIR_OWN]
-)
+@pytest.mark.parametrize("name", each(WORLDS_OF_THEIR_OWN, {"vacuum"}))
 def test_a_killed_run_in_a_world_of_its_own(name: str, tmp_path: Path) -> None:
     algorithm, environment, counter, budget = WORLDS_OF_THEIR_OWN[name]
     lines = [f"algorithm: {algorithm}", f"environment: {environment}", "run:"]

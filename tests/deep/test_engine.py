@@ -105,15 +105,18 @@ SETTINGS: list[dict[str, Any]] = [
     {"reset_every": 600, "layer_norm": True, "horizon_steps": 300, "n_step_final": 1},
 ]
 
-CASES: list[tuple[bool | str, dict[str, Any]]] = [(image, settings) for image in (True, False) for settings in SETTINGS]
-CASES += [(image, SETTINGS[i]) for image in ("floats", "parts", "masked") for i in (0, 4)]
 SPREADS = [
     {"loss": "c51", "double": True, "prioritized": True, "dueling": True},
     {"loss": "quantile", "munchausen": True, "n_quantiles": 5},
     {"loss": "iqn", "n_quantiles": 3, "dueling": True, "prioritized": True},
     {"loss": "c51", "noisy": True, "double": True, "dueling": True},
 ]
-CASES += [(image, settings) for settings in SPREADS for image in (True, False)]
+# Each setting with pictures, each form of observation with one setting; what is learned from another form by another
+# setting takes the same ways.
+CASES = [pytest.param(True, settings) for settings in SETTINGS + SPREADS]
+CASES += [pytest.param(image, SETTINGS[4]) for image in (False, "floats", "parts", "masked")]
+CASES += [pytest.param(False, each, marks=pytest.mark.slow) for each in SETTINGS + SPREADS if each != SETTINGS[4]]
+CASES += [pytest.param(image, SETTINGS[0], marks=pytest.mark.slow) for image in ("floats", "parts", "masked")]
 
 
 @pytest.mark.parametrize("fast", ["two cores", "fixed places", pytest.param("cuda", marks=ON_GPU)])

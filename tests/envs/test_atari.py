@@ -35,8 +35,8 @@ def identical(one: Step, other: Step) -> bool:
 
 @pytest.fixture(scope="module")
 def tape():
-    """8 lanes of Breakout: the steps, the states saved before each action, and where lanes were re-seeded."""
-    env = envs.make(breakout(), num_envs=8, threads=2)
+    """4 lanes of Breakout: the steps, the states saved before each action, and where lanes were re-seeded."""
+    env = envs.make(breakout(), num_envs=4, threads=2)
     moves = actions(env, 150)
     steps, states, reseeded = [env.reset(7)], [], []
     for t, move in enumerate(moves):
@@ -50,7 +50,7 @@ def tape():
 def test_a_loaded_environment_goes_on_as_if_nothing_had_happened(tape):
     moves, steps, states, reseeded = tape
     a_last = next(t for t, step in enumerate(steps) if step.last.any())
-    env = envs.make(breakout(), num_envs=8, threads=1)  # another number of threads
+    env = envs.make(breakout(), num_envs=4, threads=1)  # another number of threads
     for at in (a_last, reseeded[1] - 1, reseeded[1]):  # from the second on into a used environment
         env.load(states[at])
         for t in range(at, at + 12):
@@ -59,11 +59,11 @@ def test_a_loaded_environment_goes_on_as_if_nothing_had_happened(tape):
 
 def test_the_tape_covers_what_it_should(tape):
     _, steps, states, reseeded = tape
-    assert len(set(states[-1]["journal"]["lengths"].tolist())) >= 4, "journals of different lengths"
-    assert len(reseeded) >= 3
+    assert len(set(states[-1]["journal"]["lengths"].tolist())) >= 2, "journals of different lengths"
+    assert len(reseeded) >= 2
     lost_lives = sum(int(((step.discount == 0) & ~step.last).sum()) for step in steps)
-    assert lost_lives > 30
-    assert sum(int(step.last.sum()) for step in steps) >= 10
+    assert lost_lives > 15
+    assert sum(int(step.last.sum()) for step in steps) >= 4
 
 
 def test_every_game_opens_right_after_the_last_step_with_an_empty_stack(tape):
@@ -87,7 +87,7 @@ def test_a_game_over_has_discount_zero(tape):
 
 def test_a_lost_life_cuts_only_in_training_and_changes_nothing_else(tape):
     moves, steps, _, _ = tape
-    env = envs.make(breakout(), num_envs=8, threads=2, training=False)
+    env = envs.make(breakout(), num_envs=4, threads=2, training=False)
     assert identical(env.reset(7), steps[0])
     for move, expected in zip(moves[:60], steps[1:], strict=False):
         step = env.step(move)
@@ -97,7 +97,7 @@ def test_a_lost_life_cuts_only_in_training_and_changes_nothing_else(tape):
 
 def test_saving_changes_nothing():
     env = envs.make(breakout(), num_envs=2)
-    moves = actions(env, 120)
+    moves = actions(env, 60)  # over a re-seeding
     runs = []
     for saves in (False, True):
         steps = [env.reset(1)]
@@ -168,15 +168,15 @@ def test_observations_are_never_overwritten():
     assert all(np.array_equal(a, b) for a, b in zip(kept, copies, strict=True))
 
 
-@pytest.mark.parametrize("bad", [9, -1, 10**12])
-def test_an_action_out_of_range_raises_instead_of_hanging(bad):
+def test_an_action_out_of_range_raises_instead_of_hanging():
     env = envs.make(AtariConfig(id="ALE/MsPacman-v5"), num_envs=2)
     with pytest.raises(RuntimeError, match="reset"):
         env.step(np.array([0, 0]))
     env.reset(0)
-    with pytest.raises(ValueError, match="from 0 to 8"):
-        env.step(np.array([0, bad]))
-    assert env.step(np.array([0, 8])).obs.any(), "still usable"
+    for bad in (9, -1, 10**12):
+        with pytest.raises(ValueError, match="from 0 to 8"):
+            env.step(np.array([0, bad]))
+        assert env.step(np.array([0, 8])).obs.any(), "still usable"
 
 
 def test_lanes_and_seeds_differ_and_the_same_seed_repeats():
@@ -193,18 +193,18 @@ def test_lanes_and_seeds_differ_and_the_same_seed_repeats():
     assert not np.array_equal(first[:, 0], first[:, 1])
 
 
-@pytest.mark.parametrize(("noop_max", "fewest", "most"), [(0, 1, 1), (1, 2, 2), (30, 4, 6)])
-def test_no_ops_vary_the_start_and_include_their_number(noop_max, fewest, most):
-    env = envs.make(AtariConfig(id="ALE/MsPacman-v5", noop_max=noop_max), num_envs=6)
+@pytest.mark.parametrize(("noop_max", "num_envs", "fewest", "most"), [(0, 2, 1, 1), (1, 6, 2, 2), (30, 4, 3, 4)])
+def test_no_ops_vary_the_start_and_include_their_number(noop_max, num_envs, fewest, most):
+    env = envs.make(AtariConfig(id="ALE/MsPacman-v5", noop_max=noop_max), num_envs=num_envs)
     assert fewest <= len({frame.tobytes() for frame in env.reset(0).obs}) <= most
 
 
 def test_the_spec_says_what_the_environment_does():
     settings = AtariConfig(id="ALE/MsPacman-v5", frame_stack=2, screen_size=42, frame_skip=5, full_action_space=True)
-    env = envs.make(settings, num_envs=3)
-    assert env.spec == envs.describe(settings, num_envs=3)
+    env = envs.make(settings, num_envs=2)
+    assert env.spec == envs.describe(settings, num_envs=2)
     assert env.spec.obs_shape == (2, 42, 42)
-    assert env.reset(0).obs.shape == (3, 2, 42, 42)
+    assert env.reset(0).obs.shape == (2, 2, 42, 42)
     assert (env.spec.num_actions, env.spec.action_names[0]) == (18, "NOOP")
     assert (env.spec.max_episode_steps, env.spec.frames_per_step) == (3600, 5)  # 18,000 frames
 

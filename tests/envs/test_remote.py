@@ -196,7 +196,7 @@ def test_a_call_that_kills_every_player_ends_the_run() -> None:
 
 def test_an_action_out_of_range_reaches_no_player() -> None:
     crew = InProcess(2)
-    env = local(ENVIRONMENTS["frames"], crew=crew)
+    env = local(ENVIRONMENTS["masks"], crew=crew)
     env.reset(0)
     asked = crew.asked
     with pytest.raises(ValueError, match="actions"):
@@ -256,5 +256,5 @@ def test_environments_are_shared_out_evenly(num: int, parts: int, sizes: list[in
 
 
 def test_a_spec_says_how_many_there_are_in_all() -> None:
-    env = local(ENVIRONMENTS["frames"], crew=InProcess(2))
-    assert env.spec == replace(envs.describe(ENVIRONMENTS["frames"]), num_envs=NUM)
+    env = local(ENVIRONMENTS["robots"], crew=InProcess(2))
+    assert env.spec == replace(envs.describe(ENVIRONMENTS["robots"]), num_envs=NUM)

@@ -1,6 +1,7 @@
 """Models as folders of arrays: written in a stream, whole or not at all; read without harm, whoever made them."""
 
 import errno
+import functools
 import json
 import os
 import shutil
@@ -522,13 +523,25 @@ def mapped(tmp_path_factory):
     return folder.read(path, 0).model
 
 
-@pytest.mark.parametrize("piece", [10_000, 1 << 21])
-@pytest.mark.parametrize("threads", [1, 3])
+@functools.cache
+def in_memory(method):
+    return solve(LARGE, 0.9, method, threads=1)
+
+
+@pytest.mark.parametrize(
+    ("threads", "piece"),
+    [
+        (1, 10_000),
+        (3, 1 << 21),
+        pytest.param(1, 1 << 21, marks=pytest.mark.slow),
+        pytest.param(3, 10_000, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("method", ["vi", "qvi", "mpi", "gs"])
 def test_a_mapped_model_has_the_same_answer_to_the_bit(mapped, monkeypatch, method, threads, piece):
     monkeypatch.setattr("rltrain.mdp.solvers.compiled.PIECE", piece)
     one = solve(mapped, 0.9, method, threads=threads)
-    other = solve(LARGE, 0.9, method, threads=1)
+    other = in_memory(method)
     assert one.bound == other.bound and one.sweeps == other.sweeps and one.converged
     for key in ("value", "q", "choice", "tied", "gaps"):
         assert np.array_equal(getattr(one, key), getattr(other, key)), key

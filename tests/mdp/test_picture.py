@@ -23,6 +23,12 @@ def book():
     return files.read(files.BOOK).model
 
 
+@pytest.fixture(scope="module")
+def places(book):
+    """Where everything of the book lies: a second's work."""
+    return layout.layout(book)
+
+
 def grid(rows, columns):
     """Left or right in each row; the last column ends, the first row's end pays most."""
     cells = [(r, c) for r in range(rows) for c in range(columns)]
@@ -46,8 +52,7 @@ def drawn(model, policy=None, value=None, tied=None, suffix=".svg"):
     return file.getvalue()
 
 
-def test_nothing_of_the_book_lies_on_anything(book):
-    places = layout.layout(book)
+def test_nothing_of_the_book_lies_on_anything(places):
     lines = np.stack(
         [line[np.linspace(0, len(line) - 1, 33).astype(int)] for line in places.arrow]
         + [np.linspace(stem[0], stem[1], 33) for stem in places.stem]
@@ -61,10 +66,10 @@ def test_nothing_of_the_book_lies_on_anything(book):
         assert np.hypot(*(line[:, None] - places.state[None]).T).min() > layout.STATE - 1e-6
 
 
-def test_no_name_of_an_action_of_the_book_lies_on_an_arrow(book):
+def test_no_name_of_an_action_of_the_book_lies_on_an_arrow(book, places, monkeypatch):
     from matplotlib import figure
 
-    places = layout.layout(book)
+    monkeypatch.setattr(layout, "layout", lambda model: places)  # of this model
     lines = np.concatenate([*places.arrow, *(np.linspace(stem[0], stem[1], 33) for stem in places.stem)])
     axes = picture._figure(figure, book, None, None).axes[0]
     names = [text for text in axes.texts if text.get_style() == "italic"]
@@ -74,8 +79,7 @@ def test_no_name_of_an_action_of_the_book_lies_on_an_arrow(book):
         assert not (np.abs(lines - text.get_position()) < half).all(axis=1).any(), text.get_text()
 
 
-def test_an_arrow_ends_at_the_edge_of_its_state(book):
-    places = layout.layout(book)
+def test_an_arrow_ends_at_the_edge_of_its_state(book, places):
     for state, line in zip(book.next, places.arrow, strict=True):
         assert np.hypot(*(line[-1] - places.state[state])) == pytest.approx(layout.STATE, abs=1e-6)
 

@@ -18,10 +18,10 @@ from typing import Any
 
 import own_ray
 import pytest
+from built import app
 from own_world import WALK
 from started_processes import actors, below, parents
 
-from rltrain.cli import app
 from rltrain.cli.errors import exit_code_of
 from rltrain.experiment import config
 from rltrain.run.begin import create, resume

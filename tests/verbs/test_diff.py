@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from built import app
 
 import rltrain
-from rltrain.cli import app
 from rltrain.cli import diff as shown_diff
 from rltrain.cli import rerun as shown
 from rltrain.cli.errors import exit_code_of

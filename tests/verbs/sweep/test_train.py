@@ -97,7 +97,11 @@ def test_the_study_does_not_depend_on_who_ends_first_or_on_how_many_run_at_once(
     assert found[0] == found[1] == found[2]
 
 
-@pytest.mark.parametrize("settings", [(), (HALVING,), ("sweep.seeds=2",)], ids=["plain", "halving", "seeds"])
+@pytest.mark.parametrize(
+    "settings",
+    [pytest.param((), marks=pytest.mark.slow), (HALVING,), ("sweep.seeds=2",)],
+    ids=["plain", "halving", "seeds"],
+)
 def test_a_sweep_that_is_killed_again_and_again_is_the_same_study_and_no_run_is_run_twice(begin, settings):
     whole, other = begin("whole", *settings), begin("other", *settings)
     launcher = PaperLauncher(diverges=_steep)
@@ -107,7 +111,9 @@ def test_a_sweep_that_is_killed_again_and_again_is_the_same_study_and_no_run_is_
     assert sorted(ran) == sorted(launcher.ran)
 
 
-@pytest.mark.parametrize("settings", [(), ("sweep.seeds=2",)], ids=["plain", "seeds"])
+@pytest.mark.parametrize(
+    "settings", [(), pytest.param(("sweep.seeds=2",), marks=pytest.mark.slow)], ids=["plain", "seeds"]
+)
 def test_a_journal_that_was_cut_anywhere_is_completed_to_the_byte_and_nothing_runs(begin, settings):
     home = begin("a", *settings, trials=6)
     advance(home, PaperLauncher(diverges=_steep))
@@ -217,7 +223,7 @@ def test_async_halving_comes_to_its_end(begin):
     assert advance(home, jobs=3).finished
 
 
-@pytest.mark.parametrize("settings", [(), (HALVING,)], ids=["plain", "halving"])
+@pytest.mark.parametrize("settings", [pytest.param((), marks=pytest.mark.slow), (HALVING,)], ids=["plain", "halving"])
 def test_whenever_the_disk_is_full_it_is_one_error_and_the_sweep_goes_on_to_the_byte(begin, monkeypatch, settings):
     whole = begin("whole", *settings)
     launcher = PaperLauncher()
