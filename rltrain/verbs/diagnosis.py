@@ -2,6 +2,7 @@
 
     one action            the last evaluation's policy chose the same action nearly always
     Q above returns       mean Q-values beyond the best return that any game had (van Hasselt et al. 2016)
+    values cut off        mean Q-values near an end of the histogram that says them (loss: c51, hl_gauss)
     exploring still       the chance of a random action is far from its final one when the budget is spent
     one return            every training game returned the same: no reward tells good from bad
     no update             the run ended before its first update
@@ -37,6 +38,7 @@ from rltrain.spaces import Discrete
 
 STUCK = 0.99  # share of the choices that are one action
 OVERESTIMATE = 1.5  # times the best return of any game
+END = 0.9  # of v_min or v_max
 STILL = 0.25  # of the way from the first to the final epsilon that is left
 UNFILLED = 0.1  # of the replay memory
 SURE = 0.02  # of the first entropy
@@ -124,6 +126,18 @@ def q_above_returns(seen: DiagnosedRun) -> Found:
         return None
     text = f"Q-values are {words.number(value)} in the mean, and no game returned more than {words.number(most)}"
     return text, "a smaller learning rate, algorithm.double, or a target network that is copied less often"
+
+
+def values_cut_off(seen: DiagnosedRun) -> Found:
+    values, low, high = tail(seen.training("q/mean")), seen.algorithm.get("v_min"), seen.algorithm.get("v_max")
+    if seen.algorithm.get("loss") not in ("c51", "hl_gauss") or low is None or high is None or not len(values):
+        return None
+    value = float(np.median(values))
+    key, end = ("v_max", high) if value > 0 else ("v_min", low)
+    if abs(value) < END * abs(end) or end == 0:
+        return None
+    text = f"Q-values are {words.number(value)} in the mean, at the end of their histogram, algorithm.{key}={end:g}"
+    return text, f"an algorithm.{key} that no return passes, or a smaller algorithm.reward_scale"
 
 
 def exploring_still(seen: DiagnosedRun) -> Found:
@@ -236,6 +250,7 @@ def evaluation_apart(seen: DiagnosedRun) -> Found:
 RULES: Mapping[str, Callable[[DiagnosedRun], Found]] = {
     "one action": one_action,
     "Q above returns": q_above_returns,
+    "values cut off": values_cut_off,
     "exploring still": exploring_still,
     "one return": one_return,
     "no update": no_update,

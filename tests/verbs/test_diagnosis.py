@@ -31,6 +31,7 @@ UNSTABLE = {
 FAULTY = {  # rule -> config, what breaks it, steps, seed
     "one action": ("reinforce_cartpole", {"algorithm.learning_rate": 5.0}, 4_000, 2),
     "Q above returns": ("dqn_cartpole", {f"algorithm.{key}": value for key, value in UNSTABLE.items()}, 3_000, 1),
+    "values cut off": ("dqn_cartpole", {"algorithm.loss": "c51", "algorithm.v_min": 0, "algorithm.v_max": 2}, 3_000, 1),
     "exploring still": ("dqn_cartpole", {"algorithm.exploration_steps": 1_000_000}, 1_000, 1),
     "one return": ("reinforce_cartpole", {"environment.id": "MountainCar-v0"}, 4_000, 1),
     "no update": ("dqn_cartpole", {"algorithm.learning_starts": 20_000}, 1_000, 1),
@@ -109,6 +110,19 @@ def test_q_values_are_held_against_the_best_game(healthy):
     assert rules(changed(healthy, {"q/mean": [1.49 * best] * rows})) == []
     assert rules(changed(healthy, {"q/mean": [1.51 * best] * rows})) == ["Q above returns"]
     assert rules(changed(healthy, {"q/mean": [1.51 * best] * rows}, reward_scale=10.0)) == []  # in other units
+
+
+def test_values_are_held_against_the_nearer_end_of_their_histogram(healthy):
+    rows = len(healthy.record.training["env_steps"])
+    for loss, value, bounds, told in (
+        ("c51", 9.1, (-20, 10), ["values cut off"]),
+        ("c51", 8.9, (-20, 10), []),
+        ("hl_gauss", -18.5, (-20, 10), ["values cut off"]),
+        ("c51", 0.001, (0, 10), []),
+        ("quantile", 9.9, (-20, 10), []),
+    ):
+        low, high = bounds
+        assert rules(changed(healthy, {"q/mean": [value] * rows}, loss=loss, v_min=low, v_max=high)) == told
 
 
 def test_a_score_that_counts_as_solved_silences_what_only_may_be_wrong(healthy):
