@@ -23,9 +23,9 @@ run: {budget: {episodes: 20}, evaluate: {every: {episodes: 10}, episodes: 2}, sa
 LONG = """\
 algorithm: {name: basic, policy: angle}
 environment: CartPole-v1
-run: {budget: {episodes: 500}, save: {every: {episodes: 200}}}
+run: {budget: {episodes: 300}, save: {every: {episodes: 120}}}
 """
-EPISODES = 500  # of this one: a second or two
+EPISODES = 300  # of this one: a second or so
 ENDLESS = "run.budget.episodes=1_000_000"
 BOOK = f"""\
 algorithm: {{name: qlearn, learners: 2}}

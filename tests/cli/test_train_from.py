@@ -27,7 +27,13 @@ def rltrain(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "how", [["--from", "a"], ["-i", "a"], ["--trained-agent", "runs/a"], ["--from", "a", "--last"]]
+    "how",
+    [
+        pytest.param(["--from", "a"], marks=pytest.mark.slow),
+        ["-i", "a"],
+        pytest.param(["--trained-agent", "runs/a"], marks=pytest.mark.slow),
+        ["--from", "a", "--last"],
+    ],
 )
 def test_a_new_run_says_what_it_starts_from_and_takes(rltrain, tmp_path, how):
     code, out, _ = rltrain("train", "c.yaml", "--name", "b", *how)

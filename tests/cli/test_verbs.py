@@ -77,7 +77,7 @@ def test_quiet_is_one_line(rltrain):
     assert out.startswith("finished: 20 episodes")
 
 
-@pytest.mark.parametrize("how", [["resume"], ["train", "--resume"]])
+@pytest.mark.parametrize("how", [["resume"], pytest.param(["train", "--resume"], marks=pytest.mark.slow)])
 def test_resume_goes_on_in_the_same_folder_to_the_same_curve(rltrain, place, how):
     rltrain("train", "c.yaml", "--name", "whole", "run.budget.episodes=30")
     rltrain("train", "c.yaml", "--name", "parts")

@@ -102,7 +102,7 @@ BEST = {  # settings under which each learns in a second; random play brings -2.
 
 
 @pytest.mark.parametrize("form", WORLDS)
-@pytest.mark.parametrize("name", BEST)
+@pytest.mark.parametrize("name", ["reinforce", pytest.param("cmaes", marks=pytest.mark.slow)])
 def test_it_learns_what_is_best(name: str, form: str) -> None:
     settings, steps = BEST[name]
     text = f"algorithm: {{name: {name}, {settings}}}\nenvironment: {{id: {WORLDS[form]}, num_envs: 20}}"

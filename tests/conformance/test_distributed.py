@@ -22,6 +22,9 @@ PLAYED = [case for case, (name, *_) in PARTS.items() if PLUGINS[name].task == "e
 ACTORS = "run.distribute.actors=2"
 
 
+BRED = ("annealing", "cmaes", "openai_es", "search")  # their games are played as those of genetic
+
+
 @pytest.fixture
 def crews(monkeypatch: pytest.MonkeyPatch) -> list[InProcess]:
     """Those that runs are given, in place of Ray's; now and then a question finds its player gone."""
@@ -39,7 +42,7 @@ def crews(monkeypatch: pytest.MonkeyPatch) -> list[InProcess]:
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=pytest.mark.slow) if case in CASES else case for case in PLAYED]
+    "case", [pytest.param(case, marks=pytest.mark.slow) if case in {*CASES, *BRED} else case for case in PLAYED]
 )
 def test_a_run_played_by_actors_equals_one_that_is_not(case: str, crews: list[InProcess], tmp_path: Path) -> None:
     text, counter = text_of(*PARTS[case]), counters_of(case)[0]

@@ -49,8 +49,13 @@ def given_more(case: str, counter: str, every: int, folder: Path) -> None:
     assert_alike(folder)
 
 
+# What these save shows in others: masks in test_actions.py, statistics in run/test_normalized.py.
+ALIKE = {"annealing", "cmaes", "dqn, rounds of several steps", "openai_es", "pqn, masked", "pqn, normalised"}
+ALIKE |= {"qlearn, sampled", "uct, games set back"}
+
+
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=pytest.mark.slow) if case in SLOW else case for case in PARTS]
+    "case", [pytest.param(case, marks=pytest.mark.slow) if case in {*SLOW, *ALIKE} else case for case in PARTS]
 )
 def test_a_run_that_is_given_more_equals_one_that_had_it_at_once(case: str, tmp_path: Path) -> None:
     """An evaluation is due at a budget's end, but not in the cases with names of their own."""
@@ -69,8 +74,13 @@ def test_a_run_is_given_more_by_any_counter(name: str, tmp_path: Path) -> None:
         given_more(name, counter, 2 * BUDGETS[counter] // 3, tmp_path / counter)
 
 
-@pytest.mark.parametrize("case", ["dqn", "pqn", "basic"])
-@pytest.mark.parametrize("interval", [100, 313])
+@pytest.mark.parametrize(
+    ("case", "interval"),
+    [
+        *(("dqn", 313), ("pqn", 100), ("basic", 313)),
+        *(pytest.param(*other, marks=pytest.mark.slow) for other in (("dqn", 100), ("pqn", 313), ("basic", 100))),
+    ],
+)
 def test_to_resume_a_run_at_its_end_changes_nothing(case: str, interval: int, tmp_path: Path) -> None:
     settings = settings_of({"env_steps": interval}, {"env_steps": 60})
     run_to(tmp_path / "whole", text_of(*PARTS[case]), {"env_steps": 313}, *settings)

@@ -289,8 +289,13 @@ LONG = {  # seconds for all that can be forged
     "vacuum",
 }
 SHARE = 0.03
+ALIKE = {"cmaes", "one search", "openai_es", "paused"}  # as genetic, uct and "paused, overlapping" save; all are slow
 CASES = [
-    *(pytest.param(name, SHARE if name in LONG else 1, id=name) for name in (*PLUGINS, *OTHERS) if name not in SLOW),
+    *(
+        pytest.param(name, SHARE if name in LONG else 1, id=name)
+        for name in (*PLUGINS, *OTHERS)
+        if name not in SLOW | ALIKE
+    ),
     *(pytest.param(name, 1, id=f"{name}, all", marks=pytest.mark.slow) for name in sorted(LONG | SLOW)),
 ]
 

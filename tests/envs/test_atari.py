@@ -51,7 +51,7 @@ def test_a_loaded_environment_goes_on_as_if_nothing_had_happened(tape):
     moves, steps, states, reseeded = tape
     a_last = next(t for t, step in enumerate(steps) if step.last.any())
     env = envs.make(breakout(), num_envs=4, threads=1)  # another number of threads
-    for at in (a_last, reseeded[1] - 1, reseeded[1]):  # from the second on into a used environment
+    for at in (a_last, reseeded[1] - 1):  # the second into a used environment, and over the re-seeding
         env.load(states[at])
         for t in range(at, at + 12):
             assert identical(env.step(moves[t]), steps[t + 1]), f"saved at {at}, differs {t - at} steps later"

@@ -76,7 +76,7 @@ def test_nothing_recorded_is_no_file(tmp_path):
 OLD = b"GIF8ftyp, the old one"  # begins as both kinds do
 
 
-@pytest.mark.parametrize("name", ["game.mp4", "game.gif"])
+@pytest.mark.parametrize("name", ["game.mp4", pytest.param("game.gif", marks=pytest.mark.slow)])
 def test_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path, name):
     """A limit on the size of files stands for the disk: the write fails in the same place."""
     (tmp_path / name).write_bytes(OLD)

@@ -437,7 +437,7 @@ def power_losses(recorder: Recorder, folder: Path, every: int = 1) -> Iterator[t
             yield length, folder
 
 
-@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_power_loss_at_any_moment(tmp_path: Path, every: int, record_property) -> None:
     (folder := tmp_path / "run").mkdir()
     disk = Recorder(folder)

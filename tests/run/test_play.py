@@ -24,10 +24,18 @@ def random_policy(settings):  # type: ignore[no-untyped-def]
     return env, lambda: rules.make("random", env.spec, np.random.default_rng(3))
 
 
+WORLDS = {"CartPole": CARTPOLE, "Pacman": PACMAN, "Lake": LAKE, "Pendulum": PENDULUM, "Taxi": TAXI}
+
+
 @pytest.mark.parametrize(
-    "settings", [CARTPOLE, PACMAN, LAKE, PENDULUM, TAXI], ids=["CartPole", "Pacman", "Lake", "Pendulum", "Taxi"]
+    ("settings", "epsilon"),
+    [
+        pytest.param(WORLDS[name], epsilon, id=f"{name}-{epsilon}", marks=pytest.mark.slow if slow else ())
+        for name in WORLDS
+        for epsilon in (0.0, 0.3)
+        for slow in [(name, epsilon) == ("Pacman", 0.0)]
+    ],
 )
-@pytest.mark.parametrize("epsilon", [0.0, 0.3])
 def test_one_game_is_the_game_of_an_evaluation(settings, epsilon):
     env, policy = random_policy(settings)
     moments = list(play(policy(), env, 1, epsilon, seed=11))

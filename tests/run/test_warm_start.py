@@ -94,7 +94,12 @@ def test_these_are_all_the_algorithms_of_ours_that_start_from_others() -> None:
     assert set(ALGORITHMS) == {name for name, plugin in PLUGINS.items() if plugin.warm_start is not None}
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+BRED = ("cmaes", "openai_es", "search")  # they take what genetic takes, which other tests here tell apart
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in BRED else name for name in ALGORITHMS]
+)
 def test_it_starts_from_what_was_learned_and_is_exact_without_the_other_run(
     name: str, sources: Path, tmp_path: Path
 ) -> None:

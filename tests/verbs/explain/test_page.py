@@ -70,7 +70,7 @@ def test_an_arrow_is_what_the_policy_takes_and_a_pale_one_what_is_as_good(lake: 
     assert found["cells"][0].title == f"0,0, {found['cells'][0].value}, left 0.75, down 0.25"
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 900), ("dark", 500)])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 900), pytest.param("dark", 500, marks=pytest.mark.slow)])
 def test_a_browser_shows_it_whole_and_asks_no_network(
     scheme: str, width: int, lake: Explanation, tmp_path: Path
 ) -> None:
