@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 import short_runs
 
-LONG = {"book/dqn_pacman", "dqn_nature", "dqn_pacman_100k", "dqn_pacman_gpu", "ppo_breakout", "ppo_pong", "pqn_pacman"}
+LONG = {
+    "book/dqn_pacman",
+    "dqn_atari",
+    "dqn_nature",
+    "dqn_pacman_100k",
+    "dqn_pacman_gpu",
+    "ppo_breakout",
+    "ppo_pong",
+    "pqn_pacman",
+}
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,7 @@ SMALL: dict[str, tuple[str, ...]] = {  # config -> what makes it a matter of a s
         "run.budget={env_steps: 3000}",
         "run.evaluate={every: {env_steps: 1000}, episodes: 3}",
     ),
+    "dqn_atari": (*ATARI_DQN, "algorithm.precision=float32", "algorithm.horizon_steps=500"),
     "dqn_nature": (
         *ATARI_DQN,
         "environment.num_envs=1",
@@ -154,6 +155,13 @@ SMALL: dict[str, tuple[str, ...]] = {  # config -> what makes it a matter of a s
     "qlearn_book": ("run.budget={env_steps: 20000}",),
     "qlearn_frozenlake": ("run.budget={env_steps: 20000}", "run.evaluate={every: {env_steps: 10000}, episodes: 20}"),
     "qlearn_taxi": ("run.budget={env_steps: 20000}", "run.evaluate={every: {env_steps: 10000}, episodes: 5}"),
+    "rainbow_cartpole": (
+        "algorithm.learning_starts=300",
+        "algorithm.buffer_size=1000",
+        "algorithm.hidden=[32, 32]",
+        "run.budget={env_steps: 2000}",
+        "run.evaluate={every: {env_steps: 1000}, episodes: 3}",
+    ),
     "reinforce_cartpole": ("run.budget={env_steps: 6000}", "run.evaluate={every: {env_steps: 2000}, episodes: 5}"),
     "reinforce_lunarlander": (
         "algorithm.games_per_update=4",
