@@ -11,7 +11,7 @@ from rltrain import cli, registry
 from rltrain.cli.errors import exit_code_of
 
 HEAVY = {"torch", "gymnasium", "ale_py", "numba", "scipy", "matplotlib"}
-OF_DQN = ["dqn_mine.yaml", "dqn_cartpole", "dqn_nature", "dqn_pacman", "dqn_pacman_100k", "dqn_pacman_gpu"]
+OF_DQN = ["dqn_mine.yaml", "dqn_atari", "dqn_cartpole", "dqn_nature", "dqn_pacman", "dqn_pacman_100k", "dqn_pacman_gpu"]
 
 
 @pytest.fixture
