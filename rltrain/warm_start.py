@@ -1,8 +1,9 @@
 """Starting a new run from what another has learned: which layers of its network fit, in numbers and in words.
 
 What was learned is taken over; never what belongs to the other run's course, such as the optimiser's moments, a replay
-memory, counters, and schedules. A layer is taken where it has the same name and the same shapes and reads what it read:
-once one of the body is new, those behind it would work on features that they have never seen, so they are new as well.
+memory, counters, and schedules. A layer is taken where it has the same name and the same shapes, reads what it read and
+gives what it gave: once one of the body is new, those behind it would work on features that they have never seen, so
+they are new as well.
 Heads stand side by side behind the body, and each is taken or not for itself.
 
 Yosinski et al. 2014, "How transferable are features in deep neural networks?"
@@ -60,8 +61,16 @@ class Fitting(NamedTuple):
         return Taken([f"{what}: {', '.join(self.layers)}"], [f"{what}: {line}" for line in self.left])
 
 
-def fitting(here: Mapping[str, Shapes], there: Mapping[str, Shapes], heads: Collection[str]) -> Fitting:
-    """The layers `here`, from the input to the output, that fit those `there`; `heads` are the last, side by side."""
+def fitting(
+    here: Mapping[str, Shapes],
+    there: Mapping[str, Shapes],
+    heads: Collection[str],
+    apart: Mapping[str, str] | None = None,
+) -> Fitting:
+    """The layers `here`, from the input to the output, that fit those `there`; `heads` are the last, side by side.
+
+    `apart`: layers that give something else there, whatever their shapes, and what.
+    """
     layers: list[str] = []
     left: list[str] = []
     new: str | None = None  # the first layer of the body that is
@@ -72,6 +81,8 @@ def fitting(here: Mapping[str, Shapes], there: Mapping[str, Shapes], heads: Coll
             left.append(f"{name}: it has none")
         elif there[name] != shapes:
             left.append(f"{name}: {_written(there[name])} there, {_written(shapes)} here")
+        elif apart and name in apart:
+            left.append(f"{name}: {apart[name]}")
         else:
             layers.append(name)
             continue

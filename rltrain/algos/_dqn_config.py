@@ -11,6 +11,8 @@ from rltrain.core import EnvSpec
 from rltrain.deep import settings as shared
 from rltrain.experiment.settings import STRICT
 
+FINEST = 1e-5  # width of a bin, of the greatest value: float32 has seven digits
+
 
 class DqnConfig(BaseModel):
     """Settings of DQN, named as in Stable-Baselines3 where it has them; steps are those of all environments."""
@@ -145,6 +147,8 @@ class DqnConfig(BaseModel):
     def _bins_from_low_to_high(self) -> DqnConfig:
         if self.v_min >= self.v_max:
             raise ValueError("v_min must be below v_max: the histogram's bins lie between them")
+        if self.v_max - self.v_min < self.num_bins * FINEST * max(abs(self.v_min), abs(self.v_max)):
+            raise ValueError(f"{self.num_bins} bins from v_min to v_max are too narrow for float32: take fewer")
         return self
 
     @model_validator(mode="after")

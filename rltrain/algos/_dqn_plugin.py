@@ -41,7 +41,9 @@ def _computation(config: DqnConfig, spec: EnvSpec, state: State, seen: Seen) -> 
 def _warm_start(algorithm: DQN, source: WarmSource) -> Taken:
     from rltrain.algos import _q_network_start
 
-    return _q_network_start.start(algorithm.learner, (algorithm.target, algorithm.actor), source)
+    return _q_network_start.start(
+        algorithm.learner, (algorithm.target, algorithm.actor), source, algorithm.config.model_dump()
+    )
 
 
 PLUGIN = AlgorithmPlugin(

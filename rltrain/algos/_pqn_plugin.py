@@ -41,7 +41,7 @@ def _computation(config: PqnConfig, spec: EnvSpec, state: State, seen: Seen) -> 
 def _warm_start(algorithm: PQN, source: WarmSource) -> Taken:
     from rltrain.algos import _q_network_start
 
-    return _q_network_start.start(algorithm.learner, (), source)
+    return _q_network_start.start(algorithm.learner, (), source, algorithm.config.model_dump())
 
 
 PLUGIN = AlgorithmPlugin(

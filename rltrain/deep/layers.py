@@ -132,7 +132,7 @@ class ColourTileConv(PixelTileConv):
     def __init__(self, planes: Array, channels: int, out: int, kernel: int) -> None:
         """`channels`: C, of numbers."""
         super().__init__(channels * planes.shape[1], out, kernel, kernel)
-        self._planes, self._channels = planes, channels
+        self._table, self._channels = tiling.table_of(planes), channels
 
     def of_tiles(self, tiles: Tensor) -> Tensor:
         if tiles.dtype != torch.uint8:
@@ -157,7 +157,7 @@ class ColourTileConv(PixelTileConv):
 
     def _seen(self, tiles: Tensor) -> Tensor:
         """Tiles [D, k k] of numbers -> those of their planes, [D, P k k]."""
-        planes = tiling.in_planes(tiles[:, None, None], self._planes)
+        planes = tiling.in_planes(tiles[:, None, None], self._table)
         return functional.pad(planes.flatten(1), (0, 0, 0, -len(planes) % BLOCK)).to(self.weight.dtype)
 
     @property

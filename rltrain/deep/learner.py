@@ -97,12 +97,12 @@ class Learner:
         self.wide.restart()
         self.others.restart()
 
-    def start_from(self, weights: Saved) -> Taken:
-        """Take over the layers that fit of a saved network's weights.
+    def start_from(self, weights: Saved, apart: str = "") -> Taken:
+        """Take over the layers that fit of a saved network's weights. `apart`: why its heads do not, if so.
 
         InputError if no layer fits, CheckpointError for what are no weights.
         """
-        taken = take_over(self.master, weights, HEADS)
+        taken = take_over(self.master, weights, HEADS, apart)
         copy_weights(self.master, self.working)
         return taken
 
@@ -117,15 +117,17 @@ class Learner:
         copy_weights(self.master, self.working)
 
 
-def take_over(network: nn.Module, weights: Saved, heads: Collection[str]) -> Taken:
+def take_over(network: nn.Module, weights: Saved, heads: Collection[str], apart: str = "") -> Taken:
     """Write the layers of saved weights that fit over those of a network, whose `heads` stand side by side at its end.
 
+    `apart`: why the heads do not fit, whatever their shapes.
     InputError if no layer fits, CheckpointError for what are no weights.
     """
     there = {name: weights.any_shape(name, "float32") for name in weights}
     here = dict(network.named_parameters())
     shapes = {name: tuple(parameter.shape) for name, parameter in here.items()}
-    found = fitting(_layers(shapes), _layers({name: values.shape for name, values in there.items()}), heads)
+    others = _layers({name: values.shape for name, values in there.items()})
+    found = fitting(_layers(shapes), others, heads, dict.fromkeys(heads, apart) if apart else None)
     taken = found.of("network")
     with torch.no_grad():
         for name, parameter in here.items():

@@ -85,6 +85,8 @@ class PictureTrunk(nn.Sequential):
     With `planes`, P bytes of each value, they are of [M, C P, H, W]: for each channel the planes of its values.
     """
 
+    table: Tensor  # of the planes, `tiling.table_of`; on the network's device
+
     def __init__(
         self,
         picture: Sides,
@@ -110,6 +112,8 @@ class PictureTrunk(nn.Sequential):
                 layers.append(kind(channels, conv.channels, conv.kernel, conv.stride, (pad[0], pad[1])))
             layers.append(nn.ReLU(inplace=True))
         super().__init__(*layers, Flatten())
+        if self.planes is not None:
+            self.register_buffer("table", tiling.table_of(self.planes), persistent=False)
         self.to(dtype)
         self.features, self.dtype, self._of_bytes, self.pixel_scale = math.prod(sides[-1]), dtype, of_bytes, 1.0
 
@@ -127,7 +131,7 @@ class PictureTrunk(nn.Sequential):
         if isinstance(first, ColourTileConv) and not obs.is_cuda:
             return tiling.pixel_tiles(obs, first.kernel_size[0])
         if self.planes is not None:
-            obs = tiling.in_planes(obs, self.planes)
+            obs = tiling.in_planes(obs, self.table)
         if isinstance(first, PixelTileConv):
             return tiling.pixel_tiles(obs, first.kernel_size[0]).to(self.dtype)
         if not self._of_bytes:

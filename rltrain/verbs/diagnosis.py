@@ -38,7 +38,7 @@ from rltrain.spaces import Discrete
 
 STUCK = 0.99  # share of the choices that are one action
 OVERESTIMATE = 1.5  # times the best return of any game
-END = 0.9  # of v_min or v_max
+END = 0.02  # of the way from v_min to v_max
 STILL = 0.25  # of the way from the first to the final epsilon that is left
 UNFILLED = 0.1  # of the replay memory
 SURE = 0.02  # of the first entropy
@@ -129,15 +129,18 @@ def q_above_returns(seen: DiagnosedRun) -> Found:
 
 
 def values_cut_off(seen: DiagnosedRun) -> Found:
-    values, low, high = tail(seen.training("q/mean")), seen.algorithm.get("v_min"), seen.algorithm.get("v_max")
-    if seen.algorithm.get("loss") not in ("c51", "hl_gauss") or low is None or high is None or not len(values):
+    values, settings = tail(seen.training("q/mean")), seen.algorithm
+    if settings.get("loss") not in ("c51", "hl_gauss") or not len(values) or seen.solved:
         return None
-    value = float(np.median(values))
-    key, end = ("v_max", high) if value > 0 else ("v_min", low)
-    if abs(value) < END * abs(end) or end == 0:
+    value, low, high = float(np.median(values)), settings["v_min"], settings["v_max"]
+    above, near = value > (low + high) / 2, END * (high - low)
+    key, end, name = ("v_max", high, "return/max") if above else ("v_min", low, "return/min")
+    plain = settings.get("reward_scale", 1) == 1 and settings.get("reward_clip") is None
+    passed = ((seen.training(name) - end) * (1 if above else -1) > 0).any() if plain else end != 0
+    if abs(value - end) > near or not passed:
         return None
     text = f"Q-values are {words.number(value)} in the mean, at the end of their histogram, algorithm.{key}={end:g}"
-    return text, f"an algorithm.{key} that no return passes, or a smaller algorithm.reward_scale"
+    return text, f"an algorithm.{key} that no discounted return passes"
 
 
 def exploring_still(seen: DiagnosedRun) -> Found:
@@ -152,11 +155,11 @@ def exploring_still(seen: DiagnosedRun) -> Found:
     if first <= final or last - final <= STILL * (first - final):
         return None
     played = int(np.nanmax(seen.training("env_steps")))
-    text = (
-        f"{words.percent(last)} of the actions were still random at the end: epsilon falls over {words.count(steps)}"
-        f" steps, and the run had {words.count(played)}"
+    falls = f"epsilon falls over {words.count(steps)} steps, and the run had {words.count(played)}"
+    return (
+        f"{words.percent(last)} of the actions were still random at the end: {falls}",
+        "a lower algorithm.exploration_steps, or a larger budget",
     )
-    return text, "a lower algorithm.exploration_steps, or a larger budget"
 
 
 def one_return(seen: DiagnosedRun) -> Found:
@@ -170,9 +173,8 @@ def one_return(seen: DiagnosedRun) -> Found:
     least, most = float(low[known].min()), float(high[known].max())
     if least != most:
         return None
-    text = f"all {words.count(float(np.nanmax(games)))} training games returned {words.number(least)}"
-    if least == 0:
-        text += ": no reward has ever been seen"
+    nothing = ": no reward has ever been seen" if least == 0 else ""
+    text = f"all {words.count(float(np.nanmax(games)))} training games returned {words.number(least)}{nothing}"
     return text, "more exploration, longer games, an easier start, or rewards on the way"
 
 
@@ -190,9 +192,8 @@ def memory_unfilled(seen: DiagnosedRun) -> Found:
     size = seen.algorithm.get("buffer_size")
     if not len(fill) or not np.isfinite(fill[-1]) or fill[-1] >= UNFILLED or size is None or not seen.finished:
         return None
-    text = (
-        f"the replay memory is {words.percent(float(fill[-1]))} full at the end: it has room for {size:,} transitions"
-    )
+    share = words.percent(float(fill[-1]))
+    text = f"the replay memory is {share} full at the end: it has room for {size:,} transitions"
     return text, "a smaller algorithm.buffer_size, or a larger budget"
 
 

@@ -46,7 +46,7 @@ def test_it_is_a_convolution_of_planes(colours: int, k: int, how: str) -> None:
     tiles = tiling.pixel_tiles(obs, k)
     assert tiles.dtype == torch.uint8
     sums = layer(tiles)
-    plain = functional.conv2d(tiling.in_planes(obs, seen) / 255, layer.weight, layer.bias, k)
+    plain = functional.conv2d(tiling.in_planes(obs, tiling.table_of(seen)) / 255, layer.weight, layer.bias, k)
     torch.testing.assert_close(sums, plain, rtol=1e-5, atol=1e-5)
     gradient = torch.randn(sums.shape)
     wanted = torch.autograd.grad(plain, [layer.weight, layer.bias], gradient)
@@ -60,7 +60,7 @@ def test_tiles_of_planes_are_taken_too() -> None:
     """As a GPU gets them."""
     seen, obs = planes("rgb"), pictures(9)
     layer = ColourTileConv(seen, 2, 5, 4)
-    dense = tiling.pixel_tiles(tiling.in_planes(obs, seen), 4).float()
+    dense = tiling.pixel_tiles(tiling.in_planes(obs, tiling.table_of(seen)), 4).float()
     sums = layer(dense)
     torch.testing.assert_close(sums, layer(tiling.pixel_tiles(obs, 4)), rtol=1e-5, atol=1e-5)
     gradient = torch.randn(sums.shape)
@@ -91,4 +91,4 @@ def test_what_a_picture_gives_does_not_hang_on_those_beside_it() -> None:
 
 def test_a_number_that_is_no_colour_is_nothing() -> None:
     obs = torch.full((1, 2, 4, 4), 255, dtype=torch.uint8)
-    assert not tiling.in_planes(obs, planes("rgb")).any()
+    assert not tiling.in_planes(obs, tiling.table_of(planes("rgb"))).any()

@@ -35,13 +35,13 @@ def test_a_tile_of_pixels_is_a_square_of_the_image(k: int, width: int, ordered: 
 def test_planes_stand_side_by_side_for_each_channel() -> None:
     obs = torch.randint(0, 7, (2, 3, 5, 4), dtype=torch.uint8, generator=STREAM)
     planes = pixels(7, 6).numpy()
-    found = tiling.in_planes(obs, planes)
+    found = tiling.in_planes(obs, tiling.table_of(planes))
     assert found.shape == (2, 18, 5, 4) and found.dtype == torch.uint8
     for channel in range(3):
         for plane in range(6):
             own = torch.from_numpy(planes[:, plane])[obs[:, channel].long()]
             assert torch.equal(found[:, 6 * channel + plane], own)
-    assert torch.equal(tiling.in_planes(obs.permute(0, 1, 3, 2), planes), found.permute(0, 1, 3, 2))
+    assert torch.equal(tiling.in_planes(obs.permute(0, 1, 3, 2), tiling.table_of(planes)), found.permute(0, 1, 3, 2))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])

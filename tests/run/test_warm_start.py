@@ -317,6 +317,33 @@ def test_of_another_head_the_trunk_is_taken_and_the_rest_is_said(sources: Path, 
     run.close()
 
 
+@pytest.mark.parametrize(
+    ("there", "here", "taken"),
+    [
+        (("c51", 0, 50), ("c51", 0, 50), True),
+        (("c51", 0, 50), ("c51", -10, 10), False),  # other bounds
+        (("c51", -10, 10), ("hl_gauss", -10, 10), False),  # another kind of bins
+        (("quantile", -10, 10), ("c51", -10, 10), False),  # as many numbers, which say something else
+        (("huber", -10, 10), ("mse", -10, 10), True),
+        (("iqn", -10, 10), ("huber", -10, 10), False),  # it read what a level made of the units
+    ],
+)
+def test_a_head_that_says_something_else_is_not_taken(
+    there: tuple[str, int, int], here: tuple[str, int, int], taken: bool, tmp_path: Path
+) -> None:
+    def settings(loss: str, low: int, high: int) -> list[str]:
+        bounds = [f"algorithm.v_min={low}", f"algorithm.v_max={high}"]
+        return [f"algorithm.loss={loss}", *bounds, "algorithm.num_bins=5", "algorithm.n_quantiles=5"]
+
+    source = finished(begun(tmp_path, "dqn", "source", None, *settings(*there)), 64)
+    run = begun(tmp_path, "dqn", "new", source, *settings(*here))
+    assert run.started_from is not None
+    assert run.started_from["taken"] == ["network: wide, advantage" if taken else "network: wide"]
+    told = "".join(warning for warning in run.warnings if warning.startswith("not taken over"))
+    assert ("advantage: a value is" in told) != taken
+    run.close()
+
+
 def test_layers_fit_by_name_and_shape_up_to_the_first_that_does_not() -> None:
     here: dict[str, Mapping[str, tuple[int, ...]]] = {
         "conv": {"weight": (8, 1, 3, 3)},

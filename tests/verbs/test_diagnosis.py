@@ -31,7 +31,7 @@ UNSTABLE = {
 FAULTY = {  # rule -> config, what breaks it, steps, seed
     "one action": ("reinforce_cartpole", {"algorithm.learning_rate": 5.0}, 4_000, 2),
     "Q above returns": ("dqn_cartpole", {f"algorithm.{key}": value for key, value in UNSTABLE.items()}, 3_000, 1),
-    "values cut off": ("dqn_cartpole", {"algorithm.loss": "c51", "algorithm.v_min": 0, "algorithm.v_max": 2}, 3_000, 1),
+    "values cut off": ("dqn_cartpole", {"algorithm.loss": "c51", "algorithm.v_min": 0, "algorithm.v_max": 1}, 3_000, 1),
     "exploring still": ("dqn_cartpole", {"algorithm.exploration_steps": 1_000_000}, 1_000, 1),
     "one return": ("reinforce_cartpole", {"environment.id": "MountainCar-v0"}, 4_000, 1),
     "no update": ("dqn_cartpole", {"algorithm.learning_starts": 20_000}, 1_000, 1),
@@ -114,15 +114,25 @@ def test_q_values_are_held_against_the_best_game(healthy):
 
 def test_values_are_held_against_the_nearer_end_of_their_histogram(healthy):
     rows = len(healthy.record.training["env_steps"])
-    for loss, value, bounds, told in (
-        ("c51", 9.1, (-20, 10), ["values cut off"]),
-        ("c51", 8.9, (-20, 10), []),
-        ("hl_gauss", -18.5, (-20, 10), ["values cut off"]),
-        ("c51", 0.001, (0, 10), []),
-        ("quantile", 9.9, (-20, 10), []),
+    unsolved = healthy._replace(record=replace(healthy.record, threshold=None))
+    cut = ["values cut off"]
+    for loss, value, bounds, returns, told in (
+        ("c51", 9.5, (-20, 10), (1, 50), cut),
+        ("c51", 9.3, (-20, 10), (1, 50), []),
+        ("c51", 9.5, (-20, 10), (1, 10), []),  # no return passes it
+        ("hl_gauss", -19.5, (-20, 10), (-60, -1), cut),
+        ("c51", 5e-7, (0, 100), (-500, -70), cut),  # Acrobot
+        ("c51", 5e-7, (0, 100), (0, 50), []),
+        ("c51", 10.0, (10, 100), (1, 50), cut),
+        ("quantile", 9.9, (-20, 10), (1, 50), []),
     ):
-        low, high = bounds
-        assert rules(changed(healthy, {"q/mean": [value] * rows}, loss=loss, v_min=low, v_max=high)) == told
+        (low, high), (least, most) = bounds, returns
+        columns = {"q/mean": [value] * rows, "return/min": [least] * rows, "return/max": [most] * rows}
+        seen = changed(unsolved, columns, loss=loss, v_min=low, v_max=high)
+        assert "values cut off" in rules(seen) if told else "values cut off" not in rules(seen), (loss, value, bounds)
+    solved = changed(healthy, columns, {"mean": [500.0]}, loss="c51", v_min=10, v_max=100)
+    assert "values cut off" in rules(solved)
+    assert "values cut off" not in rules(solved._replace(record=replace(solved.record, threshold=475.0)))
 
 
 def test_a_score_that_counts_as_solved_silences_what_only_may_be_wrong(healthy):

@@ -31,16 +31,23 @@ def channels_last(obs: Tensor) -> Tensor:
     return torch.from_numpy(words).view(torch.uint8).view(m, h, w, c).permute(0, 3, 1, 2)
 
 
-def in_planes(obs: Tensor, planes: np.ndarray[Any, Any]) -> Tensor:
-    """uint8 [M, C, H, W] -> [M, C P, H, W]: for each channel the planes [V, P] uint8 of its values; 0 from V on."""
+def table_of(planes: np.ndarray[Any, Any]) -> Tensor:
+    """Planes [V, P] uint8 of values as [256, P], for every byte: 0 from V on."""
+    return torch.from_numpy(np.pad(planes, ((0, BYTES - len(planes)), (0, 0))))
+
+
+def in_planes(obs: Tensor, table: Tensor) -> Tensor:
+    """uint8 [M, C, H, W] -> [M, C P, H, W]: for each channel the planes of its values, by their `table_of` them.
+
+    The table lies where the observations do: on a GPU nothing may go there while an update is recorded.
+    """
     m, c, h, w = obs.shape
-    planes = np.pad(planes, ((0, BYTES - len(planes)), (0, 0)))  # no byte leads beyond it
     if obs.is_cuda:
-        found = torch.from_numpy(planes).to(obs.device)[obs.long()]
+        found = table[obs.long()]
         return found.permute(0, 1, 4, 2, 3).reshape(m, -1, h, w)
-    out = np.empty((m, c, planes.shape[1], h * w), np.uint8)
-    _in_planes(obs.contiguous().numpy().reshape(m, c, h * w), np.ascontiguousarray(planes.T), out)
-    return torch.from_numpy(out).view(m, c * planes.shape[1], h, w)
+    out = np.empty((m, c, table.shape[1], h * w), np.uint8)
+    _in_planes(obs.contiguous().numpy().reshape(m, c, h * w), np.ascontiguousarray(table.numpy().T), out)
+    return torch.from_numpy(out).view(m, c * table.shape[1], h, w)
 
 
 def pixel_tiles(obs: Tensor, k: int) -> Tensor:
