@@ -235,7 +235,10 @@ class DQN:
         """With the levels whose quantiles an update learns, and the noise of its layers, where it has them."""
         size, draws = self.config.batch_size, self.learner.master.draws
         if self.config.loss == "iqn":
-            batch = batch._replace(levels=rng.random((size, self.config.n_quantiles), np.float32))
+            # One in each of equal parts, so that their mean, by which transitions are drawn, hardly hangs on luck.
+            n = self.config.n_quantiles
+            levels = (np.arange(n, dtype=np.float32) + rng.random((size, n), np.float32)) / np.float32(n)
+            batch = batch._replace(levels=levels)
         return batch._replace(noise=rng.standard_normal((size, 2 * draws), np.float32))
 
     def _learned(self, batches: list[Batch], stats: Sequence[UpdateStats]) -> None:

@@ -116,6 +116,49 @@ def test_a_time_limit_bootstraps_and_an_end_does_not(ends: bool, n_step: int, an
     assert value == pytest.approx(1.0 if answer is None else answer, abs=0.05)
 
 
+class Lottery(Bell):
+    """A `Bell` of one step whose reward is 10 one time in four, else 0."""
+
+    def _say(self, first: Array, reward: float) -> Step:
+        step = super()._say(first, reward)
+        won = self.noise.random(len(self.at)) < 0.25
+        return step._replace(reward=np.where(first, 0.0, 10.0 * won).astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("loss", "delta", "quantiles"),
+    [("c51", 1.0, None), ("quantile", 0.1, [0, 0, 0, 0, 0, 0, 10, 10]), ("iqn", 0.1, [0, 0, 0, 0, 0, 0, 10, 10])],
+)
+def test_a_distribution_is_learned_whose_mean_is_the_value(
+    loss: str, delta: float, quantiles: list[float] | None
+) -> None:
+    settings = {"gamma": 0.5, "learning_rate": 0.02, "learning_rate_final": 5e-4, "learning_rate_steps": 2_000}
+    settings |= {"learning_starts": 50, "train_freq": 4, "exploration_steps": 1, "batch_size": 64}
+    bins = {"loss": loss, "huber_delta": delta, "n_quantiles": 8, "num_bins": 11, "v_min": 0.0, "v_max": 10.0}
+    algorithm = make(Lottery(4, 1, True), hidden=(16,) if loss == "iqn" else (), **settings, **bins)
+    while algorithm.env_steps < 2_500:
+        algorithm.step()
+    network, seen = algorithm.learner.master, torch.ones(1, 2)
+    outputs = network.outputs(network.hidden(seen)).detach()[0]  # [A, B]
+    assert network(seen).max().item() == pytest.approx(2.5, abs=0.5)
+    best = outputs[int(network(seen).argmax())]
+    if quantiles is None:
+        shares = best.softmax(0)
+        torch.testing.assert_close(shares[[0, -1]], torch.tensor([0.75, 0.25]), atol=0.06, rtol=0)
+    else:
+        torch.testing.assert_close(best, torch.tensor(quantiles, dtype=torch.float32), atol=1.5, rtol=0)
+
+
+def test_levels_of_quantiles_are_one_in_each_of_equal_parts() -> None:
+    algorithm = make(Bell(2, 3, False), hidden=(8,), loss="iqn", n_quantiles=4, batch_size=50, learning_starts=64)
+    while algorithm.updates == 0:
+        algorithm.step()
+    (batch,) = algorithm._draw(schedules.UpdatePlan(1, 1, 0.99, 1e-3))
+    assert batch.levels.shape == (50, 4) and batch.levels.dtype == np.float32
+    assert ((batch.levels * 4).astype(int) == np.arange(4)).all()
+    assert len(np.unique(batch.levels)) > 150
+
+
 # Targets
 
 
