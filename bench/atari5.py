@@ -48,22 +48,13 @@ def median_of_57(percent: Mapping[str, float]) -> float:
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Scores in five Atari games after a stated time, with one config")
-    parser.add_argument("--config", type=Path, default=ROOT / "configs" / "dqn_atari.yaml", help="[dqn_atari.yaml]")
-    limit = parser.add_mutually_exclusive_group()
-    limit.add_argument("--minutes", type=int, default=60, help="of training, each run [60]")
-    limit.add_argument("--steps", type=int, help="of training, whatever time they take")
+    title = "Scores in five Atari games after a stated time, with one config"
+    parser = pacman_hour.parser_of(title, "dqn_atari.yaml", [0, 1])
     parser.add_argument("--games", nargs="+", default=list(WEIGHTS), choices=sorted(human.SCORES), metavar="GAME")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1], help="[0 1]")
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings before the file's")
-    parser.add_argument("--episodes", type=int, default=100, help="games of an evaluation [100]")
     parser.add_argument("--name", default="hour", help="of the result [hour]")
-    parser.add_argument("--runs-dir", type=Path, default=ROOT / "runs", help="where the runs are kept [runs]")
     parser.add_argument("--save", action="store_true", help="write bench/results/atari5/NAME.json")
     parser.add_argument("--show", action="store_true", help="train nothing")
-    given = parser.parse_args(argv)
-    given.config, given.runs_dir = given.config.resolve(), given.runs_dir.resolve()
-    return given
+    return parser.parse_args(argv)
 
 
 def of_game(given: argparse.Namespace, game: str) -> argparse.Namespace:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from rich.console import Console
@@ -29,13 +29,9 @@ EDIBLE, RED = (66, 114, 194), (200, 72, 72)
 NAMED = {RED: "the red ghost", EDIBLE: "an edible ghost"}
 
 
-def play(color: str, size: int) -> Env:
-    return envs.make(
-        AtariConfig(id="ALE/MsPacman-v5", color=color, screen_size=size),  # type: ignore[arg-type]
-        num_envs=GAMES,
-        threads=1,
-        training=False,
-    )
+def play(color: Literal["grey", "rgb"], size: int) -> Env:
+    settings = AtariConfig(id="ALE/MsPacman-v5", color=color, screen_size=size)
+    return envs.make(settings, num_envs=GAMES, threads=1, training=False)
 
 
 def luma(colour: Array) -> int:

@@ -43,24 +43,33 @@ NO_BUDGET = 10**12  # steps: the time ends the run
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Ms. Pac-Man's score after a stated time")
-    parser.add_argument("--config", type=Path, default=ROOT / "configs" / "dqn_pacman.yaml", help="[dqn_pacman.yaml]")
-    limit = parser.add_mutually_exclusive_group()
-    limit.add_argument("--minutes", type=int, default=60, help="of training [60]")
-    limit.add_argument("--steps", type=int, help="of training, whatever time they take")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="[0 1 2]")
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings before the file's")
+    parser = parser_of("Ms. Pac-Man's score after a stated time", "dqn_pacman.yaml", [0, 1, 2])
     parser.add_argument("--name", help="of the runs and of the result [the config's name and the time]")
-    parser.add_argument("--episodes", type=int, default=100, help="games of an evaluation [100]")
-    parser.add_argument("--runs-dir", type=Path, default=ROOT / "runs", help="where the runs are kept [runs]")
     parser.add_argument("--save", action="store_true", help="write the result to bench/results/pacman")
     given = parser.parse_args(argv)
     if given.set and not given.name:
         parser.error("--set needs --name: the results of other settings need a name of their own")
-    given.config, given.runs_dir = given.config.resolve(), given.runs_dir.resolve()
     limit_words = f"{given.steps}-steps" if given.steps else f"{given.minutes}m"
     given.name = given.name or f"{given.config.stem}-{limit_words}"
     return given
+
+
+def parser_of(description: str, config: str, seeds: list[int]) -> argparse.ArgumentParser:
+    """What every measurement of a stated time is asked by; the defaults are a config of configs/ and seeds."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--config", type=resolved, default=ROOT / "configs" / config, help=f"[{config}]")
+    limit = parser.add_mutually_exclusive_group()
+    limit.add_argument("--minutes", type=int, default=60, help="of training, each run [60]")
+    limit.add_argument("--steps", type=int, help="of training, whatever time they take")
+    parser.add_argument("--seeds", type=int, nargs="+", default=seeds, help=f"[{' '.join(map(str, seeds))}]")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings before the file's")
+    parser.add_argument("--episodes", type=int, default=100, help="games of an evaluation [100]")
+    parser.add_argument("--runs-dir", type=resolved, default=ROOT / "runs", help="where the runs are kept [runs]")
+    return parser
+
+
+def resolved(path: str) -> Path:
+    return Path(path).resolve()
 
 
 def rltrain(*words: str | Path) -> int:
