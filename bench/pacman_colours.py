@@ -1,7 +1,8 @@
 """What greys leave out of Ms. Pac-Man: her colours, how bright each is, and a picture of both.
 
 Plays at random, from fixed seeds, and counts the pixels of the maze by colour. The picture is of two moments, one that
-shows the red ghost and one that shows edible ones: the screen, and what a policy sees in grey and in colour.
+shows the red ghost and one that shows edible ones: the screen, and what a policy sees in grey and in colour. At last:
+how many of the tiles that `dqn_pacman`'s first layer looks at are different, in stacks drawn from the games.
 
     python bench/pacman_colours.py
     python bench/pacman_colours.py --out docs/colours.png
@@ -15,14 +16,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from rich.console import Console
 from rich.table import Table
 
 from rltrain import envs
 from rltrain.core import Array, Env
+from rltrain.deep.fast import distinct, tiling
 from rltrain.envs.atari.colours import RGB
 from rltrain.envs.atari.settings import AtariConfig
 
+EVERY, STACKS, TILE = 25, 64, 4  # steps between stacks that may be drawn, how many are, a tile's side
 GAMES, STEPS, MAZE = 8, 1500, 0.81  # the maze's share of the picture's height, from above
 LUMA = (0.2989, 0.5870, 0.1140)
 EDIBLE, RED = (66, 114, 194), (200, 72, 72)
@@ -49,8 +53,12 @@ def main() -> None:
     pixels: Counter[int] = Counter()
     moments: dict[tuple[int, int, int], dict[str, Array]] = {}
     most = dict.fromkeys(NAMED, 0)
-    for action in actions:
-        now = {name: env.step(action).obs[:, -1] for name, env in games.items()}
+    stacks: list[Array] = []
+    for at, action in enumerate(actions):
+        seen = {name: env.step(action).obs for name, env in games.items()}
+        now = {name: obs[:, -1] for name, obs in seen.items()}
+        if at % EVERY == 0:
+            stacks.extend(seen["colour"])
         maze = now["screen"][:, : int(210 * MAZE)]
         pixels.update(dict(zip(*(one.tolist() for one in np.unique(maze, return_counts=True)), strict=True)))
         for i in range(GAMES):
@@ -62,6 +70,10 @@ def main() -> None:
     for env in games.values():
         env.close()
     Console().print(table(pixels))
+    chosen = np.random.default_rng(1).choice(len(stacks), STACKS, replace=False)
+    tiles = tiling.pixel_tiles(torch.from_numpy(np.stack([stacks[i] for i in chosen])), TILE)
+    found = distinct.distinct(tiles, tiles.shape[3] // TILE**2)
+    print(f"{len(found.tiles):,} different tiles among {found.number.numel():,} of {STACKS} stacks")
     if given.out:
         draw(moments, given.out)
         print(f"wrote {given.out}")
