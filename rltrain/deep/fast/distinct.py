@@ -1,8 +1,8 @@
 """Tiles of pictures, each of which is computed with once: games show the same few hundred wherever one looks.
 
-Of the 112,896 tiles of 4 x 4 pixels in 64 stacks of Ms. Pac-Man 1,358 are different (bench/pacman_colours.py). What a layer
-makes of these is then added up where they stand; the way back adds up gradients by tile. On the processor, by compiled
-loops, without Python's lock.
+Of the 112,896 tiles of 4 x 4 pixels in 64 stacks of Ms. Pac-Man 1,358 are different (bench/pacman_colours.py). What a
+layer makes of these is then added up where they stand; the way back adds up gradients by tile. On the processor, by
+compiled loops, without Python's lock.
 """
 
 from __future__ import annotations
